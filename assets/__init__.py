@@ -1,0 +1,1 @@
+"""Bytes: receive, digest, inspect, compare, store."""

@@ -1,0 +1,1 @@
+"""What each kind of file must be before anybody may see it."""

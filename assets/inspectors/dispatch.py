@@ -1,0 +1,209 @@
+"""Which inspector a file goes to: the one on which its name and its bytes agree, else none."""
+
+import io
+import os
+import pickletools
+import re
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from assets import rules
+from assets.inspectors.base import Finding, Inspection, Inspector, Limits, Refused, refused
+
+_HEAD_BYTES = 4096
+_PICKLE_BYTES = 1024 * 1024
+_ACCEPTED = "Worldloom takes .safetensors, .png, .jpg, .jpeg, .webp, .txt and .json"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One accepted kind: its name in words, how it begins, and its inspector, imported when it is needed."""
+
+    words: str
+    begins: Callable[[bytes], bool]
+    inspector: str
+
+
+_PICTURE = re.compile(rb"\x89PNG|\xff\xd8\xff|RIFF....WEBP", re.DOTALL)
+
+
+def _is_text(head: bytes) -> bool:
+    return not _PICTURE.match(head)
+
+
+SAFETENSORS = Kind(
+    "safetensors weights", lambda head: head[8:9] == b"{", "assets.inspectors.safetensors.inspect_safetensors"
+)
+PNG = Kind("a PNG", lambda head: head[:8] == b"\x89PNG\r\n\x1a\n", "assets.inspectors.pictures.inspect_png")
+JPEG = Kind("a JPEG", lambda head: head[:3] == b"\xff\xd8\xff", "assets.inspectors.pictures.inspect_jpeg")
+WEBP = Kind(
+    "a WebP",
+    lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP",
+    "assets.inspectors.pictures.inspect_webp",
+)
+TEXT = Kind("a text prompt set", _is_text, "assets.inspectors.prompts.inspect_text")
+JSON = Kind("a JSON prompt set", _is_text, "assets.inspectors.prompts.inspect_json")
+
+KINDS: Mapping[str, Kind] = {
+    ".safetensors": SAFETENSORS,
+    ".png": PNG,
+    ".jpg": JPEG,
+    ".jpeg": JPEG,
+    ".webp": WEBP,
+    ".txt": TEXT,
+    ".json": JSON,
+}
+
+_PICKLE = (
+    "pickle-refused",
+    "it is a Python pickle, which can run programs when opened; save it as .safetensors",
+)
+_PROGRAM = ("executable-refused", "it is a program")
+_ARCHIVE = ("archive-refused", "it is an archive; give its files one by one")
+_MARKUP = ("markup-refused", "it is HTML, XML or SVG, which can run scripts; export a PNG, JPEG or WebP")
+
+_REFUSED_NAMES: Mapping[str, tuple[str, str]] = {
+    **dict.fromkeys((".ckpt", ".pt", ".pth", ".bin", ".pkl", ".pickle", ".joblib", ".npy", ".npz"), _PICKLE),
+    **dict.fromkeys((".exe", ".dll", ".so", ".dylib", ".sh", ".bat", ".cmd", ".ps1", ".py", ".js"), _PROGRAM),
+    **dict.fromkeys((".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".xz", ".bz2", ".zst", ".jar"), _ARCHIVE),
+    **dict.fromkeys((".svg", ".svgz", ".html", ".htm", ".xhtml", ".xml"), _MARKUP),
+}
+
+# Beginnings that decide whatever the name says. A pickle's third byte is an opcode, and 0 is none.
+_REFUSED_BEGINNINGS: tuple[tuple[re.Pattern[bytes], tuple[str, str]], ...] = (
+    (re.compile(rb"\x80[\x02-\x05][^\x00]"), _PICKLE),
+    (re.compile(rb"PK\x03\x04.*data\.pkl", re.DOTALL), _PICKLE),
+    (re.compile(rb"\x93NUMPY"), _PICKLE),
+    (re.compile(rb"PK(\x03\x04|\x05\x06|\x07\x08)"), _ARCHIVE),
+    (re.compile(rb"7z\xbc\xaf\x27\x1c|Rar!\x1a\x07|\x1f\x8b\x08|\xfd7zXZ\x00|BZh[1-9]1AY"), _ARCHIVE),
+    (re.compile(rb"\x28\xb5\x2f\xfd"), _ARCHIVE),
+    (re.compile(rb".{257}ustar", re.DOTALL), _ARCHIVE),
+    (
+        re.compile(rb"\x7fELF|\xca\xfe\xba\xbe|[\xcf\xce]\xfa\xed\xfe|\xfe\xed\xfa[\xce\xcf]|\x00asm"),
+        _PROGRAM,
+    ),
+    (re.compile(rb"MZ(?=.{0,126}\x00)|#!", re.DOTALL), _PROGRAM),
+    (
+        re.compile(rb"(\xef\xbb\xbf)?\s*<(\?xml|\?php|!doctype|!--|html|svg|script|head|body)", re.IGNORECASE),
+        _MARKUP,
+    ),
+)
+# Real formats that are simply not taken; named, so that the refusal says what the file is.
+_OTHER_BEGINNINGS: tuple[tuple[re.Pattern[bytes], str], ...] = (
+    (re.compile(rb"GIF8[79]a"), "a GIF"),
+    (re.compile(rb"....ftyp(avif|avis|heic|heix|mif1|msf1)", re.DOTALL), "an AVIF or HEIF picture"),
+    (re.compile(rb"....ftyp", re.DOTALL), "a video"),
+    (re.compile(rb"II\*\x00|MM\x00\*"), "a TIFF"),
+    (re.compile(rb"%PDF-"), "a PDF"),
+    (re.compile(rb"GGUF"), "GGUF weights"),
+    (re.compile(rb"\x89HDF\r\n"), "HDF5 weights"),
+    (re.compile(rb"glTF"), "a GLB or VRM model"),
+)
+
+
+def inspect_file(path: Path, name: str, limits: Limits | None = None) -> Inspection:
+    """Return what the file at `path` is, going by its bytes and by `name`, its path in the release.
+
+    Raise Refused, its findings naming `name`. Read nothing but the file, write nothing.
+    """
+    limits = limits or Limits()
+    if findings := rules.path_findings(name):
+        raise Refused(findings)
+    try:
+        with path.open("rb") as file:
+            return _inspect(file, name, limits)
+    except Refused as refusal:
+        raise Refused([finding.in_file(name) for finding in refusal.findings]) from None
+
+
+def load_inspectors(names: Iterable[str]) -> None:
+    """Import the inspectors of files with these names, for a process that is about to give up its rights."""
+    for suffix in {os.path.splitext(name)[1].lower() for name in names} & KINDS.keys():
+        _inspector(KINDS[suffix])
+
+
+def _inspect(file: BinaryIO, name: str, limits: Limits) -> Inspection:
+    size_bytes = file.seek(0, os.SEEK_END)
+    if size_bytes == 0:
+        raise refused("file-empty", "the file is empty.", "offset 0")
+    if size_bytes > limits.file_bytes:
+        message = f"the file has {size_bytes} bytes, the limit is {limits.file_bytes}."
+        raise refused("file-too-large", message, f"offset {limits.file_bytes}")
+    file.seek(0)
+    head = file.read(_HEAD_BYTES)
+    suffix = os.path.splitext(name)[1].lower()
+    kind = KINDS.get(suffix)
+    if finding := _policy(head, suffix, kind):
+        raise Refused([finding])
+    if kind is None:
+        shown = suffix or "no ending"
+        raise refused("type-not-accepted", f"files with {shown} are not taken; {_ACCEPTED}.", "name")
+    if kind is not SAFETENSORS and not kind.begins(head):
+        raise refused("content-not-as-named", f"the bytes at offset 0 are not {kind.words}.", "offset 0")
+    if _is_pickle(file, whole=kind in (TEXT, JSON)):
+        raise refused(_PICKLE[0], f"{_PICKLE[1]}.", "offset 0")
+    _refuse_second_nature(file, head)
+    file.seek(0)
+    return _inspector(kind)(file, limits)
+
+
+def _inspector(kind: Kind) -> Inspector:
+    module, _, function = kind.inspector.rpartition(".")
+    return cast(Inspector, getattr(import_module(module), function))
+
+
+def _policy(head: bytes, suffix: str, kind: Kind | None) -> Finding | None:
+    """Return why a file that begins with `head` and ends its name in `suffix` is not even inspected."""
+    if suffix in _REFUSED_NAMES:
+        code, reason = _REFUSED_NAMES[suffix]
+        return Finding(code, f"the name ends in {suffix}: {reason}.", "name")
+    # A header length can spell any magic number, so that weights are not judged by their first bytes.
+    if kind is SAFETENSORS and head[8:9] == b"{" and head[4:8] == bytes(4):
+        return None
+    for pattern, (code, reason) in _REFUSED_BEGINNINGS:
+        if pattern.match(head):
+            return Finding(code, f"by its first bytes {reason}.", "offset 0")
+    if kind is None or not kind.begins(head) or (kind in (TEXT, JSON) and b"\0" in head):
+        for pattern, words in _OTHER_BEGINNINGS:
+            if pattern.match(head):
+                message = f"by its first bytes it is {words}; {_ACCEPTED}."
+                return Finding("type-not-accepted", message, "offset 0")
+    return None
+
+
+def _is_pickle(file: BinaryIO, *, whole: bool) -> bool:
+    """Say whether the file, whatever else it is, reads as a pickle that imports something before its STOP.
+
+    Pickles of protocol 0 are all text, and later ones can be built around a safetensors header. Plain text
+    can be a pickle by chance ("hello." is one), but then it imports nothing or, with `whole`, goes on behind.
+    """
+    file.seek(0)
+    data = file.read(_PICKLE_BYTES)
+    imports, last = False, 0
+    try:
+        for opcode, argument, position in pickletools.genops(io.BytesIO(data)):
+            last = position or 0
+            if opcode.name in {"GLOBAL", "INST"}:
+                imports |= all(part.isidentifier() for part in re.split(r"[. ]", str(argument)))
+            imports |= opcode.name == "STACK_GLOBAL"
+    except Exception:  # Bytes that are no opcodes are no pickle; genops has no single error for that.
+        return False
+    return imports and not (whole and data[last + 1 :].strip())
+
+
+def _refuse_second_nature(file: BinaryIO, head: bytes) -> None:
+    """Refuse a file that another program would open as a zip archive or as a PDF."""
+    if b"%PDF-" in head[:1024]:
+        raise refused("polyglot", "the file is also a PDF, which begins in its first 1024 bytes.", "offset 0")
+    try:
+        file.seek(0)
+        with zipfile.ZipFile(file) as archive:
+            members = len(archive.infolist())
+    except Exception:  # What zipfile cannot list is no archive; it raises more than BadZipFile.
+        return
+    if members:
+        raise refused("polyglot", f"the file is also a zip archive of {members} members.", "end of file")

@@ -1,0 +1,1 @@
+"""Where blobs live, behind one port."""

@@ -1,0 +1,1 @@
+"""The demo's input: eight packs by four creators, as folders that go through `publish` like anyone's."""

@@ -1,0 +1,1 @@
+"""The EVM chain behind one port."""

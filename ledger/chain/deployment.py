@@ -1,0 +1,228 @@
+"""Which chain, which key, which contract: from settings or from the embedded chain's folder; and putting it there."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ledger.chain.artifacts import Artifact, load
+from ledger.chain.base import ChainUnavailable
+from ledger.chain.jsonrpc import JsonRpc, RpcRefusal
+from ledger.chain.sender import NonceTaken, Patience, Sender
+from ledger.chain.transaction import Signed, address_of, checksummed, created_by
+
+CONTRACT = "ProvenanceAnchor"
+FORMAT = "worldloom/deployment/1"
+
+
+class UnableToDeploy(Exception):
+    """The contract could not be put on the chain, or what is recorded does not fit what is there."""
+
+    code = "unable-to-deploy"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"The contract {CONTRACT} cannot be deployed: {self.reason}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """A contract on a chain; `artifact` is the hex SHA-256 of the artifact's file, `deployed_at` RFC 3339 in UTC."""
+
+    chain_id: int
+    contract: str
+    transaction: str
+    block_number: int
+    artifact: str
+    deployed_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainConfig:
+    """Where to look; an empty value means the embedded chain's file in `folder`. Files are read when asked for."""
+
+    folder: Path
+    rpc_url: str = ""
+    key_file: str = ""
+    contract: str = ""
+
+    @classmethod
+    def from_settings(cls) -> "ChainConfig":
+        """Read CHAIN_RPC_URL, CHAIN_KEY_FILE, CHAIN_ANCHOR_ADDRESS and DATA_FOLDER."""
+        from django.conf import settings
+
+        return cls(
+            folder=Path(settings.DATA_FOLDER) / "chain",
+            rpc_url=settings.CHAIN_RPC_URL,
+            key_file=str(settings.CHAIN_KEY_FILE),
+            contract=settings.CHAIN_ANCHOR_ADDRESS,
+        )
+
+    def rpc(self) -> JsonRpc:
+        """Return the endpoint; the embedded chain has another port after each start."""
+        if self.rpc_url:
+            return JsonRpc(self.rpc_url)
+        try:
+            return JsonRpc((self.folder / "endpoint").read_text().strip())
+        except OSError:
+            raise ChainUnavailable(f"the embedded chain is not running in {self.folder}") from None
+
+    def key(self) -> bytes:
+        """Return the 32-byte private key that sends our transactions."""
+        path = Path(self.key_file) if self.key_file else self.folder / "dev.key"
+        try:
+            key = bytes.fromhex(path.read_text().strip().removeprefix("0x"))
+            address_of(key)
+        except OSError as fault:
+            raise ChainUnavailable(f"the key file {path} cannot be read: {fault.strerror}") from None
+        except ValueError:
+            raise ChainUnavailable(f"the key file {path} does not hold a private key in hexadecimal") from None
+        return key
+
+    def deployment(self) -> Deployment | None:
+        """Return what `deploy_anchor` recorded, or None before it did."""
+        document = _read(self.folder / "deployment.json")
+        if document is None:
+            return None
+        try:
+            if document.pop("format") != FORMAT:
+                raise ValueError
+            return Deployment(**document)
+        except (KeyError, TypeError, ValueError):
+            raise ChainUnavailable(f"{self.folder / 'deployment.json'} is not a {FORMAT} document") from None
+
+
+def deploy_anchor(
+    *, now: datetime, config: ChainConfig | None = None, owner: str = "", patience: Patience | None = None
+) -> Deployment:
+    """Put ProvenanceAnchor on the chain, once, and return where it is; a second call finds what the first one did.
+
+    The sending key becomes the anchorer; `owner` (a 0x address, by default the sending key) may name another.
+    Raise ChainUnavailable, or UnableToDeploy when record and chain contradict each other.
+    """
+    config = config or ChainConfig.from_settings()
+    artifact = load(CONTRACT)
+    with _only_one(config.folder):
+        rpc = config.rpc()
+        chain_id = rpc.number("eth_chainId")
+        if (known := config.deployment()) is not None:
+            _confirm(rpc, known, chain_id)
+            return known
+        sender = Sender(rpc, key=config.key(), chain_id=chain_id, patience=patience or Patience())
+        try:
+            signed, contract = _send(config.folder, sender, artifact, chain_id, owner or sender.address)
+            receipt = sender.wait(signed)
+        except RpcRefusal as refusal:
+            raise UnableToDeploy(f"{rpc.place} refused: {refusal}") from refusal
+        if receipt.get("status") != "0x1" or rpc.data("eth_getCode", contract, "latest") != artifact.runtime_code:
+            (config.folder / "deployment.intent.json").unlink(missing_ok=True)
+            raise UnableToDeploy(f"transaction 0x{signed.digest.hex()} did not create it at {contract}")
+        deployment = Deployment(
+            chain_id=chain_id,
+            contract=contract,
+            transaction="0x" + signed.digest.hex(),
+            block_number=rpc.as_number(receipt.get("blockNumber"), "blockNumber"),
+            artifact=artifact.digest,
+            deployed_at=now.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        )
+        _write(config.folder / "deployment.json", {"format": FORMAT, **asdict(deployment)})
+        (config.folder / "deployment.intent.json").unlink(missing_ok=True)
+        return deployment
+
+
+def _confirm(rpc: JsonRpc, known: Deployment, chain_id: int) -> None:
+    if known.chain_id != chain_id:
+        raise UnableToDeploy(f"it is recorded on chain {known.chain_id}, but {rpc.place} serves chain {chain_id}")
+    if not rpc.data("eth_getCode", known.contract, "latest"):
+        raise UnableToDeploy(
+            f"{known.contract} is recorded, but chain {chain_id} has nothing there: "
+            "move deployment.json away to deploy anew"
+        )
+
+
+def _send(folder: Path, sender: Sender, artifact: Artifact, chain_id: int, owner: str) -> tuple[Signed, str]:
+    """Send the creation, or find the one that a process sent before it died; return it and the contract's address.
+
+    The signed bytes are on disk before they are on the wire: sent twice, they are still one transaction.
+    """
+    path = folder / "deployment.intent.json"
+    for _ in range(sender.attempts):
+        intent = _read(path)
+        if intent is None or intent.get("chain_id") != chain_id or intent.get("artifact") != artifact.digest:
+            data = artifact.creation_code + _word(owner) + _word(sender.address)
+            signed, nonce = sender.prepare(to=None, data=data)
+            contract = created_by(sender.address, nonce)
+            intent = {
+                "chain_id": chain_id,
+                "artifact": artifact.digest,
+                "raw": signed.raw.hex(),
+                "digest": signed.digest.hex(),
+                "contract": contract,
+            }
+            _write(path, intent)
+        signed = Signed(bytes.fromhex(intent["raw"]), bytes.fromhex(intent["digest"]))
+        if sender.receipt(signed.digest) is not None:
+            return signed, intent["contract"]
+        try:
+            sender.send(signed)
+        except NonceTaken as taken:
+            if sender.receipt(signed.digest) is None and "already" not in str(taken).lower():
+                # Another transaction has this nonce for good: this creation can never be mined.
+                path.unlink()
+                sender.pause()
+                continue
+        return signed, intent["contract"]
+    raise ChainUnavailable("other transactions of the same key keep coming first")
+
+
+def _word(address: str) -> bytes:
+    return bytes.fromhex(address[2:]).rjust(32, b"\0")
+
+
+def checked_address(value: str) -> str:
+    """Return a 0x address in checksummed form; ChainUnavailable when it is none."""
+    try:
+        raw = bytes.fromhex(value.removeprefix("0x"))
+        if len(raw) != 20:
+            raise ValueError
+    except ValueError:
+        raise ChainUnavailable(f"the contract address {value!r} is not 0x and 40 hexadecimal digits") from None
+    return checksummed(raw)
+
+
+@contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "deployment.lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        document = json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        raise ChainUnavailable(f"{path} is not JSON") from None
+    if not isinstance(document, dict):
+        raise ChainUnavailable(f"{path} is not a JSON object")
+    return document
+
+
+def _write(path: Path, document: dict[str, Any]) -> None:
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(fresh, "w") as file:
+        json.dump(document, file, indent=2)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(fresh, path)

@@ -1,0 +1,206 @@
+"""The chain adapter: ProvenanceAnchor over JSON-RPC, the same for the embedded chain, anvil and any public one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ledger.chain.artifacts import load, signature
+from ledger.chain.base import ChainIdentity, ChainUnavailable, Receipt, UnableToAnchor
+from ledger.chain.deployment import (
+    CONTRACT,
+    ChainConfig,
+    Deployment,
+    UnableToDeploy,
+    checked_address,
+    deploy_anchor,
+)
+from ledger.chain.jsonrpc import JsonRpc, RpcRefusal
+from ledger.chain.sender import NonceTaken, Patience, Sender
+from ledger.chain.transaction import checksummed, keccak
+
+__all__ = ["ChainConfig", "Deployment", "EvmChain", "Patience", "UnableToDeploy", "deploy_anchor"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Anchored:
+    """What `anchorOf` returns for a known root."""
+
+    anchored_at: int
+    block_number: int
+    size: int
+    seq: int
+
+
+class EvmChain:
+    """ProvenanceAnchor on one chain. Nothing is read or sent before the first question."""
+
+    def __init__(self, *, config: ChainConfig | None = None, patience: Patience | None = None) -> None:
+        """Take everything from Django's settings unless told otherwise."""
+        self._given = config
+        self._patience = patience or Patience()
+
+    def identity(self) -> ChainIdentity:
+        """Return the chain and the contract that `anchor` writes to, as recorded or, without a record, as asked."""
+        config = self._config()
+        if config.contract:
+            _, identity = self._connect()
+            return identity
+        return _recorded(config)
+
+    def anchor(self, *, root: bytes, size: int, note_digest: bytes) -> Receipt:
+        """Anchor the tree head and wait until it is mined; a head that is already there is found, not sent again.
+
+        Raise UnableToAnchor when the contract refuses, ChainUnavailable when nothing can be known now.
+        """
+        if len(root) != 32 or len(note_digest) != 32 or not 0 < size < 2**48:
+            raise ValueError("an anchor is a 32-byte root, a size below 2^48 and a 32-byte digest")
+        rpc, identity = self._connect()
+        sender = Sender(rpc, key=self._config().key(), chain_id=identity.chain_id, patience=self._patience)
+        data = _selector("anchor(bytes32,uint64,bytes32)") + root + _uint(size) + note_digest
+        for _ in range(sender.attempts):
+            if (found := self._anchored(rpc, identity, root)) is not None:
+                if found.size != size:
+                    raise UnableToAnchor(root, f"it is anchored already, for a tree of {found.size} leaves")
+                return self._receipt(rpc, identity, root, found)
+            try:
+                signed, _nonce = sender.prepare(to=identity.contract, data=data)
+                sender.send(signed)
+            except NonceTaken:
+                sender.pause()
+                continue
+            except RpcRefusal as refusal:
+                if _error_name(refusal.data) == "AlreadyAnchored":
+                    continue
+                raise UnableToAnchor(root, _reason(refusal)) from refusal
+            mined = sender.wait(signed)
+            if mined.get("status") == "0x1":
+                return _receipt_of(rpc, identity, mined, self._block_time(rpc, mined))
+            # Between our estimate and our block somebody else changed what the contract says: ask it again.
+        raise ChainUnavailable(f"other transactions of {sender.address} keep coming first")
+
+    def find(self, *, root: bytes) -> Receipt | None:
+        """Return the receipt of the anchor of `root` when the chain has one, whoever sent it."""
+        rpc, identity = self._connect()
+        found = self._anchored(rpc, identity, root)
+        return None if found is None else self._receipt(rpc, identity, root, found)
+
+    def verify_inclusion(self, *, root: bytes, leaf_hash: bytes, index: int, proof: Sequence[bytes]) -> bool:
+        """Ask the contract whether a leaf is in an anchored tree, by RFC 9162, section 2.1.3.2."""
+        rpc, identity = self._connect()
+        data = _selector("verifyInclusion(bytes32,bytes32,uint64,bytes32[])")
+        data += root + leaf_hash + _uint(index) + _uint(128) + _uint(len(proof)) + b"".join(proof)
+        return int.from_bytes(self._view(rpc, identity, data, words=1), "big") == 1
+
+    def head(self) -> bytes:
+        """Return the 32-byte head of the contract's history; docs/formats/anchor.md says how to replay it."""
+        rpc, identity = self._connect()
+        return self._view(rpc, identity, _selector("head()"), words=1)
+
+    def _config(self) -> ChainConfig:
+        return self._given or ChainConfig.from_settings()
+
+    def _connect(self) -> tuple[JsonRpc, ChainIdentity]:
+        """Return the endpoint and the contract, having checked that the endpoint serves that contract's chain."""
+        config = self._config()
+        rpc = config.rpc()
+        served = rpc.number("eth_chainId")
+        if config.contract:
+            identity = ChainIdentity(chain_id=served, contract=checked_address(config.contract))
+        else:
+            identity = _recorded(config)
+        if identity.chain_id != served:
+            raise ChainUnavailable(
+                f"{rpc.place} serves chain {served}, but the contract was deployed on chain {identity.chain_id}"
+            )
+        return rpc, identity
+
+    def _view(self, rpc: JsonRpc, identity: ChainIdentity, data: bytes, *, words: int) -> bytes:
+        try:
+            answer = rpc.data("eth_call", {"to": identity.contract, "data": "0x" + data.hex()}, "latest")
+        except RpcRefusal as refusal:
+            raise ChainUnavailable(f"{rpc.place} cannot read {identity.contract}: {refusal}") from refusal
+        if len(answer) != 32 * words:
+            raise ChainUnavailable(f"at {identity.contract} on chain {identity.chain_id} there is no {CONTRACT}")
+        return answer
+
+    def _anchored(self, rpc: JsonRpc, identity: ChainIdentity, root: bytes) -> _Anchored | None:
+        answer = self._view(rpc, identity, _selector("anchorOf(bytes32)") + root, words=4)
+        found = _Anchored(*(int.from_bytes(answer[place : place + 32], "big") for place in range(0, 128, 32)))
+        return found if found.seq else None
+
+    def _receipt(self, rpc: JsonRpc, identity: ChainIdentity, root: bytes, found: _Anchored) -> Receipt:
+        log = self._log(rpc, identity, root, found.block_number)
+        mined = rpc.call("eth_getTransactionReceipt", log.get("transactionHash"))
+        mined = rpc.as_object(mined, "eth_getTransactionReceipt")
+        return _receipt_of(rpc, identity, mined, found.anchored_at)
+
+    def _log(self, rpc: JsonRpc, identity: ChainIdentity, root: bytes, block_number: int) -> dict[str, Any]:
+        """Return the event of an anchored root: from its block, or where block numbers are not the chain's own
+        (on some rollups the EVM sees the layer below), from all since the deployment."""
+        record = self._config().deployment()
+        since = record.block_number if record and record.contract == identity.contract else 0
+        topics = ["0x" + keccak(b"CheckpointAnchored(bytes32,bytes32,bytes32)").hex(), "0x" + root.hex()]
+        for first, last in ((hex(block_number), hex(block_number)), (hex(since), "latest")):
+            wanted = {"address": identity.contract, "topics": topics, "fromBlock": first, "toBlock": last}
+            try:
+                logs = rpc.call("eth_getLogs", wanted)
+            except RpcRefusal as refusal:
+                raise ChainUnavailable(f"{rpc.place} does not give the anchor's event: {refusal}") from refusal
+            if isinstance(logs, list) and logs:
+                return rpc.as_object(logs[0], "eth_getLogs")
+        raise ChainUnavailable(f"{rpc.place} knows the anchor of {root.hex()}, but not its event")
+
+    def _block_time(self, rpc: JsonRpc, mined: dict[str, Any]) -> int:
+        block = rpc.call("eth_getBlockByNumber", mined.get("blockNumber"), False)
+        return rpc.as_number(rpc.as_object(block, "eth_getBlockByNumber").get("timestamp"), "timestamp")
+
+
+def _recorded(config: ChainConfig) -> ChainIdentity:
+    record = config.deployment()
+    if record is None:
+        raise ChainUnavailable(f"no {CONTRACT} is deployed yet; manage.py chain_deploy does that")
+    return ChainIdentity(chain_id=record.chain_id, contract=checked_address(record.contract))
+
+
+def _receipt_of(rpc: JsonRpc, identity: ChainIdentity, mined: dict[str, Any], block_time: int) -> Receipt:
+    return Receipt(
+        transaction="0x" + rpc.as_bytes(mined.get("transactionHash"), "transactionHash").hex(),
+        block_number=rpc.as_number(mined.get("blockNumber"), "blockNumber"),
+        block_time=block_time,
+        chain_id=identity.chain_id,
+        contract=identity.contract,
+        gas_used=rpc.as_number(mined.get("gasUsed"), "gasUsed"),
+    )
+
+
+def _selector(text: str) -> bytes:
+    return keccak(text.encode())[:4]
+
+
+def _uint(value: int) -> bytes:
+    return value.to_bytes(32, "big")
+
+
+def _error_name(data: bytes | None) -> str | None:
+    """Return the name of the contract's own error that `data` begins with, or None."""
+    for item in load(CONTRACT).abi:
+        if data is not None and item["type"] == "error" and _selector(signature(item)) == data[:4]:
+            return str(item["name"])
+    return None
+
+
+def _reason(refusal: RpcRefusal) -> str:
+    """Say in plain words why the contract refused."""
+    name, data = _error_name(refusal.data), refusal.data or b""
+    words = [data[place : place + 32] for place in range(4, len(data), 32)]
+    if name == "NotAnchorer":
+        return f"the account {checksummed(words[0][12:])} is not its anchorer"
+    if name == "NotGrowing":
+        size, last = (int.from_bytes(word, "big") for word in words)
+        return f"a tree of {size} leaves does not grow beyond the {last} anchored before"
+    if name is not None:
+        return f"{name}({', '.join(word.hex() for word in words)})"
+    if data[:4] == _selector("Error(string)") and len(words) > 2:
+        length = int.from_bytes(words[1][-4:], "big")
+        return data[68 : 68 + length].decode(errors="replace")
+    return str(refusal)

@@ -1,0 +1,137 @@
+"""What was stated, where it stands in the log, what was signed and anchored: rows that are only added."""
+
+import hashlib
+import json
+from typing import Any
+
+from django.db import models
+from django.db.models.functions import Length
+from django.db.models.lookups import Exact, LessThanOrEqual
+
+from ledger.log.checkpoint import TreeHead
+from ledger.log.merkle import CompactRange
+from ledger.rules import ENTRY_LIMIT_BYTES, ONCE_TYPES
+
+
+class Entry(models.Model):
+    """One statement, as the exact bytes that are hashed into the log."""
+
+    id = models.BigAutoField(primary_key=True)
+    entry_id = models.UUIDField(unique=True)
+    type = models.CharField(max_length=32)
+    subject = models.CharField(max_length=200)
+    body = models.BinaryField()
+    digest = models.CharField(max_length=64)
+    stated_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["subject", "id"], name="ledger_entry_subject"),
+            models.Index(fields=["digest"], name="ledger_entry_digest"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["type", "subject"],
+                condition=models.Q(type__in=ONCE_TYPES),
+                name="ledger_entry_said_once",
+            ),
+            models.CheckConstraint(
+                condition=LessThanOrEqual(Length("body"), ENTRY_LIMIT_BYTES), name="ledger_entry_fits"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} entry about {self.subject}"
+
+    @property
+    def statement(self) -> dict[str, Any]:
+        """The type's fields, as stated."""
+        return json.loads(bytes(self.body))["body"]
+
+
+class Pending(models.Model):
+    """The queue of entries that wait for the sealer, filled by a trigger; the one table whose rows go."""
+
+    entry = models.OneToOneField(Entry, on_delete=models.PROTECT, primary_key=True)
+
+
+class Leaf(models.Model):
+    """The place of an entry in the log. `index` has no gaps."""
+
+    index = models.BigIntegerField(primary_key=True)
+    entry = models.OneToOneField(Entry, on_delete=models.PROTECT)
+    leaf_hash = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(index__gte=0), name="ledger_leaf_index_is_natural"),
+            models.CheckConstraint(condition=Exact(Length("leaf_hash"), 32), name="ledger_leaf_is_sha256"),
+        ]
+
+    def __str__(self) -> str:
+        return f"leaf {self.index}"
+
+
+class Checkpoint(models.Model):
+    """A signed tree head, with all that the next batch needs to go on from it."""
+
+    size = models.BigIntegerField(unique=True)
+    root = models.BinaryField()
+    note = models.TextField()
+    compact_range = models.BinaryField()
+    counts = models.JSONField(default=dict)  # leaves by entry type so far, so that no page ever counts them
+    sealed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(size__gt=0), name="ledger_checkpoint_has_leaves"),
+            models.CheckConstraint(condition=Exact(Length("root"), 32), name="ledger_root_is_sha256"),
+        ]
+
+    def __str__(self) -> str:
+        return f"checkpoint of {self.size} leaves"
+
+    @property
+    def range(self) -> CompactRange:
+        """The compact range of the `size` leaves."""
+        return CompactRange.from_bytes(self.size, bytes(self.compact_range))
+
+    @property
+    def note_digest(self) -> bytes:
+        """SHA-256 of the signed note's bytes, which the chain keeps beside the root."""
+        return hashlib.sha256(self.note.encode()).digest()
+
+    def heads(self, head: TreeHead) -> bool:
+        """Whether this is the row of that tree head."""
+        return (self.size, bytes(self.root)) == (head.size, head.root)
+
+
+class AnchorIntent(models.Model):
+    """That a checkpoint is to be anchored by a contract; committed before the chain hears of it."""
+
+    checkpoint = models.ForeignKey(Checkpoint, on_delete=models.PROTECT, related_name="anchor_intents")
+    chain_id = models.BigIntegerField()
+    contract = models.CharField(max_length=42)
+    intended_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["checkpoint", "chain_id", "contract"], name="ledger_anchor_intended_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"intent to anchor {self.checkpoint_id} on chain {self.chain_id}"
+
+
+class AnchorReceipt(models.Model):
+    """That the chain has the anchor. `block_time` is the chain's clock."""
+
+    intent = models.OneToOneField(AnchorIntent, on_delete=models.PROTECT, related_name="receipt")
+    transaction = models.CharField(max_length=66)
+    block_number = models.BigIntegerField()
+    block_time = models.DateTimeField()
+    gas_used = models.BigIntegerField()
+    received_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"anchor in transaction {self.transaction}"

@@ -1,0 +1,1 @@
+"""Keys behind one port: who signs what, and where the private half lives."""

@@ -1,0 +1,1 @@
+"""The marketplace: files here wire, folders are apps."""

@@ -1,0 +1,1 @@
+"""Packs, releases, elements, derivation and search."""

@@ -1,0 +1,29 @@
+"""Facts are added, never edited: the database refuses the rest."""
+
+from django.db import migrations
+
+_TABLES = ("release", "releaseasset", "element", "derivation")
+
+_FUNCTION = """
+CREATE FUNCTION catalog_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% refused: rows of % are only ever added', TG_OP, TG_TABLE_NAME
+        USING ERRCODE = 'restrict_violation', CONSTRAINT = TG_NAME, TABLE = TG_TABLE_NAME;
+END $$;
+"""
+
+
+class Migration(migrations.Migration):
+    dependencies = [("catalog", "0001_initial")]
+
+    operations = [
+        migrations.RunSQL(_FUNCTION, "DROP FUNCTION catalog_refuse_change();"),
+        *(
+            migrations.RunSQL(
+                f"CREATE TRIGGER catalog_{name}_is_only_added BEFORE UPDATE OR DELETE OR TRUNCATE"
+                f" ON catalog_{name} FOR EACH STATEMENT EXECUTE FUNCTION catalog_refuse_change();",
+                f"DROP TRIGGER catalog_{name}_is_only_added ON catalog_{name};",
+            )
+            for name in _TABLES
+        ),
+    ]

@@ -1,0 +1,255 @@
+"""Every write about packs."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+
+from assets.models import Asset
+from django.contrib.postgres.search import SearchVector
+from django.db import IntegrityError, transaction
+from django.db.models import Value
+from django.utils.translation import gettext as _
+
+import ledger.operations
+from marketplace.catalog import rules
+from marketplace.catalog.models import Derivation, Element, Listing, Pack, Release, ReleaseAsset
+from marketplace.catalog.rules import Draft, Finding
+from marketplace.payouts.operations import ensure_split
+from marketplace.people.models import Creator
+
+
+class UnableToPublish(Exception):
+    """The release was refused; `findings` say where and why, and nothing was written."""
+
+    code = "release-refused"
+
+    def __init__(self, draft: Draft, findings: Sequence[Finding]) -> None:
+        self.draft, self.findings = draft, tuple(findings)
+        super().__init__(" ".join(_(finding.template) % finding.values for finding in self.findings))
+
+
+def check(*, creator: Creator, draft: Draft) -> None:
+    """This will raise UnableToPublish when anything but the bytes stands in the way; it writes nothing.
+
+    Portals ask before they admit files, so that a refused draft leaves no file behind.
+    """
+    findings = rules.findings_in(draft)
+    findings.extend(_unknown_people(draft))
+    findings.extend(_unknown_parents(draft))
+    if findings:
+        raise UnableToPublish(draft, findings)
+
+
+def _unknown_people(draft: Draft) -> Iterable[Finding]:
+    known = set(Creator.objects.filter(handle__in=draft.split).values_list("handle", flat=True))
+    text = rules.gettext_noop("The split names %(creator)s, but no creator has that handle.")
+    return [Finding("split", text, {"creator": handle}) for handle in draft.split if handle not in known]
+
+
+def _unknown_parents(draft: Draft) -> Iterable[Finding]:
+    text = rules.gettext_noop("The parent %(parent)s is not published: name a release as creator/pack@1.0.0.")
+    for parent in draft.derived_from:
+        if _release_of(parent) is None:
+            yield Finding("derived_from", text, {"parent": parent.reference})
+
+
+def _release_of(parent: rules.DraftParent) -> Release | None:
+    return (
+        Release.objects.select_related("pack__creator", "split")
+        .filter(pack__creator__handle=parent.creator, pack__handle=parent.pack, version=parent.version)
+        .first()
+    )
+
+
+@transaction.atomic
+def publish(*, creator: Creator, draft: Draft, files: Mapping[str, Asset], now: datetime) -> Release:
+    """This will publish an immutable release made of admitted assets, fold its split, state the fact and list it.
+
+    `files` maps every path of the draft to its asset. Publishing the same content under the same version again returns
+    the release that is there; other content under it is refused with UnableToPublish.
+    """
+    check(creator=creator, draft=draft)
+    _check_files(draft, files)
+    parents = [(parent, found) for parent in draft.derived_from if (found := _release_of(parent))]
+    split = ensure_split(
+        own=_own_shares(creator, draft),
+        parents=[(release.split, parent.share_ppb) for parent, release in parents],
+        now=now,
+    )
+    manifest_at = _manifest_writer(creator, draft, files, parents, split.digest)
+    if published := _published(creator, draft):
+        if bytes(published.manifest) == manifest_at(published.published_at):
+            return published
+        raise UnableToPublish(draft, [_taken(creator, draft)])
+    release = _write(creator, draft, files, manifest_at(now), split.digest, now)
+    Derivation.objects.bulk_create(
+        Derivation(release=release, parent=found, share_ppb=parent.share_ppb) for parent, found in parents
+    )
+    ledger.operations.state(
+        type="release",
+        subject=f"release:{release.digest}",
+        body={
+            "release": release.digest,
+            "pack": f"{creator.handle}/{draft.handle}",
+            "version": draft.version,
+            "creator": str(creator.pk),
+        },
+        now=now,
+    )
+    list_pack(pack=release.pack)
+    return release
+
+
+def _manifest_writer(
+    creator: Creator,
+    draft: Draft,
+    files: Mapping[str, Asset],
+    parents: Sequence[tuple[rules.DraftParent, Release]],
+    split: str,
+) -> Callable[[datetime], bytes]:
+    """Gives what writes the manifest for a moment of publication; all else in it is fixed by now."""
+    assets = [
+        rules.ManifestAsset(
+            path=file.path,
+            sha256=files[file.path].blob_id,
+            size_bytes=files[file.path].blob.size_bytes,
+            media_type=files[file.path].media_type,
+            role=file.role,
+        )
+        for file in draft.files
+    ]
+    named = [
+        rules.ManifestParent(release.digest, str(release.pack), release.version, parent.share_ppb)
+        for parent, release in parents
+    ]
+
+    def manifest_at(moment: datetime) -> bytes:
+        return rules.manifest(
+            draft,
+            creator=creator.handle,
+            assets=assets,
+            parents=named,
+            split=split,
+            published_at=moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        )
+
+    return manifest_at
+
+
+def _own_shares(creator: Creator, draft: Draft) -> dict[Creator, int]:
+    if not draft.split:
+        return {creator: rules.WHOLE_PPB}
+    people = {person.handle: person for person in Creator.objects.filter(handle__in=draft.split)}
+    return {people[handle]: share for handle, share in draft.split.items()}
+
+
+def _published(creator: Creator, draft: Draft) -> Release | None:
+    return Release.objects.filter(pack__creator=creator, pack__handle=draft.handle, version=draft.version).first()
+
+
+def _taken(creator: Creator, draft: Draft) -> Finding:
+    text = rules.gettext_noop("%(release)s is already published with other content: raise the version.")
+    return Finding("version", text, {"release": f"{creator.handle}/{draft.handle}@{draft.version}"})
+
+
+def _check_files(draft: Draft, files: Mapping[str, Asset]) -> None:
+    missing = rules.gettext_noop("The file %(path)s is listed but was not given.")
+    findings = [Finding("files", missing, {"path": f.path}) for f in draft.files if f.path not in files]
+    if draft.cover in files and not files[draft.cover].media_type.startswith("image/"):
+        text = rules.gettext_noop("The cover %(path)s is not a picture: use PNG, JPEG or WebP.")
+        findings.append(Finding("cover", text, {"path": draft.cover}))
+    if findings:
+        raise UnableToPublish(draft, findings)
+
+
+def _write(
+    creator: Creator,
+    draft: Draft,
+    files: Mapping[str, Asset],
+    manifest: bytes,
+    split_digest: str,
+    now: datetime,
+) -> Release:
+    """Writes the rows of a release; two publishers of one version are told apart by the database."""
+    pack, _made = Pack.objects.get_or_create(
+        creator=creator, handle=draft.handle, defaults={"kind": draft.kind, "created_at": now}
+    )
+    try:
+        with transaction.atomic():
+            release = Release.objects.create(
+                pack=pack,
+                version=draft.version,
+                digest=rules.digest(manifest),
+                manifest=manifest,
+                split_id=split_digest,
+                title=dict(draft.title),
+                summary=dict(draft.summary),
+                tags=list(draft.tags),
+                base_model=draft.base_model,
+                made_by=draft.made_by,
+                ai_training=draft.ai_training,
+                published_at=now,
+            )
+    except IntegrityError as error:
+        raise UnableToPublish(draft, [_taken(creator, draft)]) from error
+    ReleaseAsset.objects.bulk_create(
+        ReleaseAsset(
+            release=release,
+            asset=files[file.path],
+            position=position,
+            path=file.path,
+            role=file.role,
+            is_cover=file.path == draft.cover,
+        )
+        for position, file in enumerate(draft.files)
+    )
+    Element.objects.bulk_create(
+        Element(
+            release=release,
+            position=position,
+            name=element.name,
+            kind=element.kind,
+            title=dict(element.title),
+            triggers=list(element.triggers),
+            paths=list(element.files),
+        )
+        for position, element in enumerate(draft.elements)
+    )
+    return release
+
+
+@transaction.atomic
+def list_pack(*, pack: Pack) -> Listing:
+    """This will write anew how a pack is found, from its highest version."""
+    release = max(pack.releases.prefetch_related("elements"), key=lambda r: rules.version_key(r.version))
+    elements = list(release.elements.all())
+    first = [
+        *release.title.values(),
+        pack.handle,
+        pack.creator.handle,
+        pack.creator.display_name,
+        *release.tags,
+    ]
+    second = [title for element in elements for title in element.title.values()]
+    second += [element.kind for element in elements] + [pack.kind, release.base_model]
+    third = list(release.summary.values())
+    listing, _made = Listing.objects.update_or_create(
+        pack=pack,
+        defaults={
+            "release": release,
+            "kind": pack.kind,
+            "element_kinds": sorted({element.kind for element in elements}),
+            "base_model": release.base_model,
+            "ai_training": release.ai_training,
+            "published_at": release.published_at,
+        },
+    )
+    vectors = [
+        SearchVector(
+            Value(" ".join(rules.search_terms(" ".join(texts), single=single))),
+            config="simple",
+            weight=weight,
+        )
+        for texts, weight, single in ((first, "A", True), (second, "B", True), (third, "C", False))
+    ]
+    Listing.objects.filter(pk=pack.pk).update(search=vectors[0] + vectors[1] + vectors[2])
+    return listing

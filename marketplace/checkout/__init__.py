@@ -1,0 +1,1 @@
+"""Orders and payments: rights and money together, or neither."""

@@ -1,0 +1,1 @@
+"""Terms, offers, grants and certificates."""

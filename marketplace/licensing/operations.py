@@ -1,0 +1,234 @@
+"""Every write about licenses."""
+
+import json
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import uuid4
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+import ledger.operations
+import ledger.queries
+from ledger.signing.jws import sign_compact
+from marketplace.catalog.models import Release
+from marketplace.licensing import rules
+from marketplace.licensing.models import Download, Grant, GrantStatus, Offer, OfferWithdrawal, TermsText
+from marketplace.payouts.rules import Money
+from marketplace.people.models import Studio
+
+
+class UnableToOffer(Exception):
+    """The offer could not be made or withdrawn."""
+
+    code = "offer-refused"
+
+    def __init__(self, release: Release | None, reason: str) -> None:
+        super().__init__(reason)
+        self.release, self.reason = release, reason
+
+
+class UnableToGrant(Exception):
+    """The license could not be granted."""
+
+    code = "grant-refused"
+
+    def __init__(self, offer: Offer, reason: str) -> None:
+        super().__init__(reason)
+        self.offer, self.reason = offer, reason
+
+
+def _text(terms: rules.Terms, language: str) -> str:
+    """Writes the license in words, in one language, from the data alone."""
+    with translation.override(language):
+        lines = [_("License terms “%(name)s”") % {"name": terms.name}, ""]
+        for right in rules.rights_in(terms):
+            lines.append(("✓ " if right.allowed else "✗ ") + _(right.template) % right.values_dict())
+        lines += ["", _("What is not allowed here is not allowed.")]
+    return "\n".join(lines) + "\n"
+
+
+def _terms_text(terms: rules.Terms, now: datetime) -> TermsText:
+    document = rules.terms_document(terms)
+    row, _made = TermsText.objects.get_or_create(
+        digest=rules.digest(document),
+        defaults={
+            "name": terms.name,
+            "document": document,
+            "text_en": _text(terms, "en"),
+            "text_zh_hans": _text(terms, "zh-hans"),
+            "created_at": now,
+        },
+    )
+    return row
+
+
+def ready_terms(name: str) -> rules.Terms:
+    """This will find ready-made terms by name, or raise UnableToOffer."""
+    try:
+        return rules.READY[name]
+    except KeyError:
+        known = ", ".join(rules.READY)
+        raise UnableToOffer(
+            None, _("“%(name)s” names no terms: use one of %(known)s.") % {"name": name[:40], "known": known}
+        ) from None
+
+
+@transaction.atomic
+def offer(*, release: Release, terms: rules.Terms, price: Money, now: datetime) -> Offer:
+    """This will offer a release under terms at a price; the log holds the terms and a commitment to the price.
+
+    The same terms at the same price again are the offer that is there; at another price they are refused.
+    """
+    row = _terms_text(terms, now)
+    there = Offer.objects.filter(release=release, terms=row, currency=price.currency).first()
+    if there is not None:
+        if there.price_minor == price.amount_minor:
+            return there
+        raise UnableToOffer(
+            release,
+            _("%(release)s is already offered under “%(terms)s” in %(currency)s at another price.")
+            % {"release": release, "terms": terms.name, "currency": price.currency},
+        )
+    if price.amount_minor < 0:
+        raise UnableToOffer(release, _("A price cannot be negative."))
+    made = Offer.objects.create(
+        release=release,
+        terms=row,
+        price_minor=price.amount_minor,
+        currency=price.currency,
+        salt=secrets.token_hex(32),
+        created_at=now,
+    )
+    commitment = rules.digest(rules.price_document(made.price_minor, made.currency, made.salt))
+    ledger.operations.state(
+        type="offer",
+        subject=f"offer:{made.pk}",
+        body={
+            "offer": str(made.pk),
+            "release": release.digest,
+            "terms": row.digest,
+            "price_commitment": commitment,
+        },
+        now=now,
+    )
+    return made
+
+
+@transaction.atomic
+def withdraw_offer(*, offer: Offer, now: datetime) -> OfferWithdrawal:
+    """This will stop the sale of an offer; grants under it stay as they are. Doing it twice changes nothing."""
+    row, _made = OfferWithdrawal.objects.get_or_create(offer=offer, defaults={"withdrawn_at": now})
+    return row
+
+
+@transaction.atomic
+def grant(*, offer: Offer, studio: Studio, source: str, now: datetime) -> Grant:
+    """This will grant a license to a studio, sign its certificate and state both; once for each `source`.
+
+    `source` names what was paid, as in `order-line:<uuid>`. Whether an offer is still sold is decided when the order
+    is placed: an offer withdrawn while the buyer was paying is honored.
+    """
+    there = Grant.objects.filter(source=source).first()
+    if there is not None:
+        return there
+    # The log must know the key before it hears of anything that the key signed.
+    ledger.operations.register_keys(now=now)
+    release, terms = offer.release, offer.terms
+    grant_id, salt, seats = uuid4(), secrets.token_hex(32), _seats(terms)
+    certificate = _certificate(offer, studio, grant_id=str(grant_id), salt=salt, seats=seats, now=now)
+    try:
+        with transaction.atomic():
+            made = Grant.objects.create(
+                id=grant_id,
+                offer=offer,
+                release=release,
+                terms=terms,
+                studio=studio,
+                licensee_name=studio.name,
+                licensee_salt=salt,
+                source=source,
+                seats=seats,
+                granted_at=now,
+                certificate=certificate,
+                certificate_sha256=rules.digest(certificate.encode()),
+            )
+    except IntegrityError:
+        return Grant.objects.get(source=source)
+    ledger.operations.state(
+        type="grant",
+        subject=f"grant:{grant_id}",
+        body={
+            "grant": str(grant_id),
+            "release": release.digest,
+            "offer": str(offer.pk),
+            "terms": terms.digest,
+            "licensee_commitment": rules.digest(rules.licensee_document(studio.name, salt)),
+            "certificate": made.certificate_sha256,
+        },
+        now=now,
+    )
+    return made
+
+
+def _certificate(offer: Offer, studio: Studio, *, grant_id: str, salt: str, seats: int, now: datetime) -> str:
+    """Writes and signs the paper (docs/formats/certificate.md)."""
+    release, terms = offer.release, offer.terms
+    claims = {
+        "iss": settings.SITE_URL,
+        "iat": int(now.timestamp()),
+        "jti": grant_id,
+        "licensee": studio.name,
+        "licensee_salt": salt,
+        "offer": str(offer.pk),
+        "release": release.digest,
+        "pack": str(release.pack),
+        "version": release.version,
+        "terms": terms.digest,
+        "terms_name": terms.name,
+        "terms_texts": {
+            "en": rules.digest(terms.text_en.encode()),
+            "zh-Hans": rules.digest(terms.text_zh_hans.encode()),
+        },
+        "seats": seats,
+        "log": settings.LOG_ORIGIN,
+    }
+    return sign_compact(claims, typ=rules.CERTIFICATE_TYPE, signer=ledger.queries.signer("certificates"))
+
+
+def _seats(terms: TermsText) -> int:
+    return int(json.loads(bytes(terms.document))["seats"])
+
+
+@transaction.atomic
+def set_status(*, grant: Grant, status: str, reason: str, now: datetime) -> GrantStatus | None:
+    """This will add what happened to a grant (active, suspended, revoked) and state it; no change adds nothing."""
+    # One at a time a grant, so that two messages about it cannot both count as the change.
+    Grant.objects.select_for_update().get(pk=grant.pk)
+    newest = GrantStatus.objects.filter(grant=grant).order_by("-id").first()
+    if (newest.status if newest else GrantStatus.ACTIVE) == status:
+        return None
+    if newest and newest.status == GrantStatus.REVOKED:
+        raise UnableToGrant(grant.offer, _("The license %s is revoked, which is for good.") % grant.pk)
+    row = GrantStatus.objects.create(grant=grant, status=status, reason=reason, since=now)
+    ledger.operations.state(
+        type="grant-status",
+        subject=f"grant:{grant.pk}",
+        body={"grant": str(grant.pk), "status": status},
+        now=now,
+    )
+    return row
+
+
+def record_download(*, grant: Grant, by: str, now: datetime) -> Download:
+    """This will note that somebody fetched what a grant covers."""
+    return Download.objects.create(grant=grant, by=by[:120], downloaded_at=now)
+
+
+@transaction.atomic
+def offer_all(*, release: Release, offers: Sequence[tuple[rules.Terms, Money]], now: datetime) -> list[Offer]:
+    """This will make several offers for a release, or none."""
+    return [offer(release=release, terms=terms, price=price, now=now) for terms, price in offers]

@@ -1,0 +1,105 @@
+"""Questions about licenses; none writes."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import OuterRef, Prefetch, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
+
+from marketplace.catalog.models import Release, ReleaseAsset
+from marketplace.licensing import rules
+from marketplace.licensing.models import Grant, GrantStatus, Offer, TermsText
+from marketplace.people.models import Studio
+
+PAGE_SIZE = 50
+
+
+def terms_of(text: TermsText) -> rules.Terms:
+    """This will read stored terms back into data."""
+    document = json.loads(bytes(text.document))
+    return rules.Terms(**{name: value for name, value in document.items() if name != "format"})
+
+
+def live_offers(release: Release) -> Sequence[Offer]:
+    """This will list what a release is sold under now, cheapest first."""
+    return list(
+        Offer.objects.filter(release=release, withdrawal=None)
+        .select_related("terms")
+        .order_by("currency", "price_minor", "id")
+    )
+
+
+def cheapest(releases: Iterable[Release]) -> dict[UUID, Offer]:
+    """This will find the lowest paid or free offer of each release, in one query."""
+    rows = (
+        Offer.objects.filter(release__in=list(releases), withdrawal=None)
+        .order_by("release_id", "price_minor", "id")
+        .distinct("release_id")
+    )
+    return {row.release_id: row for row in rows}
+
+
+def offer(offer_id: UUID | str) -> Offer | None:
+    """This will find a live offer with everything that a checkout shows."""
+    return (
+        Offer.objects.filter(pk=offer_id, withdrawal=None)
+        .select_related("terms", "release__pack__creator", "release__split")
+        .first()
+    )
+
+
+def _grants() -> QuerySet[Grant]:
+    newest = GrantStatus.objects.filter(grant=OuterRef("pk")).order_by("-id").values("status")[:1]
+    covers = ReleaseAsset.objects.filter(is_cover=True).select_related("asset").prefetch_related("asset__previews")
+    return (
+        Grant.objects.annotate(status=Coalesce(Subquery(newest), Value(GrantStatus.ACTIVE)))
+        .select_related("offer", "terms", "studio", "release__pack__creator")
+        .prefetch_related(Prefetch("release__assets", queryset=covers, to_attr="covers"))
+    )
+
+
+def grants_of(studios: Iterable[Studio], *, after: str = "", size: int = PAGE_SIZE) -> tuple[list[Grant], str | None]:
+    """This will list what studios hold, newest first, by keyset over (granted_at, id); each grant carries `.status`."""
+    rows = _grants().filter(studio__in=list(studios)).order_by("-granted_at", "-id")
+    if place := _place(after):
+        rows = rows.extra(where=["(licensing_grant.granted_at, licensing_grant.id) < (%s, %s)"], params=list(place))
+    found = list(rows[: size + 1])
+    last = found[size - 1] if len(found) > size else None
+    return found[:size], f"{last.granted_at.isoformat()}~{last.pk}" if last else None
+
+
+def _place(text: str) -> tuple[datetime, UUID] | None:
+    """Reads a cursor; one that nobody gave out is as good as none."""
+    try:
+        moment, _, key = text.partition("~")
+        return datetime.fromisoformat(moment), UUID(key)
+    except ValueError:
+        return None
+
+
+def grant_of(studios: Iterable[Studio], grant_id: UUID | str) -> Grant | None:
+    """This will find a grant that one of the studios holds; to everybody else it does not exist."""
+    return _grants().filter(studio__in=list(studios), pk=grant_id).first()
+
+
+def grants_from(sources: Iterable[str]) -> list[Grant]:
+    """This will find the grants that came of sources such as order lines."""
+    return list(_grants().filter(source__in=list(sources)).order_by("granted_at", "id"))
+
+
+def status_of(grant: Grant) -> str:
+    """This will tell whether a grant is active, suspended or revoked now."""
+    newest = GrantStatus.objects.filter(grant=grant).order_by("-id").first()
+    return newest.status if newest else GrantStatus.ACTIVE
+
+
+def granted_total() -> int:
+    """This will count all grants ever given."""
+    return Grant.objects.count()
+
+
+def terms_text(digest: str) -> TermsText | None:
+    """This will find terms by the digest of their document."""
+    return TermsText.objects.filter(pk=digest).first()

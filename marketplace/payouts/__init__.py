@@ -1,0 +1,1 @@
+"""Splits, books, royalties and settlement; knows nothing of packs."""

@@ -1,0 +1,132 @@
+"""From sales to creators: royalties are allocated, held, and released."""
+
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from marketplace.payouts.bookkeeping.books import credit, credit_creators, debit, lock_currency, post
+from marketplace.payouts.models import (
+    AccountKind,
+    AwaitingAllocation,
+    HoldRelease,
+    RoyaltyRun,
+    TransactionKind,
+)
+
+# `rules.allocate` in SQL, bit for bit. net * share can pass a bigint, so the net is cut at the whole first:
+# net * share / W = (net / W) * share + ((net % W) * share) / W, and each term fits. What is left of a sale
+# goes to its largest remainders, ties to the lower payee id. Lines of zero are not written.
+_ALLOCATE = """
+WITH due AS (
+    SELECT s.id, s.split_id, s.net_minor,
+           s.net_minor / 1000000000 AS wholes, s.net_minor %% 1000000000 AS part
+      FROM payouts_awaiting_allocation w JOIN payouts_sale s ON s.id = w.sale_id
+     WHERE w.currency = %(currency)s
+), cut AS (
+    SELECT d.id AS sale_id, d.net_minor, h.payee_id, h.share_ppb,
+           d.wholes * h.share_ppb + (d.part * h.share_ppb) / 1000000000 AS amount_minor,
+           (d.part * h.share_ppb) %% 1000000000 AS rest
+      FROM due d JOIN payouts_split_share h ON h.split_id = d.split_id
+), ranked AS (
+    SELECT cut.*, row_number() OVER (PARTITION BY sale_id ORDER BY rest DESC, payee_id) AS place,
+           net_minor - sum(amount_minor) OVER (PARTITION BY sale_id)::bigint AS left_over
+      FROM cut
+), lines AS (
+    INSERT INTO payouts_royalty_line (run_id, sale_id, payee_id, share_ppb, amount_minor)
+    SELECT %(run)s, sale_id, payee_id, share_ppb, amount_minor + (place <= left_over)::int
+      FROM ranked WHERE amount_minor + (place <= left_over)::int > 0
+    RETURNING payee_id, amount_minor
+)
+SELECT payee_id, sum(amount_minor)::bigint FROM lines GROUP BY payee_id
+"""
+
+# What of a run still stands in its payees' pending accounts: its lines less what disputes took from there,
+# unless the dispute was won and gave it back.
+_STILL_PENDING = """
+SELECT l.payee_id, sum(l.amount_minor - coalesce(r.amount_minor, 0))::bigint
+  FROM payouts_royalty_line l
+  LEFT JOIN (payouts_reversal_line r LEFT JOIN payouts_dispute_outcome o ON o.dispute_id = r.dispute_id)
+         ON r.line_id = l.id AND r.bucket = 'creator_pending' AND o.outcome IS DISTINCT FROM 'won'
+ WHERE l.run_id = %s
+ GROUP BY l.payee_id HAVING sum(l.amount_minor - coalesce(r.amount_minor, 0)) > 0
+"""
+
+
+def allocate_royalties(*, now: datetime) -> list[RoyaltyRun]:
+    """Give every sale that awaits it its royalty lines, in one run and one transaction a currency.
+
+    Lines become available `settings.PAYOUT_HOLD_DAYS` later. Each currency commits by itself; a currency
+    without anything to allocate has no run.
+    """
+    currencies = AwaitingAllocation.objects.order_by("currency").values_list("currency", flat=True).distinct()
+    runs = [allocate_currency(currency=currency, now=now) for currency in list(currencies)]
+    return [run for run in runs if run is not None]
+
+
+@transaction.atomic
+def allocate_currency(*, currency: str, now: datetime) -> RoyaltyRun | None:
+    """Allocate what awaits it in one currency and return the run, or None where nothing does."""
+    lock_currency(currency)
+    if not AwaitingAllocation.objects.filter(currency=currency).exists():
+        return None
+    run = RoyaltyRun.objects.create(
+        currency=currency,
+        ran_at=now,
+        available_at=now + timedelta(days=getattr(settings, "PAYOUT_HOLD_DAYS", 14)),
+        transaction_id=uuid4(),  # posted below, when the lines have said what it moves
+    )
+    earned = _sums(_ALLOCATE, {"currency": currency, "run": run.pk})
+    post(
+        kind=TransactionKind.ROYALTY_RUN,
+        source=f"royalty-run:{run.pk}",
+        idem_key=f"royalty-run:{run.pk}",
+        currency=currency,
+        legs=[
+            debit(AccountKind.ROYALTY_UNALLOCATED, sum(earned.values())),
+            *(credit(AccountKind.CREATOR_PENDING, amount, payee_id) for payee_id, amount in earned.items()),
+        ],
+        now=now,
+        transaction_id=run.transaction_id,
+    )
+    return run
+
+
+def release_holds(*, now: datetime) -> list[HoldRelease]:
+    """Make available what runs whose hold period is over still hold, oldest first.
+
+    Each run commits by itself. What a creator owes back is taken from it first.
+    """
+    due = RoyaltyRun.objects.filter(available_at__lte=now, release=None).order_by("pk")
+    releases = [_release(run=run, now=now) for run in list(due)]
+    return [release for release in releases if release is not None]
+
+
+@transaction.atomic
+def _release(*, run: RoyaltyRun, now: datetime) -> HoldRelease | None:
+    lock_currency(run.currency)
+    if HoldRelease.objects.filter(run=run).exists():
+        return None  # another settlement was first
+    amounts = _sums(_STILL_PENDING, [run.pk])
+    transaction_id = None
+    if amounts:
+        transaction_id = post(
+            kind=TransactionKind.HOLD_RELEASE,
+            source=f"royalty-run:{run.pk}",
+            idem_key=f"hold-release:{run.pk}",
+            currency=run.currency,
+            legs=[
+                *(debit(AccountKind.CREATOR_PENDING, amount, payee_id) for payee_id, amount in amounts.items()),
+                *credit_creators(currency=run.currency, amounts=amounts),
+            ],
+            now=now,
+        )
+    return HoldRelease.objects.create(run=run, transaction_id=transaction_id, released_at=now)
+
+
+def _sums(sql: str, params: object) -> dict[UUID, int]:
+    """Return payee → minor units, as the statement says."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return dict(cursor.fetchall())

@@ -1,0 +1,161 @@
+"""Paying creators what is available: reserve, send, record, each committed before the next."""
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
+
+from marketplace.payouts.bookkeeping.books import credit, credit_creators, debit, lock_currency, post
+from marketplace.payouts.models import (
+    Account,
+    AccountKind,
+    HoldRelease,
+    Payout,
+    PayoutOutcome,
+    PayoutState,
+    TransactionKind,
+)
+from marketplace.payouts.rails.base import Rail, RailUnavailable, Sent, UnableToSend
+from marketplace.payouts.rules import Money
+
+
+class UnableToSettle(Exception):
+    """The rail gave no answer; the next run sends what is still open again, under the same keys."""
+
+    code = "unable-to-settle"
+
+    def __init__(self, payout: Payout, why: str) -> None:
+        self.payout, self.why = payout, why
+        super().__init__(
+            _("The settlement stopped at %(key)s: %(why)s. Run it again.") % {"key": payout.idem_key, "why": why}
+        )
+
+
+def settle(*, now: datetime, currency: str | None = None) -> list[Payout]:
+    """Pay every creator whose available balance has reached the threshold; return the payouts answered.
+
+    `settings.PAYOUT_THRESHOLD_MINOR` is in minor units of each currency. Payouts that an earlier settlement
+    left open are sent first, under the keys they were reserved with. A payout is committed before the rail is
+    called and its outcome after, so a settlement may be killed at any point and run again, or run twice at
+    once, and nobody is paid twice. A refused payout gives the money back to its creator. Raises
+    UnableToSettle at the first payout that the rail does not answer. Not to be called inside a transaction.
+    """
+    rail: Rail = import_string(settings.ADAPTERS["payouts"])()
+    answered = [_send(rail=rail, payout=payout, now=now) for payout in _open_payouts(currency)]
+    failed = PayoutOutcome.objects.filter(payout__in=answered, state=PayoutState.FAILED)
+    refused = set(failed.values_list("payout__creator_id", flat=True))
+    available = Account.objects.filter(kind=AccountKind.CREATOR_AVAILABLE, balance_minor__gt=0)
+    currencies = [currency] if currency else sorted(set(available.values_list("currency", flat=True)))
+    for code in currencies:
+        _reserve(currency=code, skipped=refused, now=now)
+        answered += [_send(rail=rail, payout=payout, now=now) for payout in _open_payouts(code)]
+    return answered
+
+
+def _open_payouts(currency: str | None) -> list[Payout]:
+    found = Payout.objects.filter(outcomes=None)
+    if currency:
+        found = found.filter(currency=currency)
+    return list(found.order_by("reserved_at", "currency", "creator_id", "pk"))
+
+
+@transaction.atomic(durable=True)
+def _reserve(*, currency: str, skipped: Collection[UUID], now: datetime) -> None:
+    """Write the intents, one a creator, and move what they take to the payout account, in one transaction."""
+    lock_currency(currency)
+    threshold_minor = max(1, getattr(settings, "PAYOUT_THRESHOLD_MINOR", 1))
+    ready = list(
+        Account.objects.filter(
+            kind=AccountKind.CREATOR_AVAILABLE, currency=currency, balance_minor__gte=threshold_minor
+        )
+        .exclude(owner_id__in=skipped)
+        .order_by("owner_id")
+        .values_list("owner_id", "balance_minor")
+    )
+    if not ready:
+        return
+    batch = uuid4()
+    transaction_id = post(
+        kind=TransactionKind.PAYOUT_RESERVE,
+        source=f"settlement:{batch}",
+        idem_key=f"payout-reserve:{batch}",
+        currency=currency,
+        legs=[
+            *(debit(AccountKind.CREATOR_AVAILABLE, amount_minor, owner_id) for owner_id, amount_minor in ready),
+            credit(AccountKind.PAYOUT_IN_FLIGHT, sum(amount_minor for _, amount_minor in ready)),
+        ],
+        now=now,
+    )
+    released_through = HoldRelease.objects.filter(run__currency=currency).latest("pk")
+    payouts = [
+        Payout(
+            creator_id=owner_id,
+            currency=currency,
+            amount_minor=amount_minor,
+            released_through=released_through,
+            reserved_at=now,
+            transaction_id=transaction_id,
+        )
+        for owner_id, amount_minor in ready
+    ]
+    for payout in payouts:
+        payout.idem_key = f"payout:{payout.pk}"
+    Payout.objects.bulk_create(payouts)
+
+
+def _send(*, rail: Rail, payout: Payout, now: datetime) -> Payout:
+    amount = Money(payout.amount_minor, payout.currency)
+    try:
+        sent = rail.send(key=payout.idem_key, creator_id=payout.creator_id, amount=amount)
+    except RailUnavailable as silence:
+        raise UnableToSettle(payout, silence.why) from silence
+    except UnableToSend as refusal:
+        _record_failed(payout=payout, why=refusal.why, now=now)
+    else:
+        _record_sent(payout=payout, sent=sent, now=now)
+    return payout
+
+
+@transaction.atomic(durable=True)
+def _record_sent(*, payout: Payout, sent: Sent, now: datetime) -> None:
+    """Book the money as gone; a second settlement that had the same answer changes nothing."""
+    post(
+        kind=TransactionKind.PAYOUT_SENT,
+        source=payout.idem_key,
+        idem_key=f"payout-sent:{payout.pk}",
+        currency=payout.currency,
+        legs=[
+            debit(AccountKind.PAYOUT_IN_FLIGHT, payout.amount_minor),
+            credit(AccountKind.BANK, payout.amount_minor),
+        ],
+        now=now,
+    )
+    states = [PayoutState.SENT, PayoutState.PAID] if sent.arrived else [PayoutState.SENT]
+    PayoutOutcome.objects.bulk_create(
+        [PayoutOutcome(payout=payout, state=state, reference=sent.reference, at=now) for state in states],
+        ignore_conflicts=True,
+    )
+
+
+@transaction.atomic(durable=True)
+def _record_failed(*, payout: Payout, why: str, now: datetime) -> None:
+    """Give the money back to the creator, first against what they owe."""
+    lock_currency(payout.currency)
+    if PayoutOutcome.objects.filter(payout=payout).exists():
+        return  # another settlement was first
+    post(
+        kind=TransactionKind.PAYOUT_FAILED,
+        source=payout.idem_key,
+        idem_key=f"payout-failed:{payout.pk}",
+        currency=payout.currency,
+        legs=[
+            debit(AccountKind.PAYOUT_IN_FLIGHT, payout.amount_minor),
+            *credit_creators(currency=payout.currency, amounts={payout.creator_id: payout.amount_minor}),
+        ],
+        now=now,
+    )
+    PayoutOutcome.objects.create(payout=payout, state=PayoutState.FAILED, reference=why[:400], at=now)

@@ -1,0 +1,1 @@
+"""Settle the creators and check the books."""

@@ -1,0 +1,386 @@
+"""Splits, the books, royalties, payouts and disputes: facts that are added and never changed.
+
+Amounts are minor units of a currency. Most of what these tables promise is held by migrations/0002_guards.py.
+"""
+
+from uuid import uuid4
+
+from django.db import models
+from django.db.models import F, Q
+
+from marketplace.payouts.rules import WHOLE_PPB
+
+
+class Split(models.Model):
+    """Who gets which share of a sale, under the digest of its own document (docs/formats/split.md)."""
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "payouts_split"
+
+    def __str__(self) -> str:
+        return self.digest
+
+
+class SplitShare(models.Model):
+    """One payee's share of one split; the shares of a split sum to the whole."""
+
+    split = models.ForeignKey(Split, models.PROTECT, related_name="shares", db_index=False)
+    payee = models.ForeignKey("people.Creator", models.PROTECT, related_name="+")
+    share_ppb = models.BigIntegerField()
+
+    class Meta:
+        db_table = "payouts_split_share"
+        constraints = [
+            models.UniqueConstraint(fields=["split", "payee"], name="payouts_split_names_payee_once"),
+            models.CheckConstraint(
+                condition=Q(share_ppb__gte=1, share_ppb__lte=WHOLE_PPB), name="payouts_share_within_whole"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.share_ppb} ppb to {self.payee_id}"
+
+
+class AccountKind(models.TextChoices):
+    """The chart of accounts: creators' balances are kept, others summed, or sales would queue for them."""
+
+    PSP_CLEARING = "psp_clearing", "collected by the payment provider"
+    BANK = "bank", "bank"
+    DISPUTE_SUSPENSE = "dispute_suspense", "withdrawn by buyers' banks, undecided"
+    DISPUTE_LOSS = "dispute_loss", "lost to disputes and not recovered"
+    PLATFORM_FEE = "platform_fee", "platform fee"
+    TAX_PAYABLE = "tax_payable", "tax to be passed on"
+    ROYALTY_UNALLOCATED = "royalty_unallocated", "sold, not yet allocated to creators"
+    PAYOUT_IN_FLIGHT = "payout_in_flight", "on its way to creators"
+    CREATOR_PENDING = "creator_pending", "earned, in its hold period"
+    CREATOR_AVAILABLE = "creator_available", "ready to be paid out"
+    CREATOR_DISPUTE_HOLD = "creator_dispute_hold", "held while a dispute is open"
+    CREATOR_RECEIVABLE = "creator_receivable", "owed back, taken from later earnings first"
+
+
+KEPT_KINDS = (
+    AccountKind.CREATOR_PENDING,
+    AccountKind.CREATOR_AVAILABLE,
+    AccountKind.CREATOR_DISPUTE_HOLD,
+    AccountKind.CREATOR_RECEIVABLE,
+)
+
+
+class Account(models.Model):
+    """One account of the books, in one currency.
+
+    `balance_minor` is kept for creators' accounts, in the account's normal side (a receivable's is debit, the
+    others' credit); only a posting can move it. It is null for the accounts that are summed.
+    """
+
+    kind = models.CharField(max_length=24, choices=AccountKind)
+    owner = models.ForeignKey("people.Creator", models.PROTECT, null=True, related_name="+")
+    currency = models.CharField(max_length=3)
+    balance_minor = models.BigIntegerField(null=True)
+
+    class Meta:
+        db_table = "payouts_account"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "currency", "owner"], nulls_distinct=False, name="payouts_account_once"
+            ),
+            models.CheckConstraint(condition=Q(kind__in=AccountKind.values), name="payouts_account_kind_known"),
+            models.CheckConstraint(condition=Q(currency__regex="^[A-Z]{3}$"), name="payouts_account_currency"),
+            models.CheckConstraint(
+                condition=Q(kind__in=KEPT_KINDS, owner__isnull=False, balance_minor__isnull=False)
+                | (~Q(kind__in=KEPT_KINDS) & Q(owner__isnull=True, balance_minor__isnull=True)),
+                name="payouts_account_kept_or_summed",
+            ),
+            models.CheckConstraint(condition=Q(balance_minor__gte=0), name="payouts_account_balance_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.owner_id or ''}:{self.currency}"
+
+
+class TransactionKind(models.TextChoices):
+    """What can happen in the books."""
+
+    SALE = "sale", "sale"
+    ROYALTY_RUN = "royalty_run", "royalties allocated"
+    HOLD_RELEASE = "hold_release", "hold period over"
+    PAYOUT_RESERVE = "payout_reserve", "payout reserved"
+    PAYOUT_SENT = "payout_sent", "payout sent"
+    PAYOUT_FAILED = "payout_failed", "payout failed"
+    DISPUTE_OPENED = "dispute_opened", "dispute opened"
+    DISPUTE_WON = "dispute_won", "dispute won"
+    DISPUTE_LOST = "dispute_lost", "dispute lost"
+
+
+class Transaction(models.Model):
+    """A movement of money; its postings sum to zero and are all written in one statement.
+
+    `source` names what caused it ("order-line:<uuid>"). `content_sha256` digests kind, source and postings,
+    so that the same idempotency key with other content is found out.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    kind = models.CharField(max_length=24, choices=TransactionKind)
+    source = models.CharField(max_length=200)
+    idem_key = models.CharField(max_length=200, unique=True)
+    content_sha256 = models.CharField(max_length=64)
+    occurred_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "payouts_transaction"
+        constraints = [
+            models.CheckConstraint(condition=Q(kind__in=TransactionKind.values), name="payouts_transaction_kind_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.idem_key
+
+
+class Posting(models.Model):
+    """One leg of a transaction: positive debits the account, negative credits it."""
+
+    transaction = models.ForeignKey(Transaction, models.PROTECT, related_name="postings")
+    account = models.ForeignKey(Account, models.PROTECT, related_name="postings", db_index=False)
+    amount_minor = models.BigIntegerField()
+
+    class Meta:
+        db_table = "payouts_posting"
+        indexes = [models.Index(fields=["account", "id"], name="payouts_posting_by_account")]
+        constraints = [
+            models.CheckConstraint(condition=~Q(amount_minor=0), name="payouts_posting_not_zero"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount_minor:+d} on {self.account_id}"
+
+
+class Sale(models.Model):
+    """What one buyer paid for one thing, and the split that its net amount follows."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    source = models.CharField(max_length=200, unique=True)
+    split = models.ForeignKey(Split, models.PROTECT, related_name="sales")
+    currency = models.CharField(max_length=3)
+    gross_minor = models.BigIntegerField()
+    tax_minor = models.BigIntegerField()
+    fee_minor = models.BigIntegerField()
+    net_minor = models.BigIntegerField()
+    sold_at = models.DateTimeField()
+    transaction = models.OneToOneField(Transaction, models.PROTECT, related_name="+")
+
+    class Meta:
+        db_table = "payouts_sale"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(gross_minor=F("tax_minor") + F("fee_minor") + F("net_minor")),
+                name="payouts_sale_adds_up",
+            ),
+            models.CheckConstraint(
+                condition=Q(gross_minor__gt=0, tax_minor__gte=0, fee_minor__gte=0, net_minor__gte=0),
+                name="payouts_sale_amounts_not_negative",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.source
+
+
+class AwaitingAllocation(models.Model):
+    """A sale whose net amount no creator has a line of yet: a queue, not a fact.
+
+    Triggers alone write it. A new sale is put in once and its royalty lines take it out; lines for a sale
+    that is not in the queue are refused, so no sale is allocated twice, and a run costs what it allocates.
+    """
+
+    sale = models.OneToOneField(Sale, models.PROTECT, primary_key=True, related_name="+")
+    currency = models.CharField(max_length=3)
+
+    class Meta:
+        db_table = "payouts_awaiting_allocation"
+
+    def __str__(self) -> str:
+        return str(self.sale_id)
+
+
+class RoyaltyRun(models.Model):
+    """One allocation of what was sold in one currency; its lines become available together."""
+
+    currency = models.CharField(max_length=3)
+    ran_at = models.DateTimeField()
+    available_at = models.DateTimeField(db_index=True)
+    transaction = models.OneToOneField(Transaction, models.PROTECT, related_name="+")
+
+    class Meta:
+        db_table = "payouts_royalty_run"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(available_at__gte=F("ran_at")), name="payouts_run_available_after_it_ran"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.currency} {self.ran_at:%Y-%m-%d %H:%M}"
+
+
+class RoyaltyLine(models.Model):
+    """What one payee earned from one sale."""
+
+    run = models.ForeignKey(RoyaltyRun, models.PROTECT, related_name="lines")
+    sale = models.ForeignKey(Sale, models.PROTECT, related_name="lines", db_index=False)
+    payee = models.ForeignKey("people.Creator", models.PROTECT, related_name="+", db_index=False)
+    share_ppb = models.BigIntegerField()
+    amount_minor = models.BigIntegerField()
+
+    class Meta:
+        db_table = "payouts_royalty_line"
+        indexes = [models.Index(fields=["payee", "id"], name="payouts_line_by_payee")]
+        constraints = [
+            models.UniqueConstraint(fields=["sale", "payee"], name="payouts_line_once"),
+            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="payouts_line_above_zero"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount_minor} to {self.payee_id}"
+
+
+class HoldRelease(models.Model):
+    """The hold period of a run is over; `transaction` is null when disputes had taken everything before."""
+
+    run = models.OneToOneField(RoyaltyRun, models.PROTECT, related_name="release")
+    transaction = models.OneToOneField(Transaction, models.PROTECT, null=True, related_name="+")
+    released_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "payouts_hold_release"
+
+    def __str__(self) -> str:
+        return f"release {self.pk}"
+
+
+class Payout(models.Model):
+    """The intent to pay a creator what is available: reserved in the books before the rail is called.
+
+    `released_through` is the last release that it covers. Payouts reserved together share one `transaction`.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    creator = models.ForeignKey("people.Creator", models.PROTECT, related_name="+", db_index=False)
+    currency = models.CharField(max_length=3)
+    amount_minor = models.BigIntegerField()
+    released_through = models.ForeignKey(HoldRelease, models.PROTECT, related_name="+")
+    reserved_at = models.DateTimeField()
+    idem_key = models.CharField(max_length=200, unique=True)
+    transaction = models.ForeignKey(Transaction, models.PROTECT, related_name="+")
+
+    class Meta:
+        db_table = "payouts_payout"
+        indexes = [models.Index(fields=["creator", "currency", "released_through"], name="payouts_payout_by_creator")]
+        constraints = [
+            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="payouts_payout_above_zero"),
+        ]
+
+    def __str__(self) -> str:
+        return self.idem_key
+
+
+class PayoutState(models.TextChoices):
+    """What became of a payout; without an outcome it is open."""
+
+    SENT = "sent", "sent"
+    PAID = "paid", "paid"
+    FAILED = "failed", "failed"
+
+
+class PayoutOutcome(models.Model):
+    """Something the rail said about a payout; `reference` is the rail's own name for it, or its reason."""
+
+    payout = models.ForeignKey(Payout, models.PROTECT, related_name="outcomes", db_index=False)
+    state = models.CharField(max_length=8, choices=PayoutState)
+    reference = models.CharField(max_length=400)
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "payouts_payout_outcome"
+        constraints = [
+            models.UniqueConstraint(fields=["payout", "state"], name="payouts_outcome_once"),
+            models.CheckConstraint(condition=Q(state__in=PayoutState.values), name="payouts_outcome_state_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.state}: {self.reference}"
+
+
+class Dispute(models.Model):
+    """A buyer's bank took a sale's gross amount back; a sale is disputed once."""
+
+    sale = models.OneToOneField(Sale, models.PROTECT, related_name="dispute")
+    opened_at = models.DateTimeField()
+    transaction = models.OneToOneField(Transaction, models.PROTECT, related_name="+")
+
+    class Meta:
+        db_table = "payouts_dispute"
+
+    def __str__(self) -> str:
+        return f"dispute of {self.sale_id}"
+
+
+class DisputeOutcome(models.Model):
+    """How a dispute ended for us."""
+
+    WON, LOST = "won", "lost"
+
+    dispute = models.OneToOneField(Dispute, models.PROTECT, related_name="outcome")
+    outcome = models.CharField(max_length=4, choices=[(WON, "won"), (LOST, "lost")])
+    closed_at = models.DateTimeField()
+    transaction = models.OneToOneField(Transaction, models.PROTECT, related_name="+")
+
+    class Meta:
+        db_table = "payouts_dispute_outcome"
+        constraints = [
+            models.CheckConstraint(condition=Q(outcome__in=["won", "lost"]), name="payouts_dispute_outcome_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.outcome
+
+
+class ReversalLine(models.Model):
+    """What a dispute took of one royalty line, and from which of its payee's accounts."""
+
+    dispute = models.ForeignKey(Dispute, models.PROTECT, related_name="lines")
+    line = models.ForeignKey(RoyaltyLine, models.PROTECT, related_name="reversals", db_index=False)
+    amount_minor = models.BigIntegerField()
+    bucket = models.CharField(max_length=24)
+
+    class Meta:
+        db_table = "payouts_reversal_line"
+        constraints = [
+            models.UniqueConstraint(fields=["line", "dispute", "bucket"], name="payouts_reversal_once"),
+            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="payouts_reversal_above_zero"),
+            models.CheckConstraint(
+                condition=Q(bucket__in=["creator_pending", "creator_available", "creator_receivable"]),
+                name="payouts_reversal_bucket_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount_minor} from {self.bucket}"
+
+
+class RecordedTransfer(models.Model):
+    """A transfer on the recorded rail; the rail's own table, which the books never read."""
+
+    key = models.CharField(max_length=200, unique=True)
+    creator_id = models.UUIDField()
+    currency = models.CharField(max_length=3)
+    amount_minor = models.BigIntegerField()
+    recorded_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        db_table = "payouts_recorded_transfer"
+
+    def __str__(self) -> str:
+        return self.key

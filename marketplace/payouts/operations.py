@@ -1,0 +1,28 @@
+"""Every write about money, by name; each verb stands in its module beside its errors."""
+
+from marketplace.payouts.bookkeeping.books import UnableToPost
+from marketplace.payouts.bookkeeping.disputes import (
+    UnableToCloseDispute,
+    UnableToDispute,
+    close_dispute,
+    open_dispute,
+)
+from marketplace.payouts.bookkeeping.royalties import allocate_royalties, release_holds
+from marketplace.payouts.bookkeeping.sales import UnableToRecordSale, record_sale
+from marketplace.payouts.bookkeeping.settlement import UnableToSettle, settle
+from marketplace.payouts.bookkeeping.splits import ensure_split
+
+__all__ = [
+    "UnableToCloseDispute",
+    "UnableToDispute",
+    "UnableToPost",
+    "UnableToRecordSale",
+    "UnableToSettle",
+    "allocate_royalties",
+    "close_dispute",
+    "ensure_split",
+    "open_dispute",
+    "record_sale",
+    "release_holds",
+    "settle",
+]

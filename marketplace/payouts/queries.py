@@ -1,0 +1,236 @@
+"""What creators and operators ask about money; nothing here writes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from marketplace.payouts.invariants import INVARIANTS, split_problems
+from marketplace.people.models import Creator
+
+PAGE_LENGTH = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """A creator's money in one currency, in minor units.
+
+    `pending_minor` is in its hold period, the first of it until `next_available_at`; `available_minor` goes into the
+    next payout; `on_hold_minor` is disputed; `owed_minor` is owed back and taken from later earnings first;
+    `on_the_way_minor` is in payouts that have not arrived; `paid_minor` has arrived.
+    """
+
+    currency: str
+    pending_minor: int
+    next_available_at: datetime | None
+    available_minor: int
+    on_hold_minor: int
+    owed_minor: int
+    on_the_way_minor: int
+    paid_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One royalty line, from its sale to the payout that covered it."""
+
+    id: int
+    source: str
+    sold_at: datetime
+    currency: str
+    gross_minor: int
+    net_minor: int
+    split: str
+    share_ppb: int
+    amount_minor: int
+    run_id: int
+    allocated_at: datetime
+    available_at: datetime
+    released_at: datetime | None
+    dispute: str | None
+    payout_id: UUID | None
+    reserved_at: datetime | None
+    paid_at: datetime | None
+
+    @property
+    def state(self) -> str:
+        """Where the amount is: pending, available, on-the-way, paid, disputed, or reversed."""
+        if self.dispute in {"open", "lost"}:
+            return "disputed" if self.dispute == "open" else "reversed"
+        if self.payout_id:
+            return "paid" if self.paid_at else "on-the-way"
+        return "available" if self.released_at else "pending"
+
+
+@dataclass(frozen=True, slots=True)
+class PaidOut:
+    """One payout and what became of it: open, sent, paid or failed, since `state_at`."""
+
+    id: UUID
+    currency: str
+    amount_minor: int
+    reserved_at: datetime
+    state: str
+    state_at: datetime
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRow:
+    """The sum of all accounts of one kind and currency, on the side where it stands."""
+
+    currency: str
+    kind: str
+    debit_minor: int
+    credit_minor: int
+
+
+def balances_of(creator: Creator) -> list[Balance]:
+    """Return the creator's balances, one a currency that they ever earned in, by currency."""
+    rows = _rows(
+        """
+        SELECT a.currency, a.pending_minor,
+               (SELECT min(r.available_at) FROM payouts_royalty_run r
+                 WHERE r.currency = a.currency AND a.pending_minor > 0
+                   AND NOT EXISTS (SELECT FROM payouts_hold_release h WHERE h.run_id = r.id)
+                   AND EXISTS (SELECT FROM payouts_royalty_line l WHERE l.run_id = r.id
+                                  AND l.payee_id = %(creator)s)) AS next_available_at,
+               a.available_minor, a.on_hold_minor, a.owed_minor,
+               coalesce(p.taken - p.paid, 0)::bigint AS on_the_way_minor, coalesce(p.paid, 0)::bigint AS paid_minor
+          FROM (SELECT currency,
+                       coalesce(sum(balance_minor) FILTER (WHERE kind = 'creator_pending'), 0)::bigint AS pending_minor,
+                       coalesce(sum(balance_minor) FILTER (WHERE kind = 'creator_available'), 0)::bigint
+                           AS available_minor,
+                       coalesce(sum(balance_minor) FILTER (WHERE kind = 'creator_dispute_hold'), 0)::bigint
+                           AS on_hold_minor,
+                       coalesce(sum(balance_minor) FILTER (WHERE kind = 'creator_receivable'), 0)::bigint AS owed_minor
+                  FROM payouts_account WHERE owner_id = %(creator)s GROUP BY currency) a
+          LEFT JOIN (SELECT p.currency, sum(p.amount_minor) AS taken,
+                            coalesce(sum(p.amount_minor) FILTER (WHERE paid.id IS NOT NULL), 0) AS paid
+                       FROM payouts_payout p
+                       LEFT JOIN payouts_payout_outcome paid ON paid.payout_id = p.id AND paid.state = 'paid'
+                      WHERE p.creator_id = %(creator)s
+                        AND NOT EXISTS (SELECT FROM payouts_payout_outcome f
+                                         WHERE f.payout_id = p.id AND f.state = 'failed')
+                      GROUP BY p.currency) p USING (currency)
+         ORDER BY a.currency
+        """,
+        {"creator": creator.pk},
+    )
+    return [Balance(**row) for row in rows]
+
+
+# The payout of a line is the first that did not fail and covers its release, unless the line's sale was under
+# dispute when it was reserved: what a won dispute gives back comes with a later one.
+_LINES = """
+SELECT l.id, s.source, s.sold_at, s.currency, s.gross_minor, s.net_minor, s.split_id AS split, l.share_ppb,
+       l.amount_minor, l.run_id, r.ran_at AS allocated_at, r.available_at, h.released_at,
+       CASE WHEN d.id IS NOT NULL THEN coalesce(o.outcome, 'open') END AS dispute,
+       p.id AS payout_id, p.reserved_at, p.paid_at
+  FROM payouts_royalty_line l
+  JOIN payouts_sale s ON s.id = l.sale_id
+  JOIN payouts_royalty_run r ON r.id = l.run_id
+  LEFT JOIN payouts_hold_release h ON h.run_id = r.id
+  LEFT JOIN payouts_dispute d ON d.sale_id = s.id
+  LEFT JOIN payouts_dispute_outcome o ON o.dispute_id = d.id
+  LEFT JOIN LATERAL (
+      SELECT p.id, p.reserved_at, paid.at AS paid_at
+        FROM payouts_payout p
+        LEFT JOIN payouts_payout_outcome paid ON paid.payout_id = p.id AND paid.state = 'paid'
+       WHERE p.creator_id = l.payee_id AND p.currency = s.currency AND p.released_through_id >= h.id
+         AND NOT EXISTS (SELECT FROM payouts_payout_outcome f WHERE f.payout_id = p.id AND f.state = 'failed')
+         AND (d.id IS NULL OR d.opened_at > p.reserved_at OR o.closed_at <= p.reserved_at)
+       ORDER BY p.released_through_id, p.reserved_at, p.id LIMIT 1
+  ) p ON true
+ WHERE l.payee_id = %(creator)s AND (%(before)s::bigint IS NULL OR l.id < %(before)s)
+ ORDER BY l.id DESC LIMIT %(limit)s
+"""
+
+
+def lines_of(creator: Creator, cursor: str | None = None, *, limit: int = PAGE_LENGTH) -> tuple[list[Line], str | None]:
+    """Return one page of the creator's royalty lines, newest first, and the cursor of the next page if there is one."""
+    params = {"creator": creator.pk, "before": _before(cursor), "limit": limit + 1}
+    lines = [Line(**row) for row in _rows(_LINES, params)]
+    return lines[:limit], str(lines[limit - 1].id) if len(lines) > limit else None
+
+
+def payouts_of(creator: Creator, *, limit: int = PAGE_LENGTH) -> list[PaidOut]:
+    """Return the creator's latest payouts, newest first."""
+    rows = _rows(
+        """
+        SELECT p.id, p.currency, p.amount_minor, p.reserved_at, coalesce(o.state, 'open') AS state,
+               coalesce(o.at, p.reserved_at) AS state_at, coalesce(o.reference, '') AS reference
+          FROM payouts_payout p
+          LEFT JOIN LATERAL (SELECT state, at, reference FROM payouts_payout_outcome
+                              WHERE payout_id = p.id ORDER BY id DESC LIMIT 1) o ON true
+         WHERE p.creator_id = %(creator)s ORDER BY p.reserved_at DESC, p.id DESC LIMIT %(limit)s
+        """,
+        {"creator": creator.pk, "limit": limit},
+    )
+    return [PaidOut(**row) for row in rows]
+
+
+def shares_of(split: str) -> list[tuple[Creator, int]]:
+    """Return a split's (payee, share in ppb), the largest share first."""
+    rows = _rows(
+        "SELECT payee_id, share_ppb FROM payouts_split_share WHERE split_id = %(split)s"
+        " ORDER BY share_ppb DESC, payee_id",
+        {"split": split},
+    )
+    payees = Creator.objects.in_bulk([row["payee_id"] for row in rows])
+    return [(payees[row["payee_id"]], row["share_ppb"]) for row in rows]
+
+
+def paid_total() -> dict[str, int]:
+    """Return currency → minor units that have arrived with creators."""
+    rows = _rows(
+        """
+        SELECT p.currency, sum(p.amount_minor)::bigint AS paid_minor
+          FROM payouts_payout p JOIN payouts_payout_outcome o ON o.payout_id = p.id AND o.state = 'paid'
+         WHERE NOT EXISTS (SELECT FROM payouts_payout_outcome f WHERE f.payout_id = p.id AND f.state = 'failed')
+         GROUP BY p.currency ORDER BY p.currency
+        """
+    )
+    return {row["currency"]: row["paid_minor"] for row in rows}
+
+
+def trial_balance() -> list[TrialRow]:
+    """Return every kind of account with its net sum from the postings, by currency and kind."""
+    rows = _rows(
+        """
+        SELECT a.currency, a.kind, greatest(sum(p.amount_minor), 0)::bigint AS debit_minor,
+               greatest(-sum(p.amount_minor), 0)::bigint AS credit_minor
+          FROM payouts_posting p JOIN payouts_account a ON a.id = p.account_id
+         GROUP BY a.currency, a.kind HAVING sum(p.amount_minor) <> 0 ORDER BY a.currency, a.kind
+        """
+    )
+    return [TrialRow(**row) for row in rows]
+
+
+def check_books() -> list[str]:
+    """Return what is wrong with the books, one sentence a problem; an empty list is what is wanted.
+
+    Transactions balance and say what their content digest says; kept balances are the sums of their postings;
+    royalty lines add up to their sales' nets; what is pending, held, in flight, in suspense and paid is what lines,
+    disputes and payouts say; no payout is taken or sent twice; the digests of splits recompute.
+    """
+    problems = []
+    for sentence, sql in INVARIANTS:
+        problems += [sentence.format(**row) for row in _rows(sql)]
+    return problems + split_problems()
+
+
+def _before(cursor: str | None) -> int | None:
+    """Reads a cursor; one that nobody gave out is as good as none."""
+    return int(cursor) if cursor and cursor.isascii() and cursor.isdigit() and len(cursor) < 19 else None
+
+
+def _rows(sql: str, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    """Return the rows of a question, each by its columns' names."""
+    with connection.cursor() as found:
+        found.execute(sql, params)
+        names = [column.name for column in found.description]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

@@ -1,0 +1,1 @@
+"""Ways to send money to creators, behind one port."""

@@ -1,0 +1,331 @@
+"""Shares and amounts of money in whole numbers: what is divided adds up again to the unit."""
+
+import re
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import pairwise
+from types import MappingProxyType
+from typing import Any, Protocol, TypeVar
+
+import rfc8785
+
+WHOLE_PPB = 1_000_000_000
+"""The whole of anything that is shared, in parts per billion."""
+
+MAX_PAYEES = 256
+"""The most payees that one split may name; a longer one is refused, never cut."""
+
+MAX_AMOUNT_MINOR = 2**63 - 1
+"""The largest amount that the books can hold (a PostgreSQL bigint)."""
+
+SPLIT_FORMAT = "worldloom/split/1"
+
+CURRENCIES: Mapping[str, int] = MappingProxyType(
+    {
+        "AUD": 2,
+        "BRL": 2,
+        "CAD": 2,
+        "CHF": 2,
+        "CNY": 2,
+        "CZK": 2,
+        "DKK": 2,
+        "EUR": 2,
+        "GBP": 2,
+        "HKD": 2,
+        "INR": 2,
+        "JPY": 0,
+        "KRW": 0,
+        "KWD": 3,
+        "MOP": 2,
+        "MXN": 2,
+        "MYR": 2,
+        "NOK": 2,
+        "NZD": 2,
+        "PLN": 2,
+        "SEK": 2,
+        "SGD": 2,
+        "THB": 2,
+        "TWD": 2,
+        "USD": 2,
+        "VND": 0,
+    }
+)
+"""ISO 4217 code of each currency we sell in → its exponent: the digits after the point."""
+
+
+class SortablePayee(Hashable, Protocol):
+    """Who is paid: anything with an order of its own, such as a creator's UUID."""
+
+    def __lt__(self, other: Any, /) -> bool: ...
+
+
+P = TypeVar("P", bound=SortablePayee)
+
+
+class UnknownCurrency(Exception):
+    """The currency is not one that we sell in."""
+
+    code = "unknown-currency"
+
+    def __init__(self, currency: str) -> None:
+        self.currency = currency
+        super().__init__(f"“{currency}” is not a currency we sell in; use one of {', '.join(CURRENCIES)}.")
+
+
+class UnreadableAmount(Exception):
+    """A text is not an amount of money in its currency."""
+
+    code = "unreadable-amount"
+
+    def __init__(self, text: str, currency: str, why: str) -> None:
+        self.text, self.currency, self.why = text, currency, why
+        super().__init__(f"The amount “{text}” {currency} cannot be read: {why}.")
+
+
+class AmountBelowZero(Exception):
+    """Only amounts of zero or more are divided; a reversal divides what remains instead."""
+
+    code = "amount-below-zero"
+
+    def __init__(self, amount_minor: int) -> None:
+        self.amount_minor = amount_minor
+        super().__init__(f"An amount of {amount_minor} minor units cannot be divided; give zero or more.")
+
+
+class ShareOutOfRange(Exception):
+    """One share is not between 1 and the whole."""
+
+    code = "share-out-of-range"
+
+    def __init__(self, payee: object, share_ppb: object) -> None:
+        self.payee, self.share_ppb = payee, share_ppb
+        super().__init__(f"The share of {payee} is {share_ppb} ppb; give a whole number from 1 to {WHOLE_PPB}.")
+
+
+class SharesDoNotSum(Exception):
+    """Shares do not add up to the whole."""
+
+    code = "shares-do-not-sum"
+
+    def __init__(self, sum_ppb: int) -> None:
+        self.sum_ppb = sum_ppb
+        super().__init__(f"The shares add up to {sum_ppb} ppb; they must add up to exactly {WHOLE_PPB}.")
+
+
+class ParentsTakeTooMuch(Exception):
+    """The works that a release is derived from ask for more than the whole."""
+
+    code = "parents-take-too-much"
+
+    def __init__(self, sum_ppb: int) -> None:
+        self.sum_ppb = sum_ppb
+        super().__init__(f"The works this one is derived from take {sum_ppb} ppb together; the most is {WHOLE_PPB}.")
+
+
+class DuplicatePayee(Exception):
+    """One payee is named twice in the same split."""
+
+    code = "duplicate-payee"
+
+    def __init__(self, payee: object) -> None:
+        self.payee = payee
+        super().__init__(f"The payee {payee} is named twice; add the shares together and name each payee once.")
+
+
+class TooManyPayees(Exception):
+    """A split would name more payees than a split may."""
+
+    code = "too-many-payees"
+
+    def __init__(self, count: int) -> None:
+        self.count, self.limit = count, MAX_PAYEES
+        super().__init__(f"The split would name {count} payees; {MAX_PAYEES} is the most that one split may name.")
+
+
+class MoreThanRemains(Exception):
+    """More is to be taken back than is left."""
+
+    code = "more-than-remains"
+
+    def __init__(self, amount_minor: int, remaining_minor: int) -> None:
+        self.amount_minor, self.remaining_minor = amount_minor, remaining_minor
+        super().__init__(f"{amount_minor} minor units cannot be taken back; only {remaining_minor} remain.")
+
+
+def exponent_of(currency: str) -> int:
+    """Return how many digits the currency has after the point (ISO 4217), or raise UnknownCurrency."""
+    try:
+        return CURRENCIES[currency]
+    except KeyError:
+        raise UnknownCurrency(currency) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount in minor units (cents, yen, fils) of one currency we sell in; never a fraction of a unit."""
+
+    amount_minor: int
+    currency: str
+
+    def __post_init__(self) -> None:
+        if type(self.amount_minor) is not int:
+            raise TypeError(f"Money counts minor units with an int, not {type(self.amount_minor).__name__}.")
+        exponent_of(self.currency)
+
+    def __str__(self) -> str:
+        return f"{format_amount(self.amount_minor, self.currency)} {self.currency}"
+
+
+_AMOUNT = re.compile(r"(0|[1-9][0-9]*)(?:\.([0-9]+))?")
+
+
+def parse_amount(text: str, currency: str) -> int:
+    """Return the minor units in a decimal text such as "12.00", "12.5" or "12".
+
+    ASCII digits and one point at most; no sign, no grouping, no digit beyond the currency's last. Raises
+    UnreadableAmount for anything else, or UnknownCurrency.
+    """
+    exponent = exponent_of(currency)
+    if not isinstance(text, str):
+        raise UnreadableAmount(repr(text), currency, 'write it as text, such as "12.00"')
+    match = _AMOUNT.fullmatch(text)
+    if match is None:
+        raise UnreadableAmount(text, currency, 'write digits with at most one point, such as "12.00"')
+    units, fraction = match.group(1), match.group(2) or ""
+    if len(fraction) > exponent:
+        raise UnreadableAmount(
+            text, currency, f"{currency} has {exponent} digits after the point and {len(fraction)} are given"
+        )
+    if len(units) > 19:  # before int(): a text of a million digits is refused without being converted
+        raise UnreadableAmount(text, currency, "it is larger than the books can hold")
+    amount_minor = int(units + fraction.ljust(exponent, "0"))
+    if amount_minor > MAX_AMOUNT_MINOR:
+        raise UnreadableAmount(text, currency, "it is larger than the books can hold")
+    return amount_minor
+
+
+def format_amount(amount_minor: int, currency: str) -> str:
+    """Return the amount with all of the currency's digits, "12.00", as `parse_amount` reads it."""
+    exponent = exponent_of(currency)
+    sign = "-" if amount_minor < 0 else ""
+    digits = str(abs(amount_minor)).rjust(exponent + 1, "0")
+    return f"{sign}{digits[:-exponent]}.{digits[-exponent:]}" if exponent else f"{sign}{digits}"
+
+
+def _largest_remainder(amount: int, weights: Sequence[int]) -> list[int]:
+    """Divide the amount by weight into parts that sum to it.
+
+    Every part is rounded down; the units that are left go one each to the parts with the largest remainders
+    and, between equal remainders, to the one that stands first.
+    """
+    whole = sum(weights)
+    parts: list[int] = []
+    rests: list[int] = []
+    for weight in weights:
+        part, rest = divmod(amount * weight, whole)
+        parts.append(part)
+        rests.append(rest)
+    left = amount - sum(parts)
+    for index in sorted(range(len(parts)), key=lambda i: (-rests[i], i))[:left]:
+        parts[index] += 1
+    return parts
+
+
+def check_shares(shares: Sequence[tuple[P, int]]) -> tuple[tuple[P, int], ...]:
+    """Return the shares in payee order, or raise what keeps them from being a split."""
+    ordered = tuple(sorted(shares, key=lambda share: share[0]))
+    for (payee, _), (following, _) in pairwise(ordered):
+        if payee == following:
+            raise DuplicatePayee(payee)
+    for payee, share_ppb in ordered:
+        if type(share_ppb) is not int or not 1 <= share_ppb <= WHOLE_PPB:
+            raise ShareOutOfRange(payee, share_ppb)
+    if (sum_ppb := sum(share_ppb for _, share_ppb in ordered)) != WHOLE_PPB:
+        raise SharesDoNotSum(sum_ppb)
+    if len(ordered) > MAX_PAYEES:
+        raise TooManyPayees(len(ordered))
+    return ordered
+
+
+def allocate(amount_minor: int, shares: Sequence[tuple[P, int]]) -> list[tuple[P, int]]:
+    """Divide an amount of any size by a split; return (payee, part) in payee order, parts of zero included.
+
+    Every part is the exact share rounded down; the units that are left go one each to the payees with the
+    largest remainders, ties to the payee who sorts first. The parts sum to the amount, and none is a whole
+    unit off.
+    """
+    if amount_minor < 0:
+        raise AmountBelowZero(amount_minor)
+    ordered = check_shares(shares)
+    parts = _largest_remainder(amount_minor, [share_ppb for _, share_ppb in ordered])
+    return [(payee, part) for (payee, _), part in zip(ordered, parts, strict=True)]
+
+
+def allocate_remaining(amount_minor: int, remaining: Sequence[tuple[P, int]]) -> list[tuple[P, int]]:
+    """Take an amount back from what remains of an allocation and return (payee, part) in payee order.
+
+    Parts are in proportion to what remains; the units left over go as in `allocate`. No part exceeds what
+    remains for its payee, so any sequence of reversals that takes all ends with every payee at exactly zero.
+    (Taking the difference of two allocations would not: largest remainder can give a payee less of a larger
+    amount.)
+    """
+    if amount_minor < 0:
+        raise AmountBelowZero(amount_minor)
+    ordered = sorted(remaining, key=lambda part: part[0])
+    for (payee, _), (following, _) in pairwise(ordered):
+        if payee == following:
+            raise DuplicatePayee(payee)
+    if any(part < 0 for _, part in ordered):
+        raise AmountBelowZero(min(part for _, part in ordered))
+    left_minor = sum(part for _, part in ordered)
+    if amount_minor > left_minor:
+        raise MoreThanRemains(amount_minor, left_minor)
+    if left_minor == 0:
+        return [(payee, 0) for payee, _ in ordered]
+    parts = _largest_remainder(amount_minor, [part for _, part in ordered])
+    return [(payee, part) for (payee, _), part in zip(ordered, parts, strict=True)]
+
+
+def fold_split(
+    own: Mapping[P, int], parents: Sequence[tuple[int, Sequence[tuple[P, int]]]]
+) -> tuple[tuple[P, int], ...]:
+    """Return the split of a derived work in payee order: its makers' shares folded with its parents' splits.
+
+    `own` is payee → ppb, summing to the whole; `parents` are (share of this work in ppb, the parent's split).
+    Makers divide what the parents leave; where the parents take the whole, `own` may be empty. Integers
+    throughout: the parts per billion that are left after rounding down go to the largest remainders, ties to
+    the payee who sorts first, and a payee whose share comes to zero is dropped. The result sums to exactly
+    WHOLE_PPB.
+    """
+    for share_ppb, _ in parents:
+        if type(share_ppb) is not int or not 1 <= share_ppb <= WHOLE_PPB:
+            raise ShareOutOfRange("a work this one is derived from", share_ppb)
+    taken_ppb = sum(share_ppb for share_ppb, _ in parents)
+    if taken_ppb > WHOLE_PPB:
+        raise ParentsTakeTooMuch(taken_ppb)
+    numerators: dict[P, int] = {}  # over WHOLE_PPB squared
+    kept_ppb = WHOLE_PPB - taken_ppb
+    makers = check_shares(tuple(own.items())) if own or kept_ppb else ()
+    for part_ppb, shares in ((kept_ppb, makers), *((ppb, check_shares(shares)) for ppb, shares in parents)):
+        for payee, share_ppb in shares:
+            numerators[payee] = numerators.get(payee, 0) + part_ppb * share_ppb
+    payees = sorted(numerators)
+    parts = _largest_remainder(WHOLE_PPB, [numerators[payee] for payee in payees])
+    folded = tuple((payee, part) for payee, part in zip(payees, parts, strict=True) if part)
+    if len(folded) > MAX_PAYEES:
+        raise TooManyPayees(len(folded))
+    return folded
+
+
+def split_document(shares: Sequence[tuple[P, int]]) -> dict[str, Any]:
+    """Return the public document of a split (docs/formats/split.md); payees are text, in their order."""
+    return {
+        "format": SPLIT_FORMAT,
+        "shares": [{"payee": str(payee), "share_ppb": ppb} for payee, ppb in check_shares(shares)],
+    }
+
+
+def split_digest(shares: Sequence[tuple[P, int]]) -> str:
+    """Return the name of a split: SHA-256, in hex, of its document's RFC 8785 bytes."""
+    return sha256(rfc8785.dumps(split_document(shares))).hexdigest()

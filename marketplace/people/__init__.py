@@ -1,0 +1,1 @@
+"""People, creators, studios, seats and API keys."""

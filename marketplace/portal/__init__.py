@@ -1,0 +1,1 @@
+"""The creator's upload portal and dashboard."""

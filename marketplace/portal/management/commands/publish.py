@@ -1,0 +1,36 @@
+"""`manage.py publish FOLDER --as HANDLE`."""
+
+from pathlib import Path
+from typing import Any
+
+from assets.operations import UnableToAdmit, UnableToReceive
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from marketplace.catalog.operations import UnableToPublish
+from marketplace.licensing.operations import UnableToOffer
+from marketplace.people import queries as people
+from marketplace.portal.operations import UnableToReadFolder, publish_folder
+
+
+class Command(BaseCommand):
+    """Publishes a folder with a pack.toml as one release of a creator."""
+
+    help = "Publish a folder with a pack.toml (docs/formats/pack-toml.md) as a release of a creator."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("folder", type=Path)
+        parser.add_argument("--as", dest="creator", required=True, metavar="HANDLE", help="the creator's handle")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        creator = people.creator_named(options["creator"])
+        if creator is None:
+            raise CommandError(f"No creator has the handle “{options['creator']}”: sign up and choose it first.")
+        try:
+            release = publish_folder(folder=options["folder"], creator=creator, now=timezone.now())
+        except (UnableToReadFolder, UnableToPublish, UnableToAdmit, UnableToReceive) as error:
+            lines = [getattr(finding, "message", str(finding)) for finding in error.findings]
+            raise CommandError("Nothing was published.\n" + "\n".join(f"  - {line}" for line in lines)) from None
+        except UnableToOffer as error:
+            raise CommandError(f"Nothing was published.\n  - {error}") from None
+        self.stdout.write(f"Published {release}: sha256 {release.digest}, {release.assets.count()} files.")

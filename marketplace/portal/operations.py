@@ -1,0 +1,121 @@
+"""What a creator does: publish, from a folder or from a form, in one transaction."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from assets.operations import admit, forget, make_previews, receive
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from marketplace.catalog import operations as catalog
+from marketplace.catalog.models import Release
+from marketplace.catalog.rules import Draft, Finding, gettext_noop
+from marketplace.licensing import operations as licensing
+from marketplace.licensing.rules import Terms
+from marketplace.payouts.rules import Money, UnknownCurrency, UnreadableAmount, parse_amount
+from marketplace.people.models import Creator
+from marketplace.portal import rules
+from marketplace.portal.rules import DraftOffer
+
+
+class UnableToReadFolder(Exception):
+    """The folder is no pack; `findings` say what and where, and nothing was written."""
+
+    code = "folder-refused"
+
+    def __init__(self, folder: Path, findings: Sequence[Finding]) -> None:
+        self.folder, self.findings = folder, tuple(findings)
+        super().__init__(" ".join(_(finding.template) % finding.values for finding in self.findings))
+
+
+def read_folder(folder: Path) -> tuple[Draft, list[DraftOffer]]:
+    """This will read `pack.toml` of a folder, and refuse a folder whose listed files are not all there."""
+    path = folder / rules.PACK_FILE
+    try:
+        if path.stat().st_size > rules.PACK_FILE_LIMIT_BYTES:
+            text = gettext_noop("%(path)s is larger than %(limit)s bytes.")
+            raise UnableToReadFolder(
+                folder, [Finding(str(path), text, {"path": path, "limit": rules.PACK_FILE_LIMIT_BYTES})]
+            )
+        draft, offers = rules.parse_pack(path.read_text(encoding="utf-8"))
+    except OSError:
+        text = gettext_noop("There is no %(path)s that can be read: a pack is a folder with a pack.toml in it.")
+        raise UnableToReadFolder(folder, [Finding(str(path), text, {"path": path})]) from None
+    except UnicodeDecodeError as error:
+        text = gettext_noop("%(path)s is not UTF-8 at byte %(offset)s.")
+        raise UnableToReadFolder(folder, [Finding(str(path), text, {"path": path, "offset": error.start})]) from None
+    except rules.UnreadablePack as error:
+        raise UnableToReadFolder(folder, error.findings) from None
+    return draft, offers
+
+
+def publish_folder(*, folder: Path, creator: Creator, now: datetime) -> Release:
+    """This will publish a folder with a `pack.toml` (docs/formats/pack-toml.md), or raise and leave nothing behind."""
+    draft, offers = read_folder(folder)
+    home = folder.resolve()
+    paths: dict[str, Path] = {}
+    findings: list[Finding] = []
+    for file in draft.files:
+        path = (home / file.path).resolve()
+        if not path.is_relative_to(home) or not path.is_file():
+            text = gettext_noop("%(path)s is listed in pack.toml but is no file in the folder.")
+            findings.append(Finding(file.path, text, {"path": file.path}))
+        paths[file.path] = path
+    if findings:
+        raise UnableToReadFolder(folder, findings)
+    with ExitStack() as stack:
+        streams: dict[str, BinaryIO] = {name: stack.enter_context(path.open("rb")) for name, path in paths.items()}
+        return publish(creator=creator, draft=draft, offers=offers, streams=streams, now=now)
+
+
+def publish(
+    *,
+    creator: Creator,
+    draft: Draft,
+    offers: Sequence[DraftOffer],
+    streams: Mapping[str, BinaryIO],
+    now: datetime,
+) -> Release:
+    """This will take the bytes of a release in, inspect them, publish and offer it: all of it, or nothing.
+
+    Raises UnableToPublish, UnableToOffer, UnableToReceive or UnableToAdmit, each with what and where.
+    """
+    priced = _priced(draft, offers)
+    catalog.check(creator=creator, draft=draft)
+    with ExitStack() as stack:
+        received = [
+            stack.enter_context(receive(stream=streams[file.path], name=file.path))
+            for file in draft.files
+            if file.path in streams
+        ]
+        try:
+            with transaction.atomic():
+                admitted = admit(received=received, now=now)
+                files = {file.name: asset for file, asset in zip(received, admitted, strict=True)}
+                release = catalog.publish(creator=creator, draft=draft, files=files, now=now)
+                licensing.offer_all(release=release, offers=priced, now=now)
+                for asset in {files[file.path] for file in draft.files if file.role == "preview"}:
+                    if asset.media_type.startswith("image/"):
+                        make_previews(asset=asset, now=now)
+        except BaseException:
+            forget(received=received)
+            raise
+    return release
+
+
+def _priced(draft: Draft, offers: Sequence[DraftOffer]) -> list[tuple[Terms, Money]]:
+    """Reads terms and prices, or raises UnableToOffer or UnableToPublish."""
+    priced: list[tuple[Terms, Money]] = []
+    for row in offers:
+        terms = licensing.ready_terms(row.terms)
+        try:
+            priced.append((terms, Money(parse_amount(row.price, row.currency), row.currency)))
+        except (UnreadableAmount, UnknownCurrency) as error:
+            text = gettext_noop("The price of “%(terms)s” cannot be read: %(reason)s")
+            finding = Finding("offers", text, {"terms": row.terms, "reason": str(error)})
+            raise catalog.UnableToPublish(draft, [finding]) from None
+    return priced
+

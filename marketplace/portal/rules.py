@@ -1,0 +1,183 @@
+"""Reading what a creator wrote: `pack.toml` into a draft and its offers (docs/formats/pack-toml.md)."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from marketplace.catalog.rules import (
+    Draft,
+    DraftElement,
+    DraftFile,
+    DraftParent,
+    Finding,
+    gettext_noop,
+    parse_reference,
+)
+
+PACK_FORMAT = "worldloom/pack/1"
+PACK_FILE = "pack.toml"
+PACK_FILE_LIMIT_BYTES = 256 * 1024
+
+_ = gettext_noop
+_KEYS = {
+    "format": str,
+    "handle": str,
+    "version": str,
+    "kind": str,
+    "tags": list,
+    "cover": str,
+    "base_model": str,
+    "made_by": str,
+    "ai_training": str,
+    "title": dict,
+    "summary": dict,
+    "elements": list,
+    "files": list,
+    "split": list,
+    "derived_from": list,
+    "offers": list,
+}
+_TABLES: Mapping[str, Mapping[str, type]] = {
+    "elements": {"name": str, "kind": str, "title": dict, "files": list, "triggers": list},
+    "files": {"path": str, "role": str},
+    "split": {"creator": str, "share_ppb": int},
+    "derived_from": {"release": str, "share_ppb": int},
+    "offers": {"terms": str, "price": str, "currency": str},
+}
+_OPTIONAL = {"elements.files", "elements.triggers", "files.role"}
+_WORDS = {str: "text", int: "a whole number", list: "a list", dict: "a table"}
+
+
+@dataclass(frozen=True)
+class DraftOffer:
+    """Terms by name, and a price as it was written."""
+
+    terms: str
+    price: str
+    currency: str
+
+
+class UnreadablePack(Exception):
+    """The text is no pack.toml; `findings` say what and where."""
+
+    def __init__(self, findings: list[Finding]) -> None:
+        self.findings = tuple(findings)
+        super().__init__(" ".join(finding.message for finding in findings))
+
+
+def parse_pack(text: str) -> tuple[Draft, list[DraftOffer]]:
+    """This will read `pack.toml`, or raise UnreadablePack with everything that is wrong with its form."""
+    try:
+        data = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        text_ = _("pack.toml is not TOML: %(reason)s.")
+        raise UnreadablePack([Finding(PACK_FILE, text_, {"reason": str(error)[:200]})]) from None
+    findings = _form(data)
+    if findings:
+        raise UnreadablePack(findings)
+    parents = [(parse_reference(row["release"]), row["share_ppb"]) for row in data.get("derived_from", [])]
+    draft = Draft(
+        handle=data["handle"],
+        version=data["version"],
+        kind=data["kind"],
+        title=data["title"],
+        summary=data.get("summary", {}),
+        files=tuple(DraftFile(row["path"], row.get("role", "content")) for row in data["files"]),
+        cover=data["cover"],
+        elements=tuple(
+            DraftElement(
+                row["name"],
+                row["kind"],
+                row["title"],
+                tuple(row.get("files", [])),
+                tuple(row.get("triggers", [])),
+            )
+            for row in data.get("elements", [])
+        ),
+        tags=tuple(data.get("tags", [])),
+        base_model=data.get("base_model", ""),
+        made_by=data.get("made_by", "human"),
+        ai_training=data.get("ai_training", "not-allowed"),
+        split={row["creator"]: row["share_ppb"] for row in data.get("split", [])},
+        derived_from=tuple(DraftParent(*found, share) for found, share in parents if found),
+    )
+    return draft, [DraftOffer(row["terms"], row["price"], row["currency"]) for row in data.get("offers", [])]
+
+
+def _form(data: Mapping[str, Any]) -> list[Finding]:
+    findings: list[Finding] = []
+    if data.get("format") != PACK_FORMAT:
+        text = _("The format must be “%(format)s”, written as the first line of pack.toml.")
+        findings.append(Finding("format", text, {"format": PACK_FORMAT}))
+    for key in data.keys() - _KEYS.keys():
+        findings.append(Finding(key, _("“%(key)s” means nothing in a pack.toml: take it out."), {"key": key[:60]}))
+    for key in ("handle", "version", "kind", "title", "cover", "files"):
+        if key not in data:
+            findings.append(Finding(key, _("“%(key)s” is missing."), {"key": key}))
+    for key, kind in _KEYS.items():
+        if key in data and not _is(data[key], kind):
+            findings.append(_wrong(key, kind))
+    findings += _texts(data.get("title"), "title") + _texts(data.get("summary"), "summary")
+    findings += _strings(data.get("tags"), "tags")
+    for table, columns in _TABLES.items():
+        rows = data.get(table)
+        for number, row in enumerate(rows if isinstance(rows, list) else [], start=1):
+            findings += _row(f"{table}[{number}]", table, row, columns)
+    findings += _twice(data.get("split"))
+    return findings
+
+
+def _is(value: object, kind: type) -> bool:
+    return isinstance(value, kind) and not (kind is int and isinstance(value, bool))
+
+
+def _wrong(where: str, kind: type) -> Finding:
+    return Finding(where, _("“%(key)s” must be %(kind)s."), {"key": where, "kind": _WORDS[kind]})
+
+
+def _texts(value: object, where: str) -> list[Finding]:
+    if not isinstance(value, dict):
+        return []
+    return [_wrong(f"{where}.{key}", str) for key, text in value.items() if not isinstance(text, str)]
+
+
+def _strings(value: object, where: str) -> list[Finding]:
+    if not isinstance(value, list):
+        return []
+    return [_wrong(f"{where}[{n}]", str) for n, text in enumerate(value, start=1) if not isinstance(text, str)]
+
+
+def _row(where: str, table: str, row: object, columns: Mapping[str, type]) -> list[Finding]:
+    if not isinstance(row, dict):
+        return [_wrong(where, dict)]
+    findings = [
+        Finding(
+            f"{where}.{key}",
+            _("“%(key)s” means nothing in a pack.toml: take it out."),
+            {"key": f"{where}.{key}"},
+        )
+        for key in row.keys() - columns.keys()
+    ]
+    for key, kind in columns.items():
+        if key not in row:
+            if f"{table}.{key}" not in _OPTIONAL:
+                findings.append(Finding(where, _("“%(key)s” is missing."), {"key": f"{where}.{key}"}))
+        elif not _is(row[key], kind):
+            findings.append(_wrong(f"{where}.{key}", kind))
+        elif kind is list:
+            findings += _strings(row[key], f"{where}.{key}")
+        elif kind is dict:
+            findings += _texts(row[key], f"{where}.{key}")
+    if table == "derived_from" and isinstance(row.get("release"), str) and not parse_reference(row["release"]):
+        text = _("“%(release)s” names no release: write creator/pack@1.0.0.")
+        findings.append(Finding(where, text, {"release": row["release"][:80]}))
+    return findings
+
+
+def _twice(rows: object) -> list[Finding]:
+    names = [row.get("creator") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    text = _("The split names %(creator)s twice: add the shares up.")
+    return [
+        Finding("split", text, {"creator": name}) for name in sorted({n for n in names if names.count(n) > 1 and n})
+    ]

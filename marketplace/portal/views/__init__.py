@@ -1,0 +1,1 @@
+"""The portal's pages: what selling means, publish, earnings, one pack."""

@@ -1,0 +1,137 @@
+"""What kinds, licenses, shares and states are called in the portal, and how shares are read."""
+
+import re
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from assets.models import PreviewImage
+from babel import Locale
+from babel.numbers import format_percent
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from marketplace.payouts.queries import Line, PaidOut
+from marketplace.payouts.rules import MAX_AMOUNT_MINOR, WHOLE_PPB
+from marketplace.ui import formats
+
+Words = Mapping[str, str | Promise]
+
+PACK_KINDS: Words = {
+    "world": gettext_lazy("World"),
+    "characters": gettext_lazy("Characters"),
+    "style": gettext_lazy("Style"),
+    "model": gettext_lazy("Model"),
+    "prompts": gettext_lazy("Prompt set"),
+}
+ELEMENT_KINDS: Words = {
+    "character": gettext_lazy("Character"),
+    "creature": gettext_lazy("Creature"),
+    "plant": gettext_lazy("Plant"),
+    "landform": gettext_lazy("Landform"),
+    "scene": gettext_lazy("Scene"),
+    "style": gettext_lazy("Style"),
+    "model": gettext_lazy("Model"),
+    "prompt-set": gettext_lazy("Prompt set"),
+    "motion": gettext_lazy("Motion"),
+}
+BASE_MODELS: Words = {
+    "": gettext_lazy("None, or any"),
+    "sd15": "Stable Diffusion 1.5",
+    "sdxl": "SDXL",
+    "sd3": "Stable Diffusion 3",
+    "flux1": "FLUX.1",
+}
+MADE_BY: Words = {
+    "human": gettext_lazy("People, without generated parts"),
+    "ai-assisted": gettext_lazy("People, with help of AI"),
+    "ai": gettext_lazy("AI, directed by people"),
+}
+AI_TRAINING: Words = {
+    "not-allowed": gettext_lazy("No, nobody may train models with it"),
+    "with-license": gettext_lazy("Yes, those whose license says so"),
+}
+TERMS: Words = {
+    "personal": gettext_lazy("Personal"),
+    "studio": gettext_lazy("Studio"),
+    "enterprise": gettext_lazy("Enterprise"),
+}
+TERMS_IN_SHORT: Words = {
+    "personal": gettext_lazy("1 person · no commercial use"),
+    "studio": gettext_lazy("Up to 30 people · films and games, up to US$1,000,000 a year"),
+    "enterprise": gettext_lazy("The whole company · films and games, without a revenue limit"),
+}
+PAYOUT_STATES: Words = {
+    "open": gettext_lazy("Being sent"),
+    "sent": gettext_lazy("Sent"),
+    "paid": gettext_lazy("Paid"),
+    "failed": gettext_lazy("Failed, the money is back in your balance"),
+}
+LINE_TONES = {"disputed": "warn", "reversed": "bad"}
+
+_PERCENT = re.compile(r"(0|[1-9][0-9]{0,2})(?:\.([0-9]{1,7}))?")
+CARD_WIDTH = 480
+
+
+def say(words: Words, key: str) -> str:
+    """This will name a value, or show it as it is when it has no name yet."""
+    return str(words.get(key, key))
+
+
+def parse_percent(text: str) -> int | None:
+    """This will read a percentage with up to 7 decimals as parts per billion, exactly: `12.5` is 125 000 000.
+
+    None for anything else: a sign, a group, an eighth decimal, more than 100.
+    """
+    match = _PERCENT.fullmatch(text.strip().removesuffix("%").rstrip())
+    if match is None:
+        return None
+    share_ppb = int(match[1]) * 10_000_000 + int((match[2] or "").ljust(7, "0"))
+    return share_ppb if share_ppb <= WHOLE_PPB else None
+
+
+def percent_text(share_ppb: int) -> str:
+    """This will write parts per billion as a percentage, with all its decimals: 12.5%."""
+    locale = Locale.parse(formats.language_tag(), sep="-")
+    return format_percent(Decimal(share_ppb).scaleb(-9), format="#,##0.#######%", locale=locale)
+
+
+def percent_input(share_ppb: int) -> str:
+    """This will write parts per billion as `parse_percent` reads it: 12.5."""
+    whole, rest = divmod(share_ppb, 10_000_000)
+    return f"{whole}.{rest:07d}".rstrip("0").rstrip(".")
+
+
+def net_text(net_minor: int, currency: str) -> str:
+    """This will write what is left to a creator, or nothing for an amount that no book can hold."""
+    return formats.money_text(net_minor, currency) if net_minor <= MAX_AMOUNT_MINOR else ""
+
+
+def line_state(line: Line) -> str:
+    """This will say where the money of a royalty line is, and since or until when."""
+    if line.state == "paid" and line.paid_at:
+        return _("Paid on %(day)s") % {"day": formats.date_text(line.paid_at)}
+    if line.state == "pending":
+        return _("Pending until %(day)s") % {"day": formats.date_text(line.available_at)}
+    return {
+        "available": _("Available, in the next payout"),
+        "on-the-way": _("On its way to you"),
+        "disputed": _("On hold: the buyer's bank disputes it"),
+        "reversed": _("Taken back by the buyer's bank"),
+    }.get(line.state, line.state)
+
+
+def payout_state(payout: PaidOut) -> str:
+    """This will say what became of a payout."""
+    return say(PAYOUT_STATES, payout.state)
+
+
+def cover(previews: Iterable[PreviewImage]) -> dict[str, str]:
+    """This will give the addresses of a cover's images, as `c-cover` takes them: `src`, `srcset`; empty without any."""
+    images = sorted(previews, key=lambda image: image.width)
+    if not images:
+        return {"src": "", "srcset": ""}
+    named = [(image.width, reverse("preview", args=[image.blob_id])) for image in images]
+    src = next((address for width, address in named if width >= CARD_WIDTH), named[-1][1])
+    return {"src": src, "srcset": ", ".join(f"{address} {width}w" for width, address in named)}

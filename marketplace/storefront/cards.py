@@ -1,0 +1,60 @@
+"""Packs as cards: what browse, home and a creator's page show of each."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from django.urls import reverse
+
+from marketplace.catalog.models import Listing, Release
+from marketplace.licensing import queries as licensing
+from marketplace.storefront import pictures, queries, words
+
+
+@dataclass(frozen=True)
+class Card:
+    """One pack on a page; `price_minor` is that of its cheapest license, None when nothing is offered."""
+
+    href: str
+    title: Mapping[str, str]
+    creator: str
+    kind: str
+    cover: str
+    large: str
+    srcset: str
+    price_minor: int | None
+    currency: str
+    verified: bool
+
+
+def pack_address(release: Release) -> str:
+    """This will give the address of a release's pack."""
+    return reverse("pack", args=[release.pack.creator.handle, release.pack.handle])
+
+
+def cards(listings: Iterable[Listing]) -> list[Card]:
+    """This will make a card of each listing; two queries for all of them together."""
+    rows = list(listings)
+    releases = [row.release for row in rows]
+    offers = licensing.cheapest(releases)
+    sealed = queries.sealed_releases(releases)
+    made = []
+    for row in rows:
+        release, creator = row.release, row.pack.creator
+        offer = offers.get(release.pk)
+        covers = getattr(release, "covers", [])
+        previews = covers[0].asset.previews.all() if covers else []
+        made.append(
+            Card(
+                href=reverse("pack", args=[creator.handle, row.pack.handle]),
+                title=release.title,
+                creator=creator.display_name,
+                kind=words.say(words.PACK_KINDS, row.kind),
+                cover=pictures.src(previews),
+                large=pictures.src(previews, 960),
+                srcset=pictures.srcset(previews),
+                price_minor=offer.price_minor if offer else None,
+                currency=offer.currency if offer else "",
+                verified=release.pk in sealed,
+            )
+        )
+    return made

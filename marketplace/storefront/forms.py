@@ -1,0 +1,95 @@
+"""What visitors type, read once."""
+
+import re
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from marketplace.catalog.queries import Filter
+from marketplace.people.models import Person, Seat, Studio
+from marketplace.people.queries import studios_of
+from marketplace.people.rules import HANDLE
+from marketplace.storefront import words
+
+SORTS = {"best": _("Best match"), "newest": _("Newest")}
+
+
+def _choices(known: words.Words) -> list[tuple[str, object]]:
+    return list(known.items())
+
+
+class BrowseForm(forms.Form):
+    """The filters of the catalog, in the address; a value that nobody offered narrows nothing."""
+
+    q = forms.CharField(required=False, max_length=200)
+    kind = forms.ChoiceField(required=False, choices=_choices(words.PACK_KINDS))
+    element = forms.ChoiceField(required=False, choices=_choices(words.ELEMENT_KINDS))
+    base_model = forms.ChoiceField(required=False, choices=_choices(words.BASE_MODELS))
+    ai_training = forms.ChoiceField(required=False, choices=_choices(words.AI_TRAINING))
+    creator = forms.RegexField(HANDLE, required=False, max_length=40)
+    sort = forms.ChoiceField(required=False, choices=list(SORTS.items()))
+    cursor = forms.RegexField(r"^\S{1,120}$", required=False)
+
+    def read(self) -> tuple[Filter, str, str]:
+        """This will give the filter, the order and the cursor; the best match first only where words are searched."""
+        self.is_valid()
+        given = self.cleaned_data
+        names = ("kind", "element", "base_model", "ai_training", "creator")
+        chosen = Filter(text=given.get("q", ""), **{name: given.get(name, "") for name in names})
+        sort = given.get("sort") or ("best" if chosen.text else "newest")
+        return chosen, sort if chosen.text else "newest", given.get("cursor", "")
+
+
+class CheckoutForm(forms.Form):
+    """Who is licensed, and how it is paid; free licenses ask for no card."""
+
+    offer = forms.UUIDField(widget=forms.HiddenInput)
+    idempotency_key = forms.CharField(widget=forms.HiddenInput, max_length=200)
+    studio = forms.ModelChoiceField(
+        Studio.objects.none(),
+        label=_("Licensee"),
+        help_text=_("The studio that holds the license; its name stands on the certificate."),
+        empty_label=None,
+    )
+    studio_name = forms.CharField(
+        label=_("Licensee"),
+        max_length=120,
+        help_text=_("The name of your studio or company, or your own: it stands on the certificate."),
+        widget=forms.TextInput(attrs={"autocomplete": "organization"}),
+    )
+    card = forms.CharField(
+        label=_("Card number"),
+        max_length=40,
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off", "class": "mono"}),
+    )
+
+    def __init__(self, *args: object, person: Person, free: bool, test_cards: bool, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        mine = studios_of(person).filter(seats__person=person, seats__role__in=[Seat.OWNER, Seat.BUYER])
+        self.studios = list(mine)
+        # A form sent twice names the studio that its first copy has opened by now.
+        typed = bool(self.data.get("studio_name")) and not self.data.get("studio")
+        if self.studios and not typed:
+            self.fields["studio"].queryset = mine  # type: ignore[attr-defined]
+            del self.fields["studio_name"]
+        else:
+            del self.fields["studio"]
+        if free:
+            del self.fields["card"]
+        elif test_cards:
+            self.fields["card"].widget.attrs["list"] = "test-cards"
+
+
+class VerifyForm(forms.Form):
+    """A SHA-256 as people paste it: any case, blanks around it, `sha256:` before it."""
+
+    digest = forms.CharField(max_length=200)
+
+    def clean_digest(self) -> str:
+        text: str = self.cleaned_data["digest"].strip().lower().removeprefix("sha256:").strip()
+        if not re.fullmatch(r"[0-9a-f]{64}", text):
+            raise forms.ValidationError(
+                _("This is not a SHA-256 digest: it has 64 digits, each 0–9 or a–f, and this has %(count)s characters."),
+                params={"count": len(text)},
+            )
+        return text

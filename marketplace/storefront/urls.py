@@ -1,0 +1,31 @@
+"""Addresses of the storefront."""
+
+from django.urls import include, path, re_path
+
+from marketplace.storefront.views import browse, checkout, home, licenses, log, media, pack, preferences, verify
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("browse", browse.browse, name="browse"),
+    path("packs/<slug:creator>/<slug:pack>", pack.pack, name="pack"),
+    path("creators/<slug:handle>", browse.creator, name="creator"),
+    path("checkout", checkout.checkout, name="checkout"),
+    path("licenses", licenses.licenses, name="licenses"),
+    path("licenses/<uuid:grant>", licenses.license, name="license"),
+    path("licenses/<uuid:grant>/download", licenses.download, name="download"),
+    re_path(r"^terms/(?P<digest>[0-9a-f]{64})$", licenses.terms, name="terms"),
+    path("verify", verify.verify, name="verify"),
+    path("verify.py", log.source, name="source"),
+    path("log/", log.log, name="log"),
+    path("log/checkpoint", log.checkpoint, name="log-checkpoint"),
+    # c2sp.org/tlog-tiles: a level or "entries", the number in groups of three digits, the width of a partial tile.
+    re_path(
+        r"^log/tile/(?P<path>(?:entries|[0-9]{1,2})/(?:x[0-9]{3}/){0,6}[0-9]{3}(?:\.p/[0-9]{1,3})?)$",
+        log.tile,
+        name="log-tile",
+    ),
+    re_path(r"^media/(?P<sha256>[0-9a-f]{64})\.webp$", media.preview, name="preview"),
+    path("set-theme", preferences.set_theme, name="set-theme"),
+    path("styleguide", preferences.style_guide, name="styleguide"),
+    path("", include("marketplace.storefront.urls_account")),
+]

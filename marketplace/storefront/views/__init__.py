@@ -1,0 +1,1 @@
+"""One view, one verb: parse, ask or do one thing, translate the answer."""

@@ -1,0 +1,59 @@
+"""The public log: its static files, the page that explains it, and the verifier that anyone may read."""
+
+from pathlib import Path
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+import ledger.queries
+import ledger.verify
+from marketplace.storefront import queries, words
+
+FOREVER = "public, max-age=31536000, immutable"
+
+
+def _file(path: str, content_type: str, cache: str) -> HttpResponse:
+    content = ledger.queries.log_folder().read(path)
+    if content is None:
+        raise Http404
+    headers = {"Cache-Control": cache, "Access-Control-Allow-Origin": "*"}
+    return HttpResponse(content, content_type=content_type, headers=headers)
+
+
+@require_safe
+def checkpoint(request: HttpRequest) -> HttpResponse:
+    """This will send the newest published checkpoint (c2sp.org/tlog-tiles)."""
+    return _file("checkpoint", "text/plain; charset=utf-8", "public, max-age=5")
+
+
+@require_safe
+def tile(request: HttpRequest, path: str) -> HttpResponse:
+    """This will send a tile or an entry bundle; the address allows no other path (c2sp.org/tlog-tiles)."""
+    return _file(f"tile/{path}", "application/octet-stream", FOREVER)
+
+
+@require_safe
+def log(request: HttpRequest) -> HttpResponse:
+    """This will explain the log and show its newest entries."""
+    published = ledger.queries.published()
+    leaves = queries.newest_leaves()
+    context = {
+        "published": published,
+        "root": published.head.root.hex() if published else "",
+        "counts": ledger.queries.log_counts(),
+        "origin": settings.LOG_ORIGIN,
+        "vkey": str(ledger.queries.verifier_key()),
+        "anchor": ledger.queries.latest_anchor_covering(0),
+        "leaves": [{"leaf": leaf, "type": words.say(words.ENTRY_TYPES, leaf.entry.type)} for leaf in leaves],
+    }
+    return render(request, "storefront/log.html", context)
+
+
+@require_safe
+def source(request: HttpRequest) -> HttpResponse:
+    """This will send the offline verifier, one file, as it is in this house."""
+    headers = {"Cache-Control": "public, max-age=300", "Content-Disposition": 'inline; filename="verify.py"'}
+    content = Path(ledger.verify.__file__).read_bytes()
+    return HttpResponse(content, content_type="text/plain; charset=utf-8", headers=headers)

@@ -1,0 +1,185 @@
+"""One pack: what it is, who made it, how it is proven, and what a license of it allows."""
+
+import json
+from collections.abc import Sequence
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.safestring import SafeString, mark_safe
+from django.views.decorators.http import require_safe
+
+from marketplace.catalog import queries as catalog
+from marketplace.catalog.models import Element, Release, ReleaseAsset
+from marketplace.catalog.rules import is_version
+from marketplace.licensing import queries as licensing
+from marketplace.licensing.models import Offer
+from marketplace.payouts import queries as books
+from marketplace.payouts.rules import WHOLE_PPB
+from marketplace.storefront import pictures, provenance, queries, words
+from marketplace.storefront.cards import cards
+from marketplace.ui import formats
+
+SPLIT_UNITS = 1000
+
+
+@require_safe
+def pack(request: HttpRequest, creator: str, pack: str) -> HttpResponse:
+    """This will show a pack by its newest release, or by the version that the address names."""
+    version = request.GET.get("version", "")
+    if version and not is_version(version):
+        raise Http404
+    release = catalog.release(creator, pack, version)
+    if release is None:
+        raise Http404
+    rows, elements = list(release.assets.all()), list(release.elements.all())
+    title, title_language = formats.choose_title(release.title)
+    standing = queries.entry_about("release", f"release:{release.digest}")
+    stands = queries.standing(standing) if standing else None
+    shown = pictures.gallery(rows, elements, title)
+    offers = licensing.live_offers(release)
+    versions = catalog.versions_of(release)
+    context = {
+        "here": "browse",
+        "release": release,
+        "creator": release.pack.creator,
+        "title": title,
+        "title_language": title_language,
+        "kind": words.say(words.PACK_KINDS, release.pack.kind),
+        "pictures": shown,
+        "stands": stands,
+        "steps": provenance.release_steps(
+            release, len(rows), queries.registered(rows), stands, reverse("log")
+        ),
+        "elements": _elements(elements, rows),
+        "files": [_file(row) for row in rows],
+        "files_bytes": sum(row.asset.blob.size_bytes for row in rows),
+        "prompts": sum(row.asset.facts.get("prompts", 0) for row in rows if isinstance(row.asset.facts.get("prompts"), int)),
+        "facts": _facts(release),
+        "parents": [(link.parent, words.percent_text(link.share_ppb)) for link in release.parents.all()],
+        "children": [(row.release, words.percent_text(row.share_ppb)) for row in queries.derived_from(release)],
+        "split": _split(release),
+        "split_units": SPLIT_UNITS,
+        "versions": versions,
+        "is_newest": versions[0].pk == release.pk,
+        "more": [card for card in cards(catalog.packs_of(release.pack.creator_id)[:9]) if not card.href == request.path][:4],
+        **_offers(offers),
+    }
+    context["linked_data"] = _linked_data(request, release, title, shown, offers)
+    return render(request, "storefront/pack.html", context)
+
+
+def _facts(release: Release) -> list[tuple[str, str]]:
+    """Names what holds for the whole release; the template says under which words."""
+    return [
+        ("made_by", words.say(words.MADE_BY, release.made_by)),
+        ("ai_training", words.say(words.AI_TRAINING, release.ai_training)),
+        ("base_model", words.say(words.BASE_MODELS, release.base_model) if release.base_model else ""),
+    ]
+
+
+def _elements(elements: Sequence[Element], rows: Sequence[ReleaseAsset]) -> list[dict[str, object]]:
+    """Lists elements in the order in which kinds are known, each with a public picture of it if there is one."""
+    by_path = {row.path: row for row in rows}
+    order = list(words.ELEMENT_KINDS)
+    items: list[dict[str, object]] = []
+    for element in sorted(elements, key=lambda element: order.index(element.kind)):
+        files = [by_path[path] for path in element.paths if path in by_path]
+        shown = next((row for row in files if row.role == "preview"), None)
+        previews = shown.asset.previews.all() if shown else []
+        items.append(
+            {
+                "element": element,
+                "kind": words.say(words.ELEMENT_NAMES, element.kind),
+                "src": pictures.src(previews),
+                "srcset": pictures.srcset(previews),
+            }
+        )
+    return items
+
+
+def _file(row: ReleaseAsset) -> dict[str, object]:
+    return {
+        "path": row.path,
+        "is_preview": row.role == "preview",
+        "size_bytes": row.asset.blob.size_bytes,
+        "sha256": row.asset.blob_id,
+        "facts": words.facts_text(row.asset.facts),
+    }
+
+
+def _split(release: Release) -> list[dict[str, object]]:
+    """Says who gets what, with the place of each in a bar of SPLIT_UNITS. Rounded down: the last takes the rest."""
+    shares = books.shares_of(release.split_id)
+    rows, x = [], 0
+    for place, (payee, share_ppb) in enumerate(shares):
+        last = place == len(shares) - 1
+        width = SPLIT_UNITS - x if last else share_ppb * SPLIT_UNITS // WHOLE_PPB
+        rows.append({"payee": payee, "share": words.percent_text(share_ppb), "x": x, "width": width, "tone": place % 5})
+        x += width
+    return rows
+
+
+def _offers(offers: Sequence[Offer]) -> dict[str, object]:
+    """Puts live offers into words: as radio cards, one by one in full, and beside each other."""
+    read = [(offer, licensing.terms_of(offer.terms)) for offer in offers]
+    rights = [words.rights_of(terms) for _offer, terms in read]
+    middle = next((offer.pk for offer, terms in read if terms.name == "studio"), None)
+    return {
+        "options": [
+            {
+                "value": offer.pk,
+                "name": words.say(words.TERMS, terms.name),
+                "summary": words.summary_of(terms),
+                "price_minor": offer.price_minor,
+                "currency": offer.currency,
+            }
+            for offer, terms in read
+        ],
+        "chosen_offer": middle or (offers[0].pk if offers else ""),
+        "choices": [
+            {"offer": offer, "name": words.say(words.TERMS, terms.name), "rights": lines}
+            for (offer, terms), lines in zip(read, rights, strict=True)
+        ],
+        "compared": [
+            {"dimension": dimension, "cells": cells}
+            for dimension, cells in zip(words.DIMENSIONS, zip(*rights, strict=True), strict=True)
+        ]
+        if len(read) > 1
+        else [],
+    }
+
+
+def _linked_data(
+    request: HttpRequest, release: Release, title: str, shown: list[dict[str, str]], offers: Sequence[Offer]
+) -> SafeString:
+    """Writes the pack as JSON-LD (schema.org Product), escaped for a script element that no browser runs."""
+    digits = formats.MINOR_DIGITS
+    address = request.build_absolute_uri(request.path)
+    document = {
+        "@context": "https://schema.org",
+        "@type": "Product",
+        "name": title,
+        "description": formats.choose_title(release.summary)[0],
+        "url": address,
+        "sku": f"{release.pack}@{release.version}",
+        "brand": {"@type": "Brand", "name": release.pack.creator.display_name},
+        "image": [request.build_absolute_uri(picture["href"]) for picture in shown[:6]],
+        "offers": [
+            {
+                "@type": "Offer",
+                "price": _decimal(offer.price_minor, digits.get(offer.currency, 2)),
+                "priceCurrency": offer.currency,
+                "availability": "https://schema.org/InStock",
+                "url": address,
+            }
+            for offer in offers
+        ],
+    }
+    escapes = {ord("<"): "\\u003C", ord(">"): "\\u003E", ord("&"): "\\u0026"}
+    return mark_safe(json.dumps(document, ensure_ascii=False).translate(escapes))  # noqa: S308
+
+
+def _decimal(minor: int, digits: int) -> str:
+    whole, rest = divmod(minor, 10**digits)
+    return f"{whole}.{rest:0{digits}d}" if digits else str(whole)

@@ -1,0 +1,155 @@
+"""What kinds, terms, shares and inspected facts are called on the pages."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from babel import Locale
+from babel.numbers import format_percent
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from marketplace.licensing.rules import UNLIMITED_SEATS, Right, Terms, rights_in
+from marketplace.ui import formats
+
+Words = Mapping[str, str | Promise]
+
+PACK_KINDS: Words = {
+    "world": gettext_lazy("World"),
+    "characters": gettext_lazy("Characters"),
+    "style": gettext_lazy("Style"),
+    "model": gettext_lazy("Model"),
+    "prompts": gettext_lazy("Prompt set"),
+}
+ELEMENT_KINDS: Words = {
+    "character": gettext_lazy("Characters"),
+    "creature": gettext_lazy("Creatures"),
+    "plant": gettext_lazy("Plants"),
+    "landform": gettext_lazy("Landforms"),
+    "scene": gettext_lazy("Scenes"),
+    "style": gettext_lazy("Styles"),
+    "model": gettext_lazy("Models"),
+    "prompt-set": gettext_lazy("Prompt sets"),
+    "motion": gettext_lazy("Motion"),
+}
+ELEMENT_NAMES: Words = {
+    "character": gettext_lazy("Character"),
+    "creature": gettext_lazy("Creature"),
+    "plant": gettext_lazy("Plant"),
+    "landform": gettext_lazy("Landform"),
+    "scene": gettext_lazy("Scene"),
+    "style": gettext_lazy("Style"),
+    "model": gettext_lazy("Model"),
+    "prompt-set": gettext_lazy("Prompt set"),
+    "motion": gettext_lazy("Motion"),
+}
+BASE_MODELS: Words = {
+    "sd15": "Stable Diffusion 1.5",
+    "sdxl": "SDXL",
+    "sd3": "Stable Diffusion 3",
+    "flux1": "FLUX.1",
+}
+AI_TRAINING: Words = {
+    "not-allowed": gettext_lazy("No AI training"),
+    "with-license": gettext_lazy("AI training by license"),
+}
+MADE_BY: Words = {
+    "human": gettext_lazy("Made by people"),
+    "ai-assisted": gettext_lazy("Made with help of AI"),
+    "ai": gettext_lazy("Made by AI"),
+}
+TERMS: Words = {
+    "personal": gettext_lazy("Personal"),
+    "studio": gettext_lazy("Studio"),
+    "enterprise": gettext_lazy("Enterprise"),
+}
+STATUSES: Words = {
+    "active": gettext_lazy("Active"),
+    "suspended": gettext_lazy("Suspended"),
+    "revoked": gettext_lazy("Revoked"),
+}
+ENTRY_TYPES: Words = {
+    "key": gettext_lazy("Key registered"),
+    "asset": gettext_lazy("File registered"),
+    "split": gettext_lazy("Split stated"),
+    "release": gettext_lazy("Release published"),
+    "offer": gettext_lazy("Offer made"),
+    "grant": gettext_lazy("License granted"),
+    "grant-status": gettext_lazy("License status changed"),
+    "anchor-receipt": gettext_lazy("Log anchored on chain"),
+}
+NETWORKS: Words = {"lora": "LoRA", "loha": "LoHa", "lokr": "LoKr", "checkpoint": gettext_lazy("Checkpoint")}
+DIMENSIONS: tuple[str | Promise, ...] = (
+    gettext_lazy("Commercial use"),
+    gettext_lazy("Changes"),
+    gettext_lazy("AI training"),
+    gettext_lazy("Passing on"),
+    gettext_lazy("People"),
+    gettext_lazy("Credit"),
+)
+
+
+def say(words: Words, key: str) -> str:
+    """This will name a value, or show it as it is when it has no name yet."""
+    return str(words.get(key, key))
+
+
+def right_text(right: Right) -> str:
+    """This will say one right in the visitor's language, numbers grouped."""
+    values = {name: formats.number_text(value) for name, value in right.values_dict().items()}
+    return _(right.template) % values
+
+
+def rights_of(terms: Terms) -> list[dict[str, Any]]:
+    """This will say what terms allow and forbid, a line a dimension, as the component `c-rights` takes it."""
+    return [{"text": right_text(right), "allowed": right.allowed} for right in rights_in(terms)]
+
+
+def summary_of(terms: Terms) -> str:
+    """This will say terms in one short line: for how many people, and for what."""
+    seats = (
+        _("Your whole studio")
+        if terms.seats == UNLIMITED_SEATS
+        else ngettext("%(count)s person", "Up to %(count)s people", terms.seats) % {"count": terms.seats}
+    )
+    use = {
+        "none": _("no commercial use"),
+        "limited": _("films and games, up to US$%(cap)s a year")
+        % {"cap": formats.number_text(terms.revenue_cap_usd)},
+        "full": _("films and games, without a revenue limit"),
+    }[terms.commercial]
+    return f"{seats} · {use}"
+
+
+def percent_text(share_ppb: int) -> str:
+    """This will write parts per billion as a percentage, with all its decimals: 12.5%."""
+    locale = Locale.parse(formats.language_tag(), sep="-")
+    return format_percent(Decimal(share_ppb).scaleb(-9), format="#,##0.#######%", locale=locale)
+
+
+def facts_text(facts: Mapping[str, Any]) -> str:
+    """This will say in one line what inspection found in a file; nothing for a kind that has no words yet."""
+    if facts.get("kind") == "picture":
+        return f"{facts['width']} × {facts['height']} px"
+    if facts.get("kind") == "prompts":
+        count = ngettext("%(count)s prompt", "%(count)s prompts", facts["prompts"]) % {
+            "count": formats.number_text(facts["prompts"])
+        }
+        return " · ".join([count, *facts.get("languages", [])])
+    if facts.get("kind") == "weights":
+        return " · ".join(_weights(facts))
+    return ""
+
+
+def _weights(facts: Mapping[str, Any]) -> list[str]:
+    parts = [say(NETWORKS, facts.get("network") or _("Weights"))]
+    if family := facts.get("base_family"):
+        parts.append(say(BASE_MODELS, family))
+    if ranks := facts.get("ranks"):
+        parts.append(_("rank %(ranks)s") % {"ranks": ", ".join(str(rank) for rank in ranks[:4])})
+    tensors = facts.get("tensors", 0)
+    parts.append(
+        ngettext("%(count)s tensor", "%(count)s tensors", tensors) % {"count": formats.number_text(tensors)}
+    )
+    return parts

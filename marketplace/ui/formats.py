@@ -1,0 +1,110 @@
+"""How money, sizes, dates and digests read in the visitor's language. No floats."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import lru_cache
+
+from babel import Locale
+from babel.dates import format_date
+from babel.numbers import NumberPattern, format_decimal, parse_pattern
+from django.utils.translation import get_language
+
+# ISO 4217 minor units that are not two. CLDR rounds more currencies to whole units for display
+# (IDR, LAK, IRR and others): amounts are stored in ISO units, so the ISO table must divide them.
+MINOR_DIGITS = {
+    **dict.fromkeys(
+        ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV"),
+        0,
+    ),
+    **dict.fromkeys(["XAF", "XOF", "XPF"], 0),
+    **dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3),
+    **dict.fromkeys(["CLF", "UYW"], 4),
+}
+_TOUCHING = re.compile(r"([A-Z]{3})(?=\d)")
+_SIZES = ["B", "kB", "MB", "GB", "TB", "PB"]
+
+
+def language_tag(language: str | None = None) -> str:
+    """This will give the BCP 47 tag of a Django language code (the active one's by default): `zh-Hans`."""
+    head, *rest = (language or get_language() or "en").split("-")
+    return "-".join([head.lower(), *(part.title() if len(part) == 4 else part.upper() for part in rest)])
+
+
+@lru_cache(maxsize=16)
+def _locale(tag: str) -> Locale:
+    return Locale.parse(tag, sep="-")
+
+
+@lru_cache(maxsize=256)
+def _pattern(tag: str, currency: str) -> NumberPattern:
+    digits = MINOR_DIGITS.get(currency, 2)
+    pattern = parse_pattern(_locale(tag).currency_formats["standard"].pattern)
+    pattern.frac_prec = (digits, digits)
+    return pattern
+
+
+def money_text(minor: int, currency: str, *, language: str | None = None) -> str:
+    """This will write an amount of minor units, with its currency's own decimals: `$180.00`, `¥88.00`."""
+    tag = language_tag(language)
+    amount = Decimal(minor).scaleb(-MINOR_DIGITS.get(currency, 2))
+    text = _pattern(tag, currency).apply(
+        amount, _locale(tag), currency=currency, currency_digits=False, decimal_quantization=True
+    )
+    # CLDR sets a code of letters apart from the digits after it; the bare pattern does not.
+    return _TOUCHING.sub("\\1\N{NO-BREAK SPACE}", text)
+
+
+def short_hash(value: str, length: int = 8) -> str:
+    """This will keep the first `length` and the last four characters of a digest: `9f2c41d0…e41a`."""
+    value = str(value)
+    return value if len(value) <= length + 5 else f"{value[:length]}…{value[-4:]}"
+
+
+def bytes_text(size_bytes: int) -> str:
+    """This will write a size in decimal units, one decimal below 100, truncated: `2.1 GB`, `812 kB`."""
+    step = 0
+    while size_bytes >= 1000 ** (step + 1) and step < len(_SIZES) - 1:
+        step += 1
+    whole, rest = divmod(size_bytes, 1000**step)
+    tenth = rest * 10 // 1000**step
+    shown = Decimal(whole) if step == 0 or whole >= 100 else Decimal(whole * 10 + tenth).scaleb(-1)
+    number = format_decimal(shown, locale=_locale(language_tag()))
+    return f"{number}\N{NO-BREAK SPACE}{_SIZES[step]}"
+
+
+def number_text(value: int) -> str:
+    """This will group a whole number's digits as the language does: `12,480`."""
+    return format_decimal(value, locale=_locale(language_tag()))
+
+
+def date_text(moment: date | datetime) -> str:
+    """This will write a day, in UTC for an aware datetime: `Nov 22, 2026`, `2026年11月22日`."""
+    if isinstance(moment, datetime) and moment.tzinfo is not None:
+        moment = moment.astimezone(UTC)
+    return format_date(moment, format="medium", locale=_locale(language_tag()))
+
+
+def moment_text(moment: datetime) -> str:
+    """This will write an aware datetime to the minute in UTC, and say so: `Nov 22, 2026, 02:05 UTC`."""
+    joined = str(_locale(language_tag()).datetime_formats["medium"])
+    clock = f"{moment.astimezone(UTC):%H:%M} UTC"
+    return joined.replace("'", "").replace("{1}", date_text(moment)).replace("{0}", clock)
+
+
+def choose_title(titles: Mapping[str, str] | str, *, language: str | None = None) -> tuple[str, str]:
+    """This will pick a text by language, and say which tag it is in.
+
+    Tried in turn: the exact tag, its kin (`zh` for `zh-Hans`), English, any. A plain string
+    is given back with the tag `""`: its language is not known.
+    """
+    if isinstance(titles, str) or not titles:
+        return (titles or "", "")
+    wanted = language_tag(language)
+    by_tag = {tag.lower(): tag for tag in titles}
+    kin = [tag for tag in sorted(by_tag) if tag.split("-")[0] == wanted.split("-")[0].lower()]
+    for tag in [wanted.lower(), *kin, "en", *sorted(by_tag)]:
+        if tag in by_tag and titles[by_tag[tag]]:
+            return titles[by_tag[tag]], by_tag[tag]
+    return ("", "")

@@ -1,0 +1,97 @@
+// <verify-file data-hasher="…/sha256.js">: hashes a chosen or dropped file in a worker, then sends the digest alone.
+class VerifyFile extends HTMLElement {
+  #worker = null;
+  #told = 0;
+
+  connectedCallback() {
+    if (typeof Worker === "undefined") return; // The form below still takes a pasted digest.
+    const drop = this.querySelector(".drop");
+    drop.hidden = false;
+    this.querySelector("input[type=file]").addEventListener("change", ({ target }) => {
+      if (target.files.length) this.#hash(target.files[0]);
+    });
+    for (const name of ["dragenter", "dragover"]) {
+      drop.addEventListener(name, (event) => {
+        event.preventDefault();
+        drop.classList.add("over");
+      });
+    }
+    for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
+    drop.addEventListener("drop", (event) => {
+      event.preventDefault();
+      if (event.dataTransfer.files.length) this.#hash(event.dataTransfer.files[0]);
+    });
+    this.querySelector("[data-cancel]").addEventListener("click", () => this.#stop());
+  }
+
+  disconnectedCallback() {
+    this.#worker?.terminate();
+  }
+
+  #hash(file) {
+    const began = performance.now();
+    this.#stop();
+    this.querySelector(".drop").hidden = true;
+    this.querySelector(".progress").hidden = false;
+    this.querySelector(".notice").hidden = true;
+    this.#show(0, file.size, 0);
+    this.#worker = new Worker(this.dataset.hasher, { type: "module" });
+    this.#worker.addEventListener("error", () => this.#fail());
+    this.#worker.addEventListener("message", ({ data }) => {
+      if (data.failed) this.#fail();
+      else if (data.digest) this.#send(data.digest);
+      else this.#show(data.bytes, file.size, (data.bytes * 1000) / Math.max(performance.now() - began, 1));
+    });
+    this.#worker.postMessage(file);
+  }
+
+  #show(bytes, total, speed) {
+    const size = (value) => this.#size(value);
+    const text = this.dataset.hashing
+      .replace("{done}", size(bytes))
+      .replace("{total}", size(total))
+      .replace("{speed}", size(speed));
+    this.querySelector("progress").value = total ? (bytes / total) * 1000 : 1000;
+    this.querySelector("[data-says]").textContent = text;
+    if (performance.now() - this.#told > 5000) {
+      this.#told = performance.now(); // A screen reader hears of progress every five seconds, not ten times a second.
+      this.querySelector("[data-announces]").textContent = text;
+    }
+  }
+
+  #size(bytes) {
+    const units = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
+    const step = bytes < 1 ? 0 : Math.min(Math.floor(Math.log10(bytes) / 3), units.length - 1);
+    return new Intl.NumberFormat(document.documentElement.lang, {
+      style: "unit",
+      unit: units[step],
+      unitDisplay: "short",
+      maximumFractionDigits: step > 1 ? 1 : 0,
+    }).format(bytes / 1000 ** step);
+  }
+
+  #send(digest) {
+    const form = this.querySelector("form");
+    this.querySelector("[data-says]").textContent = this.dataset.done;
+    this.querySelector("progress").value = 1000;
+    form.querySelector("#id_digest").value = digest;
+    form.requestSubmit();
+  }
+
+  #fail() {
+    this.#stop();
+    const notice = this.querySelector(".notice");
+    notice.querySelector("[data-fails]").textContent = this.dataset.failed;
+    notice.hidden = false;
+  }
+
+  #stop() {
+    this.#worker?.terminate();
+    this.#worker = null;
+    this.querySelector(".progress").hidden = true;
+    this.querySelector(".drop").hidden = false;
+    this.querySelector("input[type=file]").value = "";
+  }
+}
+
+customElements.define("verify-file", VerifyFile);

@@ -1,0 +1,10 @@
+"""Where every address leads."""
+
+from django.urls import include, path
+
+urlpatterns = [
+    path("api/v1/", include("marketplace.api.urls")),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("portal/", include("marketplace.portal.urls")),
+    path("", include("marketplace.storefront.urls")),
+]

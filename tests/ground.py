@@ -1,0 +1,27 @@
+"""Loaded by `-p tests.ground` before settings are: a PostgreSQL and a data folder of the run's own."""
+
+import atexit
+import contextlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+# Settings are read on import, so the folder and the server must be there before; parallel workers inherit both.
+if "WORLDLOOM_TEST_FOLDER" not in os.environ:
+    os.environ["WORLDLOOM_TEST_FOLDER"] = tempfile.mkdtemp(prefix="worldloom-tests-")
+    atexit.register(shutil.rmtree, os.environ["WORLDLOOM_TEST_FOLDER"], ignore_errors=True)
+_FOLDER = Path(os.environ["WORLDLOOM_TEST_FOLDER"])
+os.environ["WORLDLOOM_DATA"] = str(_FOLDER / "data")
+os.environ["WORLDLOOM_PLAIN_STATIC"] = "1"
+_held = contextlib.ExitStack()
+if "DATABASE_URL" not in os.environ or "WORLDLOOM_TEST_POSTGRES" in os.environ:
+    from embedded.postgres import remove, server
+
+    # Nothing here outlives the run, so nothing waits for the disk.
+    if "WORLDLOOM_TEST_POSTGRES" not in os.environ:
+        os.environ["WORLDLOOM_TEST_POSTGRES"] = str(_FOLDER / "postgres")
+        atexit.register(remove, _FOLDER / "postgres")
+    at = _held.enter_context(server(Path(os.environ["WORLDLOOM_TEST_POSTGRES"]), durable=False))
+    os.environ["DATABASE_URL"] = at.url("postgres")
+    atexit.register(_held.close)

@@ -1,0 +1,194 @@
+"""Creators are paid what is available, and never twice, wherever a settlement dies."""
+
+from datetime import timedelta
+
+import pytest
+
+from marketplace.payouts.bookkeeping import settlement
+from marketplace.payouts.models import Payout, PayoutOutcome, RecordedTransfer, Transaction
+from marketplace.payouts.operations import UnableToSettle, allocate_royalties, release_holds, settle
+from marketplace.payouts.queries import balances_of, check_books, lines_of, paid_total, payouts_of
+from tests.payouts.fakes import FaultyRail, Killed
+
+LATER = timedelta(days=14)
+
+
+@pytest.fixture
+def earned(shared, sell, noon):
+    """Alice has 7.56 USD and 567 JPY available, Bob 3.24 USD and 243 JPY."""
+    sell(shared, "order-line:1")
+    sell(shared, "order-line:2", gross=900, fee=90, currency="JPY")
+    allocate_royalties(now=noon)
+    release_holds(now=noon + LATER)
+
+
+def transfers():
+    rows = RecordedTransfer.objects.values_list("creator_id", "currency", "amount_minor")
+    return sorted((str(creator)[-1:], currency, amount) for creator, currency, amount in rows)
+
+
+EVERYBODY_ONCE = [("1", "JPY", 567), ("1", "USD", 756), ("2", "JPY", 243), ("2", "USD", 324)]
+
+
+def test_everybody_is_paid_what_is_available(alice, bob, earned, noon):
+    payouts = settle(now=noon + LATER)
+
+    assert len(payouts) == 4
+    assert transfers() == EVERYBODY_ONCE
+    assert paid_total() == {"JPY": 810, "USD": 1080}
+    [jpy, usd] = balances_of(alice)
+    assert (jpy.paid_minor, jpy.available_minor, usd.paid_minor, usd.available_minor) == (567, 0, 756, 0)
+    assert check_books() == []
+
+
+def test_a_line_leads_to_its_payout(alice, earned, noon):
+    settle(now=noon + LATER)
+
+    line = lines_of(alice)[0][0]
+    payout = Payout.objects.get(pk=line.payout_id)
+    assert (line.state, line.paid_at) == ("paid", noon + LATER)
+    assert (payout.creator, payout.currency, payout.amount_minor) == (alice, line.currency, line.amount_minor)
+    assert {paid.state for paid in payouts_of(alice)} == {"paid"}
+
+
+def test_settling_again_pays_nothing(earned, noon):
+    settle(now=noon + LATER)
+    written = Transaction.objects.count()
+
+    assert settle(now=noon + LATER) == []
+    assert (Transaction.objects.count(), transfers()) == (written, EVERYBODY_ONCE)
+
+
+def test_only_one_currency_may_be_settled(earned, noon):
+    settle(now=noon + LATER, currency="JPY")
+
+    assert paid_total() == {"JPY": 810}
+    assert check_books() == []
+
+
+def test_what_is_below_the_threshold_waits(alice, bob, earned, noon, settings):
+    settings.PAYOUT_THRESHOLD_MINOR = 500
+
+    settle(now=noon + LATER)
+
+    assert transfers() == [("1", "JPY", 567), ("1", "USD", 756)]
+    assert [balance.available_minor for balance in balances_of(bob)] == [243, 324]
+
+
+def test_a_rail_that_is_down_leaves_payouts_open_and_the_next_run_finishes_them(earned, noon, faulty_rail):
+    faulty_rail.plan = ["work", "down"]
+    with pytest.raises(UnableToSettle, match="Run it again"):
+        settle(now=noon + LATER)
+    assert Payout.objects.filter(outcomes=None).count() == 1
+    assert check_books() == []
+
+    faulty_rail.plan = ["drop answer"]
+    with pytest.raises(UnableToSettle):
+        settle(now=noon + LATER)
+    settle(now=noon + LATER)
+
+    assert transfers() == EVERYBODY_ONCE
+    assert check_books() == []
+
+
+def test_a_refused_payout_gives_the_money_back_and_is_not_tried_twice_in_one_run(alice, earned, noon, faulty_rail):
+    faulty_rail.plan = ["refuse"]
+    settle(now=noon + LATER, currency="USD")
+
+    [usd] = [balance for balance in balances_of(alice) if balance.currency == "USD"]
+    assert (usd.available_minor, usd.on_the_way_minor, usd.paid_minor) == (756, 0, 0)
+    assert [paid.reference for paid in payouts_of(alice)] == ["the creator's account is closed"]
+    assert lines_of(alice)[0][-1].state == "available"
+    assert check_books() == []
+
+    settle(now=noon + LATER)
+    assert transfers() == EVERYBODY_ONCE
+    assert check_books() == []
+
+
+def test_a_payout_that_is_sent_is_on_the_way_until_it_arrives(alice, earned, noon, faulty_rail):
+    faulty_rail.plan = ["slow"] * 4
+    settle(now=noon + LATER)
+
+    assert paid_total() == {}
+    assert [balance.on_the_way_minor for balance in balances_of(alice)] == [567, 756]
+    assert lines_of(alice)[0][0].state == "on-the-way"
+    assert check_books() == []
+
+
+@pytest.mark.parametrize("point", ["die before", "die after"])
+@pytest.mark.parametrize("at", range(4))
+def test_killed_at_a_call_nobody_is_paid_twice(earned, noon, faulty_rail, point, at):
+    faulty_rail.plan = ["work"] * at + [point]
+    with pytest.raises(Killed):
+        settle(now=noon + LATER)
+    assert check_books() == []
+
+    settle(now=noon + LATER)
+
+    assert transfers() == EVERYBODY_ONCE
+    assert paid_total() == {"JPY": 810, "USD": 1080}
+    assert len({key for key, _ in faulty_rail.calls}) == 4
+    assert check_books() == []
+
+
+STEPS = ["_reserve", "_send", "_record_sent", "post"]
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("at", [1, 2, 4])
+def test_killed_around_a_step_nobody_is_paid_twice(earned, noon, monkeypatch, step, at, before):
+    real, calls = getattr(settlement, step), iter(range(1, 100))
+
+    def deadly(**arguments):
+        dies = next(calls) == at
+        if dies and before:
+            raise Killed
+        result = real(**arguments)
+        if dies:
+            raise Killed
+        return result
+
+    with monkeypatch.context() as patched:
+        patched.setattr(settlement, step, deadly)
+        if step == "_reserve" and at > 2:  # there are two currencies to reserve
+            settle(now=noon + LATER)
+        else:
+            with pytest.raises(Killed):
+                settle(now=noon + LATER)
+    assert check_books() == []
+
+    settle(now=noon + LATER)
+
+    assert transfers() == EVERYBODY_ONCE
+    assert PayoutOutcome.objects.filter(state="paid").count() == 4
+    assert check_books() == []
+
+
+def test_two_settlements_at_once_send_under_the_same_key_and_record_once(earned, noon, faulty_rail):
+    faulty_rail.plan = ["die before"]
+    with pytest.raises(Killed):
+        settle(now=noon + LATER)
+    [open_payout] = Payout.objects.filter(currency="JPY", outcomes=None)[:1]
+    adapter = FaultyRail()
+
+    settlement._send(rail=adapter, payout=open_payout, now=noon + LATER)
+    settlement._send(rail=adapter, payout=open_payout, now=noon + LATER)
+
+    assert RecordedTransfer.objects.count() == 1
+    assert PayoutOutcome.objects.filter(payout=open_payout).count() == 2
+    assert check_books() == []
+
+
+def test_a_key_with_another_amount_is_refused(alice, db):
+    from marketplace.payouts.rails.base import UnableToSend
+    from marketplace.payouts.rules import Money
+
+    rail = FaultyRail()
+    FaultyRail.plan = []
+    first = rail.send(key="payout:1", creator_id=alice.pk, amount=Money(5, "USD"))
+    assert rail.send(key="payout:1", creator_id=alice.pk, amount=Money(5, "USD")) == first
+    with pytest.raises(UnableToSend):
+        rail.send(key="payout:1", creator_id=alice.pk, amount=Money(6, "USD"))
+    assert RecordedTransfer.objects.count() == 1
