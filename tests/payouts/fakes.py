@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from marketplace.payouts.models import RecordedTransfer
 from marketplace.payouts.rails.base import RailUnavailable, Sent, UnableToSend
 from marketplace.payouts.rails.recorded import RecordedRail
 from marketplace.payouts.rules import Money
@@ -12,7 +13,10 @@ class Killed(BaseException):
 
 
 class FaultyRail(RecordedRail):
-    """The recorded rail, with a plan: what to do at the next calls. An empty plan works."""
+    """The recorded rail, with a plan: what to do at the next calls. An empty plan works.
+
+    Like a real one, it does not refuse what it has already sent.
+    """
 
     plan: list[str] = []
     calls: list[tuple[str, Money]] = []
@@ -24,7 +28,7 @@ class FaultyRail(RecordedRail):
             raise RailUnavailable(key, "connection refused")
         if fault == "die before":
             raise Killed
-        if fault == "refuse":
+        if fault == "refuse" and not RecordedTransfer.objects.filter(key=key).exists():
             raise UnableToSend(key, "the creator's account is closed")
         sent = super().send(key=key, creator_id=creator_id, amount=amount)
         if fault == "die after":

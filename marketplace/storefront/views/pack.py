@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -60,6 +61,7 @@ def pack(request: HttpRequest, creator: str, pack: str) -> HttpResponse:
         "children": [(row.release, words.percent_text(row.share_ppb)) for row in queries.derived_from(release)],
         "split": _split(release),
         "split_units": SPLIT_UNITS,
+        "fee": words.percent_text(settings.PLATFORM_FEE_PPB),
         "versions": versions,
         "is_newest": versions[0].pk == release.pk,
         "more": [card for card in cards(catalog.packs_of(release.pack.creator_id)[:9]) if not card.href == request.path][:4],

@@ -1,0 +1,303 @@
+"""The publish form as a whole: details and files, elements, shares, parents and offers, read into one draft."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO, cast
+
+from django import forms
+from django.core.files.uploadedfile import UploadedFile
+from django.http import QueryDict
+from django.utils.datastructures import MultiValueDict
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from marketplace.catalog.rules import Draft, DraftElement, DraftFile, DraftParent
+from marketplace.checkout.rules import platform_fee
+from marketplace.licensing.rules import READY
+from marketplace.payouts.rules import WHOLE_PPB
+from marketplace.people.models import Creator
+from marketplace.portal import words
+from marketplace.portal.forms.rows import DetailsForm, ElementRow, OfferRow, ParentRow, ShareRow
+from marketplace.portal.rules import DraftOffer
+
+ELEMENT_ROWS, SHARE_ROWS, PARENT_ROWS = 8, 5, 3
+_SEPARATORS = re.compile(r"[,，、;；\n]")
+# Where a finding about a draft belongs on the page, when it is not a field's own name.
+_FIELDS = {"title": "title_en", "summary": "summary_en", "files": "content"}
+_SECTIONS: Mapping[str, str | Promise] = {
+    "split": gettext_lazy("Who made it"),
+    "derived_from": gettext_lazy("Made with"),
+    "offers": gettext_lazy("Licenses"),
+}
+_PARTS: Mapping[str, str | Promise] = {
+    "element": gettext_lazy("Element %(number)s"),
+    "share": gettext_lazy("Maker %(number)s"),
+    "parent": gettext_lazy("Source %(number)s"),
+}
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A file of the version before that may stay in the next one."""
+
+    path: str
+    role: str
+    sha256: str
+    size_bytes: int
+    is_cover: bool
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One finding as the top of the page lists it, and the field that it leads to."""
+
+    field_id: str
+    label: str
+    message: str
+
+
+def _rows(
+    kind: type[forms.Form], name: str, count: int, data: QueryDict | None, start: Sequence[Mapping[str, Any]]
+) -> list[Any]:
+    """Makes the rows of one table; a row in which nothing is written stays out of the draft."""
+    return [
+        kind(
+            data,
+            prefix=f"{name}-{number}",
+            initial=dict(start[number]) if data is None and number < len(start) else None,
+            empty_permitted=True,
+            use_required_attribute=False,
+        )
+        for number in range(count)
+    ]
+
+
+class Publication:
+    """Everything that the page asks for. `start` pre-fills it by the names of its parts; `kept` are files that may stay."""
+
+    def __init__(
+        self,
+        creator: Creator,
+        *,
+        data: QueryDict | None = None,
+        files: "MultiValueDict[str, UploadedFile] | None" = None,
+        start: Mapping[str, Any] | None = None,
+        kept: Iterable[Kept] = (),
+    ) -> None:
+        start, self.creator = start or {}, creator
+        self.kept = {file.path: file for file in kept}
+        initial = {"made_by": "human", "ai_training": "not-allowed", "keep": list(self.kept), **start.get("details", {})}
+        self.details = DetailsForm(data, files, initial=initial, use_required_attribute=False)
+        self.details.fields["keep"].choices = [(path, path) for path in self.kept]  # type: ignore[attr-defined]
+        self.elements = _rows(ElementRow, "element", ELEMENT_ROWS, data, start.get("elements", []))
+        self.shares = _rows(ShareRow, "share", SHARE_ROWS, data, start.get("shares", []))
+        self.parents = _rows(ParentRow, "parent", PARENT_ROWS, data, start.get("parents", []))
+        self.offers = {
+            name: OfferRow(
+                data,
+                prefix=f"offer-{name}",
+                initial=start.get("offers", {}).get(name),
+                use_required_attribute=False,
+            )
+            for name in READY
+        }
+        self.sections: dict[str, list[str]] = {}
+
+    @property
+    def parts(self) -> list[tuple[str, forms.Form]]:
+        """All forms in the order of the page, with what the page calls them."""
+        named: list[tuple[str, forms.Form]] = [("", self.details)]
+        for name, rows in (("element", self.elements), ("share", self.shares), ("parent", self.parents)):
+            named += [(_PARTS[name] % {"number": n}, row) for n, row in enumerate(rows, start=1)]
+        return named + [(words.say(words.TERMS, name), row) for name, row in self.offers.items()]
+
+    def is_valid(self) -> bool:
+        """This will tell whether every part can be read; all are looked at, so that every finding shows."""
+        valid = all([part.is_valid() for _name, part in self.parts])
+        self._check_shares()
+        return self._check_files() and valid and not self.sections
+
+    def _check_shares(self) -> None:
+        rows = [row.cleaned_data for row in self.shares if row.is_valid() and row.cleaned_data]
+        names = [row["creator"].strip() for row in rows]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            self._say("split", _("%(creator)s stands in two rows: add the shares up.") % {"creator": name})
+        total = sum(row["share"] for row in rows)
+        if rows and total != WHOLE_PPB and all(row.is_valid() for row in self.shares):
+            text = _("The shares add up to %(sum)s: they must add up to %(whole)s.")
+            values = {"sum": words.percent_text(total), "whole": words.percent_text(WHOLE_PPB)}
+            self._say("split", text % values)
+
+    def _check_files(self) -> bool:
+        files, _streams = self._files()
+        roles = [role for _path, role in files]
+        if "preview" not in roles:
+            self.details.add_error("cover", _("A cover is missing: choose the picture that stands for the pack."))
+        if "content" not in roles:
+            self.details.add_error("content", _("There is nothing to license: choose at least one file of content."))
+        return {"preview", "content"} <= set(roles)
+
+    def read(self) -> tuple[Draft, list[DraftOffer], dict[str, BinaryIO]]:
+        """This will give what the form says, as `operations.publish` takes it; what cannot be read is left out.
+
+        Kept files have no stream yet: `kept_blobs` names their bytes.
+        """
+        given = self.details.cleaned_data
+        files, streams = self._files()
+        draft = Draft(
+            handle=given.get("handle", "").strip(),
+            version=given.get("version", "").strip(),
+            kind=given.get("kind", ""),
+            title=_texts(given.get("title_en", ""), given.get("title_zh", "")),
+            summary=_texts(given.get("summary_en", ""), given.get("summary_zh", "")),
+            files=tuple(DraftFile(path, role) for path, role in files),
+            cover=self._cover(files),
+            elements=tuple(self._elements()),
+            tags=tuple(tag.strip() for tag in _SEPARATORS.split(given.get("tags", "")) if tag.strip()),
+            base_model=given.get("base_model", ""),
+            made_by=given.get("made_by", ""),
+            ai_training=given.get("ai_training", ""),
+            split={row["creator"].strip(): row["share"] for row in _read(self.shares)},
+            derived_from=tuple(DraftParent(*row["release"], share_ppb=row["share"]) for row in _read(self.parents)),
+        )
+        priced = [(name, row.cleaned_data) for name, row in self.offers.items() if row.is_valid()]
+        offers = [
+            DraftOffer(name, row["price"].strip(), row["currency"]) for name, row in priced if row["price"].strip()
+        ]
+        return draft, offers, streams
+
+    def kept_blobs(self) -> dict[str, str]:
+        """This will name the bytes of the files that stay: path → SHA-256; a new file of the same name comes instead."""
+        _files, streams = self._files()
+        ticked = self.details.cleaned_data.get("keep", [])
+        return {path: self.kept[path].sha256 for path in ticked if path not in streams}
+
+    def _files(self) -> tuple[list[tuple[str, str]], dict[str, BinaryIO]]:
+        """Lists (path, role): the cover, previews, content, then what is kept. The cover chosen twice counts once."""
+        given = self.details.cleaned_data
+        cover: UploadedFile | None = given.get("cover")
+        uploads = [(cover, "preview")] if cover else []
+        uploads += [(file, "preview") for file in given.get("previews", []) if not (cover and _same(cover, file))]
+        uploads += [(file, "content") for file in given.get("content", [])]
+        streams = {str(file.name): cast(BinaryIO, file) for file, _role in uploads}
+        files = [(str(file.name), role) for file, role in uploads]
+        files += [(path, self.kept[path].role) for path in given.get("keep", []) if path not in streams]
+        return files, streams
+
+    def _cover(self, files: Sequence[tuple[str, str]]) -> str:
+        """Names the cover: the one chosen, else the one that was kept, else the first preview."""
+        chosen: UploadedFile | None = self.details.cleaned_data.get("cover")
+        previews = [path for path, role in files if role == "preview"]
+        if chosen is not None:
+            return str(chosen.name)
+        kept = [path for path in previews if path in self.kept and self.kept[path].is_cover]
+        return (kept or previews or [""])[0]
+
+    def _elements(self) -> Iterator[DraftElement]:
+        for row in _read(self.elements):
+            yield DraftElement(
+                name=row["name"].strip(),
+                kind=row["kind"],
+                title=_texts(row["title_en"], row["title_zh"]),
+                files=_lines(row["files"]),
+                triggers=_lines(row["triggers"]),
+            )
+
+    @property
+    def own_ppb(self) -> int:
+        """The creator's own share of a sale, as far as the form says it; rounded down, the fold may add one."""
+        shares = {row["creator"].strip(): row["share"] for row in _read(self.shares)}
+        taken = sum(row["share"] for row in _read(self.parents))
+        own = shares.get(self.creator.handle, 0) if shares else WHOLE_PPB
+        return max(WHOLE_PPB - taken, 0) * own // WHOLE_PPB
+
+    def nets(self, fee_ppb: int) -> dict[str, str]:
+        """This will say what each price of a sent form leaves to the creator: terms → an amount in words."""
+        found = {}
+        for name, row in self.offers.items():
+            if row.is_bound and row.is_valid() and "price_minor" in row.cleaned_data:
+                price, currency = row.cleaned_data["price_minor"], row.cleaned_data["currency"]
+                net = (price - platform_fee(price, fee_ppb)) * self.own_ppb // WHOLE_PPB
+                found[name] = words.net_text(net, currency)
+        return found
+
+    def _say(self, section: str, message: str) -> None:
+        if message not in self.sections.setdefault(section, []):
+            self.sections[section].append(message)
+
+    def refuse(self, findings: Iterable[tuple[str, str]]) -> None:
+        """This will put findings, each (where, sentence), beside what they are about.
+
+        What a part of the form has found by itself is not said twice.
+        """
+        known = {field for field in self.details.errors} | set(self.sections)
+        known |= {"split"} if any(row.errors for row in self.shares) else set()
+        known |= {"derived_from"} if any(row.errors for row in self.parents) else set()
+        for where, message in findings:
+            field = _FIELDS.get(where, where)
+            row = self._element_named(where)
+            if field in known:
+                continue
+            if row is not None:
+                row.add_error("name", message)
+            elif field in self.details.fields:
+                self.details.add_error(field, message)
+            elif field in _SECTIONS:
+                self._say(field, message)
+            else:
+                self.details.add_error(self._field_of_file(where), message)
+
+    def _element_named(self, where: str) -> ElementRow | None:
+        name = where.removeprefix("element ")
+        rows = [row for row in self.elements if row.is_bound and row["name"].value()]
+        return next((row for row in rows if where != name and row["name"].value().strip() == name), None)
+
+    def _field_of_file(self, where: str) -> str | None:
+        """Finds the input that a file came by, from a place such as "NAME: offset 8"."""
+        for field in ("cover", "previews", "content"):
+            given = self.details.cleaned_data.get(field) or []
+            for file in given if isinstance(given, list) else [given]:
+                if where == file.name or where.startswith(f"{file.name}: "):
+                    return field
+        return None
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Every finding, in the order of the page."""
+        found = [Problem("", "", str(text)) for text in self.details.non_field_errors()]
+        for part_name, part in self.parts:
+            for field, texts in part.errors.items():
+                if field in part.fields:
+                    bound = part[field]
+                    label = f"{part_name} · {bound.label}" if part_name else str(bound.label)
+                    found += [Problem(bound.id_for_label, label, str(text)) for text in texts]
+        for section, label in _SECTIONS.items():
+            found += [Problem(section, str(label), text) for text in self.sections.get(section, [])]
+        return found
+
+
+def _read(rows: Iterable[forms.Form]) -> list[dict[str, Any]]:
+    """Gives the rows that can be read and are not empty."""
+    return [row.cleaned_data for row in rows if row.is_bound and row.is_valid() and row.cleaned_data]
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(line.strip() for line in text.splitlines() if line.strip())
+
+
+def _texts(english: str, chinese: str) -> dict[str, str]:
+    """Keeps the languages in which something is written; browsers send line ends as CR LF, manifests have LF."""
+    texts = {"en": english, "zh-Hans": chinese}
+    return {language: text.strip().replace("\r\n", "\n") for language, text in texts.items() if text.strip()}
+
+
+def _same(first: UploadedFile, second: UploadedFile) -> bool:
+    """Tells whether one file was chosen twice."""
+    if first.name != second.name or first.size != second.size:
+        return False
+    same = all(a == b for a, b in zip(first.chunks(), second.chunks(), strict=False))
+    first.seek(0)
+    second.seek(0)
+    return same

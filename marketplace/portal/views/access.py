@@ -1,0 +1,29 @@
+"""Who may see the portal's pages."""
+
+from collections.abc import Callable
+from functools import wraps
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+
+from marketplace.people.models import Creator
+from marketplace.people.queries import creator_of
+
+
+def creators_only(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """This will hand the creator to the view as its second argument; others are led to where one becomes a creator."""
+
+    @login_required
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+        creator: Creator | None = creator_of(request.user)  # type: ignore[arg-type]
+        if creator is None:
+            messages.warning(request, _("Choose the name that you sell under first. Nothing was published."))
+            return redirect("sell")
+        return view(request, creator, *args, **kwargs)
+
+    return guarded

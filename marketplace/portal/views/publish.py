@@ -1,0 +1,215 @@
+"""Publishing: by the form, or by a folder with a pack.toml; both do what `manage.py publish` does."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import PurePosixPath
+from typing import BinaryIO, cast
+
+from assets.operations import UnableToAdmit, UnableToPreview, UnableToReceive
+from assets.queries import open_blob
+from assets.storage.base import BlobDamaged, BlobMissing
+from django.conf import settings
+from django.contrib import messages
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from marketplace.catalog import operations as catalog
+from marketplace.catalog import queries as packs
+from marketplace.catalog.models import Release
+from marketplace.catalog.rules import Draft, Finding
+from marketplace.licensing import queries as licensing
+from marketplace.licensing.operations import UnableToOffer
+from marketplace.payouts import queries as books
+from marketplace.payouts import rules as money
+from marketplace.people.models import Creator
+from marketplace.portal import operations, rules, words
+from marketplace.portal.forms import previous
+from marketplace.portal.forms.publication import Problem, Publication
+from marketplace.portal.forms.rows import ELEMENTS_SHOWN, PARENTS_SHOWN, SHARES_SHOWN
+from marketplace.portal.views.access import creators_only
+
+Sayings = list[tuple[str, str]]
+_REFUSALS = (
+    catalog.UnableToPublish,
+    UnableToOffer,
+    UnableToReceive,
+    UnableToAdmit,
+    UnableToPreview,
+    money.ShareOutOfRange,
+    money.ParentsTakeTooMuch,
+    money.TooManyPayees,
+)
+
+
+def _said(findings: Sequence[object]) -> Sayings:
+    """Puts findings about a draft, or about files, into (where, sentence)."""
+    return [
+        (found.where, _(found.template) % found.values if found.values else _(found.template))
+        if isinstance(found, Finding)
+        else (str(getattr(found, "where", "")), str(getattr(found, "message", found)))
+        for found in findings
+    ]
+
+
+def _refusal(error: Exception) -> Sayings:
+    """Says why nothing was published, and where."""
+    if isinstance(error, UnableToOffer):
+        return [("offers", str(error))]
+    if isinstance(error, money.ShareOutOfRange | money.ParentsTakeTooMuch | money.TooManyPayees):
+        return [("derived_from", str(error))]
+    return _said(getattr(error, "findings", ())) or [("", str(error))]
+
+
+def _done(request: HttpRequest, release: Release) -> HttpResponse:
+    text = _("Published. %(title)s %(version)s is on the market; its proof is being sealed into the public log.")
+    title = release.title.get("en") or release.title.get("zh-Hans", "")
+    messages.success(request, text % {"title": title, "version": release.version})
+    return redirect("pack", release.pack.creator.handle, release.pack.handle)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@creators_only
+def publish(request: HttpRequest, creator: Creator) -> HttpResponse:
+    """This will show the publish form, started from a pack of one's own if asked, and publish what it says."""
+    base = _base(creator, request.POST.get("base") or request.GET.get("from", ""))
+    kept = previous.kept_files(base) if base else []
+    if request.method != "POST":
+        start = None
+        if base:
+            offers, shares = licensing.live_offers(base), books.shares_of(base.split_id)
+            start = previous.start_from(base, offers, shares, creator)
+        return _page(request, Publication(creator, start=start, kept=kept), base)
+    form = Publication(creator, data=request.POST, files=request.FILES, kept=kept)
+    valid = form.is_valid()
+    draft, offers_, streams = form.read()
+    try:
+        if not valid:
+            catalog.check(creator=creator, draft=draft)
+            return _page(request, form, base, status=422)
+        with ExitStack() as stack:
+            for path, sha256 in form.kept_blobs().items():
+                streams[path] = stack.enter_context(open_blob(sha256))
+            release = operations.publish(
+                creator=creator, draft=draft, offers=offers_, streams=streams, now=timezone.now()
+            )
+    except (*_REFUSALS, BlobMissing, BlobDamaged) as error:
+        form.refuse(_refusal(error))
+        return _page(request, form, base, status=422)
+    return _done(request, release)
+
+
+def _base(creator: Creator, handle: str) -> Release | None:
+    """Finds the newest version of a pack of the creator's own; anything else starts from nothing."""
+    return packs.release(creator.handle, handle) if handle else None
+
+
+def _page(request: HttpRequest, form: Publication, base: Release | None, status: int = 200) -> HttpResponse:
+    nets = form.nets(settings.PLATFORM_FEE_PPB)
+    context = {
+        "here": "sell",
+        "way": "form",
+        "form": form,
+        "details": form.details,
+        "base": base,
+        "elements": (form.elements[:ELEMENTS_SHOWN], _rest(form.elements, ELEMENTS_SHOWN)),
+        "shares": (form.shares[:SHARES_SHOWN], _rest(form.shares, SHARES_SHOWN)),
+        "parents": (form.parents[:PARENTS_SHOWN], _rest(form.parents, PARENTS_SHOWN)),
+        "offers": [
+            {
+                "name": words.say(words.TERMS, name),
+                "summary": words.say(words.TERMS_IN_SHORT, name),
+                "row": row,
+                "net": nets.get(name, ""),
+            }
+            for name, row in form.offers.items()
+        ],
+        "ticked": form.details["keep"].value() or [],
+        "problems": form.problems if form.details.is_bound else [],
+        "whole_ppb": money.WHOLE_PPB,
+        **_terms_of_sale(),
+    }
+    return render(request, "portal/publish.html", context, status=status)
+
+
+def _rest(rows: Sequence[Publication], shown: int) -> dict[str, object]:
+    """Tells of the rows that wait behind "More": they open when something is in one of them."""
+    rest = rows[shown:]
+    used = any(getattr(row, "errors", None) or any(field.value() for field in row) for row in rest)  # type: ignore[attr-defined]
+    return {"rows": rest, "open": used}
+
+
+def _terms_of_sale() -> dict[str, object]:
+    fee = settings.PLATFORM_FEE_PPB
+    return {
+        "fee": words.percent_text(fee),
+        "fee_ppb": fee,
+        "yours": words.percent_text(money.WHOLE_PPB - fee),
+        "file_limit_bytes": settings.ASSET_FILE_LIMIT_BYTES,
+        "files_limit": settings.DATA_UPLOAD_MAX_NUMBER_FILES,
+    }
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@creators_only
+def publish_folder(request: HttpRequest, creator: Creator) -> HttpResponse:
+    """This will publish the files of a folder as its pack.toml says."""
+    if request.method != "POST":
+        return _folder_page(request)
+    try:
+        draft, offers, streams = _folder(request.FILES.getlist("folder"))
+        release = operations.publish(creator=creator, draft=draft, offers=offers, streams=streams, now=timezone.now())
+    except rules.UnreadablePack as error:
+        return _folder_page(request, _said(error.findings))
+    except _REFUSALS as error:
+        return _folder_page(request, _refusal(error))
+    return _done(request, release)
+
+
+def _folder(uploads: Sequence[UploadedFile]) -> tuple[Draft, list[rules.DraftOffer], dict[str, BinaryIO]]:
+    """Reads an uploaded folder, or raises UnreadablePack. Browsers send names without folders, so names must differ."""
+    by_name: dict[str, list[UploadedFile]] = {}
+    for file in uploads:
+        by_name.setdefault(str(file.name), []).append(file)
+    written = by_name.get(rules.PACK_FILE, [])
+    if len(written) != 1:
+        text = _("Exactly one file must be called pack.toml; %(count)s of the files that came are.")
+        raise rules.UnreadablePack([Finding(rules.PACK_FILE, text, {"count": len(written)})])
+    if (written[0].size or 0) > rules.PACK_FILE_LIMIT_BYTES:
+        text = _("%(path)s is larger than %(limit)s bytes.")
+        values = {"path": rules.PACK_FILE, "limit": rules.PACK_FILE_LIMIT_BYTES}
+        raise rules.UnreadablePack([Finding(rules.PACK_FILE, text, values)])
+    try:
+        draft, offers = rules.parse_pack(written[0].read().decode("utf-8"))
+    except UnicodeDecodeError as error:
+        text = _("%(path)s is not UTF-8 at byte %(offset)s.")
+        values = {"path": rules.PACK_FILE, "offset": error.start}
+        raise rules.UnreadablePack([Finding(rules.PACK_FILE, text, values)]) from None
+    streams: dict[str, BinaryIO] = {}
+    findings: list[Finding] = []
+    names = [PurePosixPath(file.path).name for file in draft.files]
+    for file, name in zip(draft.files, names, strict=True):
+        found = by_name.get(name, [])
+        if not found:
+            text = _("%(path)s is listed in pack.toml but did not come with the folder.")
+            findings.append(Finding(file.path, text, {"path": file.path}))
+        elif len(found) > 1 or names.count(name) > 1:
+            text = _("Two files are called %(name)s: a browser sends names without folders, so each needs its own.")
+            findings.append(Finding(file.path, text, {"name": name}))
+        else:
+            streams[file.path] = cast(BinaryIO, found[0])
+    if findings:
+        raise rules.UnreadablePack(findings)
+    return draft, offers, streams
+
+
+def _folder_page(request: HttpRequest, said: Sayings | None = None) -> HttpResponse:
+    problems = [Problem("id_folder", where, message) for where, message in said or []]
+    context = {"here": "sell", "way": "folder", "problems": problems, **_terms_of_sale()}
+    return render(request, "portal/publish_folder.html", context, status=422 if problems else 200)
