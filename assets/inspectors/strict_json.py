@@ -8,15 +8,15 @@ from typing import Any, NoReturn
 from assets.inspectors.base import Refused, refused, shown_name
 
 # A string runs to its closing quote or, when there is none, to the end: hostile text is matched in one pass.
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\Z)', re.DOTALL)
-_INNERMOST = re.compile(r"[\[{][^\[\]{}]*[\]}]")
+_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+_INNERMOST = re.compile(r"[\[{][^\[\]{}]*+[\]}]")
 _INTEGER_DIGITS = 20
 
 
 def read_json(text: str, *, depth: int, where: str) -> Any:
     """Return the value of `text`.
 
-    Raise Refused with `json-too-deep`, `json-duplicate-key`, `json-number`, `json-text` or `json-malformed`;
+    Raise Refused with `json-too-deep`, `json-duplicate-key`, `json-number` or `json-malformed`;
     `where` names the part of the file in the finding.
     """
     _refuse_depth(text, depth, where)

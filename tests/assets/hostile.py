@@ -275,6 +275,7 @@ def _prompts() -> list[Hostile]:
         ("100 000 brackets", "json-too-deep", b"[" * 100_000),
         ("17 levels", "json-too-deep", b"[" * 17 + b"]" * 17),
         ("broken", "json-malformed", b'["a", ]'),
+        ("a million escaped quotes without end", "json-malformed", b'["' + b'\\"' * 1_000_000 + b"\\"),
         ("comment", "json-malformed", b'["a"] // no'),
         ("half a surrogate", "text-forbidden-character", b'["\\ud800"]'),
         ("escaped NUL", "text-forbidden-character", b'["a\\u0000b"]'),

@@ -22,7 +22,7 @@ def creators_only(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRe
     def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         creator: Creator | None = creator_of(request.user)  # type: ignore[arg-type]
         if creator is None:
-            messages.warning(request, _("Choose the name that you sell under first. Nothing was published."))
+            messages.warning(request, _("First choose the name that you sell under."))
             return redirect("sell")
         return view(request, creator, *args, **kwargs)
 

@@ -21,7 +21,7 @@ from django.views.decorators.http import require_http_methods
 from marketplace.catalog import operations as catalog
 from marketplace.catalog import queries as packs
 from marketplace.catalog.models import Release
-from marketplace.catalog.rules import Draft, Finding
+from marketplace.catalog.rules import Draft, Finding, gettext_noop
 from marketplace.licensing import queries as licensing
 from marketplace.licensing.operations import UnableToOffer
 from marketplace.payouts import queries as books
@@ -34,6 +34,32 @@ from marketplace.portal.forms.rows import ELEMENTS_SHOWN, PARENTS_SHOWN, SHARES_
 from marketplace.portal.views.access import creators_only
 
 Sayings = list[tuple[str, str]]
+# A whole pack.toml, as short as one can be; a test publishes it.
+SAMPLE = """format = "worldloom/pack/1"
+handle = "sea-of-clouds"
+version = "1.0.0"
+kind = "world"
+cover = "cover.webp"
+title = { en = "Sea of Clouds", zh-Hans = "云海" }
+
+[[elements]]
+name = "wanderer"
+kind = "character"
+title = { en = "Wanderer in a red cloak" }
+files = ["wanderer.safetensors"]
+
+[[files]]
+path = "cover.webp"
+role = "preview"
+
+[[files]]
+path = "wanderer.safetensors"
+
+[[offers]]
+terms = "studio"
+price = "180.00"
+currency = "USD"
+"""
 _REFUSALS = (
     catalog.UnableToPublish,
     UnableToOffer,
@@ -179,16 +205,16 @@ def _folder(uploads: Sequence[UploadedFile]) -> tuple[Draft, list[rules.DraftOff
         by_name.setdefault(str(file.name), []).append(file)
     written = by_name.get(rules.PACK_FILE, [])
     if len(written) != 1:
-        text = _("Exactly one file must be called pack.toml; %(count)s of the files that came are.")
+        text = gettext_noop("Exactly one file must be called pack.toml; %(count)s of the files that came are.")
         raise rules.UnreadablePack([Finding(rules.PACK_FILE, text, {"count": len(written)})])
     if (written[0].size or 0) > rules.PACK_FILE_LIMIT_BYTES:
-        text = _("%(path)s is larger than %(limit)s bytes.")
+        text = gettext_noop("%(path)s is larger than %(limit)s bytes.")
         values = {"path": rules.PACK_FILE, "limit": rules.PACK_FILE_LIMIT_BYTES}
         raise rules.UnreadablePack([Finding(rules.PACK_FILE, text, values)])
     try:
         draft, offers = rules.parse_pack(written[0].read().decode("utf-8"))
     except UnicodeDecodeError as error:
-        text = _("%(path)s is not UTF-8 at byte %(offset)s.")
+        text = gettext_noop("%(path)s is not UTF-8 at byte %(offset)s.")
         values = {"path": rules.PACK_FILE, "offset": error.start}
         raise rules.UnreadablePack([Finding(rules.PACK_FILE, text, values)]) from None
     streams: dict[str, BinaryIO] = {}
@@ -197,10 +223,10 @@ def _folder(uploads: Sequence[UploadedFile]) -> tuple[Draft, list[rules.DraftOff
     for file, name in zip(draft.files, names, strict=True):
         found = by_name.get(name, [])
         if not found:
-            text = _("%(path)s is listed in pack.toml but did not come with the folder.")
+            text = gettext_noop("%(path)s is listed in pack.toml but did not come with the folder.")
             findings.append(Finding(file.path, text, {"path": file.path}))
         elif len(found) > 1 or names.count(name) > 1:
-            text = _("Two files are called %(name)s: a browser sends names without folders, so each needs its own.")
+            text = gettext_noop("Two files are called %(name)s: a browser sends names without folders, so each needs its own.")
             findings.append(Finding(file.path, text, {"name": name}))
         else:
             streams[file.path] = cast(BinaryIO, found[0])
@@ -211,5 +237,5 @@ def _folder(uploads: Sequence[UploadedFile]) -> tuple[Draft, list[rules.DraftOff
 
 def _folder_page(request: HttpRequest, said: Sayings | None = None) -> HttpResponse:
     problems = [Problem("id_folder", where, message) for where, message in said or []]
-    context = {"here": "sell", "way": "folder", "problems": problems, **_terms_of_sale()}
+    context = {"here": "sell", "way": "folder", "problems": problems, "sample": SAMPLE, **_terms_of_sale()}
     return render(request, "portal/publish_folder.html", context, status=422 if problems else 200)

@@ -1,0 +1,114 @@
+"""Each amount from its sale to its payout, on the page and as CSV."""
+
+import csv
+from collections.abc import Iterator
+
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from marketplace.payouts import queries as books
+from marketplace.payouts.rules import format_amount
+from marketplace.people.models import Creator
+from marketplace.portal import queries, words
+from marketplace.portal.views.access import creators_only
+from marketplace.ui import formats
+
+CSV_COLUMNS = (
+    "sold_at,pack,version,title,license,source,currency,gross,fee,net,split,share_ppb,amount,"
+    "state,allocated_at,available_at,paid_at,payout,payout_reference"
+).split(",")
+_BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
+# What makes a spreadsheet take a cell for a formula, at its beginning (OWASP, "CSV Injection").
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+@never_cache
+@require_safe
+@creators_only
+def earnings(request: HttpRequest, creator: Creator) -> HttpResponse:
+    """This will list a creator's royalty lines, a page at a time, and the latest payouts."""
+    cursor = request.GET.get("cursor", "")[:40]
+    rows, after = queries.earnings(creator, cursor)
+    context = {
+        "here": "sell",
+        "creator": creator,
+        "rows": [_row(row) for row in rows],
+        "after": after,
+        "is_first": not cursor,
+        "balances": books.balances_of(creator),
+        "waiting": queries.waiting_sales(creator),
+        "payouts": [
+            {"payout": payout, "state": words.payout_state(payout)} for payout in books.payouts_of(creator)
+        ],
+    }
+    return render(request, "portal/earnings.html", context)
+
+
+def _row(row: queries.Earned) -> dict[str, object]:
+    release = row.sold.offer.release if row.sold else None
+    return {
+        "line": row.line,
+        "release": release,
+        "license": words.say(words.TERMS, row.sold.offer.terms.name) if row.sold else "",
+        "fee_minor": row.fee_minor,
+        "share": words.percent_text(row.line.share_ppb),
+        "state": words.line_state(row.line),
+        "tone": words.LINE_TONES.get(row.line.state, ""),
+        "reference": row.payout_reference,
+    }
+
+
+class _Echo:
+    """A file whose `write` gives back what it was given, so that rows can be sent one by one."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+@never_cache
+@require_safe
+@creators_only
+def earnings_csv(request: HttpRequest, creator: Creator) -> HttpResponseBase:
+    """This will send all royalty lines as CSV (RFC 4180, UTF-8 with a byte order mark), a row at a time."""
+    name = f"earnings-{creator.handle}-{timezone.now():%Y-%m-%d}.csv"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingHttpResponse(_lines(creator), content_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _lines(creator: Creator) -> Iterator[str]:
+    writer = csv.writer(_Echo())
+    yield _BOM + writer.writerow(CSV_COLUMNS)  # type: ignore[operator]
+    for row in queries.all_earnings(creator):
+        yield writer.writerow([safe_cell(cell) for cell in _cells(row)])  # type: ignore[misc]
+
+
+def safe_cell(text: str) -> str:
+    """This will keep a spreadsheet from reading a cell as a formula: an apostrophe stands before what could be one."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _cells(row: queries.Earned) -> list[str]:
+    """Writes a line for programs: amounts with a point and all their decimals, times as RFC 3339 in UTC."""
+    line, release = row.line, row.sold.offer.release if row.sold else None
+    times = [line.allocated_at, line.available_at, line.paid_at]
+    return [
+        f"{line.sold_at:%Y-%m-%dT%H:%M:%SZ}",
+        str(release.pack) if release else "",
+        release.version if release else "",
+        formats.choose_title(release.title)[0] if release else "",
+        row.sold.offer.terms.name if row.sold else "",
+        line.source,
+        line.currency,
+        *(format_amount(amount, line.currency) for amount in (line.gross_minor, row.fee_minor, line.net_minor)),
+        line.split,
+        str(line.share_ppb),
+        format_amount(line.amount_minor, line.currency),
+        line.state,
+        *(f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else "" for moment in times),
+        str(line.payout_id or ""),
+        row.payout_reference,
+    ]
