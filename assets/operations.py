@@ -24,6 +24,8 @@ from assets.inspectors.base import Finding, Inspection, Refused, shown_name
 from assets.models import Asset, Blob, PreviewImage
 from assets.storage.base import BlobDamaged, StoredBlob
 from assets.storage.folder import remove_older
+from marketplace.ui.formats import sentence
+from marketplace.ui.words import Words, gettext_noop
 
 PREVIEW_WIDTHS = (480, 960, 1600)
 LEFTOVER_AGE = timedelta(hours=1)
@@ -62,7 +64,7 @@ class UnableToReceive(Exception):
         self.name, self.finding, self.findings = name, finding, (finding,)
 
     def __str__(self) -> str:
-        return self.finding.message
+        return sentence(self.finding)
 
 
 class UnableToAdmit(Exception):
@@ -75,7 +77,7 @@ class UnableToAdmit(Exception):
         self.findings = tuple(findings)
 
     def __str__(self) -> str:
-        first, more = self.findings[0].message, len(self.findings) - 1
+        first, more = sentence(self.findings[0]), len(self.findings) - 1
         if not more:
             return first
         return ngettext("%(first)s (and %(more)d more finding)", "%(first)s (and %(more)d more findings)", more) % {
@@ -89,12 +91,12 @@ class UnableToPreview(Exception):
 
     code = "preview-refused"
 
-    def __init__(self, asset: Asset, reason: str) -> None:
+    def __init__(self, asset: Asset, reason: Words) -> None:
         super().__init__(asset, reason)
         self.asset, self.reason = asset, reason
 
     def __str__(self) -> str:
-        return _("No preview could be made: %(reason)s") % {"reason": self.reason}
+        return _("No preview could be made: %(reason)s") % {"reason": sentence(self.reason)}
 
 
 @contextlib.contextmanager
@@ -138,22 +140,32 @@ def make_previews(*, asset: Asset, now: datetime) -> list[PreviewImage]:
     Return them, the narrowest first; those made before are returned, not made again. Raise UnableToPreview
     when the asset is no picture or cannot be drawn, BlobDamaged when its bytes have changed in storage.
     """
-    if asset.facts.get("kind") != "picture":
-        raise UnableToPreview(asset, _("the file is not a picture."))
-    widths = sorted({min(width, asset.facts["width"]) for width in PREVIEW_WIDTHS})
-    made = PreviewImage.objects.filter(asset=asset).order_by("width")
-    if {image.width for image in made} >= set(widths):
-        return list(made)
+    make_all_previews(assets=[asset], now=now)
+    return list(PreviewImage.objects.filter(asset=asset).order_by("width"))
+
+
+def make_all_previews(*, assets: Sequence[Asset], now: datetime) -> int:
+    """Make the copies of several pictures by one child, all or none, as `make_previews` does; return how many."""
+    made = set(PreviewImage.objects.filter(asset__in=assets).values_list("asset_id", "width"))
+    wanted: list[tuple[Asset, int]] = []
+    for asset in assets:
+        if asset.facts.get("kind") != "picture":
+            raise UnableToPreview(asset, Words(gettext_noop("the file is not a picture.")))
+        widths = sorted({min(width, asset.facts["width"]) for width in PREVIEW_WIDTHS})
+        if not {(asset.pk, width) for width in widths} <= made:
+            wanted += [(asset, width) for width in widths]
+    if not wanted:
+        return 0
     with contextlib.ExitStack() as files:
-        copies = _draw(asset, widths, files)
+        copies = _draw(wanted, files)
         with transaction.atomic():
             _put(copies, now)
             rows = [
                 PreviewImage(asset=asset, width=width, blob_id=copy.sha256)
-                for width, copy in zip(widths, copies, strict=True)
+                for (asset, width), copy in zip(wanted, copies, strict=True)
             ]
             PreviewImage.objects.bulk_create(rows, ignore_conflicts=True)
-    return list(made.all())
+    return len(rows)
 
 
 def sweep(*, now: datetime) -> Swept:
@@ -202,11 +214,11 @@ def _open_plain(path: Path, name: str) -> BinaryIO:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        reason = _("it is a link or cannot be opened (%(why)s).") % {"why": error.strerror}
-        raise _not_received(name, "file-unreadable", reason) from error
+        reason = gettext_noop("it is a link or cannot be opened (%(why)s).")
+        raise _not_received(name, "file-unreadable", reason, why=str(error.strerror)) from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise _not_received(name, "file-unreadable", _("it is not a plain file."))
+        raise _not_received(name, "file-unreadable", gettext_noop("it is not a plain file."))
     return os.fdopen(descriptor, "rb")
 
 
@@ -220,22 +232,22 @@ def _take(stream: BinaryIO, staged: Path, name: str, limit_bytes: int) -> tuple[
             while chunk := stream.read(_CHUNK_BYTES):
                 size_bytes += len(chunk)
                 if size_bytes > limit_bytes:
-                    reason = _("it is larger than the limit of %(limit)d bytes.") % {"limit": limit_bytes}
-                    raise _not_received(name, "file-too-large", reason)
+                    reason = gettext_noop("it is larger than the limit of %(limit)s bytes.")
+                    raise _not_received(name, "file-too-large", reason, limit=limit_bytes)
                 digest.update(chunk)
                 view = memoryview(chunk)
                 while view:
                     view = view[file.write(view) :]
     except OSError as error:
-        reason = _("it could not be read to its end (%(why)s).") % {"why": error.strerror or error}
-        raise _not_received(name, "file-unreadable", reason) from error
+        reason = gettext_noop("it could not be read to its end (%(why)s).")
+        raise _not_received(name, "file-unreadable", reason, why=str(error.strerror or error)) from error
     if not size_bytes:
-        raise _not_received(name, "file-empty", _("the file is empty."))
+        raise _not_received(name, "file-empty", gettext_noop("the file is empty."))
     return digest.hexdigest(), size_bytes
 
 
-def _not_received(name: str, code: str, reason: str) -> UnableToReceive:
-    return UnableToReceive(shown_name(name), Finding(code, reason).in_file(name))
+def _not_received(name: str, code: str, template: str, /, **values: str | int) -> UnableToReceive:
+    return UnableToReceive(shown_name(name), Finding(code, template, "", values).in_file(name))
 
 
 def _keep(files: Sequence[tuple[Received, Inspection]], now: datetime) -> list[Asset]:
@@ -285,16 +297,29 @@ def _put(files: Sequence[Received], now: datetime) -> None:
     )
 
 
-def _draw(asset: Asset, widths: Sequence[int], files: contextlib.ExitStack) -> list[Received]:
-    """Return the asset's WebP copies as received files that last as long as `files`."""
-    with queries.open_blob(asset.blob_id) as blob, receive(stream=blob, name="preview") as original:
-        if original.sha256 != asset.blob_id:
-            raise BlobDamaged(asset.blob_id, "their digest is another")
-        try:
-            drawn = sandbox.make_preview(original.path, widths, queries.box())
-        except Refused as refusal:
-            raise UnableToPreview(asset, str(refusal)) from refusal
-    return [files.enter_context(receive(stream=io.BytesIO(data), name="preview")) for data in drawn]
+def _draw(wanted: Sequence[tuple[Asset, int]], files: contextlib.ExitStack) -> list[Received]:
+    """Return the assets' WebP copies in these widths, as received files that last as long as `files`."""
+    copies = []
+    with contextlib.ExitStack() as originals:
+        paths = {
+            asset.pk: _original(asset, originals) for asset in {asset.pk: asset for asset, _width in wanted}.values()
+        }
+        drawn = sandbox.make_previews([(paths[asset.pk], width) for asset, width in wanted], queries.box())
+        for (asset, _width), data in zip(wanted, drawn, strict=True):
+            if isinstance(data, Refused):
+                finding = data.findings[0]
+                raise UnableToPreview(asset, Words(finding.template, finding.values)) from data
+            copies.append(files.enter_context(receive(stream=io.BytesIO(data), name="preview")))
+    return copies
+
+
+def _original(asset: Asset, files: contextlib.ExitStack) -> Path:
+    """Return a copy of the asset's bytes that lasts as long as `files`; raise BlobDamaged when they are others."""
+    with queries.open_blob(asset.blob_id) as blob:
+        original = files.enter_context(receive(stream=blob, name="preview"))
+    if original.sha256 != asset.blob_id:
+        raise BlobDamaged(asset.blob_id, "their digest is another")
+    return original.path
 
 
 def _without_row(blobs: Sequence[StoredBlob]) -> Iterator[StoredBlob]:

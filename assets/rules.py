@@ -5,6 +5,8 @@ import unicodedata
 from collections.abc import Iterable
 
 from assets.inspectors.base import Finding, shown_name
+from marketplace.ui.words import Words
+from marketplace.ui.words import gettext_noop as _
 
 PATH_LIMIT_BYTES = 200
 
@@ -21,10 +23,12 @@ def path_findings(path: str) -> list[Finding]:
     A path is relative, POSIX, NFC, at most 200 bytes of UTF-8, visible from end to end, and means the same
     file wherever a bundle is unpacked.
     """
-    code, reason = _path_problem(path)
-    if not reason:
+    problem = _path_problem(path)
+    if problem is None:
         return []
-    return [Finding(code, f"{shown_name(path) or 'A file'}: {reason}; rename the file.", shown_name(path))]
+    code, reason = problem
+    values = {"file": shown_name(path) or Words(_("A file")), "reason": reason}
+    return [Finding(code, _("%(file)s: %(reason)s; rename the file."), shown_name(path), values)]
 
 
 def paths_findings(paths: Iterable[str]) -> list[Finding]:
@@ -43,12 +47,12 @@ def paths_findings(paths: Iterable[str]) -> list[Finding]:
         shown = shown_name(path)
         parents = ["/".join(key.split("/")[:n]) for n in range(1, key.count("/") + 1)]
         if key in seen:
-            twin = shown_name(seen[key])
-            message = f"{shown}: a second file would have the name of {twin}; rename one."
-            findings.append(Finding("path-twice", message, shown))
+            template = _("%(file)s: a second file would have the name of %(twin)s; rename one.")
+            values = {"file": shown, "twin": shown_name(seen[key])}
+            findings.append(Finding("path-twice", template, shown, values))
         elif key in folders or any(parent in seen for parent in parents):
-            message = f"{shown}: a file and a folder would share a name; rename one."
-            findings.append(Finding("path-is-folder", message, shown))
+            template = _("%(file)s: a file and a folder would share a name; rename one.")
+            findings.append(Finding("path-is-folder", template, shown, {"file": shown}))
         else:
             seen[key] = path
             folders.update(dict.fromkeys(parents, path))
@@ -60,34 +64,37 @@ def folded(path: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFKC", path).casefold())
 
 
-def _path_problem(path: str) -> tuple[str, str]:
-    """Return the code and the reason of the first problem of `path`, or two empty strings."""
+def _path_problem(path: str) -> tuple[str, Words] | None:
+    """Return the code and the reason of the first problem of `path`, if it has any."""
     if not path:
-        return "path-empty", "a file needs a name"
+        return "path-empty", Words(_("a file needs a name"))
     if hidden := next((c for c in path if unicodedata.category(c) in _HIDDEN_CATEGORIES), None):
-        return "path-hidden-character", f"the name holds the hidden character U+{ord(hidden):04X}"
+        words = Words(_("the name holds the hidden character %(character)s"), {"character": f"U+{ord(hidden):04X}"})
+        return "path-hidden-character", words
     if len(path.encode()) > PATH_LIMIT_BYTES:
-        return "path-too-long", f"the name is longer than {PATH_LIMIT_BYTES} bytes"
+        return "path-too-long", Words(_("the name is longer than %(limit)s bytes"), {"limit": PATH_LIMIT_BYTES})
     if unicodedata.normalize("NFC", path) != path:
-        return "path-not-nfc", "the name is not in Unicode normal form NFC"
+        return "path-not-nfc", Words(_("the name is not in Unicode normal form NFC"))
     if "\\" in path:
-        return "path-backslash", "the name holds a backslash where a path uses '/'"
+        return "path-backslash", Words(_("the name holds a backslash where a path uses '/'"))
     if path.startswith("/"):
-        return "path-absolute", "the path is absolute and must be relative"
+        return "path-absolute", Words(_("the path is absolute and must be relative"))
     if match := _RESERVED_CHARACTERS.search(path):
-        return "path-reserved", f"the name holds {match.group()!r}, which not every system can store"
+        words = Words(_("the name holds %(sign)s, which not every system can store"), {"sign": repr(match.group())})
+        return "path-reserved", words
     for part in path.split("/"):
-        if code_and_reason := _part_problem(part):
-            return code_and_reason
-    return "", ""
+        if problem := _part_problem(part):
+            return problem
+    return None
 
 
-def _part_problem(part: str) -> tuple[str, str] | None:
+def _part_problem(part: str) -> tuple[str, Words] | None:
     """Return the code and the reason why `part` may not stand between two slashes."""
     if part in {"", ".", ".."}:
-        return "path-climbs", f"the path holds {part!r} between slashes"
+        return "path-climbs", Words(_("the path holds %(part)s between slashes"), {"part": repr(part)})
     if part != part.strip(" ") or part.endswith("."):
-        return "path-reserved", "a part of the path begins or ends with a space, or ends with a dot"
+        words = Words(_("a part of the path begins or ends with a space, or ends with a dot"))
+        return "path-reserved", words
     if _RESERVED_NAMES.fullmatch(part.split(".")[0].rstrip(" ")):
-        return "path-reserved", f"{part!r} is a device name on Windows"
+        return "path-reserved", Words(_("%(part)s is a device name on Windows"), {"part": repr(part)})
     return None

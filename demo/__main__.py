@@ -4,83 +4,148 @@ import argparse
 import contextlib
 import fcntl
 import os
-import signal
 import socket
 import sys
 import time
+import traceback
+from datetime import UTC, datetime
 from pathlib import Path
 
+from demo.terminal import Interrupted, Progress, own_terminal, stay_with_parent, stop_in_order, stop_undisturbed
+
 HOME = Path(__file__).resolve().parent.parent
+STOP_SECONDS = 30
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
 # The sandbox settles at once, so that the first day shows a whole life of a sale. Real money waits (docs/operate.md).
 os.environ.setdefault("WORLDLOOM_PAYOUT_HOLD_DAYS", "0")
 os.environ.setdefault("WORLDLOOM_SANDBOX_DISPUTE_AFTER_MINUTES", "0")
 
 
-def main(argv: list[str]) -> int:
-    """This will run the demo until Ctrl-C, or with --check until its outcome is proven."""
+class Refused(Exception):
+    """The demo cannot run as things are; the text says what to do."""
+
+
+def main(words: list[str]) -> int:
+    """This will run the demo until Ctrl-C, or with --check until its outcome is proven; returns the exit code."""
     parser = argparse.ArgumentParser(prog="make demo", description="Worldloom on one machine.")
     parser.add_argument("--check", action="store_true", help="assert the outcome, stop, and say `demo ok: …`")
-    parser.add_argument("--port", type=int, help="port of the web server (8000; with --check a free one)")
-    options = parser.parse_args(argv)
-    # SIGTERM and SIGHUP unwind like Ctrl-C, so that every stop takes the same way down.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
-    started = time.monotonic()
-    try:
-        with contextlib.ExitStack() as stack:
-            return _run(options, stack, started)
-    except KeyboardInterrupt:
-        print("\nStopped. Nothing is left running; `make demo` continues with the same data.")
-        return 130 if options.check else 0
-    except Failed as error:
-        print(f"\ndemo failed: {error}", file=sys.stderr)
-        return 1
-
-
-class Failed(Exception):
-    """The demo did not come out as it must."""
-
-
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
-
-
-def _run(options: argparse.Namespace, stack: contextlib.ExitStack, started: float) -> int:
+    parser.add_argument("--port", type=_port_number, help="port of the web server (8000; with --check a free one)")
+    parser.add_argument("--with-parent", action="store_true", help="stop when the process that started this one ends")
+    options = parser.parse_args(words)
     data = Path(os.environ.get("WORLDLOOM_DATA", HOME / ".data")).resolve()
-    data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _alone(data, stack)
-    port = _port(options)
-    os.environ.setdefault("WORLDLOOM_URL", f"http://127.0.0.1:{port}")
-    from demo import house
+    progress = Progress(sys.stdout)
+    stop_in_order()
+    if options.with_parent:
+        stay_with_parent()
+    with own_terminal():
+        return _until_stopped(options, data, progress)
 
-    house.prepare(data, stack, _say)
+
+def _port_number(text: str) -> int:
+    if text.isascii() and text.isdigit() and 0 < int(text) < 65536:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no port: use a number from 1 to 65535")
+
+
+def _until_stopped(options: argparse.Namespace, data: Path, progress: Progress) -> int:
+    """Runs the demo and takes it down again, whatever happens; each end has its one sentence."""
+    stack = contextlib.ExitStack()
+    said, code = "", 0
+    try:
+        said = _run(options, data, stack, progress)
+    except (KeyboardInterrupt, Interrupted):
+        said = "Stopped. Nothing is left running; `make demo` continues with the same data."
+        code = 130 if options.check else 0
+    except Refused as error:
+        said, code = f"demo failed: {error}", 1
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (for what is left of the process)
+        code = 1
+    except Exception as error:
+        said, code = _sentence(error, data, progress.step), 1
+    stop_undisturbed()
+    progress.end(finished=code == 0)
+    try:
+        stack.close()
+    except Exception as error:
+        said, code = _sentence(error, data, "stopping"), 1
+    print(said, file=sys.stderr if code == 1 else sys.stdout, flush=True)
+    return code
+
+
+def _sentence(error: Exception, data: Path, step: str) -> str:
+    """Gives one line about an error; the rest of it goes into the log."""
+    log = data / "logs" / "demo.log"
+    with contextlib.suppress(OSError):
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with open(log, "a", encoding="utf-8") as file:
+            file.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%SZ} the demo failed at “{step or 'the start'}”\n")
+            file.write("".join(traceback.format_exception(error)))
+    why = " ".join(str(error).split()) or type(error).__name__
+    known = type(error).__module__.split(".")[0] in {"demo", "embedded", "assets", "ledger", "marketplace"}
+    if not known:
+        why = f"{type(error).__name__}: {why}"
+    return f"demo failed at “{step or 'the start'}”: {why.rstrip('.')} (log: {log})."
+
+
+def _run(options: argparse.Namespace, data: Path, stack: contextlib.ExitStack, progress: Progress) -> str:
+    """Brings everything up and plays; returns the last line of a check, else stays until something ends."""
+    started = time.monotonic()
+    parts_lock = _alone(data, stack, progress)
+    port = _port(options)
+    base = f"http://127.0.0.1:{port}"
+    os.environ.setdefault("WORLDLOOM_URL", base)
+    from demo.house import House
+
+    house = House(data, progress, parts_lock)
+    stack.callback(house.stop)
+    house.prepare(stack)
     from demo.play import outcome, play
 
-    for step in play(folder=data / "demo-worlds"):
-        _say(step)
+    for step in play(drawn=house.drawn):
+        progress(step)
     found = outcome()
-    server = house.serve(data, port, stack, _say)
+    house.serve(port)
     if not options.check:
+        progress.end()
         _welcome(port, found.line())
-        server.wait()
-        raise Failed("The web server or the worker ended by itself; see .data/logs/.")
+        raise Refused(house.wait())
     from demo.check import check
 
-    _say("checking the outcome")
-    check(base=f"http://127.0.0.1:{port}", found=found)
+    progress("checking the outcome")
+    check(base=base, found=found)
+    progress("stopping")
     stack.close()
-    print(f"demo ok: {found.line()} in {time.monotonic() - started:.1f} s")
-    return 0
+    return f"demo ok: {found.line()} in {time.monotonic() - started:.1f} s"
 
 
-def _alone(data: Path, stack: contextlib.ExitStack) -> None:
-    """Takes the demo's lock, or says that another demo has it."""
-    lock = stack.enter_context(open(data / "demo.lock", "w"))
+def _alone(data: Path, stack: contextlib.ExitStack, progress: Progress) -> int:
+    """Takes the demo's locks, or refuses; returns the descriptor of the one that each part of the house inherits.
+
+    The first lock goes with this process. The second is held by its parts as well: after a kill -9 they need a
+    moment to end, and nothing may start before.
+    """
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        whole = stack.enter_context(open(data / "demo.lock", "w"))
+        parts = stack.enter_context(open(data / "demo.parts.lock", "w"))
+    except OSError as error:
+        raise Refused(f"{data} cannot be used ({error.strerror}): set WORLDLOOM_DATA to another folder.") from None
+    try:
+        fcntl.flock(whole, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise Failed(f"Another demo runs on {data}: stop it first, or set WORLDLOOM_DATA to another folder.") from None
+        raise Refused(f"another demo runs on {data}: stop it first, or set WORLDLOOM_DATA to another folder.") from None
+    deadline = time.monotonic() + STOP_SECONDS
+    while True:
+        try:
+            fcntl.flock(parts, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return parts.fileno()
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise Refused(f"processes of the last demo on {data} do not end: end them first.") from None
+        if not progress.step:
+            progress("waiting for the rest of a demo that was killed")
+        time.sleep(0.05)
 
 
 def _port(options: argparse.Namespace) -> int:
@@ -89,32 +154,27 @@ def _port(options: argparse.Namespace) -> int:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", wanted))
-        except OSError:
-            raise Failed(f"Port {wanted} is taken: stop what uses it, or run `make demo PORT=8001`.") from None
+        except OSError as error:
+            other = wanted + 1 if wanted < 65535 else 8000
+            raise Refused(
+                f"port {wanted} cannot be used ({error.strerror}): stop what uses it, or run `make demo PORT={other}`."
+            ) from None
         return int(probe.getsockname()[1])
-
-
-_steps = iter(range(1, 1000))
-_clock = time.monotonic()
-
-
-def _say(text: str) -> None:
-    print(f"  {next(_steps):>2}  {time.monotonic() - _clock:6.1f} s  {text}", flush=True)
 
 
 def _welcome(port: int, line: str) -> None:
     from demo.play import CAST, PASSWORD
 
-    print(f"\nWorldloom 织界 runs at http://127.0.0.1:{port}/  ({line})\n")
+    base = f"http://127.0.0.1:{port}"
+    print(f"\nWorldloom 织界 runs at {base}/  ({line})\n")
     print(f"  Sign in with the password {PASSWORD} as")
     for role in CAST:
-        print(
-            f"    {role.email:<20} {role.name}  {'sells as ' + role.handle if role.handle else 'buys for ' + role.studio}"
-        )
-    print(f"\n  Browse   http://127.0.0.1:{port}/browse")
-    print(f"  Verify   http://127.0.0.1:{port}/verify")
-    print(f"  API      http://127.0.0.1:{port}/api/v1/schema")
-    print(f"  The log  http://127.0.0.1:{port}/log/checkpoint")
+        does = f"sells as {role.handle}" if role.handle else f"buys for {role.studio}"
+        print(f"    {role.email:<20} {role.name}, {does}")
+    print()
+    for name, path in (("Browse", "/browse"), ("Sell", "/portal/"), ("Verify", "/verify"), ("The log", "/log/")):
+        print(f"  {name:<8} {base}{path}")
+    print(f"  {'API':<8} {base}/api/v1/schema")
     print("\n  Test cards: 4242 4242 4242 4242 pays, 4000 0000 0000 0002 is declined.")
     print("  Ctrl-C stops everything.\n", flush=True)
 

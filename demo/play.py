@@ -12,11 +12,11 @@ from django.utils import timezone
 
 import ledger.operations
 import ledger.queries
-from demo.worlds.contents import PACKS
-from demo.worlds.write import write
+from demo.worlds.contents import PACKS, Pack
 from marketplace.catalog import queries as catalog
 from marketplace.catalog.models import Release
 from marketplace.checkout import operations as checkout
+from marketplace.checkout.models import Order
 from marketplace.licensing import queries as licensing
 from marketplace.licensing.models import Offer
 from marketplace.payouts import operations as payouts
@@ -93,36 +93,42 @@ class Outcome:
         )
 
 
-def play(*, folder: Path, clock: Callable[[], datetime] = timezone.now) -> Iterator[str]:
-    """This will play the demo step by step and say what it is doing; `folder` takes the drawn worlds."""
-    yield "people"
+def play(*, drawn: Callable[[Pack], Path], clock: Callable[[], datetime] = timezone.now) -> Iterator[str]:
+    """This will play the demo step by step, saying each before it is done; `drawn` gives a pack's folder, whole."""
+    yield "people take the stage"
     for role in CAST:
         enter(role, now=clock())
-    missing = [pack for pack in PACKS if catalog.release(pack.creator, pack.handle) is None]
-    for pack in missing:
-        yield f"drawing and publishing {pack.creator}/{pack.handle}"
-        (world,) = write(folder, [pack])
-        creator = known.creator_named(pack.creator)
-        if creator is None:
-            raise LookupError(f"The demo has no creator {pack.creator}.")
-        publish_folder(folder=world.path, creator=creator, now=clock())
+    for pack in PACKS:
+        if catalog.release(pack.creator, pack.handle) is None:
+            yield f"{pack.creator} publishes {pack.handle}"
+            publish(pack, folder=drawn(pack), now=clock())
     for number, purchase in enumerate(PURCHASES, start=1):
-        yield f"{purchase.buyer.split('@')[0]} licenses {', '.join(purchase.packs)}"
-        buy(purchase, key=f"demo:{number}", now=clock())
-    yield "hearing the payment gateway"
+        key = f"demo:{number}"
+        if not is_settled(purchase, key=key):
+            yield f"{purchase.buyer.partition('@')[0]} licenses {', '.join(purchase.packs)}"
+            buy(purchase, key=key, now=clock())
+    yield "the payment gateway reports"
     checkout.finish_orders(now=clock())
     checkout.collect_events(now=clock())
-    yield "allocating royalties"
+    yield "royalties are allocated"
     payouts.allocate_royalties(now=clock())
     payouts.release_holds(now=clock())
-    yield "paying creators"
+    yield "creators are paid"
     payouts.settle(now=clock())
-    yield "sealing the log"
+    yield "the log is sealed"
     ledger.operations.register_keys(now=clock())
     ledger.operations.seal(now=clock())
-    yield "anchoring on chain"
+    yield "its checkpoint is anchored on chain"
     ledger.operations.anchor(now=clock())
     ledger.operations.seal(now=clock())
+
+
+def publish(pack: Pack, *, folder: Path, now: datetime) -> None:
+    """This will publish a pack as its creator does."""
+    creator = known.creator_named(pack.creator)
+    if creator is None:
+        raise LookupError(f"The demo has no creator {pack.creator}.")
+    publish_folder(folder=folder, creator=creator, now=now)
 
 
 def enter(role: Role, *, now: datetime) -> Person:
@@ -137,6 +143,12 @@ def enter(role: Role, *, now: datetime) -> Person:
     if role.studio and not known.studios_of(person).exists():
         people.open_studio(person=person, name=role.studio, now=now)
     return person
+
+
+def is_settled(purchase: Purchase, *, key: str) -> bool:
+    """This will tell whether the purchase came to its end before; offers may have changed hands since."""
+    placed = Order.objects.filter(buyer__email=purchase.buyer, idempotency_key=key)
+    return placed.exclude(outcome=None).exists()
 
 
 def buy(purchase: Purchase, *, key: str, now: datetime) -> None:

@@ -89,11 +89,13 @@ class Leash:
         *,
         log: Path,
         grace_seconds: float = GRACE_SECONDS,
+        holding: Sequence[int] = (),
     ) -> Leashed:
         """Start the command, with its output added to the log and nothing to read.
 
         It runs in a session of its own: a Ctrl-C in the terminal reaches this process alone, which decides. The
-        grace is what it gets when this process dies; `stop` names its own.
+        grace is what it gets when this process dies; `stop` names its own. The leash inherits the descriptors in
+        `holding` and closes them after the last of the group: a lock behind one tells when all is over.
         Raises UnableToLeash.
         """
         ours, theirs = socket.socketpair()
@@ -109,7 +111,7 @@ class Leash:
                     stderr=output,
                     env=env,
                     cwd=cwd,
-                    pass_fds=(theirs.fileno(),),
+                    pass_fds=(theirs.fileno(), *holding),
                     start_new_session=True,
                 )
         except OSError as error:

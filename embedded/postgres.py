@@ -92,6 +92,17 @@ def server(folder: Path, *, durable: bool = True, conf: Sequence[str] = ()) -> I
             _hand_over(places)
 
 
+def wait_until_stopped(folder: Path, seconds: float = 30.0) -> bool:
+    """Wait until the folder's server has gone, and tell whether it has; one that others hold is not waited for."""
+    places = Places.of(folder)
+    deadline = time.monotonic() + seconds
+    while places.server_lock.exists() and _is_running(places):
+        if _in_use(places) or time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
 def ensure_database(at: Server, name: str) -> bool:
     """Create the database unless it is there, and tell whether this call did. Many may call at once."""
     import psycopg
@@ -266,6 +277,12 @@ def _remove(places: Places) -> bool:
     for path in (places.users_lock, places.supervisor_lock, places.server_lock, places.start_lock):
         path.unlink(missing_ok=True)
     return found
+
+
+def _is_running(places: Places) -> bool:
+    """Tell whether any process of the server lives."""
+    with locked(places.start_lock):
+        return is_held(places.server_lock)
 
 
 def _in_use(places: Places) -> bool:

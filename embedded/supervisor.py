@@ -26,15 +26,15 @@ PATIENCE_SECONDS = 60.0  # for an orderly stop; after it the server is stopped a
 
 
 def main() -> None:
+    """Supervise as the task says, with a second process that stands by."""
     task = json.loads(sys.argv[1])
     if os.fork():  # nobody's child: whoever asked for us may live long and never wait for us
         os._exit(0)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # A handler, unlike SIG_IGN, is not inherited by the server.
         signal.signal(number, lambda *_: None)
-    users, supervisor, server, after = (
-        os.open(task[name], os.O_RDWR | os.O_CLOEXEC) for name in ("users", "supervisor", "server", "server")
-    )
+    users, supervisor, server, after = _opened(task)
+    locks_of_second = _opened(task)
     if task["account"]:
         uid, gid = task["account"]
         os.setgroups([])
@@ -43,6 +43,13 @@ def main() -> None:
     fcntl.flock(supervisor, fcntl.LOCK_EX)  # waits for a former supervisor that is about to end
     data = Path(task["data"])
     server_process = _start(task, data, server) if task["command"] else None
+    second = os.fork()
+    if second == 0:
+        for lock in (users, supervisor, server, after, task["answer"]):
+            os.close(lock)
+        _stand_by(task, data, *locks_of_second)
+    for lock in locks_of_second:
+        os.close(lock)
     os.close(server)
     threading.Thread(
         target=_stop_after_last_user, args=(users, data, task["socket"], server_process), daemon=True
@@ -54,6 +61,23 @@ def main() -> None:
     if server_process is not None:
         server_process.wait()
     fcntl.flock(after, fcntl.LOCK_EX)  # until the last process of the server has gone
+    os.kill(second, signal.SIGKILL)
+    os._exit(0)
+
+
+def _opened(task: dict[str, str]) -> tuple[int, int, int, int]:
+    """Open the locks for users, supervisor and server, and the server's once more, each anew."""
+    names = ("users", "supervisor", "server", "server")
+    users, supervisor, server, after = (os.open(task[name], os.O_RDWR | os.O_CLOEXEC) for name in names)
+    return users, supervisor, server, after
+
+
+def _stand_by(task: dict[str, str], data: Path, users: int, supervisor: int, server: int, after: int) -> None:
+    """Take the place of a supervisor that was killed; whoever kills it may have killed the last user as well."""
+    os.close(server)
+    fcntl.flock(supervisor, fcntl.LOCK_EX)
+    threading.Thread(target=_stop_after_last_user, args=(users, data, task["socket"], None), daemon=True).start()
+    fcntl.flock(after, fcntl.LOCK_EX)
     os._exit(0)
 
 

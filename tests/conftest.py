@@ -11,4 +11,3 @@ def _data_folder(tmp_path: Path, settings: Any) -> None:
     """Gives each test its own blobs, keys and log."""
     settings.DATA_FOLDER = tmp_path / "data"
     settings.DATA_FOLDER.mkdir()
-

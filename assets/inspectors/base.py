@@ -1,8 +1,10 @@
 """Port to the inspectors: what they promise, what they find, and how they refuse."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol
+
+from marketplace.ui.words import Values, Words, gettext_noop
 
 FACTS_FORMAT = "worldloom/asset-facts/1"
 
@@ -10,23 +12,46 @@ Facts = dict[str, Any]
 """Plain RFC 8785 JSON with integers only, as docs/formats/asset-facts.md describes it."""
 
 
+_ = gettext_noop
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One reason to refuse a file.
 
-    `code` is a kebab-case slug for machines, `message` one plain sentence that says what is wrong and where,
-    `where` the place alone: "FILE" or "FILE: offset 8" or "FILE: prompts[3].text".
+    `code` is a kebab-case slug for machines, `where` the place alone: "FILE" or "FILE: offset 8" or
+    "FILE: prompts[3].text". `template` and `values` make one plain sentence that says what is wrong and where;
+    `message` is that sentence in English.
     """
 
     code: str
-    message: str
+    template: str
     where: str = ""
+    values: Values = field(default_factory=dict)
+
+    @property
+    def message(self) -> str:
+        """The sentence in English."""
+        return str(Words(self.template, self.values))
 
     def in_file(self, name: str) -> "Finding":
-        """Return this finding with the file's name in front of its message and its place."""
+        """Return this finding with the file's name in front of its sentence and its place."""
         shown = shown_name(name)
         place = f"{shown}: {self.where}" if self.where else shown
-        return replace(self, message=f"{shown}: {self.message}", where=place)
+        values: Values = {"file": shown, "finding": Words(self.template, self.values)}
+        return Finding(self.code, _("%(file)s: %(finding)s"), place, values)
+
+
+def finding_of(plain: Mapping[str, Any]) -> Finding:
+    """Return the finding that `dataclasses.asdict` wrote as plain JSON."""
+    return Finding(plain["code"], plain["template"], plain["where"], _values(plain["values"]))
+
+
+def _values(plain: Mapping[str, Any]) -> Values:
+    return {
+        name: Words(value["template"], _values(value["values"])) if isinstance(value, dict) else value
+        for name, value in plain.items()
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +75,9 @@ class Refused(Exception):
         return " ".join(finding.message for finding in self.findings)
 
 
-def refused(code: str, message: str, where: str = "") -> Refused:
+def refused(code: str, template: str, where: str = "", /, **values: str | int | Words) -> Refused:
     """Return the refusal with this one finding, ready to be raised."""
-    return Refused([Finding(code, message, where)])
+    return Refused([Finding(code, template, where, values)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

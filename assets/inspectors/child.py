@@ -11,13 +11,15 @@ import os
 import resource
 import sys
 import threading
+from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 # Started by its path with -I, so that neither the environment nor the working directory can bring in code.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from assets.inspectors.base import Finding, Limits, Refused
+from assets.inspectors.base import Limits, Refused
 from assets.inspectors.dispatch import inspect_file, load_inspectors
 
 
@@ -43,20 +45,24 @@ def _answer(job: dict[str, Any], limits: Limits) -> dict[str, Any]:
         inspection = inspect_file(Path(job["path"]), job["name"], limits)
         return {"media_type": inspection.media_type, "facts": inspection.facts}
     except Refused as refusal:
-        return {"findings": [_plain(finding) for finding in refusal.findings]}
+        return {"findings": [asdict(finding) for finding in refusal.findings]}
     except BaseException as error:  # Whatever else happens, the file has not passed.
         return {"failed": type(error).__name__}
 
 
 def _preview(path: Path, width: int, limits: Limits) -> str:
-    from assets.inspectors.pictures import preview
+    from assets.inspectors.pictures import copy_of
+
+    return base64.b64encode(copy_of(_decoded(path, limits), width)).decode("ascii")
+
+
+@lru_cache(maxsize=1)
+def _decoded(path: Path, limits: Limits) -> Any:
+    """Return the picture; the jobs for its widths come one after the other, and decoding costs the most."""
+    from assets.inspectors.pictures import decode
 
     with path.open("rb") as file:
-        return base64.b64encode(preview(file, width, limits=limits)).decode("ascii")
-
-
-def _plain(finding: Finding) -> dict[str, str]:
-    return {"code": finding.code, "message": finding.message, "where": finding.where}
+        return decode(file, limits=limits)
 
 
 def _leave_with_parent() -> None:

@@ -13,10 +13,12 @@ from typing import BinaryIO, cast
 
 from assets import rules
 from assets.inspectors.base import Finding, Inspection, Inspector, Limits, Refused, refused
+from marketplace.ui.words import Values, Words
+from marketplace.ui.words import gettext_noop as _
 
 _HEAD_BYTES = 4096
 _PICKLE_BYTES = 1024 * 1024
-_ACCEPTED = "Worldloom takes .safetensors, .png, .jpg, .jpeg, .webp, .txt and .json"
+_ACCEPTED = Words(_("Worldloom takes .safetensors, .png, .jpg, .jpeg, .webp, .txt and .json"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +38,17 @@ def _is_text(head: bytes) -> bool:
 
 
 SAFETENSORS = Kind(
-    "safetensors weights", lambda head: head[8:9] == b"{", "assets.inspectors.safetensors.inspect_safetensors"
+    _("safetensors weights"), lambda head: head[8:9] == b"{", "assets.inspectors.safetensors.inspect_safetensors"
 )
-PNG = Kind("a PNG", lambda head: head[:8] == b"\x89PNG\r\n\x1a\n", "assets.inspectors.pictures.inspect_png")
-JPEG = Kind("a JPEG", lambda head: head[:3] == b"\xff\xd8\xff", "assets.inspectors.pictures.inspect_jpeg")
+PNG = Kind(_("a PNG"), lambda head: head[:8] == b"\x89PNG\r\n\x1a\n", "assets.inspectors.pictures.inspect_png")
+JPEG = Kind(_("a JPEG"), lambda head: head[:3] == b"\xff\xd8\xff", "assets.inspectors.pictures.inspect_jpeg")
 WEBP = Kind(
-    "a WebP",
+    _("a WebP"),
     lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP",
     "assets.inspectors.pictures.inspect_webp",
 )
-TEXT = Kind("a text prompt set", _is_text, "assets.inspectors.prompts.inspect_text")
-JSON = Kind("a JSON prompt set", _is_text, "assets.inspectors.prompts.inspect_json")
+TEXT = Kind(_("a text prompt set"), _is_text, "assets.inspectors.prompts.inspect_text")
+JSON = Kind(_("a JSON prompt set"), _is_text, "assets.inspectors.prompts.inspect_json")
 
 KINDS: Mapping[str, Kind] = {
     ".safetensors": SAFETENSORS,
@@ -60,11 +62,13 @@ KINDS: Mapping[str, Kind] = {
 
 _PICKLE = (
     "pickle-refused",
-    "it is a Python pickle, which can run programs when opened; save it as .safetensors",
+    _("it is a Python pickle, which can run programs when opened; save it as .safetensors"),
 )
-_PROGRAM = ("executable-refused", "it is a program")
-_ARCHIVE = ("archive-refused", "it is an archive; give its files one by one")
-_MARKUP = ("markup-refused", "it is HTML, XML or SVG, which can run scripts; export a PNG, JPEG or WebP")
+_PROGRAM = ("executable-refused", _("it is a program"))
+_ARCHIVE = ("archive-refused", _("it is an archive; give its files one by one"))
+_MARKUP = ("markup-refused", _("it is HTML, XML or SVG, which can run scripts; export a PNG, JPEG or WebP"))
+
+_BY_BYTES = _("by its first bytes %(reason)s.")
 
 _REFUSED_NAMES: Mapping[str, tuple[str, str]] = {
     **dict.fromkeys((".ckpt", ".pt", ".pth", ".bin", ".pkl", ".pickle", ".joblib", ".npy", ".npz"), _PICKLE),
@@ -94,14 +98,14 @@ _REFUSED_BEGINNINGS: tuple[tuple[re.Pattern[bytes], tuple[str, str]], ...] = (
 )
 # Real formats that are simply not taken; named, so that the refusal says what the file is.
 _OTHER_BEGINNINGS: tuple[tuple[re.Pattern[bytes], str], ...] = (
-    (re.compile(rb"GIF8[79]a"), "a GIF"),
-    (re.compile(rb"....ftyp(avif|avis|heic|heix|mif1|msf1)", re.DOTALL), "an AVIF or HEIF picture"),
-    (re.compile(rb"....ftyp", re.DOTALL), "a video"),
-    (re.compile(rb"II\*\x00|MM\x00\*"), "a TIFF"),
-    (re.compile(rb"%PDF-"), "a PDF"),
-    (re.compile(rb"GGUF"), "GGUF weights"),
-    (re.compile(rb"\x89HDF\r\n"), "HDF5 weights"),
-    (re.compile(rb"glTF"), "a GLB or VRM model"),
+    (re.compile(rb"GIF8[79]a"), _("a GIF")),
+    (re.compile(rb"....ftyp(avif|avis|heic|heix|mif1|msf1)", re.DOTALL), _("an AVIF or HEIF picture")),
+    (re.compile(rb"....ftyp", re.DOTALL), _("a video")),
+    (re.compile(rb"II\*\x00|MM\x00\*"), _("a TIFF")),
+    (re.compile(rb"%PDF-"), _("a PDF")),
+    (re.compile(rb"GGUF"), _("GGUF weights")),
+    (re.compile(rb"\x89HDF\r\n"), _("HDF5 weights")),
+    (re.compile(rb"glTF"), _("a GLB or VRM model")),
 )
 
 
@@ -129,10 +133,10 @@ def load_inspectors(names: Iterable[str]) -> None:
 def _inspect(file: BinaryIO, name: str, limits: Limits) -> Inspection:
     size_bytes = file.seek(0, os.SEEK_END)
     if size_bytes == 0:
-        raise refused("file-empty", "the file is empty.", "offset 0")
+        raise refused("file-empty", _("the file is empty."), "offset 0")
     if size_bytes > limits.file_bytes:
-        message = f"the file has {size_bytes} bytes, the limit is {limits.file_bytes}."
-        raise refused("file-too-large", message, f"offset {limits.file_bytes}")
+        template, place = _("the file has %(size)s bytes, the limit is %(limit)s."), f"offset {limits.file_bytes}"
+        raise refused("file-too-large", template, place, size=size_bytes, limit=limits.file_bytes)
     file.seek(0)
     head = file.read(_HEAD_BYTES)
     suffix = os.path.splitext(name)[1].lower()
@@ -140,19 +144,21 @@ def _inspect(file: BinaryIO, name: str, limits: Limits) -> Inspection:
     if finding := _policy(head, suffix, kind):
         raise Refused([finding])
     if kind is None:
-        shown = suffix or "no ending"
-        raise refused("type-not-accepted", f"files with {shown} are not taken; {_ACCEPTED}.", "name")
+        shown = suffix or Words(_("no ending"))
+        template = _("files with %(suffix)s are not taken; %(accepted)s.")
+        raise refused("type-not-accepted", template, "name", suffix=shown, accepted=_ACCEPTED)
     if kind is not SAFETENSORS and not kind.begins(head):
-        raise refused("content-not-as-named", f"the bytes at offset 0 are not {kind.words}.", "offset 0")
+        template = _("the bytes at offset 0 are not %(kind)s.")
+        raise refused("content-not-as-named", template, "offset 0", kind=Words(kind.words))
     if _is_pickle(file, whole=kind in (TEXT, JSON)):
-        raise refused(_PICKLE[0], f"{_PICKLE[1]}.", "offset 0")
+        raise refused(_PICKLE[0], _BY_BYTES, "offset 0", reason=Words(_PICKLE[1]))
     _refuse_second_nature(file, head)
     file.seek(0)
     return _inspector(kind)(file, limits)
 
 
 def _inspector(kind: Kind) -> Inspector:
-    module, _, function = kind.inspector.rpartition(".")
+    module, _dot, function = kind.inspector.rpartition(".")
     return cast(Inspector, getattr(import_module(module), function))
 
 
@@ -160,18 +166,20 @@ def _policy(head: bytes, suffix: str, kind: Kind | None) -> Finding | None:
     """Return why a file that begins with `head` and ends its name in `suffix` is not even inspected."""
     if suffix in _REFUSED_NAMES:
         code, reason = _REFUSED_NAMES[suffix]
-        return Finding(code, f"the name ends in {suffix}: {reason}.", "name")
+        values: Values = {"suffix": suffix, "reason": Words(reason)}
+        return Finding(code, _("the name ends in %(suffix)s: %(reason)s."), "name", values)
     # A header length can spell any magic number, so that weights are not judged by their first bytes.
     if kind is SAFETENSORS and head[8:9] == b"{" and head[4:8] == bytes(4):
         return None
     for pattern, (code, reason) in _REFUSED_BEGINNINGS:
         if pattern.match(head):
-            return Finding(code, f"by its first bytes {reason}.", "offset 0")
+            return Finding(code, _BY_BYTES, "offset 0", {"reason": Words(reason)})
     if kind is None or not kind.begins(head) or (kind in (TEXT, JSON) and b"\0" in head):
         for pattern, words in _OTHER_BEGINNINGS:
             if pattern.match(head):
-                message = f"by its first bytes it is {words}; {_ACCEPTED}."
-                return Finding("type-not-accepted", message, "offset 0")
+                template = _("by its first bytes it is %(kind)s; %(accepted)s.")
+                values = {"kind": Words(words), "accepted": _ACCEPTED}
+                return Finding("type-not-accepted", template, "offset 0", values)
     return None
 
 
@@ -198,7 +206,7 @@ def _is_pickle(file: BinaryIO, *, whole: bool) -> bool:
 def _refuse_second_nature(file: BinaryIO, head: bytes) -> None:
     """Refuse a file that another program would open as a zip archive or as a PDF."""
     if b"%PDF-" in head[:1024]:
-        raise refused("polyglot", "the file is also a PDF, which begins in its first 1024 bytes.", "offset 0")
+        raise refused("polyglot", _("the file is also a PDF, which begins in its first 1024 bytes."), "offset 0")
     try:
         file.seek(0)
         with zipfile.ZipFile(file) as archive:
@@ -206,4 +214,5 @@ def _refuse_second_nature(file: BinaryIO, head: bytes) -> None:
     except Exception:  # What zipfile cannot list is no archive; it raises more than BadZipFile.
         return
     if members:
-        raise refused("polyglot", f"the file is also a zip archive of {members} members.", "end of file")
+        template = _("the file is also a zip archive of %(count)s members.")
+        raise refused("polyglot", template, "end of file", count=members)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from assets.inspectors.base import refused, shown_name
+from marketplace.ui.words import gettext_noop as _
 
 Table = Mapping[str, tuple[int, ...]]
 
@@ -124,15 +125,27 @@ def _lora_modules(table: Table) -> tuple[list[str], list[Module]]:
 
 def _pair(stem: str, down_name: str, down: tuple[int, ...], up_name: str, up: tuple[int, ...]) -> Module:
     if len(down) < 2 or len(up) < 2 or down[0] != up[1] or 0 in down + up:
-        shown = f"tensor {shown_name(down_name)!r}"
-        message = f"{shown} of shape {list(down)} and {shown_name(up_name)!r} of shape {list(up)} do not share a rank."
-        raise refused("weights-rank-mismatch", message, shown)
+        raise _unequal(down_name, down, repr(shown_name(up_name)), up)
     return Module(stem, down[1], up[0], down[0])
 
 
 def _unpaired(name: str, partner: str) -> Exception:
-    shown = f"tensor {shown_name(name)!r}"
-    return refused("weights-unpaired", f"{shown} has no partner {shown_name(partner)!r}.", shown)
+    tensor, missing = repr(shown_name(name)), repr(shown_name(partner))
+    template = _("tensor %(tensor)s has no partner %(partner)s.")
+    return refused("weights-unpaired", template, f"tensor {tensor}", tensor=tensor, partner=missing)
+
+
+def _unequal(name: str, shape: tuple[int, ...], partner: str, other: tuple[int, ...]) -> Exception:
+    tensor = repr(shown_name(name))
+    return refused(
+        "weights-rank-mismatch",
+        _("tensor %(tensor)s of shape %(shape)s and %(partner)s of shape %(other)s do not share a rank."),
+        f"tensor {tensor}",
+        tensor=tensor,
+        shape=str(list(shape)),
+        partner=partner,
+        other=str(list(other)),
+    )
 
 
 def _loha_modules(table: Table) -> Iterable[Module]:
@@ -145,12 +158,7 @@ def _loha_modules(table: Table) -> Iterable[Module]:
         if second is None:
             raise _unpaired(name, stem + ".hada_w1_b")
         if len(first) < 2 or len(second) < 2 or first[1] != second[0] or 0 in first + second:
-            raise refused(
-                "weights-rank-mismatch",
-                f"tensor {shown_name(name)!r} of shape {list(first)} and its w1_b of shape {list(second)}"
-                " do not share a rank.",
-                f"tensor {shown_name(name)!r}",
-            )
+            raise _unequal(name, first, "w1_b", second)
         yield Module(stem, second[1], first[0], second[0])
 
 

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterator
 
 from assets.inspectors.base import Limits, Refused, refused, shown_name
+from marketplace.ui.words import gettext_noop as _
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_CRITICAL = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
@@ -29,7 +30,7 @@ _ACTIVE = re.compile(rb"<\?php|<script|<!doctype html|<html|javascript:", re.IGN
 def check_png(data: bytes, limits: Limits) -> None:
     """Refuse a PNG with bad chunks or checksums, with frames, or with bytes that no decoder shows."""
     if not data.startswith(PNG_SIGNATURE):
-        raise refused("picture-not-as-declared", "the file does not begin as a PNG at offset 0.", "offset 0")
+        raise refused("picture-not-as-declared", _("the file does not begin as a PNG at offset 0."), "offset 0")
     header: bytes = b""
     pixels: list[bytes] = []
     pixels_ended = False
@@ -37,28 +38,29 @@ def check_png(data: bytes, limits: Limits) -> None:
     for kind, body, offset in _png_chunks(data):
         end = offset + 12 + len(body)
         if not header and kind != b"IHDR":
-            raise _bad("the first chunk must be IHDR", offset)
+            raise _bad(_("the first chunk must be IHDR at offset %(offset)s."), offset)
         if kind in {b"acTL", b"fcTL", b"fdAT"}:
-            raise refused("picture-animated", f"the PNG is animated at offset {offset}.", f"offset {offset}")
+            raise _at("picture-animated", _("the PNG is animated at offset %(offset)s."), offset)
         if kind == b"IHDR":
             if header or len(body) != 13:
-                raise _bad("there must be one IHDR chunk of 13 bytes", offset)
+                raise _bad(_("there must be one IHDR chunk of 13 bytes at offset %(offset)s."), offset)
             header = body
         elif kind == b"IDAT":
             if pixels_ended:
-                raise _bad("the IDAT chunks are not together", offset)
+                raise _bad(_("the IDAT chunks are not together at offset %(offset)s."), offset)
             pixels.append(body)
         elif kind == b"IEND":
             if body:
-                raise _bad("the IEND chunk is not empty", offset)
+                raise _bad(_("the IEND chunk is not empty at offset %(offset)s."), offset)
             break
         elif kind[:1].isupper() and kind not in _PNG_CRITICAL:
-            raise _bad(f"the critical chunk {shown_name(kind.decode())!r} is unknown", offset)
+            chunk = repr(shown_name(kind.decode()))
+            raise _bad(_("the critical chunk %(chunk)s is unknown at offset %(offset)s."), offset, chunk=chunk)
         else:
             _refuse_active(body, offset)
         pixels_ended = bool(pixels) and kind != b"IDAT"
     else:
-        raise refused("picture-truncated", f"the PNG ends at offset {end} without IEND.", f"offset {end}")
+        raise _at("picture-truncated", _("the PNG ends at offset %(offset)s without IEND."), end)
     _refuse_trailing(data, end, "PNG")
     _check_png_pixels(header, pixels, limits)
 
@@ -68,16 +70,17 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, int]]:
     offset = len(PNG_SIGNATURE)
     while offset < len(data):
         if offset + 12 > len(data):
-            raise refused("picture-truncated", f"a PNG chunk is cut at offset {offset}.", f"offset {offset}")
+            raise _at("picture-truncated", _("a PNG chunk is cut at offset %(offset)s."), offset)
         length = int.from_bytes(data[offset : offset + 4], "big")
         end = offset + 12 + length
         if end > len(data):
-            raise refused("picture-truncated", f"a PNG chunk is cut at offset {offset}.", f"offset {offset}")
+            raise _at("picture-truncated", _("a PNG chunk is cut at offset %(offset)s."), offset)
         kind, body = data[offset + 4 : offset + 8], data[offset + 8 : end - 4]
         if not kind.isalpha():
-            raise _bad("a PNG chunk has no name", offset)
+            raise _bad(_("a PNG chunk has no name at offset %(offset)s."), offset)
         if zlib.crc32(body, zlib.crc32(kind)) != int.from_bytes(data[end - 4 : end], "big"):
-            raise _bad(f"the checksum of chunk {kind.decode()} is wrong", offset)
+            template = _("the checksum of chunk %(chunk)s is wrong at offset %(offset)s.")
+            raise _bad(template, offset, chunk=kind.decode())
         yield kind, body, offset
         offset = end
 
@@ -87,7 +90,7 @@ def _check_png_pixels(header: bytes, pixels: list[bytes], limits: Limits) -> Non
     width, height = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
     depth, color, interlaced = header[8], header[9], header[12]
     if color not in _PNG_SAMPLES or depth not in {1, 2, 4, 8, 16} or interlaced > 1:
-        raise _bad("the IHDR chunk names an unknown kind of pixel", 8)
+        raise _bad(_("the IHDR chunk names an unknown kind of pixel at offset %(offset)s."), 8)
     check_size(width, height, limits)
     bits = _PNG_SAMPLES[color] * depth
     steps = _ADAM7 if interlaced else ((0, 0, 1, 1),)
@@ -107,25 +110,25 @@ def _check_png_pixels(header: bytes, pixels: list[bytes], limits: Limits) -> Non
         if found <= needed:
             found += len(stream.flush())
     except zlib.error:
-        raise refused("picture-damaged", "the pixels of the PNG cannot be decompressed.", "IDAT") from None
+        raise refused("picture-damaged", _("the pixels of the PNG cannot be decompressed."), "IDAT") from None
     if found > needed or stream.unused_data:
-        raise refused("picture-hidden-data", "the PNG holds more pixels than its size shows.", "IDAT")
+        raise refused("picture-hidden-data", _("the PNG holds more pixels than its size shows."), "IDAT")
     if found < needed or not stream.eof:
-        raise refused("picture-truncated", "the PNG holds fewer pixels than its size needs.", "IDAT")
+        raise refused("picture-truncated", _("the PNG holds fewer pixels than its size needs."), "IDAT")
 
 
 def check_jpeg(data: bytes, limits: Limits) -> None:
     """Refuse a JPEG without one frame, with bytes behind its end, or of a process that few decoders know."""
     if not data.startswith(b"\xff\xd8\xff"):
-        raise refused("picture-not-as-declared", "the file does not begin as a JPEG at offset 0.", "offset 0")
+        raise refused("picture-not-as-declared", _("the file does not begin as a JPEG at offset 0."), "offset 0")
     offset, frames, scans = 2, 0, 0
     while True:
         while data[offset : offset + 2] == b"\xff\xff":
             offset += 1
         if offset + 2 > len(data):
-            raise refused("picture-truncated", f"the JPEG is cut at offset {offset}.", f"offset {offset}")
+            raise _at("picture-truncated", _("the JPEG is cut at offset %(offset)s."), offset)
         if data[offset] != 0xFF:
-            raise _bad("a JPEG marker is missing", offset)
+            raise _bad(_("a JPEG marker is missing at offset %(offset)s."), offset)
         marker = data[offset + 1]
         if marker == 0xD9:
             break
@@ -133,22 +136,24 @@ def check_jpeg(data: bytes, limits: Limits) -> None:
         if marker in _JPEG_BASELINE_TO_PROGRESSIVE:
             frames += 1
             if len(body) < 6:
-                raise _bad("the JPEG frame is too short", offset)
+                raise _bad(_("the JPEG frame is too short at offset %(offset)s."), offset)
             check_size(int.from_bytes(body[3:5], "big"), int.from_bytes(body[1:3], "big"), limits)
         elif marker in _JPEG_OTHER_FRAMES:
-            raise _bad("the JPEG is lossless, hierarchical or arithmetic coded, which we do not take", offset)
+            template = _(
+                "the JPEG frame at offset %(offset)s is lossless, hierarchical or arithmetic coded: save it anew."
+            )
+            raise _bad(template, offset)
         elif marker in _JPEG_METADATA:
             _refuse_active(body, offset)
         elif marker == 0xDA:
             scans += 1
             found = _JPEG_NEXT_MARKER.search(data, end)
             if found is None:
-                place = f"offset {offset}"
-                raise refused("picture-truncated", f"the JPEG scan at {place} has no end.", place)
+                raise _at("picture-truncated", _("the JPEG scan at offset %(offset)s has no end."), offset)
             end = found.start()
         offset = end
     if frames != 1 or not scans:
-        raise _bad("the JPEG must hold one picture", offset)
+        raise _bad(_("the JPEG must hold one picture at offset %(offset)s."), offset)
     _refuse_trailing(data, offset + 2, "JPEG")
 
 
@@ -156,21 +161,23 @@ def _jpeg_segment(data: bytes, offset: int) -> tuple[bytes, int]:
     """Return the body of the marker segment at `offset` and the offset behind it."""
     marker = data[offset + 1]
     if marker in {0x00, 0x01, 0xD8} or 0xD0 <= marker <= 0xD7 or marker < 0xC0:
-        raise _bad(f"the JPEG marker {marker:02X} has no place", offset)
+        template = _("the JPEG marker %(marker)s has no place at offset %(offset)s.")
+        raise _bad(template, offset, marker=f"{marker:02X}")
     length = int.from_bytes(data[offset + 2 : offset + 4], "big")
     end = offset + 2 + length
     if length < 2 or end > len(data):
-        raise refused("picture-truncated", f"a JPEG segment is cut at offset {offset}.", f"offset {offset}")
+        raise _at("picture-truncated", _("a JPEG segment is cut at offset %(offset)s."), offset)
     return data[offset + 4 : end], end
 
 
 def check_webp(data: bytes, limits: Limits) -> None:
     """Refuse a WebP with frames, unknown chunks, or a length that is not the file's."""
     if data[:4] != b"RIFF" or data[8:12] != b"WEBP":
-        raise refused("picture-not-as-declared", "the file does not begin as a WebP at offset 0.", "offset 0")
+        raise refused("picture-not-as-declared", _("the file does not begin as a WebP at offset 0."), "offset 0")
     end = 8 + int.from_bytes(data[4:8], "little")
     if end > len(data):
-        raise refused("picture-truncated", f"the WebP claims {end} bytes and has {len(data)}.", "offset 4")
+        template = _("the WebP claims %(claimed)s bytes and has %(size)s.")
+        raise refused("picture-truncated", template, "offset 4", claimed=end, size=len(data))
     _refuse_trailing(data, end, "WebP")
     offset, images, order = 12, 0, []
     while offset < end:
@@ -178,42 +185,51 @@ def check_webp(data: bytes, limits: Limits) -> None:
         length = int.from_bytes(data[offset + 4 : offset + 8], "little")
         behind = offset + 8 + length + length % 2
         if offset + 8 > end or behind > end:
-            raise refused("picture-truncated", f"a WebP chunk is cut at offset {offset}.", f"offset {offset}")
+            raise _at("picture-truncated", _("a WebP chunk is cut at offset %(offset)s."), offset)
         if kind in _WEBP_ANIMATED:
-            raise refused("picture-animated", f"the WebP is animated at offset {offset}.", f"offset {offset}")
+            raise _at("picture-animated", _("the WebP is animated at offset %(offset)s."), offset)
         if kind not in _WEBP_CHUNKS or kind in order:
-            shown = shown_name(kind.decode("latin-1"))
-            raise _bad(f"the WebP chunk {shown!r} is unknown or comes twice", offset)
+            chunk = repr(shown_name(kind.decode("latin-1")))
+            template = _("the WebP chunk %(chunk)s is unknown or comes twice at offset %(offset)s.")
+            raise _bad(template, offset, chunk=chunk)
         if kind in {b"EXIF", b"XMP ", b"ICCP", b"C2PA"}:
             _refuse_active(data[offset + 8 : behind], offset)
         images += kind in {b"VP8 ", b"VP8L"}
         order.append(kind)
         offset = behind
     if images != 1 or (b"VP8X" in order and order[0] != b"VP8X") or (b"VP8X" not in order and len(order) > 1):
-        raise _bad("the WebP must hold one picture, with VP8X first when it holds more than the picture", 12)
+        template = _("the WebP must hold one picture at offset %(offset)s, with VP8X first when it holds more.")
+        raise _bad(template, 12)
 
 
 def check_size(width: int, height: int, limits: Limits) -> None:
     """Refuse a picture without area or past the caps on its sides and its pixels."""
     if not (0 < width <= limits.side_pixels and 0 < height <= limits.side_pixels):
-        message = f"the picture is {width} × {height}, each side must be 1 to {limits.side_pixels} pixels."
-        raise refused("picture-size", message, "width, height")
+        template = _("the picture is %(width)s × %(height)s, each side must be 1 to %(limit)s pixels.")
+        values = {"width": width, "height": height, "limit": limits.side_pixels}
+        raise refused("picture-size", template, "width, height", **values)
     if width * height > limits.pixels:
-        message = f"the picture has {width * height} pixels, the limit is {limits.pixels}."
-        raise refused("picture-too-many-pixels", message, "width, height")
+        template = _("the picture has %(count)s pixels, the limit is %(limit)s.")
+        values = {"count": width * height, "limit": limits.pixels}
+        raise refused("picture-too-many-pixels", template, "width, height", **values)
 
 
 def _refuse_trailing(data: bytes, end: int, name: str) -> None:
     if len(data) > end:
-        message = f"{len(data) - end} bytes follow the end of the {name} at offset {end}; save it again."
-        raise refused("picture-trailing", message, f"offset {end}")
+        template = _("%(count)s bytes follow the end of the %(format)s at offset %(offset)s; save it again.")
+        raise _at("picture-trailing", template, end, count=len(data) - end, format=name)
 
 
 def _refuse_active(body: bytes, offset: int) -> None:
     if _ACTIVE.search(body):
-        message = f"the metadata at offset {offset} holds program text; save the picture without metadata."
-        raise refused("picture-active-metadata", message, f"offset {offset}")
+        template = _("the metadata at offset %(offset)s holds program text; save the picture without metadata.")
+        raise _at("picture-active-metadata", template, offset)
 
 
-def _bad(reason: str, offset: int) -> Refused:
-    return refused("picture-malformed", f"{reason} at offset {offset}.", f"offset {offset}")
+def _bad(template: str, offset: int, /, **values: str | int) -> Refused:
+    return _at("picture-malformed", template, offset, **values)
+
+
+def _at(code: str, template: str, offset: int, /, **values: str | int) -> Refused:
+    """Return the refusal of what stands at `offset`, which `template` may show as %(offset)s."""
+    return refused(code, template, f"offset {offset}", offset=offset, **values)

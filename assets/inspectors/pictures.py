@@ -11,6 +11,7 @@ from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from assets.inspectors import picture_bytes
 from assets.inspectors.base import FACTS_FORMAT, Facts, Inspection, Limits, Refused, refused, shown_name
+from marketplace.ui.words import gettext_noop as _
 
 PREVIEW_MEDIA_TYPE = "image/webp"
 _PREVIEW_QUALITY = 82
@@ -54,22 +55,32 @@ def preview(file: BinaryIO, width: int, *, limits: Limits | None = None) -> byte
     All metadata is left behind: Exif, XMP, comments and, its colors having been converted, the ICC profile.
     Raise Refused when the picture cannot be decoded.
     """
+    return copy_of(decode(file, limits=limits), width)
+
+
+def decode(file: BinaryIO, *, limits: Limits | None = None) -> Image.Image:
+    """Return the picture decoded, upright and in sRGB; raise Refused when it cannot be decoded."""
     with _open(file.read(), tuple(form.name for form in FORMATS.values()), limits or Limits()) as picture:
-        upright = ImageOps.exif_transpose(picture)
-        converted = _in_srgb(upright)
-        if converted.width > width:
-            height = max(1, round(converted.height * width / converted.width))
-            converted = converted.resize((width, height), Image.Resampling.LANCZOS)
-        out = io.BytesIO()
-        converted.save(out, "WEBP", quality=_PREVIEW_QUALITY, method=4, exif=b"", icc_profile=b"", xmp=b"")
-        return out.getvalue()
+        return _in_srgb(ImageOps.exif_transpose(picture))
+
+
+def copy_of(decoded: Image.Image, width: int) -> bytes:
+    """Return a decoded picture as WebP, as `preview` promises it."""
+    if decoded.width > width:
+        height = max(1, round(decoded.height * width / decoded.width))
+        decoded = decoded.resize((width, height), Image.Resampling.LANCZOS)
+    out = io.BytesIO()
+    # Method 2 takes less than half the time of 4, for 4 % more bytes that look the same.
+    decoded.save(out, "WEBP", quality=_PREVIEW_QUALITY, method=2, exif=b"", icc_profile=b"", xmp=b"")
+    return out.getvalue()
 
 
 def _inspect(file: BinaryIO, limits: Limits, form: PictureFormat) -> Inspection:
     data = file.read(limits.picture_bytes + 1)
     if len(data) > limits.picture_bytes:
-        message = f"the picture is larger than {limits.picture_bytes} bytes."
-        raise refused("file-too-large", message, f"offset {limits.picture_bytes}")
+        template = _("the picture is larger than %(limit)s bytes.")
+        place = f"offset {limits.picture_bytes}"
+        raise refused("file-too-large", template, place, limit=limits.picture_bytes)
     form.check(data, limits)
     with _open(data, (form.name,), limits) as picture:
         return Inspection(form.media_type, _facts(picture, form))
@@ -85,14 +96,14 @@ def _open(data: bytes, formats: tuple[str, ...], limits: Limits) -> Iterator[Ima
             with Image.open(io.BytesIO(data), formats=formats) as picture:
                 picture_bytes.check_size(*picture.size, limits)
                 if getattr(picture, "n_frames", 1) != 1:
-                    raise refused("picture-animated", "the picture has more than one frame.", "")
+                    raise refused("picture-animated", _("the picture has more than one frame."))
                 picture.load()
                 yield picture
     except (Refused, MemoryError):
         raise
     except Exception as error:  # Decoders raise SyntaxError, OSError, ValueError, warnings and more.
         reason = shown_name(str(error) or type(error).__name__)
-        raise refused("picture-damaged", f"the picture cannot be decoded: {reason}.", "") from None
+        raise refused("picture-damaged", _("the picture cannot be decoded: %(reason)s."), reason=reason) from None
 
 
 def _facts(picture: Image.Image, form: PictureFormat) -> Facts:
@@ -122,8 +133,8 @@ def _profile_name(profile: bytes) -> str:
     try:
         return shown_name(ImageCms.getProfileDescription(io.BytesIO(profile)).strip()) or "unnamed"
     except (ImageCms.PyCMSError, OSError):
-        message = "the ICC profile cannot be read; save the picture as sRGB."
-        raise refused("picture-icc", message, "ICC") from None
+        template = _("the ICC profile cannot be read; save the picture as sRGB.")
+        raise refused("picture-icc", template, "ICC") from None
 
 
 def _in_srgb(picture: Image.Image) -> Image.Image:

@@ -8,6 +8,8 @@ from typing import Any, BinaryIO
 
 from assets.inspectors.base import FACTS_FORMAT, Inspection, Limits, refused, shown_name
 from assets.inspectors.strict_json import read_json
+from marketplace.ui.words import Words
+from marketplace.ui.words import gettext_noop as _
 
 TEXT_MEDIA_TYPE = "text/plain"
 JSON_MEDIA_TYPE = "application/json"
@@ -33,12 +35,18 @@ _SCRIPTS = {
     "DEVANAGARI": "und-Deva",
 }
 _NAMES_SHOWN = 200
+_WHOLE = Words(_("the JSON"))
+_LINE = _("line %(number)s")
+
+Place = str | Words
+"""Where in a file: a path into its JSON, or words for a line."""
 
 
 def inspect_text(file: BinaryIO, limits: Limits) -> Inspection:
     """Return the facts of a text file whose every non-blank line is a prompt; raise Refused."""
     lines = _read_text(file, limits).split("\n")
-    prompts = [(f"line {number}", line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
+    numbered = [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
+    prompts: list[tuple[Place, str]] = [(Words(_LINE, {"number": number}), line) for number, line in numbered]
     return _inspection(TEXT_MEDIA_TYPE, prompts, (), limits)
 
 
@@ -48,15 +56,15 @@ def inspect_json(file: BinaryIO, limits: Limits) -> Inspection:
     The set is a list of strings, or an object whose "prompts" is a list of strings and objects with a "text"
     and, when known, a "lang" (BCP 47).
     """
-    value = read_json(_read_text(file, limits), depth=limits.json_depth, where="the JSON")
+    value = read_json(_read_text(file, limits), depth=limits.json_depth, where=_WHOLE)
     _check_strings(value)
     if isinstance(value, dict):
         items, path = value.get("prompts"), "prompts"
     else:
         items, path = value, ""
     if not isinstance(items, list):
-        raise refused("prompts-shape", 'the JSON must be a list, or an object with a list "prompts".', "prompts")
-    prompts: list[tuple[str, str]] = []
+        raise refused("prompts-shape", _('the JSON must be a list, or an object with a list "prompts".'), "prompts")
+    prompts: list[tuple[Place, str]] = []
     claimed: set[str] = set()
     for index, item in enumerate(items):
         place = f"{path}[{index}]"
@@ -65,7 +73,7 @@ def inspect_json(file: BinaryIO, limits: Limits) -> Inspection:
                 claimed.add(_language(item["lang"], f"{place}.lang"))
             place, item = f"{place}.text", item.get("text")
         if not isinstance(item, str) or not item.strip():
-            raise refused("prompts-shape", f"{place} must be text that is not empty.", place)
+            raise refused("prompts-shape", _("%(place)s must be text that is not empty."), place, place=place)
         prompts.append((place, item.strip()))
     return _inspection(JSON_MEDIA_TYPE, prompts, sorted(claimed), limits)
 
@@ -73,55 +81,59 @@ def inspect_json(file: BinaryIO, limits: Limits) -> Inspection:
 def _read_text(file: BinaryIO, limits: Limits) -> str:
     data = file.read(limits.prompts_bytes + 1)
     if len(data) > limits.prompts_bytes:
-        message = f"the prompt set is larger than {limits.prompts_bytes} bytes."
-        raise refused("file-too-large", message, f"offset {limits.prompts_bytes}")
+        template = _("the prompt set is larger than %(limit)s bytes.")
+        place = f"offset {limits.prompts_bytes}"
+        raise refused("file-too-large", template, place, limit=limits.prompts_bytes)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        place = f"offset {error.start}"
-        message = f"the text is not UTF-8 at {place}; save it as UTF-8."
-        raise refused("text-not-utf8", message, place) from None
+        template = _("the text is not UTF-8 at offset %(offset)s; save it as UTF-8.")
+        raise refused("text-not-utf8", template, f"offset {error.start}", offset=error.start) from None
     _check_characters(text, "")
     return text
 
 
-def _check_characters(text: str, place: str) -> None:
+def _check_characters(text: str, place: Place) -> None:
     if match := _FORBIDDEN.search(text):
-        at = place or f"line {text.count(chr(10), 0, match.start()) + 1}"
-        message = f"{at} holds the hidden or control character U+{ord(match.group()[0]):04X}; remove it."
-        raise refused("text-forbidden-character", message, at)
+        at = place or Words(_LINE, {"number": text.count(chr(10), 0, match.start()) + 1})
+        template = _("%(place)s holds the hidden or control character %(character)s; remove it.")
+        character = f"U+{ord(match.group()[0]):04X}"
+        raise refused("text-forbidden-character", template, str(at), place=at, character=character)
 
 
 def _check_strings(value: Any, place: str = "") -> None:
     """Refuse a string anywhere in `value` that spells by escapes what the text itself may not hold."""
     if isinstance(value, str):
-        _check_characters(value, place or "the JSON")
+        _check_characters(value, place or _WHOLE)
     elif isinstance(value, list):
         for index, item in enumerate(value):
             _check_strings(item, f"{place}[{index}]")
     elif isinstance(value, dict):
         for key, item in value.items():
-            _check_characters(key, f"a key of {place or 'the JSON'}")
+            _check_characters(key, Words(_("a key of %(place)s"), {"place": place or _WHOLE}))
             _check_strings(item, f"{place}.{shown_name(key, 40)}" if place else shown_name(key, 40))
 
 
 def _language(value: object, place: str) -> str:
     if not isinstance(value, str) or not _LANGUAGE_TAG.fullmatch(value):
-        raise refused("prompts-language", f'{place} must be a BCP 47 tag such as "zh-Hans".', place)
+        raise refused("prompts-language", _('%(place)s must be a BCP 47 tag such as "zh-Hans".'), place, place=place)
     return value
 
 
-def _inspection(media_type: str, prompts: list[tuple[str, str]], claimed: Iterable[str], limits: Limits) -> Inspection:
+def _inspection(
+    media_type: str, prompts: list[tuple[Place, str]], claimed: Iterable[str], limits: Limits
+) -> Inspection:
     if not prompts:
-        raise refused("prompts-empty", "the file holds no prompt.", "")
+        raise refused("prompts-empty", _("the file holds no prompt."))
     if len(prompts) > limits.prompts:
-        message = f"the file holds {len(prompts)} prompts, the limit is {limits.prompts}."
-        raise refused("prompts-too-many", message, "")
+        template = _("the file holds %(count)s prompts, the limit is %(limit)s.")
+        raise refused("prompts-too-many", template, count=len(prompts), limit=limits.prompts)
     for place, prompt in prompts:
         if len(prompt) > limits.prompt_characters:
-            message = f"{place} has {len(prompt)} characters, the limit is {limits.prompt_characters}."
-            raise refused("prompt-too-long", message, place)
-    texts = [prompt for _, prompt in prompts]
+            template = _("%(place)s has %(count)s characters, the limit is %(limit)s.")
+            values = {"count": len(prompt), "limit": limits.prompt_characters}
+            raise refused("prompt-too-long", template, str(place), place=place, **values)
+    texts = [prompt for _place, prompt in prompts]
     return Inspection(
         media_type,
         {

@@ -18,8 +18,10 @@ import numpy as np
 import rfc8785
 
 from assets.inspectors import networks
-from assets.inspectors.base import FACTS_FORMAT, Inspection, Limits, refused, shown_name
+from assets.inspectors.base import FACTS_FORMAT, Inspection, Limits, Refused, refused, shown_name
 from assets.inspectors.strict_json import has_lone_surrogate, read_json
+from marketplace.ui.words import Words
+from marketplace.ui.words import gettext_noop as _
 
 MEDIA_TYPE = "application/vnd.safetensors"
 
@@ -97,33 +99,41 @@ def read_header(file: BinaryIO, limits: Limits) -> Header:
     file.seek(0)
     first = file.read(9)
     if len(first) < 9:
-        raise refused("safetensors-truncated", f"a file of {size_bytes} bytes has no header.", "offset 0")
+        raise refused(
+            "safetensors-truncated", _("a file of %(size)s bytes has no header."), "offset 0", size=size_bytes
+        )
     (length,) = struct.unpack("<Q", first[:8])
     if length > limits.header_bytes:
         raise refused(
             "safetensors-header-too-long",
-            f"the header claims {length} bytes at offset 0, the limit is {limits.header_bytes}.",
+            _("the header claims %(claimed)s bytes at offset 0, the limit is %(limit)s."),
             "offset 0",
+            claimed=length,
+            limit=limits.header_bytes,
         )
     if length < 2 or 8 + length > size_bytes:
         raise refused(
             "safetensors-truncated",
-            f"the header claims {length} bytes at offset 0, the file has {size_bytes}.",
+            _("the header claims %(claimed)s bytes at offset 0, the file has %(size)s."),
             "offset 0",
+            claimed=length,
+            size=size_bytes,
         )
     if first[8:] != b"{":
-        message = "the header does not begin with '{' at offset 8."
-        raise refused("safetensors-header-start", message, "offset 8")
+        template = _("the header does not begin with '{' at offset 8.")
+        raise refused("safetensors-header-start", template, "offset 8")
     raw = first[8:] + file.read(length - 1)
     entries = _entries(raw, limits)
     metadata = _metadata(entries.pop("__metadata__", {}), limits)
     if not entries:
-        raise refused("safetensors-empty", "the header names no tensor.", "offset 8")
+        raise refused("safetensors-empty", _("the header names no tensor."), "offset 8")
     if len(entries) > limits.tensors:
         raise refused(
             "safetensors-too-many-tensors",
-            f"the header names {len(entries)} tensors, the limit is {limits.tensors}.",
+            _("the header names %(count)s tensors, the limit is %(limit)s."),
             "offset 8",
+            count=len(entries),
+            limit=limits.tensors,
         )
     tensors = tuple(_tensor(name, entry, limits) for name, entry in entries.items())
     _check_layout(tensors, data_bytes=size_bytes - 8 - length)
@@ -134,14 +144,16 @@ def _entries(raw: bytes, limits: Limits) -> dict[str, Any]:
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        place = f"offset {8 + error.start}"
-        raise refused("safetensors-not-utf8", f"the header is not UTF-8 at {place}.", place) from None
+        offset = 8 + error.start
+        template = _("the header is not UTF-8 at offset %(offset)s.")
+        raise refused("safetensors-not-utf8", template, f"offset {offset}", offset=offset) from None
     # Blanks that pad the header to an alignment stand behind it (safetensors format, "header").
     text = text.rstrip(" ")
     if not text.endswith("}"):
-        place = f"offset {8 + len(raw)}"
-        raise refused("safetensors-header-end", f"the header does not end with '}}' before {place}.", place)
-    entries = read_json(text, depth=3, where="the header")
+        offset = 8 + len(raw)
+        template = _("the header does not end with '}' before offset %(offset)s.")
+        raise refused("safetensors-header-end", template, f"offset {offset}", offset=offset)
+    entries = read_json(text, depth=3, where=Words(_("the header")))
     assert isinstance(entries, dict)  # It begins with '{'.
     return entries
 
@@ -150,49 +162,54 @@ def _metadata(value: object, limits: Limits) -> dict[str, str]:
     """Return `__metadata__` when it is text to text, no more than the limit, and free of NUL."""
     where = "__metadata__"
     if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
-        raise refused("safetensors-metadata", "__metadata__ must map text to text.", where)
+        raise refused("safetensors-metadata", _("__metadata__ must map text to text."), where)
     if sum(len(key) + len(text) for key, text in value.items()) > limits.metadata_bytes:
-        message = f"__metadata__ is longer than {limits.metadata_bytes} characters."
-        raise refused("safetensors-metadata-too-long", message, where)
+        template = _("__metadata__ is longer than %(limit)s characters.")
+        raise refused("safetensors-metadata-too-long", template, where, limit=limits.metadata_bytes)
     for key, text in value.items():
         if "\0" in key + text or has_lone_surrogate(key + text):
-            message = f"__metadata__ holds a character that is no text under {shown_name(key)!r}."
-            raise refused("safetensors-metadata", message, where)
+            template = _("__metadata__ holds a character that is no text under %(key)s.")
+            raise refused("safetensors-metadata", template, where, key=repr(shown_name(key)))
         if len(key) > limits.name_characters:
-            message = f"__metadata__ has a key longer than {limits.name_characters} characters."
-            raise refused("safetensors-metadata-too-long", message, where)
+            template = _("__metadata__ has a key longer than %(limit)s characters.")
+            raise refused("safetensors-metadata-too-long", template, where, limit=limits.name_characters)
     return value
 
 
 def _tensor(name: str, entry: object, limits: Limits) -> Tensor:
     """Return the tensor that one entry of the header describes; raise Refused when any field is not so."""
-    shown = f"tensor {shown_name(name)!r}"
     if not 0 < len(name) <= limits.name_characters or not name.isprintable():
-        message = f"{shown} has an empty, unprintable or too long name."
-        raise refused("safetensors-tensor-name", message, shown)
+        template = _("tensor %(tensor)s has an empty, unprintable or too long name.")
+        raise _of_tensor("safetensors-tensor-name", template, name)
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
-        message = f"{shown} must have exactly the fields dtype, shape and data_offsets."
-        raise refused("safetensors-fields", message, shown)
+        template = _("tensor %(tensor)s must have exactly the fields dtype, shape and data_offsets.")
+        raise _of_tensor("safetensors-fields", template, name)
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or dtype not in DTYPE_BYTES:
-        message = f"{shown} has the unknown dtype {shown_name(str(dtype), 24)!r}."
-        raise refused("safetensors-dtype", message, shown)
+        template = _("tensor %(tensor)s has the unknown dtype %(dtype)s.")
+        raise _of_tensor("safetensors-dtype", template, name, dtype=repr(shown_name(str(dtype), 24)))
     if not _are_counts(shape) or len(shape) > _MAX_DIMENSIONS:
-        message = f"{shown} has a shape that is not a list of at most {_MAX_DIMENSIONS} counts."
-        raise refused("safetensors-shape", message, shown)
+        template = _("tensor %(tensor)s has a shape that is not a list of at most %(limit)s counts.")
+        raise _of_tensor("safetensors-shape", template, name, limit=_MAX_DIMENSIONS)
     if not _are_counts(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
-        message = f"{shown} has data_offsets that are not a begin and an end."
-        raise refused("safetensors-offsets", message, shown)
+        template = _("tensor %(tensor)s has data_offsets that are not a begin and an end.")
+        raise _of_tensor("safetensors-offsets", template, name)
     needed_bytes = DTYPE_BYTES[dtype]
     for side in shape:
         needed_bytes *= side
         if needed_bytes > _LARGEST:
-            raise refused("safetensors-shape-overflow", f"{shown} has a shape that overflows 53 bits.", shown)
-    if needed_bytes != offsets[1] - offsets[0]:
-        given_bytes = offsets[1] - offsets[0]
-        message = f"{shown} needs {needed_bytes} bytes by its shape and has {given_bytes} by its offsets."
-        raise refused("safetensors-size", message, shown)
+            template = _("tensor %(tensor)s has a shape that overflows 53 bits.")
+            raise _of_tensor("safetensors-shape-overflow", template, name)
+    if needed_bytes != (given_bytes := offsets[1] - offsets[0]):
+        template = _("tensor %(tensor)s needs %(needed)s bytes by its shape and has %(given)s by its offsets.")
+        raise _of_tensor("safetensors-size", template, name, needed=needed_bytes, given=given_bytes)
     return Tensor(name, dtype, tuple(shape), offsets[0], offsets[1])
+
+
+def _of_tensor(code: str, template: str, name: str, /, **values: str | int) -> Refused:
+    """Return the refusal of the tensor with this name, which `template` may show as %(tensor)s."""
+    tensor = repr(shown_name(name))
+    return refused(code, template, f"tensor {tensor}", tensor=tensor, **values)
 
 
 def _are_counts(value: object) -> bool:
@@ -204,18 +221,21 @@ def _check_layout(tensors: tuple[Tensor, ...], data_bytes: int) -> None:
     """Refuse tensors that overlap, leave a hole, run past the end, or leave bytes behind the last one."""
     end = 0
     for tensor in sorted(tensors, key=lambda tensor: (tensor.begin, tensor.end)):
-        shown = f"tensor {shown_name(tensor.name)!r}"
-        if tensor.begin != end:
-            code, word = ("overlap", "overlaps") if tensor.begin < end else ("hole", "leaves a hole behind")
-            message = f"{shown} begins at data offset {tensor.begin} and {word} what ends at {end}."
-            raise refused(f"safetensors-{code}", message, shown)
+        if tensor.begin < end:
+            template = _("tensor %(tensor)s begins at data offset %(begin)s and overlaps what ends at %(end)s.")
+            raise _of_tensor("safetensors-overlap", template, tensor.name, begin=tensor.begin, end=end)
+        if tensor.begin > end:
+            template = _(
+                "tensor %(tensor)s begins at data offset %(begin)s and leaves a hole behind what ends at %(end)s."
+            )
+            raise _of_tensor("safetensors-hole", template, tensor.name, begin=tensor.begin, end=end)
         end = tensor.end
         if end > data_bytes:
-            message = f"{shown} ends at data offset {end}, the data has {data_bytes} bytes."
-            raise refused("safetensors-truncated", message, shown)
+            template = _("tensor %(tensor)s ends at data offset %(end)s, the data has %(size)s bytes.")
+            raise _of_tensor("safetensors-truncated", template, tensor.name, end=end, size=data_bytes)
     if end != data_bytes:
-        message = f"{data_bytes - end} bytes follow the last tensor at data offset {end}."
-        raise refused("safetensors-trailing", message, f"data offset {end}")
+        template = _("%(count)s bytes follow the last tensor at data offset %(end)s.")
+        raise refused("safetensors-trailing", template, f"data offset {end}", count=data_bytes - end, end=end)
 
 
 def _roots(file: BinaryIO, header: Header) -> tuple[str, str]:
@@ -254,7 +274,7 @@ def _chunks(file: BinaryIO, count_bytes: int) -> Iterator[tuple[int, memoryview]
         while filled < len(piece):
             part = file.read(len(piece) - filled)
             if not part:
-                raise refused("safetensors-truncated", "the file became shorter while it was read.", "")
+                raise refused("safetensors-truncated", _("the file became shorter while it was read."))
             piece[filled : filled + len(part)] = part
             filled += len(part)
         yield offset, piece
@@ -269,5 +289,5 @@ def _check_finite(tensor: Tensor, chunk: memoryview, offset: int) -> None:
     bits = np.frombuffer(chunk, dtype=kind) & np.array(mask, dtype=kind)
     if bits.size and int(bits.max()) >= bad:
         index = offset // DTYPE_BYTES[tensor.dtype] + int(bits.argmax())
-        shown = f"tensor {shown_name(tensor.name)!r}"
-        raise refused("weights-not-finite", f"{shown} is NaN or infinite at number {index}.", shown)
+        template = _("tensor %(tensor)s is NaN or infinite at number %(index)s.")
+        raise _of_tensor("weights-not-finite", template, tensor.name, index=index)

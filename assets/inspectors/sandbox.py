@@ -14,7 +14,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from assets.inspectors.base import Finding, Inspection, Limits, Refused
+from assets.inspectors.base import Finding, Inspection, Limits, Refused, finding_of
+from marketplace.ui.words import Words
+from marketplace.ui.words import gettext_noop as _
 
 logger = logging.getLogger(__name__)
 
@@ -47,18 +49,29 @@ def inspect_files(files: Sequence[Candidate], box: Box | None = None) -> list[In
     """
     jobs = [{"verb": "inspect", "path": str(path), "name": name} for path, name in files]
     answers = _run(jobs, box or Box())
-    return [_inspection(answer, name) for answer, (_, name) in zip(answers, files, strict=True)]
+    return [_inspection(answer, name) for answer, (_path, name) in zip(answers, files, strict=True)]
 
 
 def make_preview(path: Path, widths: Sequence[int], box: Box | None = None) -> list[bytes]:
     """Return the picture at `path` as WebP in each of `widths`; raise Refused when any could not be made."""
-    jobs = [{"verb": "preview", "path": str(path), "width": width} for width in widths]
     previews = []
-    for answer in _run(jobs, box or Box()):
-        if set(answer) != {"preview"}:
-            raise _refusal(answer, "preview")
-        previews.append(base64.b64decode(answer["preview"]))
+    for drawn in make_previews([(path, width) for width in widths], box):
+        if isinstance(drawn, Refused):
+            raise drawn
+        previews.append(drawn)
     return previews
+
+
+def make_previews(wanted: Sequence[tuple[Path, int]], box: Box | None = None) -> list[bytes | Refused]:
+    """Return, in order, each picture as WebP in its width, or why it could not be made.
+
+    One child serves all, and decodes a picture once when its widths stand beside each other.
+    """
+    jobs = [{"verb": "preview", "path": str(path), "width": width} for path, width in wanted]
+    return [
+        base64.b64decode(answer["preview"]) if set(answer) == {"preview"} else _refusal(answer, "preview")
+        for answer in _run(jobs, box or Box())
+    ]
 
 
 def _inspection(answer: dict[str, Any], name: str) -> Inspection | Refused:
@@ -69,20 +82,20 @@ def _inspection(answer: dict[str, Any], name: str) -> Inspection | Refused:
 
 def _refusal(answer: dict[str, Any], name: str) -> Refused:
     if answer.get("findings"):
-        return Refused([Finding(**finding) for finding in answer["findings"]])
-    reason = str(answer.get("failed", "no answer"))
-    message = f"the inspection did not finish ({reason}); try again, and save the file anew if it fails again."
-    return Refused([Finding("inspection-did-not-finish", message).in_file(name)])
+        return Refused([finding_of(finding) for finding in answer["findings"]])
+    reason = answer.get("failed", Words(_("no answer")))
+    template = _("the inspection did not finish (%(reason)s); try again, and save the file anew if it fails again.")
+    return Refused([Finding("inspection-did-not-finish", template, "", {"reason": reason}).in_file(name)])
 
 
 def _run(jobs: list[dict[str, Any]], box: Box) -> list[dict[str, Any]]:
     """Return one answer a job; {"failed": why} for each job that no child finished."""
     answers: list[dict[str, Any]] = []
-    for _ in range(_MAX_DEATHS):
+    for _start in range(_MAX_DEATHS):
         if len(answers) == len(jobs):
             break
         answers += list(_serve(jobs[len(answers) :], box))
-    return answers + [{"failed": "other files stopped it"}] * (len(jobs) - len(answers))
+    return answers + [{"failed": Words(_("other files stopped it"))}] * (len(jobs) - len(answers))
 
 
 def _serve(jobs: list[dict[str, Any]], box: Box) -> Iterator[dict[str, Any]]:
@@ -98,9 +111,9 @@ def _serve(jobs: list[dict[str, Any]], box: Box) -> Iterator[dict[str, Any]]:
             questions.write(json.dumps(request).encode() + b"\n")
             questions.flush()
         buffer = bytearray()
-        for _ in jobs:
+        for _job in jobs:
             line = _line(source.fileno(), buffer, box)
-            if isinstance(line, str):
+            if isinstance(line, Words):
                 logger.warning("An inspection did not finish: %s", line)
                 yield {"failed": line}
                 return
@@ -131,24 +144,24 @@ def _child() -> Iterator[tuple[IO[bytes], IO[bytes]]]:
                 stream.close()
 
 
-def _line(source: int, buffer: bytearray, box: Box) -> dict[str, Any] | str:
+def _line(source: int, buffer: bytearray, box: Box) -> dict[str, Any] | Words:
     """Return the next answer from the descriptor `source`, or in words why there is none."""
     deadline = time.monotonic() + box.seconds
     with selectors.DefaultSelector() as selector:
         selector.register(source, selectors.EVENT_READ)
         while b"\n" not in buffer:
             if len(buffer) > box.output_bytes:
-                return "it said too much"
+                return Words(_("it said too much"))
             if not selector.select(max(0.0, deadline - time.monotonic())):
-                return f"it took longer than {box.seconds} s"
+                return Words(_("it took longer than %(seconds)s s"), {"seconds": box.seconds})
             part = os.read(source, 65536)
             if not part:
-                return "it stopped"
+                return Words(_("it stopped"))
             buffer += part
-    line, _, rest = bytes(buffer).partition(b"\n")
+    line, _newline, rest = bytes(buffer).partition(b"\n")
     buffer[:] = rest
     try:
         answer = json.loads(line)
     except ValueError:
-        return "it did not answer in JSON"
-    return answer if isinstance(answer, dict) else "it did not answer in JSON"
+        return Words(_("it did not answer in JSON"))
+    return answer if isinstance(answer, dict) else Words(_("it did not answer in JSON"))

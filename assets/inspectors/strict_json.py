@@ -6,6 +6,8 @@ import re
 from typing import Any, NoReturn
 
 from assets.inspectors.base import Refused, refused, shown_name
+from marketplace.ui.words import Words
+from marketplace.ui.words import gettext_noop as _
 
 # A string runs to its closing quote or, when there is none, to the end: hostile text is matched in one pass.
 _STRING = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
@@ -13,17 +15,18 @@ _INNERMOST = re.compile(r"[\[{][^\[\]{}]*+[\]}]")
 _INTEGER_DIGITS = 20
 
 
-def read_json(text: str, *, depth: int, where: str) -> Any:
+def read_json(text: str, *, depth: int, where: Words) -> Any:
     """Return the value of `text`.
 
     Raise Refused with `json-too-deep`, `json-duplicate-key`, `json-number` or `json-malformed`;
     `where` names the part of the file in the finding.
     """
     _refuse_depth(text, depth, where)
+    place = str(where)
 
     def number(words: str) -> NoReturn:
-        message = f"{where} holds the number {shown_name(words, 24)}, which is too long or no JSON."
-        raise refused("json-number", message, where)
+        template = _("%(part)s holds the number %(number)s, which is too long or no JSON.")
+        raise refused("json-number", template, place, part=where, number=shown_name(words, 24))
 
     def integer(words: str) -> int:
         if len(words) > _INTEGER_DIGITS or words == "-0":
@@ -40,8 +43,8 @@ def read_json(text: str, *, depth: int, where: str) -> Any:
         found: dict[str, Any] = {}
         for key, value in items:
             if key in found:
-                message = f"{where} holds the key {shown_name(key)!r} twice."
-                raise refused("json-duplicate-key", message, where)
+                template = _("%(part)s holds the key %(key)s twice.")
+                raise refused("json-duplicate-key", template, place, part=where, key=repr(shown_name(key)))
             found[key] = value
         return found
 
@@ -50,21 +53,24 @@ def read_json(text: str, *, depth: int, where: str) -> Any:
     except Refused:
         raise
     except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise refused("json-malformed", f"{where} is not JSON at {place}: {error.msg}.", place) from None
+        at = {"line": error.lineno, "column": error.colno}
+        template = _("%(part)s is not JSON at line %(line)s, column %(column)s: %(reason)s.")
+        place = "line {line}, column {column}".format_map(at)
+        raise refused("json-malformed", template, place, part=where, reason=error.msg, **at) from None
     except (ValueError, RecursionError):
-        raise refused("json-malformed", f"{where} is not JSON that can be read.", where) from None
+        raise refused("json-malformed", _("%(part)s is not JSON that can be read."), place, part=where) from None
 
 
-def _refuse_depth(text: str, depth: int, where: str) -> None:
+def _refuse_depth(text: str, depth: int, where: Words) -> None:
     """Refuse text that nests deeper than `depth`, by taking away its innermost brackets as many times."""
     rest = _STRING.sub("", text)
-    for _ in range(depth):
+    for _level in range(depth):
         rest = _INNERMOST.sub("", rest)
     # What is left open is for the parser to name, when it is too little to nest too deep by itself.
     opened = rest.count("[") + rest.count("{")
     if opened > depth or _INNERMOST.search(rest):
-        raise refused("json-too-deep", f"{where} nests deeper than {depth} levels.", where)
+        template = _("%(part)s nests deeper than %(depth)s levels.")
+        raise refused("json-too-deep", template, str(where), part=where, depth=depth)
 
 
 def has_lone_surrogate(text: str) -> bool:

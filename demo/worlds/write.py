@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -37,13 +38,26 @@ def write(
     """
     written = []
     for pack in packs:
-        place = folder / pack.creator / pack.handle
-        stamp = folder / pack.creator / f".{pack.handle}.stamp.json"
-        if not _is_complete(place, stamp):
+        place = place_of(folder, pack)
+        if not is_written(folder, pack):
             progress(pack.name)
-            _draw(pack, place, stamp)
+            _draw(pack, place, _stamp_of(folder, pack))
         written.append(WorldFolder(pack.creator, pack.handle, place))
     return written
+
+
+def place_of(folder: Path, pack: Pack) -> Path:
+    """Say where `write` puts the pack."""
+    return folder / pack.creator / pack.handle
+
+
+def is_written(folder: Path, pack: Pack) -> bool:
+    """Tell whether the pack stands there whole, as this same code writes it."""
+    return _is_complete(place_of(folder, pack), _stamp_of(folder, pack))
+
+
+def _stamp_of(folder: Path, pack: Pack) -> Path:
+    return folder / pack.creator / f".{pack.handle}.stamp.json"
 
 
 def _draw(pack: Pack, place: Path, stamp: Path) -> None:
@@ -92,3 +106,13 @@ def code_digest() -> str:
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         digest.update(f"{path.relative_to(home).as_posix()} {content}\n".encode())
     return digest.hexdigest()
+
+
+def main(words: Sequence[str]) -> None:
+    """`python -m demo.worlds.write FOLDER [NUMBER OF]`: write all packs, or every OFth beginning with NUMBER."""
+    number, of = (int(words[1]), int(words[2])) if len(words) == 3 else (0, 1)
+    write(Path(words[0]), PACKS[number::of])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

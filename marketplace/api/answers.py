@@ -1,35 +1,26 @@
 """Turning rows into the shapes of `serializers.py`."""
 
-import base64
 import json
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 import ledger.queries
 from ledger.models import Entry
 from marketplace.catalog.models import Listing, Release
+from marketplace.checkout.models import Order
 from marketplace.licensing import queries as licensing
 from marketplace.licensing import rules as terms_rules
 from marketplace.licensing.models import Grant, Offer
 
 Shape = dict[str, Any]
+# Makes a path into an address that can be followed as it is.
+Site = Callable[[str], str]
 
 
-def cursor(place: str | None) -> str | None:
-    """This will hide a place in a list behind an opaque cursor."""
-    return base64.urlsafe_b64encode(place.encode()).decode() if place else None
-
-
-def place(cursor: str) -> str:
-    """This will read a cursor; one that we never gave out leads to the first page."""
-    try:
-        return base64.urlsafe_b64decode(cursor.encode()).decode()
-    except ValueError:
-        return ""
-
-
-def pack(listing: Listing, offer: Offer | None) -> Shape:
+def pack(listing: Listing, offer: Offer | None, site: Site) -> Shape:
     """This will describe a listed pack with its lowest price."""
     release = listing.release
     return {
@@ -40,12 +31,12 @@ def pack(listing: Listing, offer: Offer | None) -> Shape:
         "title": release.title,
         "creator": listing.pack.creator.display_name,
         "elements": listing.element_kinds,
-        "base_model": listing.base_model,
+        "base_model": listing.base_model or None,
         "ai_training": listing.ai_training,
         "published_at": release.published_at,
         "from_price_minor": offer.price_minor if offer else None,
         "currency": offer.currency if offer else None,
-        "url": f"/api/v1/packs/{listing.pack}",
+        "url": site(reverse("api-pack", args=[listing.pack.creator.handle, listing.pack.handle])),
     }
 
 
@@ -68,7 +59,12 @@ def proof(entry: Entry | None) -> Shape:
     """This will say where a statement stands: pending, sealed or anchored."""
     leaf = ledger.queries.leaf_of(entry) if entry else None
     if entry is None or leaf is None:
-        return {"state": "pending", "index": None, "entry_sha256": entry and entry.digest, "transaction": None}
+        return {
+            "state": "pending",
+            "index": None,
+            "entry_sha256": entry.digest if entry else None,
+            "transaction": None,
+        }
     anchor = ledger.queries.latest_anchor_covering(leaf.index)
     return {
         "state": "anchored" if anchor else "sealed",
@@ -89,13 +85,14 @@ def release(row: Release) -> Shape:
     }
 
 
-def license(row: Grant) -> Shape:
+def grant(row: Grant, site: Site) -> Shape:
     """This will describe a license held."""
     return {
         "id": row.pk,
         "pack": str(row.release.pack),
         "version": row.release.version,
         "release": row.release.digest,
+        "offer": row.offer_id,
         "terms": row.terms.name,
         "terms_sha256": row.terms_id,
         "licensee": row.licensee_name,
@@ -104,5 +101,41 @@ def license(row: Grant) -> Shape:
         "granted_at": row.granted_at,
         "certificate": row.certificate,
         "certificate_sha256": row.certificate_sha256,
-        "download": f"/api/v1/licenses/{row.pk}/download",
+        "url": site(reverse("api-grant", args=[row.pk])),
+        "download": site(reverse("api-download", args=[row.pk])),
+    }
+
+
+def order(row: Order, status: str, grants: Iterable[Grant], site: Site) -> Shape:
+    """This will describe an order and what became of it."""
+    return {
+        "id": row.pk,
+        "status": status,
+        "total_minor": row.total_minor,
+        "currency": row.currency,
+        "placed_at": row.placed_at,
+        "grants": [grant(found, site) for found in grants],
+        "url": site(reverse("api-order", args=[row.pk])),
+    }
+
+
+def verdict(digest: str, entry: Entry | None, releases: Iterable[Release], site: Site) -> Shape:
+    """This will say whether bytes match what was registered here."""
+    found = [
+        {
+            "pack": str(release.pack),
+            "version": release.version,
+            "release": release.digest,
+            "creator": release.pack.creator.display_name,
+            "published_at": release.published_at,
+            "url": site(reverse("api-release", args=[release.digest])),
+        }
+        for release in releases
+    ]
+    return {
+        "sha256": digest,
+        "matches": bool(entry and found),
+        "registered_at": entry.stated_at if entry else None,
+        "releases": found,
+        "proof": proof(entry) if entry else None,
     }

@@ -1,18 +1,20 @@
 """The one table from error to status, and the one form of every refusal: RFC 9457 problem details."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
-from uuid import uuid4
-
-from django.core.exceptions import PermissionDenied
-from django.http import Http404
-from django.utils.translation import gettext as _
-from rest_framework import exceptions
-from rest_framework.response import Response
 
 from assets.inspectors.base import Refused
 from assets.operations import UnableToAdmit, UnableToPreview, UnableToReceive
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from marketplace.api.problems import KINDS, TYPE_PREFIX, Finding, pointer
 from marketplace.catalog.operations import UnableToPublish
 from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod
 from marketplace.checkout.operations import KeyUsedOtherwise, PaymentDeclined, UnableToBuy
@@ -43,23 +45,34 @@ STATUS: Mapping[type[Exception], int] = {
     NotDownloadable: 403,
 }
 
-_TITLES = {
-    400: "Bad request",
-    401: "Not signed in",
-    402: "Payment refused",
-    403: "Not allowed",
-    404: "Not found",
-    405: "Method not allowed",
-    406: "Not acceptable",
-    409: "Conflict",
-    413: "Too large",
-    415: "Unsupported media type",
-    422: "Refused",
-    429: "Too many requests",
-    500: "Our fault",
-    503: "Not now",
-}
 RETRY_SECONDS = 2
+
+
+class InvalidRequest(exceptions.APIException):
+    """The request says something that it cannot say; `findings` says what, each with its place."""
+
+    status_code = 422
+    default_code = "invalid-request"
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        said = " ".join(f"{finding.where or finding.part}: {finding.message}" for finding in findings)
+        super().__init__(_("The request cannot be followed: %s") % said)
+        self.findings = findings
+
+
+class IdempotencyKeyMissing(exceptions.APIException):
+    """A request that moves money came without an idempotency key."""
+
+    status_code = 400
+    default_code = "idempotency-key-missing"
+    default_detail = gettext_lazy("The header Idempotency-Key is missing: send a fresh value with each new order.")
+
+
+class TooLarge(exceptions.APIException):
+    """The body is larger than any request needs."""
+
+    status_code = 413
+    default_code = "too-large"
 
 
 def status_of(error: Exception) -> int | None:
@@ -69,60 +82,87 @@ def status_of(error: Exception) -> int | None:
 
 def problem(status: int, code: str, detail: str, **extra: Any) -> Response:
     """This will write a refusal as `application/problem+json` (RFC 9457)."""
+    kind = KINDS.get(code)
     body = {
-        "type": f"/docs/errors#{code}",
-        "title": _TITLES.get(status, "Refused"),
+        "type": TYPE_PREFIX + code if kind else "about:blank",
+        "title": str(kind.title) if kind else HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
         "code": code,
         **extra,
     }
     answer = Response(body, status=status, content_type="application/problem+json")
-    if status == 503:
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
         answer["Retry-After"] = str(RETRY_SECONDS)
     return answer
 
 
 def problem_response(error: Exception, context: Mapping[str, Any]) -> Response:
-    """This will translate every error into a problem; one that we did not foresee is logged and named by an id."""
-    if isinstance(error, exceptions.APIException):
-        return _of_framework(error)
+    """This will translate every error into a problem; one that we did not foresee is logged with the request's id."""
+    name = getattr(getattr(context.get("request"), "_request", None), "request_id", "")
+    answer = _framework(error) if isinstance(error, exceptions.APIException) else _domain(error, name)
+    answer.data["request_id"] = name
+    return answer
+
+
+def _domain(error: Exception, name: str) -> Response:
     if isinstance(error, Http404):
         return problem(404, "not-found", str(error) or _("There is nothing here."))
     if isinstance(error, PermissionDenied):
         return problem(403, "not-allowed", str(error) or _("You may not do this."))
     status = status_of(error)
     if status is None:
-        reference = uuid4().hex
-        log.error("unforeseen error %s", reference, exc_info=error)
-        return problem(500, "unforeseen", _("Something broke on our side; quote %s when you ask.") % reference)
-    findings = [
-        {"where": str(getattr(finding, "where", "")), "message": str(getattr(finding, "message", finding))}
+        log.error("unforeseen error in request %s", name, exc_info=error)
+        return problem(500, "unforeseen", _("Something broke on our side; quote %s when you ask.") % name)
+    found = [
+        Finding("file", str(getattr(finding, "where", "")), str(getattr(finding, "message", finding))).shape()
         for finding in getattr(error, "findings", ())
     ]
-    extra = {"findings": findings} if findings else {}
+    extra = {"findings": found} if found else {}
     return problem(status, str(getattr(error, "code", "refused")), str(error), **extra)
 
 
-def _of_framework(error: exceptions.APIException) -> Response:
-    status = error.status_code
+def _framework(error: exceptions.APIException) -> Response:
     if isinstance(error, exceptions.ValidationError):
-        findings = [
-            {"where": "/" + "/".join(path), "message": message} for path, message in _leaves(error.detail, ())
-        ]
-        detail = _("The request cannot be understood: %s") % " ".join(f["message"] for f in findings)
-        return problem(422, "invalid-request", detail, findings=findings)
-    codes = error.get_codes()
-    code = codes.replace("_", "-") if isinstance(codes, str) else "refused"
-    answer = problem(status, code, str(error.detail))
+        leaves = _leaves(error.detail, ())
+        error = InvalidRequest([Finding("body", pointer(*path), message) for path, message in leaves])
+    if isinstance(error, InvalidRequest):
+        return problem(422, error.default_code, str(error.detail), findings=[one.shape() for one in error.findings])
+    code, detail = _in_our_words(error)
+    answer = problem(error.status_code, code, detail)
     if header := getattr(error, "auth_header", None):
-        answer["WWW-Authenticate"] = header
+        # RFC 6750, section 3.1: no error code where no key was sent.
+        told = ', error="invalid_token"' if isinstance(error, exceptions.AuthenticationFailed) else ""
+        answer["WWW-Authenticate"] = header + told
     return answer
+
+
+def _in_our_words(error: exceptions.APIException) -> tuple[str, str]:
+    """Names the framework's own refusals as `problems.py` does, and says what to do."""
+    match error:
+        case exceptions.NotAuthenticated():
+            return "api-key-missing", _("This address needs your studio's API key, as “Authorization: Bearer wl_…”.")
+        case exceptions.AuthenticationFailed():
+            return "api-key-unknown", str(error.detail)
+        case exceptions.ParseError():
+            return "invalid-json", str(error.detail)
+        case exceptions.MethodNotAllowed():
+            return "method-not-allowed", _("This address does not know that method: see the header Allow.")
+        case exceptions.NotAcceptable():
+            return "not-acceptable", _("This address answers with application/json: mend the header Accept.")
+        case exceptions.UnsupportedMediaType():
+            return "unsupported-media-type", _("Send the body as application/json.")
+    codes = error.get_codes()
+    return (codes.replace("_", "-") if isinstance(codes, str) else "refused"), str(error.detail)
 
 
 def _leaves(detail: Any, path: tuple[str, ...]) -> list[tuple[tuple[str, ...], str]]:
     if isinstance(detail, Mapping):
-        return [leaf for name, part in detail.items() for leaf in _leaves(part, (*path, str(name)))]
+        return [
+            leaf
+            for name, part in detail.items()
+            for leaf in _leaves(part, path if name == "non_field_errors" else (*path, str(name)))
+        ]
     if isinstance(detail, list):
         return [
             leaf

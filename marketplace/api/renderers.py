@@ -1,9 +1,11 @@
-"""Writing answers."""
+"""Writing answers, and choosing how."""
 
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
 
 
@@ -19,3 +21,23 @@ class FastJSONRenderer(BaseRenderer):
     ) -> bytes:
         """This will write the answer's body, empty for no data."""
         return b"" if data is None else orjson.dumps(data, option=orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z)
+
+
+class ProblemRenderer(FastJSONRenderer):
+    """Lets clients ask for problem details by name; what is no problem is plain JSON all the same."""
+
+    media_type = "application/problem+json"
+    format = "problem"
+
+
+class ZipRenderer(FastJSONRenderer):
+    """Lets clients ask for a zip. The zip itself is streamed; only its refusal is rendered, as JSON."""
+
+    media_type = "application/zip"
+    format = "zip"
+
+
+class Negotiation(DefaultContentNegotiation):
+    """By the header Accept alone; a parameter `format` means nothing here."""
+
+    settings = SimpleNamespace(URL_FORMAT_OVERRIDE=None)

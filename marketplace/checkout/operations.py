@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from marketplace.checkout import rules
 from marketplace.checkout.gateways.base import (
@@ -28,8 +29,8 @@ from marketplace.checkout.models import (
 )
 from marketplace.licensing import operations as licensing
 from marketplace.licensing.models import Grant, GrantStatus, Offer
-from marketplace.payouts.operations import close_dispute, open_dispute, record_sale
 from marketplace.payouts.models import DisputeOutcome
+from marketplace.payouts.operations import UnableToCloseDispute, close_dispute, open_dispute, record_sale
 from marketplace.payouts.rules import Money
 from marketplace.people.models import Person, Seat, Studio
 
@@ -109,25 +110,34 @@ def place_order(
     """This will fix an order and, where there is something to pay, the intent to charge for it."""
     if not rules.is_idempotency_key(idempotency_key):
         raise UnableToBuy(_("An order needs an idempotency key of 1 to 200 visible ASCII characters."))
-    total = _check(studio, buyer, offers)
+    if not Seat.objects.filter(studio=studio, person=buyer, role__in=[Seat.OWNER, Seat.BUYER]).exists():
+        raise UnableToBuy(_("You cannot buy for %s: ask its owner for a buyer's seat.") % studio.name)
+    total = sum(offer.price_minor for offer in offers)
     token = gateway().method(method) if total else "free"
     request = rules.request_digest(offers=[str(offer.pk) for offer in offers], method=token)
+    # Before what is for sale now is looked at: an order that stands is not undone by an offer withdrawn since.
+    if there := _placed(studio, idempotency_key, request):
+        return there
+    _check(offers)
     try:
         with transaction.atomic():
             return _write(studio, buyer, offers, token, idempotency_key, request, now)
     except IntegrityError:
-        there = Order.objects.filter(studio=studio, idempotency_key=idempotency_key).first()
-        if there is None:
-            raise
-        if there.request_sha256 != request:
-            raise KeyUsedOtherwise(idempotency_key) from None
-        return there
+        if there := _placed(studio, idempotency_key, request):
+            return there
+        raise
 
 
-def _check(studio: Studio, buyer: Person, offers: Sequence[Offer]) -> int:
-    """Raises UnableToBuy, or tells the total in minor units."""
-    if not Seat.objects.filter(studio=studio, person=buyer, role__in=[Seat.OWNER, Seat.BUYER]).exists():
-        raise UnableToBuy(_("You cannot buy for %s: ask its owner for a buyer's seat.") % studio.name)
+def _placed(studio: Studio, idempotency_key: str, request: str) -> Order | None:
+    """Finds the order that the key stands for; raises KeyUsedOtherwise when that was another request."""
+    there = Order.objects.filter(studio=studio, idempotency_key=idempotency_key).first()
+    if there is not None and there.request_sha256 != request:
+        raise KeyUsedOtherwise(idempotency_key)
+    return there
+
+
+def _check(offers: Sequence[Offer]) -> None:
+    """Raises UnableToBuy for what cannot be one order."""
     if not offers:
         raise UnableToBuy(_("The order is empty: choose at least one offer."))
     if len({offer.pk for offer in offers}) != len(offers):
@@ -140,7 +150,6 @@ def _check(studio: Studio, buyer: Person, offers: Sequence[Offer]) -> int:
     for offer in offers:
         if hasattr(offer, "withdrawal"):
             raise UnableToBuy(_("The offer “%s” is no longer sold: choose another.") % offer.terms.name)
-    return sum(offer.price_minor for offer in offers)
 
 
 def _write(
@@ -232,6 +241,9 @@ def finish_orders(*, now: datetime) -> int:
             finished += 1
         except GatewayUnavailable as error:
             log.warning("order %s stays open: %s", order.pk, error)
+        except Exception:
+            # One order that cannot be finished must not hold up those behind it.
+            log.exception("order %s stays open", order.pk)
     return finished
 
 
@@ -252,23 +264,42 @@ def collect_events(*, now: datetime) -> int:
         ],
         ignore_conflicts=True,
     )
-    waiting = GatewayEvent.objects.filter(handled=None).order_by("happened_at", "id")
-    return sum(1 for event in waiting if handle_event(event=event, now=now))
+    had_effect = 0
+    for event in GatewayEvent.objects.filter(handled=None).order_by("happened_at", "id"):
+        try:
+            had_effect += handle_event(event=event, now=now) is not None
+        except Exception:
+            # It stays in the inbox and is tried again; those behind it are about other charges.
+            log.exception("event %s stays in the inbox", event.event_id)
+    return had_effect
 
 
 @transaction.atomic
 def handle_event(*, event: GatewayEvent, now: datetime) -> GatewayEventHandled | None:
-    """This will give one event of the inbox its effect on rights and books, together and once."""
+    """This will give one event of the inbox its effect on rights and books, together and once.
+
+    A dispute ends once: an event that tells of the other end afterwards is kept as contradicting and changes nothing.
+    """
     GatewayEvent.objects.select_for_update().get(pk=event.pk)
     if GatewayEventHandled.objects.filter(event=event).exists():
         return None
-    outcome = PaymentOutcome.objects.filter(reference=event.charge_reference).select_related("order").first()
+    outcome = (
+        PaymentOutcome.objects.filter(reference=event.charge_reference, outcome=PaymentOutcome.SUCCEEDED)
+        .select_related("order")
+        .first()
+    )
     if outcome is None:
         log.warning("event %s is about the unknown charge %s", event.event_id, event.charge_reference)
         return None
-    for line in outcome.order.lines.all():
-        _dispute(line, event.kind, now)
-    return GatewayEventHandled.objects.create(event=event, effect=event.kind, at=now)
+    effect = event.kind
+    try:
+        with transaction.atomic():
+            for line in outcome.order.lines.all():
+                _dispute(line, event.kind, now)
+    except UnableToCloseDispute as error:
+        log.error("event %s contradicts an earlier one: %s", event.event_id, error)
+        effect = f"contradicts: {event.kind}"
+    return GatewayEventHandled.objects.create(event=event, effect=effect, at=now)
 
 
 def _dispute(line: OrderLine, kind: str, now: datetime) -> None:
@@ -280,13 +311,13 @@ def _dispute(line: OrderLine, kind: str, now: datetime) -> None:
     dispute = open_dispute(source=line.source, now=now)
     if kind == DISPUTE_OPENED:
         if not DisputeOutcome.objects.filter(dispute=dispute).exists():
-            _mark(grant, GrantStatus.SUSPENDED, "The payment is disputed.", now)
+            _mark(grant, GrantStatus.SUSPENDED, gettext_noop("The payment is disputed."), now)
     elif kind == DISPUTE_WON:
         close_dispute(source=line.source, outcome=DisputeOutcome.WON, now=now)
-        _mark(grant, GrantStatus.ACTIVE, "The dispute was decided for the seller.", now)
+        _mark(grant, GrantStatus.ACTIVE, gettext_noop("The dispute was decided for the seller."), now)
     elif kind == DISPUTE_LOST:
         close_dispute(source=line.source, outcome=DisputeOutcome.LOST, now=now)
-        _mark(grant, GrantStatus.REVOKED, "The payment was taken back.", now)
+        _mark(grant, GrantStatus.REVOKED, gettext_noop("The payment was taken back."), now)
 
 
 def _mark(grant: Grant, status: str, reason: str, now: datetime) -> None:

@@ -5,7 +5,8 @@ import io
 import json
 import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import assets.queries
@@ -19,6 +20,7 @@ from marketplace.licensing.models import Grant, GrantStatus
 from marketplace.licensing.queries import status_of
 
 CHUNK_BYTES = 1024 * 1024
+ZIP_VERSION = 1  # counts the changes of `_zip` that give other bytes for the same papers
 README = """This bundle holds what you licensed, and the proof.
 
   pack      {pack} {version}
@@ -58,16 +60,42 @@ class NotDownloadable(Exception):
         self.grant, self.status = grant, status
 
 
-def stream(grant: Grant, *, site: str) -> Iterator[bytes]:
-    """This will give the bytes of the bundle, in flat memory; what can fail fails before the first byte.
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle that is ready to be sent: its papers, by name, and the grant whose files follow them."""
+
+    grant: Grant
+    papers: Mapping[str, bytes]
+
+    @property
+    def digest(self) -> str:
+        """A name for the very bytes of the zip: its papers fix them, since the manifest fixes the files."""
+        moment = self.grant.granted_at.astimezone(UTC).isoformat()
+        digests = {name: rules.digest(paper) for name, paper in self.papers.items()}
+        return rules.digest(rfc8785.dumps({"zip": ZIP_VERSION, "granted_at": moment, "papers": digests}))
+
+    def chunks(self) -> Iterator[bytes]:
+        """This will give the bytes of the zip, in flat memory."""
+        return _zip(self.grant, self.papers)
+
+
+def prepare(grant: Grant, *, site: str) -> Bundle:
+    """This will gather all but the files, and see that those are there: what can fail fails before the first byte.
 
     Raises ProofPending until release, grant and key are under one published checkpoint, NotDownloadable when the
-    license is suspended or revoked.
+    license is suspended or revoked, BlobMissing or BlobDamaged when storage lost a file.
     """
     if (status := status_of(grant)) != GrantStatus.ACTIVE:
         raise NotDownloadable(grant, status)
-    small = _papers(grant, site)
-    return _zip(grant, small)
+    bundle = Bundle(grant, _papers(grant, site))
+    for asset in json.loads(bundle.papers["manifest.json"])["assets"]:
+        assets.queries.open_blob(asset["sha256"]).close()
+    return bundle
+
+
+def stream(grant: Grant, *, site: str) -> Iterator[bytes]:
+    """This will prepare a bundle and give its bytes."""
+    return prepare(grant, site=site).chunks()
 
 
 def _papers(grant: Grant, site: str) -> dict[str, bytes]:
@@ -158,7 +186,7 @@ class _Sink(io.RawIOBase):
         return taken
 
 
-def _zip(grant: Grant, papers: dict[str, bytes]) -> Iterator[bytes]:
+def _zip(grant: Grant, papers: Mapping[str, bytes]) -> Iterator[bytes]:
     sink = _Sink()
     moment = grant.granted_at.astimezone(UTC)
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:

@@ -81,28 +81,28 @@ def ready_terms(name: str) -> rules.Terms:
 def offer(*, release: Release, terms: rules.Terms, price: Money, now: datetime) -> Offer:
     """This will offer a release under terms at a price; the log holds the terms and a commitment to the price.
 
-    The same terms at the same price again are the offer that is there; at another price they are refused.
+    The same terms at the same price again are the offer that is there, which stays withdrawn if it was; at another
+    price they are refused.
     """
     row = _terms_text(terms, now)
-    there = Offer.objects.filter(release=release, terms=row, currency=price.currency).first()
-    if there is not None:
-        if there.price_minor == price.amount_minor:
-            return there
-        raise UnableToOffer(
-            release,
-            _("%(release)s is already offered under “%(terms)s” in %(currency)s at another price.")
-            % {"release": release, "terms": terms.name, "currency": price.currency},
-        )
+    if there := _offered(release, row, price):
+        return there
     if price.amount_minor < 0:
         raise UnableToOffer(release, _("A price cannot be negative."))
-    made = Offer.objects.create(
-        release=release,
-        terms=row,
-        price_minor=price.amount_minor,
-        currency=price.currency,
-        salt=secrets.token_hex(32),
-        created_at=now,
-    )
+    try:
+        with transaction.atomic():
+            made = Offer.objects.create(
+                release=release,
+                terms=row,
+                price_minor=price.amount_minor,
+                currency=price.currency,
+                salt=secrets.token_hex(32),
+                created_at=now,
+            )
+    except IntegrityError:  # licensing_terms_are_offered_once: somebody was a moment faster
+        if there := _offered(release, row, price):
+            return there
+        raise
     commitment = rules.digest(rules.price_document(made.price_minor, made.currency, made.salt))
     ledger.operations.state(
         type="offer",
@@ -116,6 +116,18 @@ def offer(*, release: Release, terms: rules.Terms, price: Money, now: datetime) 
         now=now,
     )
     return made
+
+
+def _offered(release: Release, terms: TermsText, price: Money) -> Offer | None:
+    """Finds the offer that is there already, or raises UnableToOffer where it is not the one asked for."""
+    there = Offer.objects.filter(release=release, terms=terms, currency=price.currency).first()
+    if there is not None and there.price_minor != price.amount_minor:
+        raise UnableToOffer(
+            release,
+            _("%(release)s is already offered under “%(terms)s” in %(currency)s at another price.")
+            % {"release": release, "terms": terms.name, "currency": price.currency},
+        )
+    return there
 
 
 @transaction.atomic

@@ -50,6 +50,14 @@ def offer(offer_id: UUID | str) -> Offer | None:
     )
 
 
+def offers(ids: Iterable[UUID]) -> dict[UUID, Offer]:
+    """This will find offers by id, the withdrawn ones too, each with `withdrawal` at hand; one query for all."""
+    rows = Offer.objects.filter(pk__in=list(ids)).select_related(
+        "terms", "release__pack__creator", "release__split", "withdrawal"
+    )
+    return {row.pk: row for row in rows}
+
+
 def _grants() -> QuerySet[Grant]:
     newest = GrantStatus.objects.filter(grant=OuterRef("pk")).order_by("-id").values("status")[:1]
     covers = ReleaseAsset.objects.filter(is_cover=True).select_related("asset").prefetch_related("asset__previews")
@@ -60,9 +68,19 @@ def _grants() -> QuerySet[Grant]:
     )
 
 
-def grants_of(studios: Iterable[Studio], *, after: str = "", size: int = PAGE_SIZE) -> tuple[list[Grant], str | None]:
-    """This will list what studios hold, newest first, by keyset over (granted_at, id); each grant carries `.status`."""
+def grants_of(
+    studios: Iterable[Studio], *, after: str = "", size: int = PAGE_SIZE, pack: str = "", status: str = ""
+) -> tuple[list[Grant], str | None]:
+    """This will list what studios hold, newest first, by keyset over (granted_at, id); each grant carries `.status`.
+
+    `pack` ("creator/pack") and `status` narrow the list; empty ones narrow nothing.
+    """
     rows = _grants().filter(studio__in=list(studios)).order_by("-granted_at", "-id")
+    if pack:
+        creator, _sign, handle = pack.partition("/")
+        rows = rows.filter(release__pack__creator__handle=creator, release__pack__handle=handle)
+    if status:
+        rows = rows.filter(status=status)
     if place := _place(after):
         rows = rows.extra(where=["(licensing_grant.granted_at, licensing_grant.id) < (%s, %s)"], params=list(place))
     found = list(rows[: size + 1])
@@ -85,8 +103,9 @@ def grant_of(studios: Iterable[Studio], grant_id: UUID | str) -> Grant | None:
 
 
 def grants_from(sources: Iterable[str]) -> list[Grant]:
-    """This will find the grants that came of sources such as order lines."""
-    return list(_grants().filter(source__in=list(sources)).order_by("granted_at", "id"))
+    """This will find the grants that came of sources such as order lines, in the order of the sources."""
+    places = {source: place for place, source in enumerate(sources)}
+    return sorted(_grants().filter(source__in=list(places)), key=lambda grant: places[grant.source])
 
 
 def status_of(grant: Grant) -> str:

@@ -10,6 +10,9 @@ from typing import Any, Protocol, TypeVar
 
 import rfc8785
 
+from marketplace.ui.words import Values, Words
+from marketplace.ui.words import gettext_noop as _
+
 WHOLE_PPB = 1_000_000_000
 """The whole of anything that is shared, in parts per billion."""
 
@@ -67,90 +70,109 @@ class UnknownCurrency(Exception):
     """The currency is not one that we sell in."""
 
     code = "unknown-currency"
+    template = _("“%(currency)s” is not a currency we sell in; use one of %(currencies)s.")
 
     def __init__(self, currency: str) -> None:
         self.currency = currency
-        super().__init__(f"“{currency}” is not a currency we sell in; use one of {', '.join(CURRENCIES)}.")
+        self.values: Values = {"currency": currency, "currencies": ", ".join(CURRENCIES)}
+        super().__init__(self.template % self.values)
 
 
 class UnreadableAmount(Exception):
     """A text is not an amount of money in its currency."""
 
     code = "unreadable-amount"
+    template = _("The amount “%(amount)s” %(currency)s cannot be read: %(why)s.")
 
-    def __init__(self, text: str, currency: str, why: str) -> None:
+    def __init__(self, text: str, currency: str, why: Words) -> None:
         self.text, self.currency, self.why = text, currency, why
-        super().__init__(f"The amount “{text}” {currency} cannot be read: {why}.")
+        self.values: Values = {"amount": text, "currency": currency, "why": why}
+        super().__init__(self.template % self.values)
 
 
 class AmountBelowZero(Exception):
     """Only amounts of zero or more are divided; a reversal divides what remains instead."""
 
     code = "amount-below-zero"
+    template = _("An amount of %(amount)s minor units cannot be divided; give zero or more.")
 
     def __init__(self, amount_minor: int) -> None:
         self.amount_minor = amount_minor
-        super().__init__(f"An amount of {amount_minor} minor units cannot be divided; give zero or more.")
+        self.values: Values = {"amount": amount_minor}
+        super().__init__(self.template % self.values)
 
 
 class ShareOutOfRange(Exception):
     """One share is not between 1 and the whole."""
 
     code = "share-out-of-range"
+    template = _("The share of %(payee)s is %(share)s ppb; give a whole number from 1 to %(whole)s.")
 
     def __init__(self, payee: object, share_ppb: object) -> None:
         self.payee, self.share_ppb = payee, share_ppb
-        super().__init__(f"The share of {payee} is {share_ppb} ppb; give a whole number from 1 to {WHOLE_PPB}.")
+        shown = payee if isinstance(payee, Words) else str(payee)
+        self.values: Values = {"payee": shown, "share": str(share_ppb), "whole": WHOLE_PPB}
+        super().__init__(self.template % self.values)
 
 
 class SharesDoNotSum(Exception):
     """Shares do not add up to the whole."""
 
     code = "shares-do-not-sum"
+    template = _("The shares add up to %(sum)s ppb; they must add up to exactly %(whole)s.")
 
     def __init__(self, sum_ppb: int) -> None:
         self.sum_ppb = sum_ppb
-        super().__init__(f"The shares add up to {sum_ppb} ppb; they must add up to exactly {WHOLE_PPB}.")
+        self.values: Values = {"sum": sum_ppb, "whole": WHOLE_PPB}
+        super().__init__(self.template % self.values)
 
 
 class ParentsTakeTooMuch(Exception):
     """The works that a release is derived from ask for more than the whole."""
 
     code = "parents-take-too-much"
+    template = _("The works this one is derived from take %(sum)s ppb together; the most is %(whole)s.")
 
     def __init__(self, sum_ppb: int) -> None:
         self.sum_ppb = sum_ppb
-        super().__init__(f"The works this one is derived from take {sum_ppb} ppb together; the most is {WHOLE_PPB}.")
+        self.values: Values = {"sum": sum_ppb, "whole": WHOLE_PPB}
+        super().__init__(self.template % self.values)
 
 
 class DuplicatePayee(Exception):
     """One payee is named twice in the same split."""
 
     code = "duplicate-payee"
+    template = _("The payee %(payee)s is named twice; add the shares together and name each payee once.")
 
     def __init__(self, payee: object) -> None:
         self.payee = payee
-        super().__init__(f"The payee {payee} is named twice; add the shares together and name each payee once.")
+        self.values: Values = {"payee": str(payee)}
+        super().__init__(self.template % self.values)
 
 
 class TooManyPayees(Exception):
     """A split would name more payees than a split may."""
 
     code = "too-many-payees"
+    template = _("The split would name %(count)s payees; %(limit)s is the most that one split may name.")
 
     def __init__(self, count: int) -> None:
         self.count, self.limit = count, MAX_PAYEES
-        super().__init__(f"The split would name {count} payees; {MAX_PAYEES} is the most that one split may name.")
+        self.values: Values = {"count": count, "limit": MAX_PAYEES}
+        super().__init__(self.template % self.values)
 
 
 class MoreThanRemains(Exception):
     """More is to be taken back than is left."""
 
     code = "more-than-remains"
+    template = _("%(amount)s minor units cannot be taken back; only %(remaining)s remain.")
 
     def __init__(self, amount_minor: int, remaining_minor: int) -> None:
         self.amount_minor, self.remaining_minor = amount_minor, remaining_minor
-        super().__init__(f"{amount_minor} minor units cannot be taken back; only {remaining_minor} remain.")
+        self.values: Values = {"amount": amount_minor, "remaining": remaining_minor}
+        super().__init__(self.template % self.values)
 
 
 def exponent_of(currency: str) -> int:
@@ -188,20 +210,21 @@ def parse_amount(text: str, currency: str) -> int:
     """
     exponent = exponent_of(currency)
     if not isinstance(text, str):
-        raise UnreadableAmount(repr(text), currency, 'write it as text, such as "12.00"')
+        raise UnreadableAmount(repr(text), currency, Words(_('write it as text, such as "12.00"')))
     match = _AMOUNT.fullmatch(text)
     if match is None:
-        raise UnreadableAmount(text, currency, 'write digits with at most one point, such as "12.00"')
+        why = Words(_('write digits with at most one point, such as "12.00"'))
+        raise UnreadableAmount(text, currency, why)
     units, fraction = match.group(1), match.group(2) or ""
     if len(fraction) > exponent:
-        raise UnreadableAmount(
-            text, currency, f"{currency} has {exponent} digits after the point and {len(fraction)} are given"
-        )
+        template = _("%(currency)s has %(digits)s digits after the point and %(given)s are given")
+        values: Values = {"currency": currency, "digits": exponent, "given": len(fraction)}
+        raise UnreadableAmount(text, currency, Words(template, values))
     if len(units) > 19:  # before int(): a text of a million digits is refused without being converted
-        raise UnreadableAmount(text, currency, "it is larger than the books can hold")
+        raise UnreadableAmount(text, currency, Words(_("it is larger than the books can hold")))
     amount_minor = int(units + fraction.ljust(exponent, "0"))
     if amount_minor > MAX_AMOUNT_MINOR:
-        raise UnreadableAmount(text, currency, "it is larger than the books can hold")
+        raise UnreadableAmount(text, currency, Words(_("it is larger than the books can hold")))
     return amount_minor
 
 
@@ -235,7 +258,7 @@ def _largest_remainder(amount: int, weights: Sequence[int]) -> list[int]:
 def check_shares(shares: Sequence[tuple[P, int]]) -> tuple[tuple[P, int], ...]:
     """Return the shares in payee order, or raise what keeps them from being a split."""
     ordered = tuple(sorted(shares, key=lambda share: share[0]))
-    for (payee, _), (following, _) in pairwise(ordered):
+    for (payee, _mine), (following, _theirs) in pairwise(ordered):
         if payee == following:
             raise DuplicatePayee(payee)
     for payee, share_ppb in ordered:
@@ -273,7 +296,7 @@ def allocate_remaining(amount_minor: int, remaining: Sequence[tuple[P, int]]) ->
     if amount_minor < 0:
         raise AmountBelowZero(amount_minor)
     ordered = sorted(remaining, key=lambda part: part[0])
-    for (payee, _), (following, _) in pairwise(ordered):
+    for (payee, _mine), (following, _theirs) in pairwise(ordered):
         if payee == following:
             raise DuplicatePayee(payee)
     if any(part < 0 for _, part in ordered):
@@ -298,10 +321,10 @@ def fold_split(
     the payee who sorts first, and a payee whose share comes to zero is dropped. The result sums to exactly
     WHOLE_PPB.
     """
-    for share_ppb, _ in parents:
+    for share_ppb, _split in parents:
         if type(share_ppb) is not int or not 1 <= share_ppb <= WHOLE_PPB:
-            raise ShareOutOfRange("a work this one is derived from", share_ppb)
-    taken_ppb = sum(share_ppb for share_ppb, _ in parents)
+            raise ShareOutOfRange(Words(_("a work this one is derived from")), share_ppb)
+    taken_ppb = sum(share_ppb for share_ppb, _split in parents)
     if taken_ppb > WHOLE_PPB:
         raise ParentsTakeTooMuch(taken_ppb)
     numerators: dict[P, int] = {}  # over WHOLE_PPB squared

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from assets.operations import admit, forget, make_previews, receive
+from assets.operations import admit, forget, make_all_previews, receive
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -97,9 +97,9 @@ def publish(
                 files = {file.name: asset for file, asset in zip(received, admitted, strict=True)}
                 release = catalog.publish(creator=creator, draft=draft, files=files, now=now)
                 licensing.offer_all(release=release, offers=priced, now=now)
-                for asset in {files[file.path] for file in draft.files if file.role == "preview"}:
-                    if asset.media_type.startswith("image/"):
-                        make_previews(asset=asset, now=now)
+                shown = {files[file.path].pk: files[file.path] for file in draft.files if file.role == "preview"}
+                pictures = [asset for asset in shown.values() if asset.media_type.startswith("image/")]
+                make_all_previews(assets=pictures, now=now)
         except BaseException:
             forget(received=received)
             raise

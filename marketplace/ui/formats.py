@@ -9,7 +9,9 @@ from functools import lru_cache
 from babel import Locale
 from babel.dates import format_date
 from babel.numbers import NumberPattern, format_decimal, parse_pattern
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext
+
+from marketplace.ui.words import Sayable
 
 # ISO 4217 minor units that are not two. CLDR rounds more currencies to whole units for display
 # (IDR, LAK, IRR and others): amounts are stored in ISO units, so the ISO table must divide them.
@@ -108,3 +110,9 @@ def choose_title(titles: Mapping[str, str] | str, *, language: str | None = None
         if tag in by_tag and titles[by_tag[tag]]:
             return titles[by_tag[tag]], by_tag[tag]
     return ("", "")
+
+
+def sentence(words: Sayable) -> str:
+    """This will say a finding's words in the visitor's language; a value that is such words itself is said first."""
+    said = {name: sentence(value) if isinstance(value, Sayable) else value for name, value in words.values.items()}
+    return gettext(words.template) % said if said else gettext(words.template)

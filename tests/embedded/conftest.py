@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -109,14 +110,21 @@ class World:
         return self._holders[-1]
 
     def processes(self, name: str = "database") -> dict[str, int]:
-        """Process numbers of the "supervisor" and the "postmaster", as far as they live."""
+        """Process numbers of "supervisor", "second" (the one that stands by) and "postmaster", as far as they live."""
         data, found = str(self.places(name).data), {}
         for number, command in sorted(commands().items()):
             if f"-D {data} " in command:
                 found.setdefault("postmaster", number)  # a later one is a child that has not renamed itself yet
             elif "supervisor.py" in command and f'"{data}"' in command:
-                found["supervisor"] = number
+                found["second" if "supervisor" in found else "supervisor"] = number
         return found
+
+    def kill_supervisors(self, name: str = "database") -> None:
+        """Kill the one that stands by, then the one that it stands by for."""
+        found = self.processes(name)
+        for number in (found["second"], found["supervisor"]):
+            os.kill(number, signal.SIGKILL)
+        until(lambda: not self.supervised(name))
 
     def stopped(self, name: str = "database") -> bool:
         return not is_held(self.places(name).server_lock) and not self.supervised(name)

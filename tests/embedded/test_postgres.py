@@ -16,7 +16,7 @@ def test_it_starts_cold_stops_and_starts_warm_with_the_same_data(world, until, r
     first = world.hold()
     url = first.up()
     run_sql(url, "drop table if exists kept; create table kept as select '云海' as name")
-    assert world.processes().keys() == {"supervisor", "postmaster"}
+    assert world.processes().keys() == {"supervisor", "second", "postmaster"}
     first.leave()
     until(world.stopped)
 
@@ -35,13 +35,24 @@ def test_chinese_text_has_trigrams_and_case_follows_unicode(own, run_sql):
     assert run_sql(url, "select datlocale from pg_database where datname = 'postgres'") == "PG_UNICODE_FAST"
 
 
+def test_who_waits_for_the_end_knows_when_it_came(own):
+    first, second = own.hold(), own.hold()
+    first.up()
+    second.up()
+    first.leave()
+    assert postgres.wait_until_stopped(own.places().folder) is False
+    second.leave()
+    assert postgres.wait_until_stopped(own.places().folder) is True
+    assert own.stopped()
+
+
 def test_four_processes_at_once_make_one_server(world, until):
     holders = [world.hold("new") for _ in range(4)]
     assert len({holder.up() for holder in holders}) == 1
     assert world.places("new").log.read_text().count("starting PostgreSQL") == 1
     for holder in holders[:3]:
         holder.leave()
-    assert world.processes("new").keys() == {"supervisor", "postmaster"}
+    assert world.processes("new").keys() == {"supervisor", "second", "postmaster"}
     holders[3].leave()
     until(lambda: world.stopped("new"))
 
@@ -61,8 +72,7 @@ def test_a_server_whose_supervisor_was_killed_gets_the_next_holders(world, until
     first = world.hold()
     url = first.up()
     before = world.processes()
-    os.kill(before["supervisor"], signal.SIGKILL)
-    until(lambda: not world.supervised())
+    world.kill_supervisors()
     assert world.processes() == {"postmaster": before["postmaster"]}
     second = world.hold()
     assert second.up() == url
@@ -78,8 +88,7 @@ def test_a_server_whose_supervisor_was_killed_gets_the_next_holders(world, until
 def test_a_holder_that_leaves_sees_to_a_server_without_supervisor(own, until):
     holder = own.hold()
     holder.up()
-    os.kill(own.processes()["supervisor"], signal.SIGKILL)
-    until(lambda: not own.supervised())
+    own.kill_supervisors()
     holder.leave()
     until(own.stopped)
 
@@ -89,9 +98,8 @@ def test_an_orphan_of_holder_and_supervisor_is_found_and_stopped_by_the_next(own
     url = first.up()
     run_sql(url, "drop table if exists kept; create table kept as select 7 as n")
     before = own.processes()
-    os.kill(before["supervisor"], signal.SIGKILL)
+    own.kill_supervisors()
     first.kill()
-    until(lambda: not own.supervised())
     second = own.hold()
     assert second.up() == url
     assert own.processes()["postmaster"] == before["postmaster"]
@@ -100,12 +108,22 @@ def test_an_orphan_of_holder_and_supervisor_is_found_and_stopped_by_the_next(own
     until(own.stopped)
 
 
+def test_the_one_that_stands_by_stops_a_server_whose_holder_and_supervisor_were_killed(world, until):
+    holder = world.hold()
+    holder.up()
+    os.kill(world.processes()["supervisor"], signal.SIGKILL)
+    holder.kill()
+    until(world.stopped)
+    until(lambda: world.processes() == {})
+    assert "database system is shut down" in world.places().log.read_text()
+
+
 def test_what_was_committed_survives_kill_9_of_everything(own, until, run_sql):
     first = own.hold(durable=True)
     url = first.up()
     run_sql(url, "drop table if exists kept; create table kept as select generate_series(1, 1000) as n")
     found = own.processes()
-    for number in (found["supervisor"], first.process.pid, found["postmaster"]):
+    for number in (found["second"], found["supervisor"], first.process.pid, found["postmaster"]):
         os.kill(number, signal.SIGKILL)
     second = own.hold(durable=True)
     assert second.up() == url
@@ -225,7 +243,7 @@ def test_nothing_is_removed_that_is_in_use_and_nothing_stays_afterwards(world, u
     with pytest.raises(postgres.UnableToRemove, match="it is in use"):
         postgres.remove(places.folder)
     assert places.data.is_dir()
-    assert world.processes().keys() == {"supervisor", "postmaster"}
+    assert world.processes().keys() == {"supervisor", "second", "postmaster"}
     os.kill(world.processes()["supervisor"], signal.SIGKILL)
     holder.kill()
     assert postgres.remove(places.folder) is True

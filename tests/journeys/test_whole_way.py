@@ -46,7 +46,8 @@ def chain(tmp_path: Path, settings: pytest.FixtureRequest) -> object:
     leashed = Leash.start("chain", command, cwd=HOME, log=tmp_path / "chain.log")
     end = time.monotonic() + 30
     while not (folder / "endpoint").exists():
-        assert time.monotonic() < end and leashed.poll() is None, (tmp_path / "chain.log").read_text()
+        assert time.monotonic() < end, (tmp_path / "chain.log").read_text()
+        assert leashed.poll() is None, (tmp_path / "chain.log").read_text()
         time.sleep(0.01)
     deploy_anchor(now=NOON)
     yield folder
@@ -55,9 +56,7 @@ def chain(tmp_path: Path, settings: pytest.FixtureRequest) -> object:
 
 def publish_family(cast: Cast, folder: Path) -> tuple[Release, Release]:
     """Alice and Mo make a world; Bob derives from it and owes them a fifth."""
-    world = packs.write(
-        folder / "yunhai", handle="yunhai", split=[("alice", 700_000_000), ("mo", 300_000_000)], seed=1
-    )
+    world = packs.write(folder / "yunhai", handle="yunhai", split=[("alice", 700_000_000), ("mo", 300_000_000)], seed=1)
     derived = packs.write(
         folder / "ink", handle="ink", title="Ink Harbor", seed=2, parents=[("alice/yunhai@1.0.0", 200_000_000)]
     )

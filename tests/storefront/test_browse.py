@@ -43,14 +43,12 @@ def test_nothing_found_says_what_to_do(client: Client, market: Market) -> None:
 
 
 @pytest.mark.parametrize("name", ["q", "kind", "element", "base_model", "ai_training", "creator", "sort", "cursor"])
-@pytest.mark.parametrize("value", HOSTILE)
-def test_hostile_filters_narrow_or_find_nothing_and_break_nothing(
-    client: Client, market: Market, name: str, value: str
-) -> None:
-    response = client.get("/browse", {name: value})
+def test_hostile_filters_narrow_or_find_nothing_and_break_nothing(client: Client, db: None, name: str) -> None:
+    for value in HOSTILE:
+        response = client.get("/browse", {name: value})
 
-    assert response.status_code == 200
-    assert "<script>alert" not in text(response)
+        assert response.status_code == 200, value
+        assert "<script>alert" not in text(response)
 
 
 def test_the_empty_market_has_a_home_and_a_catalog(client: Client, db: None) -> None:
@@ -75,7 +73,7 @@ def test_a_pack_shows_split_parents_files_and_what_every_license_allows(client: 
     assert "pays 20%" in world
     assert "owed 20%" in derived
     assert "style.safetensors" in world
-    assert "LoRA · Stable Diffusion 1.5 · rank 1 · 3 tensors" in world
+    assert "rank 1 · 3 tensors" in world
     assert world.count('name="offer"') == 3
     assert "No commercial use" in world
     assert "up to US$1,000,000 a year" in world
@@ -108,9 +106,8 @@ def test_titles_are_in_the_language_of_the_page(client: Client, market: Market) 
     assert '<h1 lang="zh-Hans">云海</h1>' in page
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
+def test_what_is_not_there_is_not_found(client: Client, market: Market) -> None:
+    for address in (
         "/packs/alice/none",
         "/packs/nobody/yunhai",
         "/packs/alice/yunhai?version=9.9.9",
@@ -119,10 +116,8 @@ def test_titles_are_in_the_language_of_the_page(client: Client, market: Market) 
         "/creators/nobody",
         "/terms/" + "0" * 64,
         "/styleguide",
-    ],
-)
-def test_what_is_not_there_is_not_found(client: Client, market: Market, address: str) -> None:
-    assert client.get(address).status_code == 404
+    ):
+        assert client.get(address).status_code == 404, address
 
 
 def test_a_creators_page_lists_their_packs(client: Client, market: Market) -> None:

@@ -101,14 +101,14 @@ def test_a_declined_card_grants_nothing_and_says_so(market: Market, carol: Clien
     assert Grant.objects.count() == 1
 
 
-@pytest.mark.parametrize("card", ["", "1234", "4111 1111 1111 1111", "<script>", "4242" * 9])
-def test_what_is_no_card_is_refused_and_writes_nothing(market: Market, card: str) -> None:
+def test_what_is_no_card_is_refused_and_writes_nothing(market: Market) -> None:
     newcomer = browser_of(person("erin"))
     before = Studio.objects.count()
-    response = buy(newcomer, market, card=card, studio_name="Erin Pictures")
+    for card in ("", "1234", "4111 1111 1111 1111", "<script>", "\x00", "4242" * 9):
+        response = buy(newcomer, market, card=card, studio_name="Erin Pictures")
 
-    assert response.status_code == 422  # type: ignore[attr-defined]
-    assert (Order.objects.count(), Grant.objects.count(), Studio.objects.count()) == (0, 0, before)
+        assert response.status_code == 422, card  # type: ignore[attr-defined]
+        assert (Order.objects.count(), Grant.objects.count(), Studio.objects.count()) == (0, 0, before)
 
 
 def test_a_newcomer_names_a_studio_on_the_way_and_opens_it_once(market: Market) -> None:
@@ -132,10 +132,11 @@ def test_nobody_buys_for_a_studio_of_others(market: Market, carol: Client) -> No
     assert (Order.objects.count(), Grant.objects.count()) == (0, 0)
 
 
-@pytest.mark.parametrize("offer", ["", "x", str(uuid4()), "\x00"])
-def test_an_offer_that_is_not_sold_is_not_found(market: Market, carol: Client, offer: str) -> None:
-    assert carol.get("/checkout", {"offer": offer}).status_code == 404
-    assert carol.post("/checkout", {"offer": offer, "card": CARD}).status_code == 404
+def test_an_offer_that_is_not_sold_is_not_found(db: None) -> None:
+    carol = browser_of(person("carol"))
+    for offer in ("", "x", str(uuid4()), "\x00"):
+        assert carol.get("/checkout", {"offer": offer}).status_code == 404
+        assert carol.post("/checkout", {"offer": offer, "card": CARD}).status_code == 404
 
 
 def test_a_silent_gateway_keeps_the_order(

@@ -91,6 +91,8 @@ class Publication:
         initial = {"made_by": "human", "ai_training": "not-allowed", "keep": list(self.kept), **start.get("details", {})}
         self.details = DetailsForm(data, files, initial=initial, use_required_attribute=False)
         self.details.fields["keep"].choices = [(path, path) for path in self.kept]  # type: ignore[attr-defined]
+        self.details.fields["cover"].required = not any(file.is_cover for file in self.kept.values())
+        self.details.fields["content"].required = not any(file.role == "content" for file in self.kept.values())
         self.elements = _rows(ElementRow, "element", ELEMENT_ROWS, data, start.get("elements", []))
         self.shares = _rows(ShareRow, "share", SHARE_ROWS, data, start.get("shares", []))
         self.parents = _rows(ParentRow, "parent", PARENT_ROWS, data, start.get("parents", []))
@@ -133,10 +135,9 @@ class Publication:
     def _check_files(self) -> bool:
         files, _streams = self._files()
         roles = [role for _path, role in files]
-        if "preview" not in roles:
-            self.details.add_error("cover", _("A cover is missing: choose the picture that stands for the pack."))
-        if "content" not in roles:
-            self.details.add_error("content", _("There is nothing to license: choose at least one file of content."))
+        for field, role in (("cover", "preview"), ("content", "content")):
+            if role not in roles and not self.details.has_error(field):
+                self.details.add_error(field, self.details.fields[field].error_messages["required"])
         return {"preview", "content"} <= set(roles)
 
     def read(self) -> tuple[Draft, list[DraftOffer], dict[str, BinaryIO]]:

@@ -77,11 +77,13 @@ class FilesField(forms.FileField):
 class DetailsForm(forms.Form):
     """What a release is called and who it is for, and its files."""
 
-    kind = forms.ChoiceField(label=_("Kind"), choices=list(words.PACK_KINDS.items()))
+    kind = forms.ChoiceField(
+        label=_("Kind"), choices=list(words.PACK_KINDS.items()), help_text=_("The shelf that buyers find it on.")
+    )
     handle = forms.CharField(
         label=_("Handle"),
         max_length=40,
-        help_text=_("Its name in the address: a–z, 0–9 and inner hyphens. All versions share it."),
+        help_text=_("Its name in the address: a–z, 0–9, hyphens."),
         widget=forms.TextInput(attrs={**_SLUG, "class": "mono"}),
         error_messages=_NEEDED,
     )
@@ -89,7 +91,7 @@ class DetailsForm(forms.Form):
         label=_("Version"),
         max_length=32,
         initial="1.0.0",
-        help_text=_("Three numbers. A published version never changes."),
+        help_text=_("Three numbers, never used twice."),
         widget=forms.TextInput(attrs={**_SLUG, "class": "mono"}),
         error_messages=_NEEDED,
     )
@@ -110,6 +112,7 @@ class DetailsForm(forms.Form):
         allow_empty_file=True,
         help_text=_("One picture, PNG, JPEG or WebP: the face of the pack, best 4:3 and at least 1600 pixels wide."),
         widget=forms.FileInput(attrs={"accept": "image/png,image/jpeg,image/webp"}),
+        error_messages={"required": _("A cover is missing: choose the picture that stands for the pack.")},
     )
     previews = FilesField(
         label=_("More previews"),
@@ -120,6 +123,7 @@ class DetailsForm(forms.Form):
         label=_("Content"),
         required=False,
         help_text=_("Only licensees get these: .safetensors, pictures, prompt sets as text or JSON. Choose several at once."),
+        error_messages={"required": _("There is nothing to license: choose at least one file of content.")},
     )
     keep = forms.MultipleChoiceField(label=_("Kept files"), required=False, widget=forms.CheckboxSelectMultiple)
     base = forms.CharField(required=False, max_length=40, widget=forms.HiddenInput)
@@ -142,7 +146,10 @@ class ElementRow(forms.Form):
     title_en = forms.CharField(label=_("Title in English"), max_length=120, required=False)
     title_zh = forms.CharField(label=_("Title in Chinese"), max_length=120, required=False)
     name = forms.CharField(
-        label=_("Name"), max_length=40, widget=forms.TextInput(attrs={**_SLUG, "class": "mono"}), error_messages=_NEEDED
+        label=_("Short name"),
+        max_length=40,
+        widget=forms.TextInput(attrs={**_SLUG, "class": "mono", "placeholder": "red-cloak"}),
+        error_messages=_NEEDED,
     )
     kind = forms.ChoiceField(
         label=_("Kind"), choices=[("", _("Choose")), *words.ELEMENT_KINDS.items()], error_messages=_NEEDED

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import PurePosixPath
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from assets.operations import UnableToAdmit, UnableToPreview, UnableToReceive
 from assets.queries import open_blob
@@ -11,6 +11,7 @@ from assets.storage.base import BlobDamaged, BlobMissing
 from django.conf import settings
 from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
+from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -32,6 +33,7 @@ from marketplace.portal.forms import previous
 from marketplace.portal.forms.publication import Problem, Publication
 from marketplace.portal.forms.rows import ELEMENTS_SHOWN, PARENTS_SHOWN, SHARES_SHOWN
 from marketplace.portal.views.access import creators_only
+from marketplace.ui import formats
 
 Sayings = list[tuple[str, str]]
 # A whole pack.toml, as short as one can be; a test publishes it.
@@ -72,14 +74,9 @@ _REFUSALS = (
 )
 
 
-def _said(findings: Sequence[object]) -> Sayings:
+def _said(findings: Sequence[Any]) -> Sayings:
     """Puts findings about a draft, or about files, into (where, sentence)."""
-    return [
-        (found.where, _(found.template) % found.values if found.values else _(found.template))
-        if isinstance(found, Finding)
-        else (str(getattr(found, "where", "")), str(getattr(found, "message", found)))
-        for found in findings
-    ]
+    return [(found.where, formats.sentence(found)) for found in findings]
 
 
 def _refusal(error: Exception) -> Sayings:
@@ -93,7 +90,7 @@ def _refusal(error: Exception) -> Sayings:
 
 def _done(request: HttpRequest, release: Release) -> HttpResponse:
     text = _("Published. %(title)s %(version)s is on the market; its proof is being sealed into the public log.")
-    title = release.title.get("en") or release.title.get("zh-Hans", "")
+    title, _language = formats.choose_title(release.title)
     messages.success(request, text % {"title": title, "version": release.version})
     return redirect("pack", release.pack.creator.handle, release.pack.handle)
 
@@ -143,9 +140,10 @@ def _page(request: HttpRequest, form: Publication, base: Release | None, status:
         "form": form,
         "details": form.details,
         "base": base,
-        "elements": (form.elements[:ELEMENTS_SHOWN], _rest(form.elements, ELEMENTS_SHOWN)),
-        "shares": (form.shares[:SHARES_SHOWN], _rest(form.shares, SHARES_SHOWN)),
-        "parents": (form.parents[:PARENTS_SHOWN], _rest(form.parents, PARENTS_SHOWN)),
+        "asks_shares": base is not None and base.parents.exists(),
+        "elements": _table(form.elements, ELEMENTS_SHOWN),
+        "shares": _table(form.shares, SHARES_SHOWN),
+        "parents": _table(form.parents, PARENTS_SHOWN),
         "offers": [
             {
                 "name": words.say(words.TERMS, name),
@@ -163,11 +161,11 @@ def _page(request: HttpRequest, form: Publication, base: Release | None, status:
     return render(request, "portal/publish.html", context, status=status)
 
 
-def _rest(rows: Sequence[Publication], shown: int) -> dict[str, object]:
-    """Tells of the rows that wait behind "More": they open when something is in one of them."""
-    rest = rows[shown:]
-    used = any(getattr(row, "errors", None) or any(field.value() for field in row) for row in rest)  # type: ignore[attr-defined]
-    return {"rows": rest, "open": used}
+def _table(rows: Sequence[Form], shown: int) -> dict[str, object]:
+    """Numbers the rows of a table; those that wait behind "more" are open when something is in one of them."""
+    numbered = list(enumerate(rows, start=1))
+    used = any(row.errors or any(field.value() for field in row) for row in rows[shown:])
+    return {"shown": numbered[:shown], "rest": numbered[shown:], "open": used}
 
 
 def _terms_of_sale() -> dict[str, object]:

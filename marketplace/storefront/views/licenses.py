@@ -91,7 +91,7 @@ def _site(request: HttpRequest) -> str:
 def _api_command(site: str, grant: Grant) -> str:
     return (
         f"curl -H \"Authorization: Bearer $WORLDLOOM_KEY\" \\\n  -o {grant.pk}.zip \\\n"
-        f"  {site}/api/v1/grants/{grant.pk}/download"
+        f"  {site}{reverse('api-download', args=[grant.pk])}"
     )
 
 

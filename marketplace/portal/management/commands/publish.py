@@ -27,10 +27,12 @@ class Command(BaseCommand):
         if creator is None:
             raise CommandError(f"No creator has the handle “{options['creator']}”: sign up and choose it first.")
         try:
-            release = publish_folder(folder=options["folder"], creator=creator, now=timezone.now())
+            now = timezone.now()
+            release = publish_folder(folder=options["folder"], creator=creator, now=now)
         except (UnableToReadFolder, UnableToPublish, UnableToAdmit, UnableToReceive) as error:
             lines = [getattr(finding, "message", str(finding)) for finding in error.findings]
             raise CommandError("Nothing was published.\n" + "\n".join(f"  - {line}" for line in lines)) from None
         except UnableToOffer as error:
             raise CommandError(f"Nothing was published.\n  - {error}") from None
-        self.stdout.write(f"Published {release}: sha256 {release.digest}, {release.assets.count()} files.")
+        done = "Published" if release.published_at == now else "Already published, unchanged:"
+        self.stdout.write(f"{done} {release}: sha256 {release.digest}, {release.assets.count()} files.")

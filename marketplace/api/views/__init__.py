@@ -1,0 +1,1 @@
+"""The addresses of the licensing API: one view, one verb."""

@@ -1,0 +1,193 @@
+"""A play whose process is killed: `python -m tests.demo.lives`, run by the tests beside it.
+
+It reads one JSON command a line, lives each in a fork of its own, and answers with one JSON line:
+    {"data": FOLDER, "database": NAME, "until": "publish" | "end", "die_at": N or null}  → {"died": BOOL, "points": N}
+    {"data": FOLDER, "database": NAME, "migrate": true}                                  → {}
+    {"data": FOLDER, "database": NAME, "tell": true}                                     → {"state": {…}}
+A point is a moment at which the world outside this process has just changed or is about to: a commit, a statement that
+commits by itself, a blob, a file of the log, a transaction on the chain. Point `die_at` is the process's last.
+"""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
+os.environ |= {
+    "WORLDLOOM_PAYOUT_HOLD_DAYS": "0",
+    "WORLDLOOM_SANDBOX_DISPUTE_AFTER_MINUTES": "0",
+    "WORLDLOOM_CHAIN": "tests.demo.lives.PaperChain",
+}
+
+import django
+
+django.setup()
+
+# ruff: noqa: E402 (settings are read before anything else is imported)
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+import demo.play
+from assets.storage.folder import FolderStorage
+from demo.play import DECLINED, DISPUTED, Purchase
+from demo.worlds.contents import Pack
+from ledger.chain.base import ChainIdentity, Receipt
+from ledger.log.tiles import LogFolder
+from tests import packs
+from tests.demo.state import state
+
+CONTRACT = "0x00000000000000000000000000000000000000aa"
+PARENT = [("alice/yunhai@1.0.0", 200_000_000)]
+PACKS = (Pack("alice", "yunhai", {}), Pack("bob", "ink", {}))
+
+
+class Points:
+    """Counts the moments, and makes one of them the last."""
+
+    def __init__(self, die_at: int | None) -> None:
+        self.passed, self._die_at = 0, die_at
+
+    def __call__(self) -> None:
+        self.passed += 1
+        if self.passed == self._die_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class PaperChain:
+    """A chain on one sheet of paper; the real one's own crashes are tested with it."""
+
+    def __init__(self) -> None:
+        self._sheet = Path(settings.DATA_FOLDER) / "chain.json"
+
+    def identity(self) -> ChainIdentity:
+        return ChainIdentity(chain_id=31337, contract=CONTRACT)
+
+    def find(self, *, root: bytes) -> Receipt | None:
+        anchors = json.loads(self._sheet.read_text()) if self._sheet.exists() else []
+        if root.hex() not in anchors:
+            return None
+        number = anchors.index(root.hex()) + 1
+        return Receipt(
+            transaction=f"0x{number:064x}",
+            block_number=number,
+            block_time=1_795_000_000,
+            chain_id=31337,
+            contract=CONTRACT,
+            gas_used=50_000,
+        )
+
+    def anchor(self, *, root: bytes, size: int, note_digest: bytes) -> Receipt:
+        anchors = json.loads(self._sheet.read_text()) if self._sheet.exists() else []
+        self._sheet.with_suffix(".new").write_text(json.dumps([*anchors, root.hex()]))
+        self._sheet.with_suffix(".new").rename(self._sheet)
+        found = self.find(root=root)
+        assert found is not None
+        return found
+
+
+def small_play() -> None:
+    """Two packs, one derived from the other, and a purchase of each kind."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    alice, bob, _mo, _hu, carol, dave = demo.play.CAST
+    demo.play.CAST = (alice, bob, carol, dave)
+    demo.play.PACKS = PACKS
+    demo.play.PURCHASES = (
+        Purchase(carol.email, ("alice/yunhai", "bob/ink"), "studio"),
+        Purchase(dave.email, ("bob/ink",), "studio", DECLINED),
+        Purchase(dave.email, ("bob/ink",), "studio", DISPUTED),
+        replace(Purchase(dave.email, ("alice/yunhai",), "personal")),
+    )
+
+
+def drawn(pack: Pack) -> Path:
+    """Writes a pack's folder; only what is published counts here."""
+    offers = (("studio", "100.01", "USD"), ("personal", "0", "USD"))
+    number = PACKS.index(pack)
+    folder = Path(settings.DATA_FOLDER) / "worlds" / pack.handle
+    return packs.write(
+        folder,
+        handle=pack.handle,
+        kind="style" if number else "world",
+        seed=number + 1,
+        parents=PARENT if number else (),
+        offers=offers,
+    )
+
+
+def around(owner: type, name: str, point: Points) -> None:
+    """Makes the moments before and after a method points."""
+    method: Callable[..., Any] = getattr(owner, name)
+
+    def watched(*args: Any, **named: Any) -> Any:
+        point()
+        result = method(*args, **named)
+        point()
+        return result
+
+    setattr(owner, name, watched)
+
+
+def watch(point: Points) -> Any:
+    """Makes points of all that reaches the world outside; gives the context in which statements are watched."""
+    around(BaseDatabaseWrapper, "_commit", point)
+    around(FolderStorage, "put", point)
+    around(LogFolder, "write", point)
+    around(PaperChain, "anchor", point)
+
+    def statement(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
+        alone = not connection.in_atomic_block and str(sql).lstrip()[:6].upper() in {"INSERT", "UPDATE", "DELETE"}
+        if alone:
+            point()
+        result = execute(sql, params, many, context)
+        if alone:
+            point()
+        return result
+
+    return connection.execute_wrapper(statement)
+
+
+def live(command: dict[str, Any]) -> dict[str, Any]:
+    """Lives one command through."""
+    settings.DATA_FOLDER = Path(command["data"])
+    settings.DATA_FOLDER.mkdir(parents=True, exist_ok=True)
+    connection.settings_dict["NAME"] = command["database"]
+    if command.get("migrate"):
+        call_command("migrate", verbosity=0, interactive=False)
+        return {}
+    if command.get("tell"):
+        return {"state": state()}
+    small_play()
+    point = Points(command["die_at"])
+    with watch(point):
+        for step in demo.play.play(drawn=drawn):
+            if command["until"] == "publish" and "licenses" in step:
+                break
+    return {"died": False, "points": point.passed}
+
+
+def answers() -> Iterator[dict[str, Any]]:
+    """Forks for each command, and tells what became of it."""
+    for line in sys.stdin:
+        ours, theirs = os.pipe()
+        if (child := os.fork()) == 0:
+            answer = live(json.loads(line))
+            os.write(theirs, json.dumps(answer).encode())
+            os._exit(0)
+        os.close(theirs)
+        with os.fdopen(ours, "rb") as pipe:
+            said = pipe.read()
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        yield json.loads(said) if code == 0 else {"died": code == -signal.SIGKILL, "code": code}
+
+
+if __name__ == "__main__":
+    for answer in answers():
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()

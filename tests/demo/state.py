@@ -1,0 +1,80 @@
+"""What a play leaves behind, told without what no two plays share: ids, keys, times, and digests over them."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+
+import ledger.queries
+from assets.models import Blob
+from assets.queries import storage
+from ledger.models import AnchorIntent, AnchorReceipt, Checkpoint, Entry, Leaf
+from marketplace.catalog.models import Listing, Release
+from marketplace.checkout.models import GatewayEvent, Order, SandboxCharge
+from marketplace.licensing import queries as licensing
+from marketplace.licensing.models import Grant, Offer
+from marketplace.payouts.models import Account, Payout, RecordedTransfer
+from marketplace.payouts.queries import check_books, trial_balance
+from marketplace.people.models import Creator, Person, Seat
+
+
+def state() -> dict[str, Any]:
+    """Gives everything that must be the same after any play; JSON, lists sorted."""
+    head = ledger.queries.published()
+    return {
+        "people": sorted(Person.objects.values_list("email", flat=True)),
+        "seats": Seat.objects.count(),
+        "manifests": sorted(_manifest(release) for release in Release.objects.all()),
+        "listed": sorted(str(row.pack) for row in Listing.objects.select_related("pack__creator")),
+        "offers": _sorted(Offer.objects.values_list("release__pack__handle", "terms__name", "price_minor")),
+        "orders": _sorted(Order.objects.values_list("idempotency_key", "total_minor", "outcome__outcome")),
+        "charges": _sorted(SandboxCharge.objects.values_list("amount_minor", "method", "succeeded")),
+        "events": _sorted(GatewayEvent.objects.values_list("kind", "handled__effect")),
+        "grants": sorted(
+            f"{grant.release.pack} {grant.terms.name} {grant.licensee_name} {licensing.status_of(grant)}"
+            for grant in Grant.objects.select_related("release__pack__creator", "terms")
+        ),
+        "balances": _sorted(Account.objects.values_list("owner__handle", "kind", "currency", "balance_minor")),
+        "trial": sorted(str(row) for row in trial_balance()),
+        "payouts": _sorted(
+            Payout.objects.values_list("creator__handle", "currency", "amount_minor", "outcomes__state")
+        ),
+        "transfers": _sorted(RecordedTransfer.objects.values_list("currency", "amount_minor")),
+        "books": check_books(),
+        "entries": Counter(Entry.objects.values_list("type", flat=True)),
+        "sealed": [Leaf.objects.count(), _pending(), head.head.size if head else 0],
+        "checkpoints": Checkpoint.objects.count(),
+        "anchors": [AnchorIntent.objects.count(), AnchorReceipt.objects.count(), _on_chain()],
+        "blobs": [sorted(Blob.objects.values_list("sha256", flat=True)), sorted(b.sha256 for b in storage().iter())],
+    }
+
+
+def _sorted(rows: Any) -> list[list[Any]]:
+    return sorted(([*row] for row in rows), key=str)
+
+
+def _manifest(release: Release) -> str:
+    """Spells a manifest with names for the digests that hang on ids and times."""
+    said = json.loads(bytes(release.manifest))
+    handles = {str(creator.pk): creator.handle for creator in Creator.objects.all()}
+    del said["published_at"]
+    said["split"] = sorted(
+        (handles[str(payee)], share) for payee, share in release.split.shares.values_list("payee_id", "share_ppb")
+    )
+    for parent in said["derived_from"]:
+        del parent["release"]
+    return json.dumps(said, sort_keys=True)
+
+
+def _pending() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM ledger_pending")
+        return int(cursor.fetchone()[0])
+
+
+def _on_chain() -> int:
+    sheet = Path(settings.DATA_FOLDER) / "chain.json"
+    return len(json.loads(sheet.read_text())) if sheet.exists() else 0
