@@ -163,7 +163,7 @@ class PaymentRequest(StrictSerializer):
 class OrderRequest(StrictSerializer):
     """Which offers to license, all in one currency, and how to pay; free offers need no payment."""
 
-    offers = serializers.ListField(child=StrictUUID(), min_length=1, max_length=50)
+    offers = serializers.ListField(child=StrictUUID(), allow_empty=False, min_length=1, max_length=50)
     payment = PaymentRequest(required=False)
 
 

@@ -2,13 +2,13 @@
 
 import uuid
 
-from assets.models import Asset
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import F, Q
 
+from assets.models import Asset
 from marketplace.catalog.rules import AI_TRAINING, ELEMENT_KINDS, MADE_BY, PACK_KINDS, WHOLE_PPB
 from marketplace.payouts.models import Split
 from marketplace.people.models import Creator

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from assets.models import Asset
 from django.contrib.postgres.search import SearchVector
 from django.db import IntegrityError, transaction
 from django.db.models import Value
 from django.utils.translation import gettext as _
 
 import ledger.operations
+from assets.models import Asset
 from marketplace.catalog import rules
 from marketplace.catalog.models import Derivation, Element, Listing, Pack, Release, ReleaseAsset
 from marketplace.catalog.rules import Draft, Finding

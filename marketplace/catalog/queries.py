@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from assets.models import Asset
 from django.contrib.postgres.search import SearchQuery, SearchRank
 from django.db.models import Count, F, Prefetch, Q, QuerySet
 
+from assets.models import Asset
 from marketplace.catalog import rules
 from marketplace.catalog.models import Derivation, Listing, Release, ReleaseAsset
 
@@ -60,20 +60,21 @@ def _matching(chosen: Filter) -> QuerySet[Listing]:
     return rows
 
 
-def _place(text: str) -> tuple[datetime, UUID] | None:
-    """Reads a cursor; one that nobody gave out is as good as none."""
+def place(cursor: str) -> tuple[datetime, UUID] | None:
+    """This will read a keyset cursor, `<moment>~<id>`; one that nobody gave out is as good as none."""
     try:
-        moment, _, key = text.partition("~")
-        return datetime.fromisoformat(moment), UUID(key)
+        moment, _, key = cursor.partition("~")
+        at, row = datetime.fromisoformat(moment), UUID(key)
     except ValueError:
         return None
+    return (at, row) if at.tzinfo else None
 
 
 def browse(chosen: Filter, *, after: str = "", size: int = PAGE_SIZE) -> Page:
-    """This will list packs, newest first, by keyset over (published_at, pack); facets count what each choice would show."""
+    """This will list packs, newest first, by keyset over (published_at, pack)."""
     rows = _matching(chosen).select_related("release", "pack__creator").prefetch_related(_covers())
-    if place := _place(after):
-        rows = rows.filter(Q(published_at__lt=place[0]) | Q(published_at=place[0], pack__lt=place[1]))
+    if at := place(after):
+        rows = rows.filter(Q(published_at__lt=at[0]) | Q(published_at=at[0], pack__lt=at[1]))
     found = list(rows.order_by("-published_at", "-pack")[: size + 1])
     more = len(found) > size
     found = found[:size]

@@ -280,7 +280,7 @@ def manifest(
     split: str,
     published_at: str,
 ) -> bytes:
-    """This will write the release manifest `worldloom/release-manifest/1` as RFC 8785 JSON (docs/formats/release-manifest.md)."""
+    """This will write the release manifest `worldloom/release-manifest/1`: RFC 8785 JSON, docs/formats/release-manifest.md."""
     document: dict[str, object] = {
         "format": MANIFEST_FORMAT,
         "pack": f"{creator}/{draft.handle}",

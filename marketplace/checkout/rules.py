@@ -9,7 +9,7 @@ WHOLE_PPB = 1_000_000_000
 
 
 def platform_fee(gross_minor: int, fee_ppb: int) -> int:
-    """This will take the platform's fee from a price, in minor units. Rounded down: the rest stays with the creators."""
+    """This will take the platform's fee from a price, in minor units; rounded down, so the rest is the creators'."""
     if gross_minor < 0 or not 0 <= fee_ppb <= WHOLE_PPB:
         raise ValueError("A fee needs a price of at least 0 and a share between 0 and the whole.")
     return gross_minor * fee_ppb // WHOLE_PPB

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import assets.queries
 import rfc8785
 from django.utils.translation import gettext as _
 
+import assets.queries
 import ledger.queries
 from ledger.models import AnchorReceipt, Entry
 from marketplace.licensing import rules
@@ -111,7 +111,7 @@ def _papers(grant: Grant, site: str) -> dict[str, bytes]:
     proofs = ledger.queries.proofs_for(list(found.values())) if len(found) == len(entries) else None
     if proofs is None:
         raise ProofPending(grant)
-    # Under an anchored checkpoint, where there is one: then the chain vouches for the very tree that the proofs lead to.
+    # Under an anchored checkpoint, where there is one: the chain vouches for the tree that the proofs lead to.
     receipt = ledger.queries.latest_anchor_covering(max(proof.index for proof in proofs))
     if receipt is not None:
         proofs = ledger.queries.proofs_for(list(found.values()), checkpoint=receipt.intent.checkpoint) or proofs

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from uuid import UUID
 
 from django.db.models import OuterRef, Prefetch, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from marketplace.catalog.models import Release, ReleaseAsset
+from marketplace.catalog.queries import place
 from marketplace.licensing import rules
 from marketplace.licensing.models import Grant, GrantStatus, Offer, TermsText
 from marketplace.people.models import Studio
@@ -81,20 +81,11 @@ def grants_of(
         rows = rows.filter(release__pack__creator__handle=creator, release__pack__handle=handle)
     if status:
         rows = rows.filter(status=status)
-    if place := _place(after):
-        rows = rows.extra(where=["(licensing_grant.granted_at, licensing_grant.id) < (%s, %s)"], params=list(place))
+    if at := place(after):
+        rows = rows.extra(where=["(licensing_grant.granted_at, licensing_grant.id) < (%s, %s)"], params=list(at))
     found = list(rows[: size + 1])
     last = found[size - 1] if len(found) > size else None
     return found[:size], f"{last.granted_at.isoformat()}~{last.pk}" if last else None
-
-
-def _place(text: str) -> tuple[datetime, UUID] | None:
-    """Reads a cursor; one that nobody gave out is as good as none."""
-    try:
-        moment, _, key = text.partition("~")
-        return datetime.fromisoformat(moment), UUID(key)
-    except ValueError:
-        return None
 
 
 def grant_of(studios: Iterable[Studio], grant_id: UUID | str) -> Grant | None:

@@ -6,10 +6,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from assets.operations import admit, forget, make_all_previews, receive
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from assets.operations import admit, forget, make_all_previews, receive
 from marketplace.catalog import operations as catalog
 from marketplace.catalog.models import Release
 from marketplace.catalog.rules import Draft, Finding, gettext_noop

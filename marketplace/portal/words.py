@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from assets.models import PreviewImage
 from babel import Locale
 from babel.numbers import format_percent
 from django.urls import reverse
@@ -12,6 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from assets.models import PreviewImage
 from marketplace.payouts.queries import Line, PaidOut
 from marketplace.payouts.rules import MAX_AMOUNT_MINOR, WHOLE_PPB
 from marketplace.ui import formats

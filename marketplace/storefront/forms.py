@@ -89,7 +89,7 @@ class VerifyForm(forms.Form):
         text: str = self.cleaned_data["digest"].strip().lower().removeprefix("sha256:").strip()
         if not re.fullmatch(r"[0-9a-f]{64}", text):
             raise forms.ValidationError(
-                _("This is not a SHA-256 digest: it has 64 digits, each 0–9 or a–f, and this has %(count)s characters."),
+                _("This is no SHA-256 digest: it has 64 digits, each 0–9 or a–f, and this has %(count)s characters."),
                 params={"count": len(text)},
             )
         return text

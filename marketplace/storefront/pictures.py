@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from assets.models import PreviewImage
 from django.urls import reverse
 
+from assets.models import PreviewImage
 from marketplace.catalog.models import Element, ReleaseAsset
 
 CARD_WIDTH, PAGE_WIDTH = 480, 1600

@@ -17,7 +17,11 @@ def seal_steps(standing: Standing | None, log_address: str) -> list[Step]:
     """This will show the way of a statement into the log and onto the chain."""
     if standing is None or standing.index is None:
         return [
-            {"title": _("Sealed into the public log"), "state": "pending", "detail": _("A few seconds after it was stated")},
+            {
+                "title": _("Sealed into the public log"),
+                "state": "pending",
+                "detail": _("A few seconds after it was stated"),
+            },
             {"title": _("Anchored on chain"), "state": "pending", "detail": _("After it is sealed")},
         ]
     sealed = {

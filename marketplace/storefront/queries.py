@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from assets.models import PreviewImage
 from django.db.models import Count, Min, Q
 
 import ledger.queries
+from assets.models import PreviewImage
 from ledger.models import AnchorReceipt, Checkpoint, Entry, Leaf
 from marketplace.catalog.models import Derivation, Release, ReleaseAsset
 from marketplace.licensing.models import Grant

@@ -115,8 +115,7 @@ def summary_of(terms: Terms) -> str:
     )
     use = {
         "none": _("no commercial use"),
-        "limited": _("films and games, up to US$%(cap)s a year")
-        % {"cap": formats.number_text(terms.revenue_cap_usd)},
+        "limited": _("films and games, up to US$%(cap)s a year") % {"cap": formats.number_text(terms.revenue_cap_usd)},
         "full": _("films and games, without a revenue limit"),
     }[terms.commercial]
     return f"{seats} · {use}"
@@ -149,7 +148,5 @@ def _weights(facts: Mapping[str, Any]) -> list[str]:
     if ranks := facts.get("ranks"):
         parts.append(_("rank %(ranks)s") % {"ranks": ", ".join(str(rank) for rank in ranks[:4])})
     tensors = facts.get("tensors", 0)
-    parts.append(
-        ngettext("%(count)s tensor", "%(count)s tensors", tensors) % {"count": formats.number_text(tensors)}
-    )
+    parts.append(ngettext("%(count)s tensor", "%(count)s tensors", tensors) % {"count": formats.number_text(tensors)})
     return parts

@@ -1,6 +1,7 @@
 """A market, and studios that come to it with their keys."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.utils import translation
@@ -9,7 +10,7 @@ import ledger.operations
 from marketplace.people import operations as people
 from marketplace.portal.operations import publish_folder
 from tests import packs
-from tests.api.quick import remember_inspections
+from tests.api.quick import hurry
 from tests.api.studios import Market, Studio, key_of
 from tests.cast import NOON, later, on_stage
 
@@ -23,8 +24,8 @@ def _english() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    remember_inspections(monkeypatch)
+def _quick(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    hurry(monkeypatch, settings)
 
 
 @pytest.fixture

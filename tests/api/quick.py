@@ -12,9 +12,10 @@ _KNOWN: dict[str, dict[str, Any]] = {}
 _inspect = sandbox._run
 
 
-def remember_inspections(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets the sandbox remember what it said about the same bytes."""
+def hurry(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    """Lets the sandbox remember what it said about the same bytes, and passwords be hashed as nobody should."""
     monkeypatch.setattr(sandbox, "_run", _run)
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 def _run(jobs: list[dict[str, Any]], box: sandbox.Box) -> list[dict[str, Any]]:

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import assets.operations
 import pytest
-from assets.models import Asset
 from django.db import connection
 
+import assets.operations
 import ledger.operations
+from assets.models import Asset
 from marketplace.portal.operations import publish_folder
 from tests import packs
 from tests.cast import NOON, later, on_stage
@@ -28,7 +28,7 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
+def chromium(django_db_setup: None) -> Iterator[Any]:
     if not Path(CHROMIUM).exists():
         if os.environ.get("CI") or os.environ.get("REQUIRE_BROWSER"):
             pytest.fail("There is no Chromium: apt-get install -y chromium")

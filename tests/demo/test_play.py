@@ -16,8 +16,6 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 HOME = Path(__file__).resolve().parents[2]
-# Every point is tried by `make test-deep`; every third one, and each in the story that dies again and again, always.
-STRIDE = 3
 
 
 class Stage:
@@ -151,23 +149,21 @@ def _killed_once(stage: Stage, expected: dict[str, Any], points: range, of: Call
     return others
 
 
+STRIDES = [pytest.param(4, id="some"), pytest.param(1, id="all", marks=pytest.mark.deep)]
+
+
+@pytest.mark.parametrize("stride", STRIDES)
 def test_a_play_killed_while_it_publishes_comes_to_the_same_end(
-    stage: Stage, published: tuple[dict[str, str], int], undisturbed: tuple[dict[str, Any], int]
+    stage: Stage, published: tuple[dict[str, str], int], undisturbed: tuple[dict[str, Any], int], stride: int
 ) -> None:
-    points = range(1, published[1] + 1, 3 * STRIDE)
+    points = range(1, published[1] + 1, 3 * stride if stride > 1 else 1)
     assert _killed_once(stage, undisturbed[0], points, stage.place) == []
 
 
+@pytest.mark.parametrize("stride", STRIDES)
 def test_a_play_killed_while_it_sells_comes_to_the_same_end(
-    stage: Stage, published: tuple[dict[str, str], int], undisturbed: tuple[dict[str, Any], int]
+    stage: Stage, published: tuple[dict[str, str], int], undisturbed: tuple[dict[str, Any], int], stride: int
 ) -> None:
     place, done = published
-    points = range(1, undisturbed[1] - done + 1, STRIDE)
+    points = range(1, undisturbed[1] - done + 1, stride)
     assert _killed_once(stage, undisturbed[0], points, lambda: stage.place(like=place)) == []
-
-
-@pytest.mark.deep
-def test_a_play_killed_at_every_point_comes_to_the_same_end(
-    stage: Stage, undisturbed: tuple[dict[str, Any], int]
-) -> None:
-    assert _killed_once(stage, undisturbed[0], range(1, undisturbed[1] + 1), stage.place) == []

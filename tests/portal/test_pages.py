@@ -102,7 +102,9 @@ def test_dave_chooses_a_name_and_is_a_creator(cast: Cast) -> None:
     assert "Publish your first pack" in text
 
 
-@pytest.mark.parametrize("address", ["/portal/earnings", "/portal/earnings.csv", "/portal/publish", "/portal/entries.jsonl"])
+@pytest.mark.parametrize(
+    "address", ["/portal/earnings", "/portal/earnings.csv", "/portal/publish", "/portal/entries.jsonl"]
+)
 def test_creators_pages_ask_who_one_is_and_for_a_name(cast: Cast, address: str) -> None:
     assert Client().get(address)["Location"] == f"/sign-in?next={address}"
     assert signed_in(cast.dave).get(address)["Location"] == "/portal/"
@@ -146,10 +148,27 @@ def test_a_disputed_sale_is_a_task_and_earns_nothing_from_others(cast: Cast, sol
 def test_each_line_is_followed_from_sale_to_payout(cast: Cast, sold: list[Sale]) -> None:
     text = page(signed_in(cast.alice.person), "/portal/earnings")
 
-    first, second = text.split('<tr>')[2:4]
-    for words in ("Dec 12, 2026", "Sea of Clouds", "Studio", "$100.01", "$10.00", "$90.01", "100%", "Pending until Dec 26, 2026"):
+    first, second = text.split("<tr>")[2:4]
+    for words in (
+        "Dec 12, 2026",
+        "Sea of Clouds",
+        "Studio",
+        "$100.01",
+        "$10.00",
+        "$90.01",
+        "100%",
+        "Pending until Dec 26, 2026",
+    ):
         assert words in first, words
-    for words in ("Nov 22, 2026", "Ink Harbor", "by Bob", "20%", "$18.00", "Available, in the next payout", sold[0].split_id[:8]):
+    for words in (
+        "Nov 22, 2026",
+        "Ink Harbor",
+        "by Bob",
+        "20%",
+        "$18.00",
+        "Available, in the next payout",
+        sold[0].split_id[:8],
+    ):
         assert words in second, words
 
 
@@ -202,9 +221,7 @@ def test_pages_of_lines_follow_each_other_and_a_made_up_cursor_is_the_first(cast
     assert page(signed_in(cast.alice.person), "/portal/earnings?cursor=nonsense").count("Pending until") == 1
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_paid_line_names_its_payout(emptied: None, tmp_path: Path) -> None:
-    cast = on_stage()
+def test_a_paid_line_names_its_payout(cast: Cast, tmp_path: Path) -> None:
     release = publish_folder(folder=packs.write(tmp_path / "a", handle="yunhai"), creator=cast.alice, now=NOON)
     sell(cast, release, "1", hours=1)
     payouts.allocate_royalties(now=later(hours=2))
@@ -218,7 +235,9 @@ def test_a_paid_line_names_its_payout(emptied: None, tmp_path: Path) -> None:
     assert text.count(reference) == 2
 
 
-@pytest.mark.parametrize("address", ["/portal/", "/portal/earnings", "/portal/publish?from=yunhai", "/portal/packs/yunhai"])
+@pytest.mark.parametrize(
+    "address", ["/portal/", "/portal/earnings", "/portal/publish?from=yunhai", "/portal/packs/yunhai"]
+)
 def test_a_page_asks_at_most_25_questions_however_many_packs(
     cast: Cast, sold: list[Sale], tmp_path: Path, django_assert_max_num_queries: Callable[..., Any], address: str
 ) -> None:

@@ -77,7 +77,12 @@ def answers(**changes: Any) -> dict[str, Any]:
 
 def leftovers() -> list[str]:
     """Every file that an upload could leave: blobs, staged files, Django's own temporary ones."""
-    kept = [path.name for name in ("blobs", "staging") for path in (settings.DATA_FOLDER / name).rglob("*") if path.is_file()]
+    kept = [
+        path.name
+        for name in ("blobs", "staging")
+        for path in (settings.DATA_FOLDER / name).rglob("*")
+        if path.is_file()
+    ]
     return sorted(kept + [path.name for path in Path(tempfile.gettempdir()).glob("*.upload*")])
 
 
@@ -191,7 +196,9 @@ def test_a_stranger_is_asked_to_sign_in(db: None) -> None:
 def test_a_hostile_file_is_refused_with_its_finding_by_its_field(alice: Client) -> None:
     broken = b"\xff" * 8 + packs.lora()[8:]
 
-    page = refused(alice, answers(content=[upload("evil.safetensors", broken), upload("p.txt", b"a pier\n")], element__0__files=""))
+    page = refused(
+        alice, answers(content=[upload("evil.safetensors", broken), upload("p.txt", b"a pier\n")], element__0__files="")
+    )
 
     assert 'href="#id_content"' in page
     assert page.count("evil.safetensors: ") >= 2
@@ -199,7 +206,15 @@ def test_a_hostile_file_is_refused_with_its_finding_by_its_field(alice: Client) 
 
 
 def test_a_pickle_and_a_picture_that_is_none_are_both_named(alice: Client) -> None:
-    page = refused(alice, answers(cover=upload("cover.png", b"<svg/>"), content=[upload("m.ckpt", b"\x80\x02}q\x00.")], element__0__files=""))
+    page = refused(
+        alice,
+        answers(
+            cover=upload("c.png", b"<svg/>"),
+            previews=None,
+            content=[upload("m.ckpt", b"\x80\x02}q\x00.")],
+            element__0__files="",
+        ),
+    )
 
     assert 'href="#id_cover"' in page
     assert 'href="#id_content"' in page
@@ -364,9 +379,7 @@ def test_a_folder_that_is_not_whole_is_refused(alice: Client, given: tuple[str, 
 
 def test_a_toml_that_is_none_and_a_parent_that_gets_nothing_are_refused(alice: Client) -> None:
     assert "pack.toml is not TOML" in refused(alice, folder(toml="handle = "), FOLDER)
-    assert "pack.toml is not UTF-8 at byte 0." in refused(
-        alice, {"folder": [upload("pack.toml", b"\xff\xfe")]}, FOLDER
-    )
+    assert "pack.toml is not UTF-8 at byte 0." in refused(alice, {"folder": [upload("pack.toml", b"\xff\xfe")]}, FOLDER)
     alice.post(FOLDER, folder())
     free = SAMPLE.replace("1.0.0", "1.1.0") + '[[derived_from]]\nrelease = "alice/sea-of-clouds@1.0.0"\nshare_ppb = 0\n'
 

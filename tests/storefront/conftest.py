@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-import assets.operations
 import pytest
-from assets.models import Asset
 
+import assets.operations
 import ledger.operations
+from assets.models import Asset
 from marketplace.portal.operations import publish_folder
 from tests import packs
 from tests.cast import NOON, later, on_stage

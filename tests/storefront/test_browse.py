@@ -9,7 +9,15 @@ from django.test import Client
 
 from tests.storefront.market import Market
 
-HOSTILE = ("\x00", "'; DROP TABLE people_person; --", "<script>alert(1)</script>", "%", "\ufffd", "a" * 5000, "云" * 300)
+HOSTILE = (
+    "\x00",
+    "'; DROP TABLE people_person; --",
+    "<script>alert(1)</script>",
+    "%",
+    "\ufffd",
+    "a" * 5000,
+    "云" * 300,
+)
 
 
 def text(response: object) -> str:

@@ -139,9 +139,7 @@ def test_an_offer_that_is_not_sold_is_not_found(db: None) -> None:
         assert carol.post("/checkout", {"offer": offer, "card": CARD}).status_code == 404
 
 
-def test_a_silent_gateway_keeps_the_order(
-    market: Market, carol: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_silent_gateway_keeps_the_order(market: Market, carol: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def silent(*_args: object, **_given: object) -> None:
         raise GatewayUnavailable("no answer")
 

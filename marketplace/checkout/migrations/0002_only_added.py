@@ -2,7 +2,15 @@
 
 from django.db import migrations
 
-_TABLES = ("order", "orderline", "paymentintent", "paymentoutcome", "gatewayevent", "gatewayeventhandled", "sandboxcharge")
+_TABLES = (
+    "order",
+    "orderline",
+    "paymentintent",
+    "paymentoutcome",
+    "gatewayevent",
+    "gatewayeventhandled",
+    "sandboxcharge",
+)
 
 _FUNCTION = """
 CREATE FUNCTION checkout_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -63,9 +63,7 @@ def start_from(
             for element in release.elements.all()
         ],
         "shares": [{"creator": payee.handle, "share": words.percent_input(share_ppb)} for payee, share_ppb in makers],
-        "parents": [
-            {"release": str(link.parent), "share": words.percent_input(link.share_ppb)} for link in parents
-        ],
+        "parents": [{"release": str(link.parent), "share": words.percent_input(link.share_ppb)} for link in parents],
         "offers": {
             offer.terms.name: {"price": format_amount(offer.price_minor, offer.currency), "currency": offer.currency}
             for offer in offers

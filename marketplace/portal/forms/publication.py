@@ -75,7 +75,7 @@ def _rows(
 
 
 class Publication:
-    """Everything that the page asks for. `start` pre-fills it by the names of its parts; `kept` are files that may stay."""
+    """Everything that the page asks for. `start` pre-fills it by its parts' names; `kept` are files that may stay."""
 
     def __init__(
         self,
@@ -88,7 +88,12 @@ class Publication:
     ) -> None:
         start, self.creator = start or {}, creator
         self.kept = {file.path: file for file in kept}
-        initial = {"made_by": "human", "ai_training": "not-allowed", "keep": list(self.kept), **start.get("details", {})}
+        initial = {
+            "made_by": "human",
+            "ai_training": "not-allowed",
+            "keep": list(self.kept),
+            **start.get("details", {}),
+        }
         self.details = DetailsForm(data, files, initial=initial, use_required_attribute=False)
         self.details.fields["keep"].choices = [(path, path) for path in self.kept]  # type: ignore[attr-defined]
         self.details.fields["cover"].required = not any(file.is_cover for file in self.kept.values())
@@ -117,9 +122,9 @@ class Publication:
 
     def is_valid(self) -> bool:
         """This will tell whether every part can be read; all are looked at, so that every finding shows."""
-        valid = all([part.is_valid() for _name, part in self.parts])
+        valid = [part.is_valid() for _name, part in self.parts]
         self._check_shares()
-        return self._check_files() and valid and not self.sections
+        return self._check_files() and all(valid) and not self.sections
 
     def _check_shares(self) -> None:
         rows = [row.cleaned_data for row in self.shares if row.is_valid() and row.cleaned_data]
@@ -170,7 +175,7 @@ class Publication:
         return draft, offers, streams
 
     def kept_blobs(self) -> dict[str, str]:
-        """This will name the bytes of the files that stay: path → SHA-256; a new file of the same name comes instead."""
+        """This will name the bytes of the files that stay: path → SHA-256; a new file of one's name comes instead."""
         _files, streams = self._files()
         ticked = self.details.cleaned_data.get("keep", [])
         return {path: self.kept[path].sha256 for path in ticked if path not in streams}
@@ -233,7 +238,7 @@ class Publication:
 
         What a part of the form has found by itself is not said twice.
         """
-        known = {field for field in self.details.errors} | set(self.sections)
+        known = set(self.details.errors) | set(self.sections)
         known |= {"split"} if any(row.errors for row in self.shares) else set()
         known |= {"derived_from"} if any(row.errors for row in self.parents) else set()
         for where, message in findings:
@@ -269,11 +274,9 @@ class Publication:
         """Every finding, in the order of the page."""
         found = [Problem("", "", str(text)) for text in self.details.non_field_errors()]
         for part_name, part in self.parts:
-            for field, texts in part.errors.items():
-                if field in part.fields:
-                    bound = part[field]
-                    label = f"{part_name} · {bound.label}" if part_name else str(bound.label)
-                    found += [Problem(bound.id_for_label, label, str(text)) for text in texts]
+            for bound in part:
+                label = f"{part_name} · {bound.label}" if part_name else str(bound.label)
+                found += [Problem(bound.id_for_label, label, str(text)) for text in bound.errors]
         for section, label in _SECTIONS.items():
             found += [Problem(section, str(label), text) for text in self.sections.get(section, [])]
         return found

@@ -122,7 +122,9 @@ class DetailsForm(forms.Form):
     content = FilesField(
         label=_("Content"),
         required=False,
-        help_text=_("Only licensees get these: .safetensors, pictures, prompt sets as text or JSON. Choose several at once."),
+        help_text=_(
+            "Only licensees get these: .safetensors, pictures, prompt sets as text or JSON. Choose several at once."
+        ),
         error_messages={"required": _("There is nothing to license: choose at least one file of content.")},
     )
     keep = forms.MultipleChoiceField(label=_("Kept files"), required=False, widget=forms.CheckboxSelectMultiple)
@@ -155,10 +157,16 @@ class ElementRow(forms.Form):
         label=_("Kind"), choices=[("", _("Choose")), *words.ELEMENT_KINDS.items()], error_messages=_NEEDED
     )
     files = forms.CharField(
-        label=_("Its files"), required=False, help_text=_("One name a line."), widget=forms.Textarea(attrs={"class": "mono"})
+        label=_("Its files"),
+        required=False,
+        help_text=_("One name a line."),
+        widget=forms.Textarea(attrs={"class": "mono"}),
     )
     triggers = forms.CharField(
-        label=_("Trigger words"), required=False, help_text=_("One a line."), widget=forms.Textarea(attrs={"class": "mono"})
+        label=_("Trigger words"),
+        required=False,
+        help_text=_("One a line."),
+        widget=forms.Textarea(attrs={"class": "mono"}),
     )
 
 
@@ -185,7 +193,10 @@ class ShareRow(_PercentRow):
     """A maker of the pack, and what they get of its own part."""
 
     creator = forms.CharField(
-        label=_("Creator"), max_length=40, widget=forms.TextInput(attrs={**_SLUG, "class": "mono"}), error_messages=_NEEDED
+        label=_("Creator"),
+        max_length=40,
+        widget=forms.TextInput(attrs={**_SLUG, "class": "mono"}),
+        error_messages=_NEEDED,
     )
     field_order = ("creator", "share")
 

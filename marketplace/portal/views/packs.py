@@ -46,9 +46,7 @@ def _page(
             {
                 "release": release,
                 "share": words.percent_text(shares.get(release.split_id, 0)),
-                "offers": [
-                    say_offer(offer, shares.get(release.split_id, 0)) for offer in offers.get(release.pk, [])
-                ],
+                "offers": [say_offer(offer, shares.get(release.split_id, 0)) for offer in offers.get(release.pk, [])],
             }
             for release in versions
         ],

@@ -5,9 +5,6 @@ from contextlib import ExitStack
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, cast
 
-from assets.operations import UnableToAdmit, UnableToPreview, UnableToReceive
-from assets.queries import open_blob
-from assets.storage.base import BlobDamaged, BlobMissing
 from django.conf import settings
 from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
@@ -19,6 +16,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from assets.operations import UnableToAdmit, UnableToPreview, UnableToReceive
+from assets.queries import open_blob
+from assets.storage.base import BlobDamaged, BlobMissing
 from marketplace.catalog import operations as catalog
 from marketplace.catalog import queries as packs
 from marketplace.catalog.models import Release
@@ -224,7 +224,9 @@ def _folder(uploads: Sequence[UploadedFile]) -> tuple[Draft, list[rules.DraftOff
             text = gettext_noop("%(path)s is listed in pack.toml but did not come with the folder.")
             findings.append(Finding(file.path, text, {"path": file.path}))
         elif len(found) > 1 or names.count(name) > 1:
-            text = gettext_noop("Two files are called %(name)s: a browser sends names without folders, so each needs its own.")
+            text = gettext_noop(
+                "Two files are called %(name)s: a browser sends names without folders, so each needs its own."
+            )
             findings.append(Finding(file.path, text, {"name": name}))
         else:
             streams[file.path] = cast(BinaryIO, found[0])

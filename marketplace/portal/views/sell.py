@@ -78,7 +78,9 @@ def _example(fee_ppb: int) -> dict[str, Any]:
 
 
 def _become_creator(request: HttpRequest, person: Person) -> HttpResponse:
-    form = CreatorForm(request.POST if request.method == "POST" else None, initial={"display_name": person.display_name})
+    form = CreatorForm(
+        request.POST if request.method == "POST" else None, initial={"display_name": person.display_name}
+    )
     if form.is_bound and form.is_valid():
         try:
             people.become_creator(person=person, now=timezone.now(), **form.cleaned_data)
@@ -148,7 +150,7 @@ def _packs(creator: Creator, listings: Sequence[Listing]) -> list[dict[str, Any]
 
 
 def say_offer(offer: Any, own_ppb: int) -> dict[str, Any]:
-    """This will say an offer with what a sale leaves to a creator of that share. Rounded down: a sale may give one more."""
+    """This will say an offer with what a sale leaves to a creator. Rounded down: a sale may give one unit more."""
     net = offer.price_minor - platform_fee(offer.price_minor, settings.PLATFORM_FEE_PPB)
     return {
         "offer": offer,

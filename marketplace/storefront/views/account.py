@@ -196,5 +196,7 @@ def revoke_key(request: HttpRequest, key_id: UUID) -> HttpResponse:
     except people.UnableToIssueKey as error:
         messages.error(request, str(error))
     else:
-        messages.success(request, _("The key %s… is revoked: programs that use it are refused from now on.") % key.shown)
+        messages.success(
+            request, _("The key %s… is revoked: programs that use it are refused from now on.") % key.shown
+        )
     return redirect("studio")

@@ -64,9 +64,7 @@ def _group(name: str, known: words.Words, value: str, counts: dict[str, int]) ->
 
 def _chips(chosen: Filter, names: dict[str, str]) -> list[tuple[str, str]]:
     """Names the filters that are on, each with the name of the field that it takes away."""
-    found = [
-        (name, words.say(known, getattr(chosen, name))) for name, known in GROUPS if getattr(chosen, name)
-    ]
+    found = [(name, words.say(known, getattr(chosen, name))) for name, known in GROUPS if getattr(chosen, name)]
     if chosen.creator:
         found.append(("creator", names.get(chosen.creator, chosen.creator)))
     return found

@@ -55,7 +55,9 @@ def checkout(request: HttpRequest) -> HttpResponse:
     except (UnableToBuy, KeyUsedOtherwise) as error:
         form.add_error(None, str(error))
     else:
-        messages.success(request, _("Licensed. The certificate is signed; its proof is being sealed into the public log."))
+        messages.success(
+            request, _("Licensed. The certificate is signed; its proof is being sealed into the public log.")
+        )
         return redirect("license", grant.pk)
     return _page(request, offer, _form(request, offer, refused=form), status=422)
 
@@ -72,7 +74,7 @@ def _offer(text: str) -> Offer:
 
 
 def _form(request: HttpRequest, offer: Offer, refused: CheckoutForm | None = None) -> CheckoutForm:
-    """Makes the form; after a refusal with its errors kept, under a new key, since the old one stands for that order."""
+    """Makes the form; after a refusal with its errors kept, under a new key: the old one stands for that order."""
     data = request.POST.copy() if request.method == "POST" else None
     start = {"offer": offer.pk, "idempotency_key": str(uuid4())}
     if refused is not None and data is not None:

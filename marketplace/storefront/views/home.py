@@ -48,7 +48,7 @@ def _mosaic(rows: Sequence[Listing], made: Mapping[UUID, Card], size: int = 4) -
     seen: set[str] = set()
     first: list[Card] = []
     rest: list[Card] = []
-    for row in sorted(reversed(rows), key=lambda row: row.kind != "world"):
+    for row in sorted(rows, key=lambda row: (row.kind != "world", row.published_at)):
         if made[row.pk].cover:
             (rest if row.pack.creator.handle in seen else first).append(made[row.pk])
             seen.add(row.pack.creator.handle)

@@ -90,7 +90,7 @@ def _site(request: HttpRequest) -> str:
 
 def _api_command(site: str, grant: Grant) -> str:
     return (
-        f"curl -H \"Authorization: Bearer $WORLDLOOM_KEY\" \\\n  -o {grant.pk}.zip \\\n"
+        f'curl -H "Authorization: Bearer $WORLDLOOM_KEY" \\\n  -o {grant.pk}.zip \\\n'
         f"  {site}{reverse('api-download', args=[grant.pk])}"
     )
 

@@ -1,11 +1,11 @@
 """Preview images: immutable, by the digest of their bytes, and only those that a release shows to everybody."""
 
-import assets.queries
-from assets.storage.base import BlobDamaged, BlobMissing
 from django.http import FileResponse, Http404, HttpRequest, HttpResponseNotModified
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
+import assets.queries
+from assets.storage.base import BlobDamaged, BlobMissing
 from marketplace.storefront import queries
 from marketplace.storefront.views.log import FOREVER
 

@@ -49,13 +49,13 @@ def pack(request: HttpRequest, creator: str, pack: str) -> HttpResponse:
         "kind": words.say(words.PACK_KINDS, release.pack.kind),
         "pictures": shown,
         "stands": stands,
-        "steps": provenance.release_steps(
-            release, len(rows), queries.registered(rows), stands, reverse("log")
-        ),
+        "steps": provenance.release_steps(release, len(rows), queries.registered(rows), stands, reverse("log")),
         "elements": _elements(elements, rows),
         "files": [_file(row) for row in rows],
         "files_bytes": sum(row.asset.blob.size_bytes for row in rows),
-        "prompts": sum(row.asset.facts.get("prompts", 0) for row in rows if isinstance(row.asset.facts.get("prompts"), int)),
+        "prompts": sum(
+            row.asset.facts.get("prompts", 0) for row in rows if isinstance(row.asset.facts.get("prompts"), int)
+        ),
         "facts": _facts(release),
         "parents": [(link.parent, words.percent_text(link.share_ppb)) for link in release.parents.all()],
         "children": [(row.release, words.percent_text(row.share_ppb)) for row in queries.derived_from(release)],
@@ -64,7 +64,9 @@ def pack(request: HttpRequest, creator: str, pack: str) -> HttpResponse:
         "fee": words.percent_text(settings.PLATFORM_FEE_PPB),
         "versions": versions,
         "is_newest": versions[0].pk == release.pk,
-        "more": [card for card in cards(catalog.packs_of(release.pack.creator_id)[:9]) if not card.href == request.path][:4],
+        "more": [card for card in cards(catalog.packs_of(release.pack.creator_id)[:9]) if card.href != request.path][
+            :4
+        ],
         **_offers(offers),
     }
     context["linked_data"] = _linked_data(request, release, title, shown, offers)
@@ -179,7 +181,7 @@ def _linked_data(
         ],
     }
     escapes = {ord("<"): "\\u003C", ord(">"): "\\u003E", ord("&"): "\\u0026"}
-    return mark_safe(json.dumps(document, ensure_ascii=False).translate(escapes))  # noqa: S308
+    return mark_safe(json.dumps(document, ensure_ascii=False).translate(escapes))
 
 
 def _decimal(minor: int, digits: int) -> str:

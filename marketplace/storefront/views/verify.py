@@ -79,9 +79,7 @@ def _verdict(match: Match) -> str:
     if match.kind == "asset":
         return _("This file matches what was registered by %(name)s on %(day)s.") % values
     if match.kind == "release":
-        return (
-            _("This matches the manifest of “%(title)s” %(version)s, registered by %(name)s on %(day)s.") % values
-        )
+        return _("This matches the manifest of “%(title)s” %(version)s, registered by %(name)s on %(day)s.") % values
     return _("This matches a statement registered on %(day)s about “%(title)s” by %(name)s.") % values
 
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from assets.operations import UnableToAdmit, UnableToReceive
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from assets.operations import UnableToAdmit, UnableToReceive
 from marketplace.catalog.operations import UnableToPublish
 from marketplace.licensing.operations import UnableToOffer
 from marketplace.people import queries as people

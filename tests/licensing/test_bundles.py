@@ -1,0 +1,131 @@
+"""What a licensee downloads: the same bytes each time, whole, and in flat memory."""
+
+import hashlib
+import io
+import json
+import tracemalloc
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from assets.storage.base import BlobMissing
+
+import ledger.operations
+from marketplace.licensing import bundles
+from marketplace.licensing import operations as licensing
+from marketplace.licensing.models import Grant
+from tests.cast import later
+
+SITE = "http://testserver"
+PAPERS = {
+    "README.txt",
+    "certificate.jws",
+    "checkpoint",
+    "entries/grant.json",
+    "entries/key.json",
+    "entries/release.json",
+    "licensee.json",
+    "log.vkey",
+    "manifest.json",
+    "proofs/grant.tlog-proof",
+    "proofs/key.tlog-proof",
+    "proofs/release.tlog-proof",
+    "terms.en.txt",
+    "terms.json",
+    "terms.zh-Hans.txt",
+}
+
+
+def opened(grant: Grant) -> zipfile.ZipFile:
+    return zipfile.ZipFile(io.BytesIO(b"".join(bundles.stream(grant, site=SITE))))
+
+
+def test_a_bundle_holds_its_papers_its_files_and_nothing_else(sealed: Grant) -> None:
+    bundle = opened(sealed)
+    manifest = json.loads(bundle.read("manifest.json"))
+
+    assert bundle.testzip() is None
+    assert sorted(bundle.namelist()) == sorted(PAPERS | {f"files/{asset['path']}" for asset in manifest["assets"]})
+    for asset in manifest["assets"]:
+        data = bundle.read(f"files/{asset['path']}")
+        assert (hashlib.sha256(data).hexdigest(), len(data)) == (asset["sha256"], asset["size_bytes"])
+    assert bundle.read("certificate.jws").decode() == sealed.certificate
+    assert hashlib.sha256(bundle.read("terms.json")).hexdigest() == sealed.terms_id
+    assert hashlib.sha256(bundle.read("manifest.json")).hexdigest() == sealed.release.digest
+
+
+def test_the_same_license_gives_the_same_bytes(sealed: Grant) -> None:
+    first, second = (bundles.prepare(Grant.objects.get(), site=SITE) for _ in range(2))
+
+    assert b"".join(first.chunks()) == b"".join(second.chunks())
+    assert first.digest == second.digest
+
+
+def test_other_papers_give_another_name(sealed: Grant) -> None:
+    first = bundles.prepare(sealed, site=SITE)
+    licensing.set_status(grant=sealed, status="suspended", reason="disputed", now=later(days=1))
+    licensing.set_status(grant=sealed, status="active", reason="won", now=later(days=1))
+    ledger.operations.seal(now=later(days=1))
+
+    assert bundles.prepare(sealed, site=SITE).digest != first.digest
+    assert bundles.prepare(sealed, site="http://elsewhere").digest != first.digest
+
+
+def test_a_bundle_waits_for_its_proof(grant: Grant) -> None:
+    with pytest.raises(bundles.ProofPending, match=f"The proof of license {grant.pk} is being sealed"):
+        bundles.stream(grant, site=SITE)
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [("suspended", "is suspended while its payment is disputed"), ("revoked", "is revoked, since its payment")],
+)
+def test_what_is_not_active_is_not_given(sealed: Grant, status: str, sentence: str) -> None:
+    licensing.set_status(grant=sealed, status=status, reason="disputed", now=later(days=1))
+
+    with pytest.raises(bundles.NotDownloadable, match=sentence):
+        bundles.stream(sealed, site=SITE)
+
+
+def test_a_lost_file_fails_before_the_first_byte(sealed: Grant, settings: Any) -> None:
+    for path in (settings.DATA_FOLDER / "blobs").rglob("*"):
+        if path.is_file():
+            path.unlink()
+
+    with pytest.raises(BlobMissing):
+        bundles.stream(sealed, site=SITE)
+
+
+class Large(io.RawIOBase):
+    """Zeros that are nowhere."""
+
+    def __init__(self, size_bytes: int) -> None:
+        self.left = size_bytes
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        taken = min(self.left, size)
+        self.left -= taken
+        return bytes(taken)
+
+
+def test_a_large_file_flows_through_in_flat_memory(sealed: Grant, monkeypatch: pytest.MonkeyPatch) -> None:
+    size_bytes = 200 * bundles.CHUNK_BYTES
+    bundle = bundles.prepare(sealed, site=SITE)
+    manifest = {"assets": [{"path": "large", "sha256": "0" * 64, "size_bytes": size_bytes}]}
+    papers = {**bundle.papers, "manifest.json": json.dumps(manifest).encode()}
+    monkeypatch.setattr(bundles.assets.queries, "open_blob", lambda _sha256: Large(size_bytes))
+
+    def chunks() -> Iterator[bytes]:
+        return bundles.Bundle(sealed, papers).chunks()
+
+    tracemalloc.start()
+    sent = sum(len(chunk) for chunk in chunks())
+    _now, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert sent > size_bytes
+    assert peak_bytes < 8 * bundles.CHUNK_BYTES

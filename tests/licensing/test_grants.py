@@ -1,0 +1,185 @@
+"""Offers, grants, their certificates, and what happens to them."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from jwcrypto import jwk, jws
+
+import ledger.queries
+from ledger.models import Entry
+from marketplace.licensing import operations as licensing
+from marketplace.licensing import queries, rules
+from marketplace.licensing.models import Grant, GrantStatus, Offer, OfferWithdrawal
+from marketplace.payouts.rules import Money
+from tests.api.studios import Market
+from tests.cast import NOON, later
+
+
+def certificate_of(grant: Grant) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Header and claims, by another library and the public key that the log holds."""
+    kid = json.loads(jws.base64url_decode(grant.certificate.split(".")[0]))["kid"]
+    entry = ledger.queries.find_key(kid)
+    assert entry is not None
+    assert entry.statement["use"] == "certificates"
+    key = jwk.JWK.from_json(json.dumps(entry.statement["public_jwk"]))
+    assert key.thumbprint() == kid
+    token = jws.JWS()
+    token.deserialize(grant.certificate, key, alg="ES256")
+    return token.jose_header, json.loads(token.payload)
+
+
+def test_a_certificate_is_verified_with_the_key_in_the_log(market: Market, grant: Grant) -> None:
+    header, claims = certificate_of(grant)
+
+    assert header == {"alg": "ES256", "kid": header["kid"], "typ": "worldloom-license+jwt"}
+    assert claims == {
+        "iss": "http://127.0.0.1:8000",
+        "iat": int(later(hours=1).timestamp()),
+        "jti": str(grant.pk),
+        "licensee": "Lantern Films",
+        "licensee_salt": grant.licensee_salt,
+        "offer": str(grant.offer_id),
+        "release": market.world.digest,
+        "pack": "alice/yunhai",
+        "version": "1.0.0",
+        "terms": grant.terms_id,
+        "terms_name": "studio",
+        "terms_texts": {
+            "en": hashlib.sha256(grant.terms.text_en.encode()).hexdigest(),
+            "zh-Hans": hashlib.sha256(grant.terms.text_zh_hans.encode()).hexdigest(),
+        },
+        "seats": 30,
+        "log": "localhost/worldloom",
+    }
+
+
+def altered(certificate: str) -> Iterator[str]:
+    """Certificates with one letter changed, in each part."""
+    for part in range(3):
+        parts = certificate.split(".")
+        middle = len(parts[part]) // 2
+        letter = "A" if parts[part][middle] != "A" else "B"
+        parts[part] = parts[part][:middle] + letter + parts[part][middle + 1 :]
+        yield ".".join(parts)
+
+
+def test_an_altered_certificate_is_no_certificate(grant: Grant) -> None:
+    entry = ledger.queries.find_key(certificate_of(grant)[0]["kid"])
+    assert entry is not None
+    key = jwk.JWK.from_json(json.dumps(entry.statement["public_jwk"]))
+
+    for wrong in altered(grant.certificate):
+        with pytest.raises((jws.InvalidJWSSignature, jws.InvalidJWSObject)):
+            jws.JWS().deserialize(wrong, key, alg="ES256")
+
+
+def test_the_log_holds_commitments_not_names_nor_prices(market: Market, grant: Grant) -> None:
+    entry = Entry.objects.get(type="grant")
+    licensee = rules.licensee_document("Lantern Films", grant.licensee_salt)
+
+    assert entry.statement == {
+        "grant": str(grant.pk),
+        "release": market.world.digest,
+        "offer": str(grant.offer_id),
+        "terms": grant.terms_id,
+        "licensee_commitment": hashlib.sha256(licensee).hexdigest(),
+        "certificate": hashlib.sha256(grant.certificate.encode()).hexdigest(),
+    }
+    offer = market.offer()
+    price = rules.price_document(10_001, "USD", offer.salt)
+    stated = Entry.objects.get(type="offer", subject=f"offer:{offer.pk}").statement
+    assert stated["price_commitment"] == hashlib.sha256(price).hexdigest()
+    for one in Entry.objects.all():
+        assert b"Lantern" not in bytes(one.body)
+        assert b"10001" not in bytes(one.body)
+
+
+def test_one_source_is_one_grant(market: Market, grant: Grant) -> None:
+    again = licensing.grant(offer=market.offer(), studio=market.cast.studio, source="order-line:1", now=later(days=1))
+
+    assert again == grant
+    assert (again.granted_at, Grant.objects.count(), Entry.objects.filter(type="grant").count()) == (
+        later(hours=1),
+        1,
+        1,
+    )
+
+
+def test_a_grant_is_suspended_restored_and_revoked_for_good(grant: Grant) -> None:
+    def mark(status: str) -> GrantStatus | None:
+        return licensing.set_status(grant=grant, status=status, reason="because", now=later(days=1))
+
+    assert queries.status_of(grant) == "active"
+    assert mark("active") is None
+    for status in ("suspended", "active", "suspended", "revoked"):
+        assert mark(status) is not None
+        assert mark(status) is None
+        assert queries.status_of(grant) == status
+    with pytest.raises(licensing.UnableToGrant, match="is revoked, which is for good"):
+        mark("active")
+
+    assert queries.status_of(grant) == "revoked"
+    stated = [entry.statement for entry in Entry.objects.filter(type="grant-status").order_by("id")]
+    assert stated == [
+        {"grant": str(grant.pk), "status": status} for status in ("suspended", "active", "suspended", "revoked")
+    ]
+
+
+def test_the_same_offer_again_is_the_offer_that_is_there(market: Market) -> None:
+    before = (Offer.objects.count(), Entry.objects.count())
+
+    def offer(price: int, currency: str = "USD") -> Offer:
+        return licensing.offer(
+            release=market.world, terms=rules.READY["studio"], price=Money(price, currency), now=later(days=1)
+        )
+
+    assert offer(10_001) == market.offer()
+    with pytest.raises(licensing.UnableToOffer, match="already offered under “studio” in USD at another price"):
+        offer(10_002)
+    with pytest.raises(licensing.UnableToOffer, match="cannot be negative"):
+        offer(-1, "EUR")
+    assert (Offer.objects.count(), Entry.objects.count()) == before
+
+
+def test_several_offers_are_made_or_none(market: Market) -> None:
+    before = Offer.objects.count()
+    wanted = [(rules.READY["studio"], Money(5, "EUR")), (rules.READY["studio"], Money(6, "EUR"))]
+
+    with pytest.raises(licensing.UnableToOffer):
+        licensing.offer_all(release=market.world, offers=wanted, now=later(days=1))
+
+    assert Offer.objects.count() == before
+
+
+def test_a_withdrawn_offer_is_not_live_and_its_grants_stay(market: Market, grant: Grant) -> None:
+    offer = market.offer()
+    first = licensing.withdraw_offer(offer=offer, now=later(days=1))
+    again = licensing.withdraw_offer(offer=offer, now=later(days=2))
+
+    assert first == again
+    assert OfferWithdrawal.objects.get().withdrawn_at == later(days=1)
+    assert queries.offer(offer.pk) is None
+    assert queries.offers([offer.pk])[offer.pk].withdrawal == first
+    assert "studio" not in [one.terms.name for one in queries.live_offers(market.world)]
+    assert queries.status_of(grant) == "active"
+
+
+def test_unknown_terms_are_named_with_those_that_are_known() -> None:
+    with pytest.raises(licensing.UnableToOffer, match="“nope” names no terms: use one of personal, studio, enterprise"):
+        licensing.ready_terms("nope")
+
+
+def test_the_words_of_terms_are_fixed_when_they_are_first_offered(market: Market) -> None:
+    text = market.offer("personal").terms
+
+    assert text.text_en == (
+        "License terms “personal”\n\n"
+        "✗ No commercial use\n✓ Change it for your own projects\n✗ No AI training with it\n"
+        "✗ No passing on of the files\n✓ One person\n✓ Credit the creator by name\n\n"
+        "What is not allowed here is not allowed.\n"
+    )
+    assert text.created_at == NOON
+    assert rules.digest(bytes(text.document)) == text.digest
