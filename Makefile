@@ -22,7 +22,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/.runtime-stamp build/vendor/.stamp ## Run Worldloom on 127.0.0.1:8000 with demo worlds; CHECK=1 proves the outcome and stops
-	@$(QUIETLY) $(BIN)/python -m demo $(if $(CHECK),--check) $(if $(PORT),--port $(PORT))
+	@exec $(BIN)/python -m demo --with-parent $(if $(CHECK),--check) $(if $(PORT),--port $(PORT))
 
 test: .venv/.dev-stamp build/vendor/.stamp ## Run all tests (the browser tests need chromium and are skipped without it); ARGS="-k word"
 	@$(QUIETLY) $(BIN)/python -m pytest -n 2 -m "not deep" $(ARGS)

@@ -64,7 +64,7 @@ def _until_stopped(options: argparse.Namespace, data: Path, progress: Progress) 
     except Exception as error:
         said, code = _sentence(error, data, progress.step), 1
     stop_undisturbed()
-    progress.end(finished=code == 0)
+    progress.end(finished=not code and not said.startswith("Stopped"))
     try:
         stack.close()
     except Exception as error:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
+_UNFINISHED = ROOT / "build" / ".environment.unfinished"
 NEEDED = (3, 11)
 _NAMES = ("python3", "python3.14", "python3.13", "python3.12", "python3.11")
 
@@ -34,13 +35,17 @@ def main() -> None:
     with open(ROOT / "build" / ".environment.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # `make demo` and `make test` may both be the first
         wanted = hashlib.sha256(requirements.read_bytes()).hexdigest()
+        if _UNFINISHED.exists():  # a run that was killed may have left half a package, which pip takes for a whole one
+            shutil.rmtree(VENV, ignore_errors=True)
         if not _works(VENV / "bin" / "python"):
             _make_venv()
         elif stamp.is_file() and stamp.read_text() == wanted:
             stamp.touch()
             return
+        _UNFINISHED.touch()
         _install(requirements)
         stamp.write_text(wanted)
+        _UNFINISHED.unlink()
 
 
 def _again_with_a_newer_python() -> None:

@@ -22,7 +22,9 @@ class ApiKeyAuthentication(BaseAuthentication):
             return None
         key = people.api_key(words[1].decode("latin-1")) if len(words) == 2 else None
         if key is None:
-            raise AuthenticationFailed(_("The API key is unknown, mistyped or revoked: make one on your studio's page."))
+            raise AuthenticationFailed(
+                _("The API key is unknown, mistyped or revoked: make one on your studio's page.")
+            )
         return key.created_by, key
 
     def authenticate_header(self, request: Request) -> str:

@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from assets.inspectors.base import Refused
-from assets.operations import UnableToAdmit, UnableToPreview, UnableToReceive
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.utils.translation import gettext as _
@@ -14,6 +12,8 @@ from django.utils.translation import gettext_lazy
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from assets.inspectors.base import Refused
+from assets.operations import UnableToAdmit, UnableToPreview, UnableToReceive
 from marketplace.api.problems import KINDS, TYPE_PREFIX, Finding, pointer
 from marketplace.catalog.operations import UnableToPublish
 from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod

@@ -21,11 +21,17 @@ class Kind:
 
 
 KINDS: Mapping[str, Kind] = {
-    "invalid-json": Kind(400, _("The body cannot be read"), _("Send one JSON object in UTF-8; the detail says where it breaks.")),
-    "idempotency-key-missing": Kind(
-        400, _("An idempotency key is missing"), _("Send a fresh value in the header Idempotency-Key with each new order.")
+    "invalid-json": Kind(
+        400, _("The body cannot be read"), _("Send one JSON object in UTF-8; the detail says where it breaks.")
     ),
-    "api-key-missing": Kind(401, _("An API key is missing"), _("Send your studio's key as “Authorization: Bearer wl_…”.")),
+    "idempotency-key-missing": Kind(
+        400,
+        _("An idempotency key is missing"),
+        _("Send a fresh value in the header Idempotency-Key with each new order."),
+    ),
+    "api-key-missing": Kind(
+        401, _("An API key is missing"), _("Send your studio's key as “Authorization: Bearer wl_…”.")
+    ),
     "api-key-unknown": Kind(401, _("The API key does not work"), _("Check it for typing errors, or make a new one.")),
     "payment-declined": Kind(
         402, _("The payment was declined"), _("Nothing was granted. Order again under a new key with another card.")
@@ -36,7 +42,9 @@ KINDS: Mapping[str, Kind] = {
     ),
     "not-found": Kind(404, _("Not found"), _("Check the address; what another studio holds is not found either.")),
     "method-not-allowed": Kind(405, _("Method not allowed"), _("The header Allow lists what this address knows.")),
-    "not-acceptable": Kind(406, _("Not acceptable"), _("Ask for application/json, and for application/zip in downloads.")),
+    "not-acceptable": Kind(
+        406, _("Not acceptable"), _("Ask for application/json, and for application/zip in downloads.")
+    ),
     "too-large": Kind(413, _("The body is too large"), _("Send at most 256 KiB; an order names at most 50 offers.")),
     "unsupported-media-type": Kind(415, _("Unsupported media type"), _("Send application/json.")),
     "invalid-request": Kind(
@@ -54,7 +62,7 @@ KINDS: Mapping[str, Kind] = {
         503, _("The payment is not decided yet"), _("Send the same request again with the same idempotency key.")
     ),
     "proof-pending": Kind(503, _("The proof is being sealed"), _("Ask again after the seconds in Retry-After.")),
-}  # fmt: skip
+}
 
 # Where a finding was made: a part of the request as OpenAPI names it, or a file of a pack.
 PARTS = ("body", "query", "header", "path", "file")

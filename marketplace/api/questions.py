@@ -112,7 +112,7 @@ def digest(name: str, value: str) -> str:
 
 
 def idempotency_key(request: Request) -> str:
-    """This will read the header Idempotency-Key, bare or in the quotes of a structured field (RFC 9651, section 3.3.3)."""
+    """This will read the header Idempotency-Key, bare or quoted as in a structured field (RFC 9651, section 3.3.3)."""
     key = request.headers.get("Idempotency-Key", "").strip()
     if len(key) > 1 and key[0] == key[-1] == '"':
         key = re.sub(r'\\(["\\])', r"\1", key[1:-1])

@@ -41,7 +41,9 @@ class StrictSerializer(serializers.Serializer[Any]):
     """Refuses members that it does not know, so that a typing error is heard of."""
 
     def to_internal_value(self, data: Any) -> Any:
-        unknown = {name: [_(NOT_KNOWN)] for name in data if name not in self.fields} if isinstance(data, Mapping) else {}
+        unknown = (
+            {name: [_(NOT_KNOWN)] for name in data if name not in self.fields} if isinstance(data, Mapping) else {}
+        )
         try:
             value = super().to_internal_value(data)
         except serializers.ValidationError as error:

@@ -122,7 +122,7 @@ class Derivation(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["release", "parent"], name="catalog_parent_is_named_once"),
             models.CheckConstraint(
-                condition=Q(share_ppb__gte=0) & Q(share_ppb__lt=WHOLE_PPB),
+                condition=Q(share_ppb__gte=1) & Q(share_ppb__lt=WHOLE_PPB),
                 name="catalog_parent_share_is_a_part",
             ),
             models.CheckConstraint(condition=~Q(release=F("parent")), name="catalog_release_is_not_its_own_parent"),

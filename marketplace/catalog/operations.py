@@ -6,15 +6,17 @@ from datetime import datetime
 from django.contrib.postgres.search import SearchVector
 from django.db import IntegrityError, transaction
 from django.db.models import Value
-from django.utils.translation import gettext as _
 
 import ledger.operations
 from assets.models import Asset
+from assets.rules import paths_findings
 from marketplace.catalog import rules
 from marketplace.catalog.models import Derivation, Element, Listing, Pack, Release, ReleaseAsset
 from marketplace.catalog.rules import Draft, Finding
 from marketplace.payouts.operations import ensure_split
+from marketplace.payouts.rules import TooManyPayees
 from marketplace.people.models import Creator
+from marketplace.ui.formats import sentence
 
 
 class UnableToPublish(Exception):
@@ -24,7 +26,7 @@ class UnableToPublish(Exception):
 
     def __init__(self, draft: Draft, findings: Sequence[Finding]) -> None:
         self.draft, self.findings = draft, tuple(findings)
-        super().__init__(" ".join(_(finding.template) % finding.values for finding in self.findings))
+        super().__init__(" ".join(sentence(finding) for finding in self.findings))
 
 
 def check(*, creator: Creator, draft: Draft) -> None:
@@ -33,10 +35,19 @@ def check(*, creator: Creator, draft: Draft) -> None:
     Portals ask before they admit files, so that a refused draft leaves no file behind.
     """
     findings = rules.findings_in(draft)
+    findings.extend(Finding("files", f.template, f.values) for f in paths_findings(file.path for file in draft.files))
+    findings.extend(_other_kind(creator, draft))
     findings.extend(_unknown_people(draft))
     findings.extend(_unknown_parents(draft))
     if findings:
         raise UnableToPublish(draft, findings)
+
+
+def _other_kind(creator: Creator, draft: Draft) -> Iterable[Finding]:
+    pack = Pack.objects.filter(creator=creator, handle=draft.handle).first()
+    if pack is not None and pack.kind != draft.kind:
+        text = rules.gettext_noop("%(pack)s is of the kind %(kind)s, which its versions share: use another handle.")
+        yield Finding("kind", text, {"pack": str(pack), "kind": pack.kind})
 
 
 def _unknown_people(draft: Draft) -> Iterable[Finding]:
@@ -70,11 +81,14 @@ def publish(*, creator: Creator, draft: Draft, files: Mapping[str, Asset], now: 
     check(creator=creator, draft=draft)
     _check_files(draft, files)
     parents = [(parent, found) for parent in draft.derived_from if (found := _release_of(parent))]
-    split = ensure_split(
-        own=_own_shares(creator, draft),
-        parents=[(release.split, parent.share_ppb) for parent, release in parents],
-        now=now,
-    )
+    try:
+        split = ensure_split(
+            own=_own_shares(creator, draft),
+            parents=[(release.split, parent.share_ppb) for parent, release in parents],
+            now=now,
+        )
+    except TooManyPayees as error:
+        raise UnableToPublish(draft, [Finding("derived_from", error.template, error.values)]) from None
     manifest_at = _manifest_writer(creator, draft, files, parents, split.digest)
     if published := _published(creator, draft):
         if bytes(published.manifest) == manifest_at(published.published_at):

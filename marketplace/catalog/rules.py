@@ -181,11 +181,7 @@ def _files_ok(draft: Draft) -> Iterable[Finding]:
     if len(draft.files) > FILES_LIMIT:
         text = _("%(count)s files are too many: a release holds at most %(limit)s.")
         yield Finding("files", text, {"count": len(draft.files), "limit": FILES_LIMIT})
-    seen: set[str] = set()
     for file in draft.files:
-        if file.path.casefold() in seen:
-            yield Finding("files", _("The file %(path)s is listed twice."), {"path": file.path})
-        seen.add(file.path.casefold())
         if file.role not in FILE_ROLES:
             text = _("The role “%(role)s” of %(path)s is unknown: use content or preview.")
             yield Finding("files", text, {"role": file.role[:40], "path": file.path})
@@ -234,8 +230,10 @@ def _shares_ok(draft: Draft) -> Iterable[Finding]:
     seen: set[tuple[str, str]] = set()
     for parent in draft.derived_from:
         values = {"parent": parent.reference, "share": parent.share_ppb, "whole": WHOLE_PPB}
-        if not 0 <= parent.share_ppb <= WHOLE_PPB:
-            text = _("The share of %(parent)s is %(share)s: use 0 to %(whole)s parts per billion.")
+        if not 1 <= parent.share_ppb < WHOLE_PPB:
+            text = _(
+                "The share of %(parent)s is %(share)s parts per billion: it must be at least 1 and below %(whole)s."
+            )
             yield Finding("derived_from", text, values)
         if (parent.creator, parent.pack) in seen:
             yield Finding("derived_from", _("The pack of %(parent)s is named twice as a parent."), values)
@@ -280,7 +278,7 @@ def manifest(
     split: str,
     published_at: str,
 ) -> bytes:
-    """This will write the release manifest `worldloom/release-manifest/1`: RFC 8785 JSON, docs/formats/release-manifest.md."""
+    """This will write a release's manifest as RFC 8785 JSON (docs/formats/release-manifest.md)."""
     document: dict[str, object] = {
         "format": MANIFEST_FORMAT,
         "pack": f"{creator}/{draft.handle}",

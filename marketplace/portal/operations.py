@@ -118,4 +118,3 @@ def _priced(draft: Draft, offers: Sequence[DraftOffer]) -> list[tuple[Terms, Mon
             finding = Finding("offers", text, {"terms": row.terms, "reason": str(error)})
             raise catalog.UnableToPublish(draft, [finding]) from None
     return priced
-

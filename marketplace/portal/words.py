@@ -1,68 +1,41 @@
 """What kinds, licenses, shares and states are called in the portal, and how shares are read."""
 
 import re
-from collections.abc import Iterable, Mapping
-from decimal import Decimal
+from collections.abc import Iterable
 
-from babel import Locale
-from babel.numbers import format_percent
 from django.urls import reverse
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from assets.models import PreviewImage
+from marketplace.catalog.words import BASE_MODELS as KNOWN_BASE_MODELS
+from marketplace.catalog.words import ELEMENT_NAMES as ELEMENT_NAMES
+from marketplace.catalog.words import PACK_KINDS as PACK_KINDS
+from marketplace.licensing.words import TERMS as TERMS
 from marketplace.payouts.queries import Line, PaidOut
 from marketplace.payouts.rules import MAX_AMOUNT_MINOR, WHOLE_PPB
 from marketplace.ui import formats
+from marketplace.ui.formats import Names
+from marketplace.ui.formats import percent_text as percent_text
+from marketplace.ui.formats import say as say
 
-Words = Mapping[str, str | Promise]
+BASE_MODELS: Names = {"": gettext_lazy("None, or any"), **KNOWN_BASE_MODELS}
 
-PACK_KINDS: Words = {
-    "world": gettext_lazy("World"),
-    "characters": gettext_lazy("Characters"),
-    "style": gettext_lazy("Style"),
-    "model": gettext_lazy("Model"),
-    "prompts": gettext_lazy("Prompt set"),
-}
-ELEMENT_KINDS: Words = {
-    "character": gettext_lazy("Character"),
-    "creature": gettext_lazy("Creature"),
-    "plant": gettext_lazy("Plant"),
-    "landform": gettext_lazy("Landform"),
-    "scene": gettext_lazy("Scene"),
-    "style": gettext_lazy("Style"),
-    "model": gettext_lazy("Model"),
-    "prompt-set": gettext_lazy("Prompt set"),
-    "motion": gettext_lazy("Motion"),
-}
-BASE_MODELS: Words = {
-    "": gettext_lazy("None, or any"),
-    "sd15": "Stable Diffusion 1.5",
-    "sdxl": "SDXL",
-    "sd3": "Stable Diffusion 3",
-    "flux1": "FLUX.1",
-}
-MADE_BY: Words = {
+MADE_BY: Names = {
     "human": gettext_lazy("People, without generated parts"),
     "ai-assisted": gettext_lazy("People, with help of AI"),
     "ai": gettext_lazy("AI, directed by people"),
 }
-AI_TRAINING: Words = {
+AI_TRAINING: Names = {
     "not-allowed": gettext_lazy("No, nobody may train models with it"),
     "with-license": gettext_lazy("Yes, those whose license says so"),
 }
-TERMS: Words = {
-    "personal": gettext_lazy("Personal"),
-    "studio": gettext_lazy("Studio"),
-    "enterprise": gettext_lazy("Enterprise"),
-}
-TERMS_IN_SHORT: Words = {
+TERMS_IN_SHORT: Names = {
     "personal": gettext_lazy("1 person · no commercial use"),
     "studio": gettext_lazy("Up to 30 people · films and games, up to US$1,000,000 a year"),
     "enterprise": gettext_lazy("The whole company · films and games, without a revenue limit"),
 }
-PAYOUT_STATES: Words = {
+PAYOUT_STATES: Names = {
     "open": gettext_lazy("Being sent"),
     "sent": gettext_lazy("Sent"),
     "paid": gettext_lazy("Paid"),
@@ -72,11 +45,6 @@ LINE_TONES = {"disputed": "warn", "reversed": "bad"}
 
 _PERCENT = re.compile(r"(0|[1-9][0-9]{0,2})(?:\.([0-9]{1,7}))?")
 CARD_WIDTH = 480
-
-
-def say(words: Words, key: str) -> str:
-    """This will name a value, or show it as it is when it has no name yet."""
-    return str(words.get(key, key))
 
 
 def parse_percent(text: str) -> int | None:
@@ -89,12 +57,6 @@ def parse_percent(text: str) -> int | None:
         return None
     share_ppb = int(match[1]) * 10_000_000 + int((match[2] or "").ljust(7, "0"))
     return share_ppb if share_ppb <= WHOLE_PPB else None
-
-
-def percent_text(share_ppb: int) -> str:
-    """This will write parts per billion as a percentage, with all its decimals: 12.5%."""
-    locale = Locale.parse(formats.language_tag(), sep="-")
-    return format_percent(Decimal(share_ppb).scaleb(-9), format="#,##0.#######%", locale=locale)
 
 
 def percent_input(share_ppb: int) -> str:

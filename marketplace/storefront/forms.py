@@ -14,7 +14,7 @@ from marketplace.storefront import words
 SORTS = {"best": _("Best match"), "newest": _("Newest")}
 
 
-def _choices(known: words.Words) -> list[tuple[str, object]]:
+def _choices(known: words.Names) -> list[tuple[str, object]]:
     return list(known.items())
 
 

@@ -1,28 +1,23 @@
 """What kinds, terms, shares and inspected facts are called on the pages."""
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
-from babel import Locale
-from babel.numbers import format_percent
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from marketplace.catalog.words import BASE_MODELS as BASE_MODELS
+from marketplace.catalog.words import ELEMENT_NAMES as ELEMENT_NAMES
+from marketplace.catalog.words import PACK_KINDS as PACK_KINDS
 from marketplace.licensing.rules import UNLIMITED_SEATS, Right, Terms, rights_in
+from marketplace.licensing.words import TERMS as TERMS
 from marketplace.ui import formats
+from marketplace.ui.formats import Names as Names
+from marketplace.ui.formats import percent_text as percent_text
+from marketplace.ui.formats import say as say
 
-Words = Mapping[str, str | Promise]
-
-PACK_KINDS: Words = {
-    "world": gettext_lazy("World"),
-    "characters": gettext_lazy("Characters"),
-    "style": gettext_lazy("Style"),
-    "model": gettext_lazy("Model"),
-    "prompts": gettext_lazy("Prompt set"),
-}
-ELEMENT_KINDS: Words = {
+ELEMENT_KINDS: Names = {
     "character": gettext_lazy("Characters"),
     "creature": gettext_lazy("Creatures"),
     "plant": gettext_lazy("Plants"),
@@ -33,43 +28,21 @@ ELEMENT_KINDS: Words = {
     "prompt-set": gettext_lazy("Prompt sets"),
     "motion": gettext_lazy("Motion"),
 }
-ELEMENT_NAMES: Words = {
-    "character": gettext_lazy("Character"),
-    "creature": gettext_lazy("Creature"),
-    "plant": gettext_lazy("Plant"),
-    "landform": gettext_lazy("Landform"),
-    "scene": gettext_lazy("Scene"),
-    "style": gettext_lazy("Style"),
-    "model": gettext_lazy("Model"),
-    "prompt-set": gettext_lazy("Prompt set"),
-    "motion": gettext_lazy("Motion"),
-}
-BASE_MODELS: Words = {
-    "sd15": "Stable Diffusion 1.5",
-    "sdxl": "SDXL",
-    "sd3": "Stable Diffusion 3",
-    "flux1": "FLUX.1",
-}
-AI_TRAINING: Words = {
+AI_TRAINING: Names = {
     "not-allowed": gettext_lazy("No AI training"),
     "with-license": gettext_lazy("AI training by license"),
 }
-MADE_BY: Words = {
+MADE_BY: Names = {
     "human": gettext_lazy("Made by people"),
     "ai-assisted": gettext_lazy("Made with help of AI"),
     "ai": gettext_lazy("Made by AI"),
 }
-TERMS: Words = {
-    "personal": gettext_lazy("Personal"),
-    "studio": gettext_lazy("Studio"),
-    "enterprise": gettext_lazy("Enterprise"),
-}
-STATUSES: Words = {
+STATUSES: Names = {
     "active": gettext_lazy("Active"),
     "suspended": gettext_lazy("Suspended"),
     "revoked": gettext_lazy("Revoked"),
 }
-ENTRY_TYPES: Words = {
+ENTRY_TYPES: Names = {
     "key": gettext_lazy("Key registered"),
     "asset": gettext_lazy("File registered"),
     "split": gettext_lazy("Split stated"),
@@ -79,7 +52,7 @@ ENTRY_TYPES: Words = {
     "grant-status": gettext_lazy("License status changed"),
     "anchor-receipt": gettext_lazy("Log anchored on chain"),
 }
-NETWORKS: Words = {"lora": "LoRA", "loha": "LoHa", "lokr": "LoKr", "checkpoint": gettext_lazy("Checkpoint")}
+NETWORKS: Names = {"lora": "LoRA", "loha": "LoHa", "lokr": "LoKr", "checkpoint": gettext_lazy("Checkpoint")}
 DIMENSIONS: tuple[str | Promise, ...] = (
     gettext_lazy("Commercial use"),
     gettext_lazy("Changes"),
@@ -88,11 +61,6 @@ DIMENSIONS: tuple[str | Promise, ...] = (
     gettext_lazy("People"),
     gettext_lazy("Credit"),
 )
-
-
-def say(words: Words, key: str) -> str:
-    """This will name a value, or show it as it is when it has no name yet."""
-    return str(words.get(key, key))
 
 
 def right_text(right: Right) -> str:
@@ -119,12 +87,6 @@ def summary_of(terms: Terms) -> str:
         "full": _("films and games, without a revenue limit"),
     }[terms.commercial]
     return f"{seats} · {use}"
-
-
-def percent_text(share_ppb: int) -> str:
-    """This will write parts per billion as a percentage, with all its decimals: 12.5%."""
-    locale = Locale.parse(formats.language_tag(), sep="-")
-    return format_percent(Decimal(share_ppb).scaleb(-9), format="#,##0.#######%", locale=locale)
 
 
 def facts_text(facts: Mapping[str, Any]) -> str:

@@ -8,10 +8,14 @@ from functools import lru_cache
 
 from babel import Locale
 from babel.dates import format_date
-from babel.numbers import NumberPattern, format_decimal, parse_pattern
+from babel.numbers import NumberPattern, format_decimal, format_percent, parse_pattern
+from django.utils.functional import Promise
 from django.utils.translation import get_language, gettext
 
 from marketplace.ui.words import Sayable
+
+Names = Mapping[str, str | Promise]
+"""What values are called: by value, in the visitor's language."""
 
 # ISO 4217 minor units that are not two. CLDR rounds more currencies to whole units for display
 # (IDR, LAK, IRR and others): amounts are stored in ISO units, so the ISO table must divide them.
@@ -110,6 +114,17 @@ def choose_title(titles: Mapping[str, str] | str, *, language: str | None = None
         if tag in by_tag and titles[by_tag[tag]]:
             return titles[by_tag[tag]], by_tag[tag]
     return ("", "")
+
+
+def say(names: Names, value: str) -> str:
+    """This will name a value, or show it as it is when it has no name yet."""
+    return str(names.get(value, value))
+
+
+def percent_text(share_ppb: int) -> str:
+    """This will write parts per billion as a percentage, with all its decimals: 12.5%."""
+    locale = Locale.parse(language_tag(), sep="-")
+    return format_percent(Decimal(share_ppb).scaleb(-9), format="#,##0.#######%", locale=locale)
 
 
 def sentence(words: Sayable) -> str:

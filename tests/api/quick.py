@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from assets.inspectors import sandbox
 
 _KNOWN: dict[str, dict[str, Any]] = {}

@@ -41,7 +41,9 @@ class Studio:
     def get(self, path: str, **more: str) -> Any:
         return self.call("GET", path, **more)
 
-    def call(self, method: str, path: str, body: bytes = b"", content_type: str = "application/json", **more: str) -> Any:
+    def call(
+        self, method: str, path: str, body: bytes = b"", content_type: str = "application/json", **more: str
+    ) -> Any:
         sent = {name.replace("_", "-"): value for name, value in more.items()}
         return self.client.generic(
             method, "/api/v1" + path, body, content_type=content_type, headers=self.headers(sent)

@@ -121,13 +121,19 @@ def test_pages_hold_each_pack_once_whatever_is_published_meanwhile(market: Marke
         ("cursor=abc", "cursor", "is no cursor of this list: take it from `next`."),
         ("cursor=%F0%9F%98%80", "cursor", "is no cursor of this list: take it from `next`."),
         # Well formed, but of the list of grants; then without a time zone.
-        ("cursor=Z3JhbnRzfDIwMjYtMTEtMjJUMTI6MDA6MDArMDA6MDB-M2YyNTA0ZTAtNGY4OS00MWQzLTlhMGMtMDMwNWU4MmMzMzAx",
-         "cursor", "is no cursor of this list: take it from `next`."),
-        ("cursor=cGFja3N8MjAyNi0xMS0yMlQxMjowMDowMH4zZjI1MDRlMC00Zjg5LTQxZDMtOWEwYy0wMzA1ZTgyYzMzMDE",
-         "cursor", "is no cursor of this list: take it from `next`."),
+        (
+            "cursor=Z3JhbnRzfDIwMjYtMTEtMjJUMTI6MDA6MDArMDA6MDB-M2YyNTA0ZTAtNGY4OS00MWQzLTlhMGMtMDMwNWU4MmMzMzAx",
+            "cursor",
+            "is no cursor of this list: take it from `next`.",
+        ),
+        (
+            "cursor=cGFja3N8MjAyNi0xMS0yMlQxMjowMDowMH4zZjI1MDRlMC00Zjg5LTQxZDMtOWEwYy0wMzA1ZTgyYzMzMDE",
+            "cursor",
+            "is no cursor of this list: take it from `next`.",
+        ),
         ("format=xml", "format", "is not known here."),
     ],
-)  # fmt: skip
+)
 def test_a_query_that_makes_no_sense_is_refused_with_its_place(
     market: Market, query: str, where: str, message: str
 ) -> None:
@@ -149,7 +155,11 @@ def test_a_release_tells_its_manifest_offers_and_proof(sealed: Market) -> None:
         ("personal", 0, "USD"),
         ("studio", 10_001, "USD"),
     ]
-    assert body["offers"][1]["allows"] == ["Change it for your own projects", "One person", "Credit the creator by name"]
+    assert body["offers"][1]["allows"] == [
+        "Change it for your own projects",
+        "One person",
+        "Credit the creator by name",
+    ]
     assert body["offers"][1]["forbids"] == [
         "No commercial use",
         "No AI training with it",
@@ -277,3 +287,15 @@ def test_a_page_of_24_packs_takes_few_queries(
         assert len(names(ANYBODY.get("/packs?limit=5"))) == 5
 
     assert len(more) == len(few)
+
+
+def test_bytes_are_anchored_when_a_chain_vouches_for_them(sealed: Market, settings: Any) -> None:
+    settings.ADAPTERS = settings.ADAPTERS | {"chain": "tests.ledger.conftest.FakeChain"}
+    receipt = ledger.operations.anchor(now=later(hours=3))
+    assert receipt is not None
+    file = ANYBODY.get("/packs/bob/ink").json()["manifest"]["assets"][0]["sha256"]
+
+    proof = ANYBODY.get(f"/verify/{file}").json()["proof"]
+
+    assert (proof["state"], proof["transaction"]) == ("anchored", receipt.transaction)
+    assert ANYBODY.get("/packs/bob/ink").json()["proof"]["state"] == "anchored"

@@ -1,4 +1,4 @@
-"""The OpenAPI description is the contract: every operation answers as it says, and with nothing that it does not say."""
+"""The OpenAPI description is the contract: every operation answers as it says, and nothing more."""
 
 import copy
 import json

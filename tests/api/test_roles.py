@@ -69,7 +69,16 @@ def test_a_key_ends_with_the_person_who_made_it(market: Market) -> None:
 
 @pytest.mark.parametrize(
     "header",
-    ["Bearer", "Bearer ", "Bearer wl_", "Bearer a b", "Basic YTpi", "wl_abc", "Bearer \xff\xfe", "Bearer " + "x" * 9000],
+    [
+        "Bearer",
+        "Bearer ",
+        "Bearer wl_",
+        "Bearer a b",
+        "Basic YTpi",
+        "wl_abc",
+        "Bearer \xff\xfe",
+        "Bearer " + "x" * 9000,
+    ],
 )
 def test_what_is_no_key_is_refused(market: Market, header: str) -> None:
     answer = ANYBODY.get("/grants", Authorization=header)

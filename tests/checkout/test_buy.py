@@ -57,7 +57,11 @@ def assert_silence() -> None:
 def test_an_order_fixes_prices_fees_and_grants(market: Market, buy: Buy) -> None:
     order = buy(market.offer(), market.offer("personal"), market.offer(release=market.derived))
 
-    assert [(line.price_minor, line.fee_minor) for line in order.lines.all()] == [(10_001, 1000), (0, 0), (10_001, 1000)]
+    assert [(line.price_minor, line.fee_minor) for line in order.lines.all()] == [
+        (10_001, 1000),
+        (0, 0),
+        (10_001, 1000),
+    ]
     assert (order.total_minor, order.currency, orders.status_of(order)) == (20_002, "USD", "paid")
     assert SandboxCharge.objects.get().amount_minor == 20_002
     assert {grant.source for grant in Grant.objects.all()} == set(orders.sources_of(order))

@@ -41,7 +41,11 @@ def test_a_fee_of_nonsense_is_refused(price: int, share: int) -> None:
         rules.platform_fee(price, share)
 
 
-@given(st.lists(st.uuids(), min_size=1, max_size=5, unique=True).flatmap(lambda ids: st.tuples(st.just(ids), st.permutations(ids))))
+@given(
+    st.lists(st.uuids(), min_size=1, max_size=5, unique=True).flatmap(
+        lambda ids: st.tuples(st.just(ids), st.permutations(ids))
+    )
+)
 def test_a_request_is_the_same_in_any_order_of_offers(pair: tuple[list[object], list[object]]) -> None:
     one, other = ([str(item) for item in ids] for ids in pair)
 
@@ -62,7 +66,9 @@ def test_one_wrong_digit_is_no_card_number(digits: str) -> None:
     assert rules.card_digits(f" {card[:4]} {card[4:8]}-{card[8:]} ") == card
 
 
-@pytest.mark.parametrize("text", ["", "4242", "4" * 20, "٤٢٤٢٤٢٤٢٤٢٤٢٤٢٤٢", "4242\x00424242424242", "4242.4242.4242.4242"])
+@pytest.mark.parametrize(
+    "text", ["", "4242", "4" * 20, "٤٢٤٢٤٢٤٢٤٢٤٢٤٢٤٢", "4242\x00424242424242", "4242.4242.4242.4242"]
+)
 def test_what_is_no_card_number(text: str) -> None:
     assert rules.card_digits(text) is None
 

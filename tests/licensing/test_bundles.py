@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from assets.storage.base import BlobMissing
 
 import ledger.operations
+from assets.storage.base import BlobMissing
 from marketplace.licensing import bundles
 from marketplace.licensing import operations as licensing
 from marketplace.licensing.models import Grant

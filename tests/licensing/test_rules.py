@@ -22,7 +22,9 @@ KNOWN = {
 def terms(draw: st.DrawFn) -> rules.Terms:
     commercial = draw(st.sampled_from(rules.COMMERCIAL))
     return rules.Terms(
-        name=draw(st.text(min_size=1, max_size=40).filter(lambda name: not any("\ud800" <= c <= "\udfff" for c in name))),
+        name=draw(
+            st.text(min_size=1, max_size=40).filter(lambda name: not any("\ud800" <= c <= "\udfff" for c in name))
+        ),
         commercial=commercial,
         revenue_cap_usd=draw(st.integers(1, 2**53 - 1)) if commercial == "limited" else 0,
         derivatives=draw(st.sampled_from(rules.DERIVATIVES)),
@@ -84,7 +86,10 @@ def test_every_right_fills_its_template(one: rules.Terms) -> None:
         ({"seats": -1}, "seats and revenue_cap_usd cannot be negative."),
         ({"commercial": "limited"}, "A revenue cap goes with limited commercial use, and only with it."),
         ({"revenue_cap_usd": 5}, "A revenue cap goes with limited commercial use, and only with it."),
-        ({"commercial": "full", "revenue_cap_usd": 5}, "A revenue cap goes with limited commercial use, and only with it."),
+        (
+            {"commercial": "full", "revenue_cap_usd": 5},
+            "A revenue cap goes with limited commercial use, and only with it.",
+        ),
     ],
 )
 def test_terms_that_contradict_themselves_are_refused(change: dict[str, object], sentence: str) -> None:

@@ -115,6 +115,7 @@ def test_a_refused_folder_says_what_and_where_and_leaves_nothing(
         ({"parents": [("mo/ink@1.0.0", 1)]}, "mo/ink@1.0.0 is not published"),
         ({"parents": [("alice/yunhai@1.0.0", 1)]}, "alice/yunhai@1.0.0 is not published"),
         ({"parents": [("mo/ink", 1)]}, "names no release"),
+        ({"parents": [("mo/ink@1.0.0", 0)]}, "at least 1"),
         ({"handle": "Not A Slug"}, "cannot be a pack's handle"),
     ],
 )
@@ -158,6 +159,26 @@ def test_other_content_needs_another_version(cast: Cast, tmp_path: Path) -> None
     second = publish_folder(folder=folder, creator=cast.alice, now=NOON)
     assert Pack.objects.count() == 1
     assert Listing.objects.get().release == second
+
+
+def test_the_versions_of_a_pack_share_its_kind(cast: Cast, tmp_path: Path) -> None:
+    publish_folder(folder=packs.write(tmp_path / "a", handle="yunhai"), creator=cast.alice, now=NOON)
+    style = packs.write(tmp_path / "b", handle="yunhai", kind="style", version="2.0.0")
+
+    with pytest.raises(CommandError, match="alice/yunhai is of the kind world"):
+        call_command("publish", str(style), "--as", "alice")
+    assert Release.objects.count() == 1
+
+
+def test_paths_that_collide_are_refused(cast: Cast, tmp_path: Path, settings: Any) -> None:
+    folder = packs.write(tmp_path / "yunhai", handle="yunhai")
+    (folder / "COVER.png").write_bytes(packs.picture("#123456"))
+    edit('path = "prompts.txt"', 'path = "COVER.png"')(folder)
+
+    with pytest.raises(CommandError, match="COVER.png: a second file would have the name of cover.png"):
+        call_command("publish", str(folder), "--as", "alice")
+
+    assert_nothing_is_there(settings.DATA_FOLDER)
 
 
 def test_when_the_last_step_fails_the_bytes_go_too(

@@ -246,7 +246,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="derivation",
             constraint=models.CheckConstraint(
-                condition=models.Q(("share_ppb__gte", 0), ("share_ppb__lt", 1000000000)),
+                condition=models.Q(("share_ppb__gte", 1), ("share_ppb__lt", 1000000000)),
                 name="catalog_parent_share_is_a_part",
             ),
         ),

@@ -154,7 +154,7 @@ class ElementRow(forms.Form):
         error_messages=_NEEDED,
     )
     kind = forms.ChoiceField(
-        label=_("Kind"), choices=[("", _("Choose")), *words.ELEMENT_KINDS.items()], error_messages=_NEEDED
+        label=_("Kind"), choices=[("", _("Choose")), *words.ELEMENT_NAMES.items()], error_messages=_NEEDED
     )
     files = forms.CharField(
         label=_("Its files"),

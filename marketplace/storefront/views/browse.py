@@ -52,7 +52,7 @@ def creators_name(creators: list[tuple[str, str, int]]) -> list[tuple[str, str]]
     return [(handle, name) for handle, name, _count in creators]
 
 
-def _group(name: str, known: words.Words, value: str, counts: dict[str, int]) -> dict[str, object]:
+def _group(name: str, known: words.Names, value: str, counts: dict[str, int]) -> dict[str, object]:
     """Lists what a filter offers now: what would show something, and what is chosen."""
     options = [
         {"value": key, "label": label, "count": counts.get(key, 0)}

@@ -1,0 +1,76 @@
+"""What `manage.py check --deploy` says about a house that still runs on embedded defaults."""
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Tags, Warning, register
+
+# Port → id, the default that owns up, what it means, and what to set.
+_ADAPTERS = {
+    "storage": (
+        "worldloom.W002",
+        "assets.storage.folder.FolderStorage",
+        "Files are kept in a folder of this machine, so other machines cannot serve them",
+        "WORLDLOOM_STORAGE",
+    ),
+    "payments": (
+        "worldloom.W004",
+        "marketplace.checkout.gateways.sandbox.SandboxGateway",
+        "Payments go through the sandbox gateway: anyone buys with a test card and no money moves",
+        "WORLDLOOM_PAYMENTS",
+    ),
+    "payouts": (
+        "worldloom.W005",
+        "marketplace.payouts.rails.recorded.RecordedRail",
+        "Payouts are only recorded: no creator receives money",
+        "WORLDLOOM_PAYOUTS",
+    ),
+    "keys": (
+        "worldloom.W006",
+        "ledger.signing.files.FileKeys",
+        "Signing keys are files in the data folder: whoever copies the folder can sign for this house",
+        "WORLDLOOM_KEYS",
+    ),
+}
+
+
+@register(Tags.security, deploy=True)
+def embedded_defaults(app_configs: Sequence[Any] | None, **named: Any) -> list[CheckMessage]:
+    """This will name each embedded default still in use, one warning each."""
+    return list(_in_use())
+
+
+def _in_use() -> Iterator[CheckMessage]:
+    where = "docs/operate.md says what to set."
+    if not os.environ.get("DATABASE_URL"):
+        yield Warning(
+            "The database is the embedded PostgreSQL of this machine: set DATABASE_URL to one that is backed up.",
+            hint=where,
+            id="worldloom.W001",
+        )
+    for port, (id, default, meaning, variable) in _ADAPTERS.items():
+        if settings.ADAPTERS[port] == default:
+            yield Warning(f"{meaning}: set {variable} to another adapter.", hint=where, id=id)
+    if not settings.CHAIN_RPC_URL:
+        yield Warning(
+            "The log is anchored on the development chain of this machine, which proves nothing to anybody else: "
+            "set WORLDLOOM_CHAIN_RPC_URL.",
+            hint=where,
+            id="worldloom.W003",
+        )
+    if not os.environ.get("WORLDLOOM_SECRET_KEY"):
+        yield Warning(
+            "The secret of sessions is a file in the data folder, and other machines would make their own: "
+            "set WORLDLOOM_SECRET_KEY.",
+            hint=where,
+            id="worldloom.W007",
+        )
+    if settings.LOG_ORIGIN.startswith("localhost/"):
+        yield Warning(
+            "The log signs as localhost, a name that any house could have: set WORLDLOOM_LOG_ORIGIN before the "
+            "first seal.",
+            hint=where,
+            id="worldloom.W008",
+        )

@@ -1,0 +1,84 @@
+"""docs/api.md tells the truth: each of its commands is run, in order, against a real server."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.urls import resolve
+
+import ledger.operations
+from tests.api.studios import Market, key_of
+from tests.cast import NOON, later
+
+TEXT = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+COMMANDS = [block for block in re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL) if "curl" in block]
+
+
+@pytest.fixture(scope="module")
+def guards() -> Iterator[None]:
+    """Ends the connection whose guards were switched off, after the facts are swept away."""
+    yield
+    connection.close()
+
+
+@pytest.fixture
+def committed(guards: None, transactional_db: None) -> Iterator[None]:
+    """Commits for real; the facts are swept away afterwards by one who may switch their guards off."""
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+
+
+def test_every_address_in_the_text_exists() -> None:
+    addresses = re.findall(r"/api/v1/[a-z0-9/{}$_A-Z]*", TEXT)
+    filled = {
+        address: re.sub(r"\$GRANT", "00000000-0000-4000-8000-000000000000", address)
+        .replace("$SHA256", "0" * 64)
+        .replace("{digest}", "0" * 64)
+        for address in addresses
+        if address != "/api/v1/"
+    }
+
+    assert len(filled) >= 8
+    for address, path in filled.items():
+        assert resolve(path).url_name != "api-nothing", address
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+def test_the_commands_work_one_after_the_other(
+    committed: None, market: Market, live_server: Any, tmp_path: Path
+) -> None:
+    key = key_of(market.cast.studio, market.cast.carol)
+    told = {"WORLDLOOM": live_server.url, "WORLDLOOM_KEY": key.secret, "OFFER": str(market.offer().pk)}
+
+    def run(command: str) -> Any:
+        result = subprocess.run(
+            ["sh", "-c", command], env=os.environ | told, cwd=tmp_path, capture_output=True, timeout=60, check=False
+        )
+        assert result.returncode == 0, (command, result.stderr)
+        return json.loads(result.stdout) if result.stdout else None
+
+    search, pack, order, grants, download, verify = COMMANDS
+    assert [one["pack"] for one in run(search)["data"]] == ["alice/yunhai"]
+    assert run(pack)["release"] == market.world.digest
+    bought = run(order)
+    assert bought["status"] == "paid"
+    assert run(order) == bought
+    assert [one["id"] for one in run(grants)["data"]] == [bought["grants"][0]["id"]]
+
+    ledger.operations.register_keys(now=NOON)
+    ledger.operations.seal(now=later(hours=2))
+    told["GRANT"] = bought["grants"][0]["id"]
+    run(download)
+    with zipfile.ZipFile(tmp_path / "bundle.zip") as bundle:
+        asset = json.loads(bundle.read("manifest.json"))["assets"][0]
+    told["SHA256"] = asset["sha256"]
+    assert run(verify)["matches"] is True
