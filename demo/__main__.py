@@ -127,8 +127,8 @@ def _alone(data: Path, stack: contextlib.ExitStack, progress: Progress) -> int:
     """
     try:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        whole = stack.enter_context(open(data / "demo.lock", "w"))
-        parts = stack.enter_context(open(data / "demo.parts.lock", "w"))
+        whole = stack.enter_context((data / "demo.lock").open("w"))
+        parts = stack.enter_context((data / "demo.parts.lock").open("w"))
     except OSError as error:
         raise Refused(f"{data} cannot be used ({error.strerror}): set WORLDLOOM_DATA to another folder.") from None
     try:

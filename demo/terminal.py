@@ -39,7 +39,7 @@ class Progress:
     def end(self, *, finished: bool = True) -> None:
         """This will close the line of the step at hand."""
         if self._live and self.step:
-            mark = "\033[32m✓\033[0m" if finished else "✗"
+            mark = "\033[32m✓\033[0m" if finished else "–"
             self._write(f"\r\033[K  {mark} {self.step}  \033[2m{time.monotonic() - self._began:.1f} s\033[0m\n")
         elif self._live and not finished:
             self._write("\r\033[K")  # over the terminal's ^C

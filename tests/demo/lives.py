@@ -13,7 +13,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,16 +35,12 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 import demo.play
 from assets.storage.folder import FolderStorage
-from demo.play import DECLINED, DISPUTED, Purchase
-from demo.worlds.contents import Pack
 from ledger.chain.base import ChainIdentity, Receipt
 from ledger.log.tiles import LogFolder
-from tests import packs
+from tests.demo.small import drawn, small_play
 from tests.demo.state import state
 
 CONTRACT = "0x00000000000000000000000000000000000000aa"
-PARENT = [("alice/yunhai@1.0.0", 200_000_000)]
-PACKS = (Pack("alice", "yunhai", {}), Pack("bob", "ink", {}))
 
 
 class Points:
@@ -90,35 +85,6 @@ class PaperChain:
         found = self.find(root=root)
         assert found is not None
         return found
-
-
-def small_play() -> None:
-    """Two packs, one derived from the other, and a purchase of each kind."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    alice, bob, _mo, _hu, carol, dave = demo.play.CAST
-    demo.play.CAST = (alice, bob, carol, dave)
-    demo.play.PACKS = PACKS
-    demo.play.PURCHASES = (
-        Purchase(carol.email, ("alice/yunhai", "bob/ink"), "studio"),
-        Purchase(dave.email, ("bob/ink",), "studio", DECLINED),
-        Purchase(dave.email, ("bob/ink",), "studio", DISPUTED),
-        replace(Purchase(dave.email, ("alice/yunhai",), "personal")),
-    )
-
-
-def drawn(pack: Pack) -> Path:
-    """Writes a pack's folder; only what is published counts here."""
-    offers = (("studio", "100.01", "USD"), ("personal", "0", "USD"))
-    number = PACKS.index(pack)
-    folder = Path(settings.DATA_FOLDER) / "worlds" / pack.handle
-    return packs.write(
-        folder,
-        handle=pack.handle,
-        kind="style" if number else "world",
-        seed=number + 1,
-        parents=PARENT if number else (),
-        offers=offers,
-    )
 
 
 def around(owner: type, name: str, point: Points) -> None:
