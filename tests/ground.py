@@ -1,4 +1,4 @@
-"""Loaded by `-p tests.ground` before settings are: a PostgreSQL and a data folder of the run's own."""
+"""Loaded by `-p tests.ground` before settings are: translations, a PostgreSQL and a data folder of the run's own."""
 
 import atexit
 import contextlib
@@ -7,10 +7,14 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from marketplace.ui.translations import compile_to
+
 # Settings are read on import, so the folder and the server must be there before; parallel workers inherit both.
 if "WORLDLOOM_TEST_FOLDER" not in os.environ:
     os.environ["WORLDLOOM_TEST_FOLDER"] = tempfile.mkdtemp(prefix="worldloom-tests-")
     atexit.register(shutil.rmtree, os.environ["WORLDLOOM_TEST_FOLDER"], ignore_errors=True)
+    for catalog in Path(__file__).resolve().parents[1].glob("locale/*/LC_MESSAGES/django.po"):
+        compile_to(catalog)
 _FOLDER = Path(os.environ["WORLDLOOM_TEST_FOLDER"])
 os.environ["WORLDLOOM_DATA"] = str(_FOLDER / "data")
 os.environ["WORLDLOOM_PLAIN_STATIC"] = "1"

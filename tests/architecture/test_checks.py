@@ -1,0 +1,26 @@
+"""`manage.py check --deploy` names what is still embedded, and nothing else."""
+
+from typing import Any
+
+import pytest
+
+from marketplace.checks import embedded_defaults
+
+
+def test_a_laptop_owns_up_to_every_embedded_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("DATABASE_URL", "WORLDLOOM_SECRET_KEY"):
+        monkeypatch.delenv(variable, raising=False)
+    found = embedded_defaults(None)
+    assert [message.id for message in sorted(found, key=lambda message: message.id)] == [
+        f"worldloom.W{number:03d}" for number in range(1, 9)
+    ]
+    assert all(str(message.msg).endswith(".") and message.hint for message in found)
+
+
+def test_a_server_that_sets_everything_hears_nothing(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://elsewhere/worldloom")
+    monkeypatch.setenv("WORLDLOOM_SECRET_KEY", "x" * 64)
+    settings.ADAPTERS = {port: f"house.{port}.Adapter" for port in settings.ADAPTERS}
+    settings.CHAIN_RPC_URL = "https://chain.example"
+    settings.LOG_ORIGIN = "worldloom.example/log"
+    assert embedded_defaults(None) == []
