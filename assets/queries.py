@@ -1,8 +1,7 @@
 """Questions about bytes that were admitted."""
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import BinaryIO, cast
 
 from django.conf import settings
@@ -10,7 +9,7 @@ from django.utils.module_loading import import_string
 
 from assets.inspectors.base import Limits
 from assets.inspectors.sandbox import Box
-from assets.models import Asset, Blob, PreviewImage
+from assets.models import Asset, Blob
 from assets.storage.base import BlobDamaged, BlobMissing, Storage
 
 _CHUNK_BYTES = 1024 * 1024
@@ -41,14 +40,6 @@ def box() -> Box:
 def find(sha256: str) -> Asset | None:
     """Return the asset of those bytes, the first admitted when they passed as two types; None when unknown."""
     return Asset.objects.filter(blob_id=sha256).select_related("blob").order_by("inspected_at", "id").first()
-
-
-def previews_of(assets: Iterable[Asset]) -> dict[object, list[PreviewImage]]:
-    """Return the previews by asset id, the narrowest first, in one query; no key for an asset without any."""
-    found: dict[object, list[PreviewImage]] = defaultdict(list)
-    for image in PreviewImage.objects.filter(asset__in=list(assets)).order_by("asset_id", "width"):
-        found[image.asset_id].append(image)
-    return dict(found)
 
 
 def open_blob(sha256: str) -> BinaryIO:

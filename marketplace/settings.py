@@ -3,6 +3,7 @@
 Names of variables and what they mean: docs/operate.md.
 """
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -27,12 +28,15 @@ def _secret_key() -> str:
     if key := os.environ.get("WORLDLOOM_SECRET_KEY"):
         return key
     path = DATA_FOLDER / "keys" / "web-secret"
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secrets.token_urlsafe(64))
-    except FileExistsError:
-        pass
+        # A link, unlike a rename, replaces nothing: several processes at once end with one key, and it is whole.
+        with contextlib.suppress(FileExistsError):
+            os.link(part, path)
+        part.unlink()
     return path.read_text()
 
 

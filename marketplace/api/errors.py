@@ -21,6 +21,7 @@ from marketplace.checkout.operations import KeyUsedOtherwise, PaymentDeclined, U
 from marketplace.licensing.bundles import NotDownloadable, ProofPending
 from marketplace.licensing.operations import UnableToGrant, UnableToOffer
 from marketplace.people.operations import UnableToBecomeCreator, UnableToIssueKey, UnableToSeat, UnableToSignUp
+from marketplace.ui.formats import sentence
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +116,7 @@ def _domain(error: Exception, name: str) -> Response:
         log.error("unforeseen error in request %s", name, exc_info=error)
         return problem(500, "unforeseen", _("Something broke on our side; quote %s when you ask.") % name)
     found = [
-        Finding("file", str(getattr(finding, "where", "")), str(getattr(finding, "message", finding))).shape()
+        Finding("file", str(getattr(finding, "where", "")), sentence(finding)).shape()
         for finding in getattr(error, "findings", ())
     ]
     extra = {"findings": found} if found else {}

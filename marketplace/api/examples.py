@@ -48,7 +48,7 @@ RELEASE: dict[str, Any] = {
                 "path": "ink.safetensors",
                 "sha256": _FILE,
                 "size_bytes": 18874368,
-                "media_type": "application/x-safetensors",
+                "media_type": "application/vnd.safetensors",
                 "role": "content",
             }
         ],

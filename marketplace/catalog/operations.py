@@ -16,6 +16,7 @@ from marketplace.catalog.rules import Draft, Finding
 from marketplace.payouts.operations import ensure_split
 from marketplace.payouts.rules import TooManyPayees
 from marketplace.people.models import Creator
+from marketplace.people.rules import is_handle
 from marketplace.ui.formats import sentence
 
 
@@ -51,9 +52,10 @@ def _other_kind(creator: Creator, draft: Draft) -> Iterable[Finding]:
 
 
 def _unknown_people(draft: Draft) -> Iterable[Finding]:
-    known = set(Creator.objects.filter(handle__in=draft.split).values_list("handle", flat=True))
+    asked = [handle for handle in draft.split if is_handle(handle)]
+    known = set(Creator.objects.filter(handle__in=asked).values_list("handle", flat=True))
     text = rules.gettext_noop("The split names %(creator)s, but no creator has that handle.")
-    return [Finding("split", text, {"creator": handle}) for handle in draft.split if handle not in known]
+    return [Finding("split", text, {"creator": handle[:60]}) for handle in draft.split if handle not in known]
 
 
 def _unknown_parents(draft: Draft) -> Iterable[Finding]:
@@ -94,7 +96,12 @@ def publish(*, creator: Creator, draft: Draft, files: Mapping[str, Asset], now: 
         if bytes(published.manifest) == manifest_at(published.published_at):
             return published
         raise UnableToPublish(draft, [_taken(creator, draft)])
-    release = _write(creator, draft, files, manifest_at(now), split.digest, now)
+    manifest = manifest_at(now)
+    if len(manifest) > rules.MANIFEST_LIMIT_BYTES:
+        text = rules.gettext_noop("The manifest would have %(size)s bytes, more than %(limit)s: shorten the texts.")
+        values = {"size": len(manifest), "limit": rules.MANIFEST_LIMIT_BYTES}
+        raise UnableToPublish(draft, [Finding("files", text, values)])
+    release = _write(creator, draft, files, manifest, split.digest, now)
     Derivation.objects.bulk_create(
         Derivation(release=release, parent=found, share_ppb=parent.share_ppb) for parent, found in parents
     )

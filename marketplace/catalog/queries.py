@@ -8,7 +8,6 @@ from uuid import UUID
 from django.contrib.postgres.search import SearchQuery, SearchRank
 from django.db.models import Count, F, Prefetch, Q, QuerySet
 
-from assets.models import Asset
 from marketplace.catalog import rules
 from marketplace.catalog.models import Derivation, Listing, Release, ReleaseAsset
 
@@ -119,6 +118,8 @@ def newest(*, size: int = 8, kind: str = "") -> Sequence[Listing]:
 
 def release(creator: str, pack: str, version: str = "") -> Release | None:
     """This will find a release by name; without a version, the one that is listed. One query a relation, no more."""
+    if "\0" in creator + pack + version:
+        return None
     rows = (
         Release.objects.filter(pack__creator__handle=creator, pack__handle=pack)
         .select_related("pack__creator", "split")
@@ -154,20 +155,6 @@ def versions_of(release: Release) -> list[Release]:
     """This will list all versions of a release's pack, highest first."""
     rows = Release.objects.filter(pack_id=release.pack_id)
     return sorted(rows, key=lambda row: rules.version_key(row.version), reverse=True)
-
-
-def children_of(release: Release) -> Sequence[Release]:
-    """This will list the releases derived from one, newest first."""
-    return list(
-        Release.objects.filter(parents__parent=release)
-        .select_related("pack__creator")
-        .order_by("-published_at", "-id")[:20]
-    )
-
-
-def is_public(asset: Asset) -> bool:
-    """This will tell whether an asset is shown to everybody as a preview of some release."""
-    return ReleaseAsset.objects.filter(asset=asset, role="preview").exists()
 
 
 def packs_of(creator_id: UUID) -> Sequence[Listing]:

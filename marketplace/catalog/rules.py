@@ -129,21 +129,44 @@ def parse_reference(text: str) -> tuple[str, str, str] | None:
 _ = gettext_noop
 
 
+# Signs that hide, reorder or end a line; the joiner of emoji is the one exception.
+_HIDING = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_JOINER = "\u200d"
+
+
+def _hides(text: str, *, lines: bool = False) -> bool:
+    allowed = {_JOINER, "\n"} if lines else {_JOINER}
+    return any(unicodedata.category(sign) in _HIDING and sign not in allowed for sign in text)
+
+
+def _is_seen(text: str) -> bool:
+    return any(unicodedata.category(sign)[0] in "LNPS" for sign in text)
+
+
 def _names(where: str, texts: Mapping[str, str], limit: int, needed: bool) -> Iterable[Finding]:
-    if needed and not any(text.strip() for text in texts.values()):
+    if needed and not any(_is_seen(text) for text in texts.values()):
         yield Finding(where, _("A title is missing: write it in English, in Chinese or in both."))
     for language, text in texts.items():
-        values = {"field": where, "language": language, "limit": limit}
+        values = {"field": where, "language": language[:20], "limit": limit}
         if language not in LANGUAGES:
             yield Finding(where, _("The %(field)s is in “%(language)s”: use en or zh-Hans."), values)
         elif len(text) > limit:
-            yield Finding(
-                where,
-                _("The %(field)s in %(language)s is longer than %(limit)s characters: shorten it."),
-                values,
-            )
-        elif any(unicodedata.category(sign) in {"Cc", "Cs"} and sign != "\n" for sign in text):
-            yield Finding(where, _("The %(field)s in %(language)s holds control characters: take them out."), values)
+            sentence = _("The %(field)s in %(language)s is longer than %(limit)s characters: shorten it.")
+            yield Finding(where, sentence, values)
+        elif _hides(text, lines=not needed):
+            sentence = _("The %(field)s in %(language)s holds control or invisible characters: take them out.")
+            yield Finding(where, sentence, values)
+
+
+def _short(where: str, texts: Sequence[str], limit: int, most: int) -> Iterable[Finding]:
+    """Checks a list of short texts: tags, or trigger words."""
+    if len(texts) > most:
+        text = _("%(count)s %(field)s are too many: keep at most %(limit)s.")
+        yield Finding(where, text, {"count": len(texts), "field": where, "limit": most})
+    for text in texts[:most]:
+        if not _is_seen(text) or len(text) > limit or _hides(text):
+            sentence = _("“%(text)s” cannot stand among the %(field)s: use 1 to %(limit)s visible characters.")
+            yield Finding(where, sentence, {"text": ascii(text[:40])[1:-1], "field": where, "limit": limit})
 
 
 def _words_ok(draft: Draft) -> Iterable[Finding]:
@@ -165,12 +188,7 @@ def _words_ok(draft: Draft) -> Iterable[Finding]:
             yield Finding(name, text, {"value": value[:40], "field": name, "choices": choices})
     yield from _names("title", draft.title, 120, needed=True)
     yield from _names("summary", draft.summary, 2000, needed=False)
-    if len(draft.tags) > TAGS_LIMIT:
-        text = _("%(count)s tags are too many: keep at most %(limit)s.")
-        yield Finding("tags", text, {"count": len(draft.tags), "limit": TAGS_LIMIT})
-    for tag in draft.tags:
-        if not tag.strip() or len(tag) > 40:
-            yield Finding("tags", _("“%(tag)s” cannot be a tag: use 1 to 40 characters."), {"tag": tag[:40]})
+    yield from _short("tags", draft.tags, 40, TAGS_LIMIT)
 
 
 def _files_ok(draft: Draft) -> Iterable[Finding]:
@@ -199,7 +217,10 @@ def _files_ok(draft: Draft) -> Iterable[Finding]:
 def _elements_ok(draft: Draft) -> Iterable[Finding]:
     paths = {file.path for file in draft.files}
     seen: set[str] = set()
-    for element in draft.elements:
+    if len(draft.elements) > FILES_LIMIT:
+        text = _("%(count)s elements are too many: a release holds at most %(limit)s.")
+        yield Finding("elements", text, {"count": len(draft.elements), "limit": FILES_LIMIT})
+    for element in draft.elements[:FILES_LIMIT]:
         where = f"element {element.name}"
         values = {"name": element.name[:60]}
         if not _SLUG.fullmatch(element.name):
@@ -213,6 +234,7 @@ def _elements_ok(draft: Draft) -> Iterable[Finding]:
             yield Finding(where, text, {"kind": element.kind[:40], "choices": ", ".join(ELEMENT_KINDS)})
         for found in _names("title", element.title, 120, needed=True):
             yield Finding(where, found.template, found.values)
+        yield from (Finding(where, f.template, f.values) for f in _short("triggers", element.triggers, 80, TAGS_LIMIT))
         for path in element.files:
             if path not in paths:
                 text = _("The element %(name)s names %(path)s, which is not a file of the release.")

@@ -17,8 +17,10 @@ from ledger.signing.jws import sign_compact
 from marketplace.catalog.models import Release
 from marketplace.licensing import rules
 from marketplace.licensing.models import Download, Grant, GrantStatus, Offer, OfferWithdrawal, TermsText
+from marketplace.licensing.words import TERMS
 from marketplace.payouts.rules import Money
 from marketplace.people.models import Studio
+from marketplace.ui.formats import number_text, say
 
 
 class UnableToOffer(Exception):
@@ -44,9 +46,10 @@ class UnableToGrant(Exception):
 def _text(terms: rules.Terms, language: str) -> str:
     """Writes the license in words, in one language, from the data alone."""
     with translation.override(language):
-        lines = [_("License terms “%(name)s”") % {"name": terms.name}, ""]
+        lines = [_("License terms “%(name)s”") % {"name": say(TERMS, terms.name)}, ""]
         for right in rules.rights_in(terms):
-            lines.append(("✓ " if right.allowed else "✗ ") + _(right.template) % right.values_dict())
+            values = {name: number_text(value) for name, value in right.values}
+            lines.append(("✓ " if right.allowed else "✗ ") + _(right.template) % values)
         lines += ["", _("What is not allowed here is not allowed.")]
     return "\n".join(lines) + "\n"
 
@@ -84,11 +87,15 @@ def offer(*, release: Release, terms: rules.Terms, price: Money, now: datetime) 
     The same terms at the same price again are the offer that is there, which stays withdrawn if it was; at another
     price they are refused.
     """
-    row = _terms_text(terms, now)
+    if not 0 <= price.amount_minor <= rules.PRICE_LIMIT_MINOR:
+        raise UnableToOffer(
+            release,
+            _("The price of “%(terms)s” must be between 0 and %(limit)s minor units of %(currency)s.")
+            % {"terms": terms.name, "limit": rules.PRICE_LIMIT_MINOR, "currency": price.currency},
+        )
+    row = _terms_text(rules.within_consent(terms, release.ai_training), now)
     if there := _offered(release, row, price):
         return there
-    if price.amount_minor < 0:
-        raise UnableToOffer(release, _("A price cannot be negative."))
     try:
         with transaction.atomic():
             made = Offer.objects.create(

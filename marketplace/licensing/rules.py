@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import rfc8785
 
@@ -17,6 +17,8 @@ DERIVATIVES = ("none", "private", "share")
 AI_TRAINING = ("none", "own", "share")
 REDISTRIBUTION = ("none", "in-product", "raw")
 UNLIMITED_SEATS = 0
+# RFC 8785 writes integers as IEEE 754 doubles can hold them; a price must be able to stand in a commitment.
+PRICE_LIMIT_MINOR = 2**53 - 1
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,11 @@ READY: Mapping[str, Terms] = {
         credit_required=False,
     ),
 }
+
+
+def within_consent(terms: Terms, ai_training: str) -> Terms:
+    """This will take AI training out of terms where the creator's release does not consent to it."""
+    return terms if ai_training == "with-license" else replace(terms, ai_training="none")
 
 
 def terms_document(terms: Terms) -> bytes:

@@ -29,11 +29,6 @@ def buying_studio(person: Person, studio_id: UUID | str | None = None) -> Studio
     return (mine.filter(pk=studio_id) if studio_id else mine).first()
 
 
-def may_see_licenses(person: Person, studio: Studio) -> bool:
-    """This will tell whether the person has any seat in the studio."""
-    return Seat.objects.filter(person=person, studio=studio).exists()
-
-
 def api_key(secret: str) -> ApiKey | None:
     """This will find the live key behind a secret; a mistyped one is refused by its checksum without a look-up."""
     if not rules.is_key(secret):

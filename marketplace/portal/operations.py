@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from django.db import transaction
-from django.utils.translation import gettext as _
 
 from assets.operations import admit, forget, make_all_previews, receive
+from assets.rules import paths_findings
 from marketplace.catalog import operations as catalog
 from marketplace.catalog.models import Release
 from marketplace.catalog.rules import Draft, Finding, gettext_noop
@@ -19,6 +19,7 @@ from marketplace.payouts.rules import Money, UnknownCurrency, UnreadableAmount, 
 from marketplace.people.models import Creator
 from marketplace.portal import rules
 from marketplace.portal.rules import DraftOffer
+from marketplace.ui.formats import sentence
 
 
 class UnableToReadFolder(Exception):
@@ -28,7 +29,7 @@ class UnableToReadFolder(Exception):
 
     def __init__(self, folder: Path, findings: Sequence[Finding]) -> None:
         self.folder, self.findings = folder, tuple(findings)
-        super().__init__(" ".join(_(finding.template) % finding.values for finding in self.findings))
+        super().__init__(" ".join(sentence(finding) for finding in self.findings))
 
 
 def read_folder(folder: Path) -> tuple[Draft, list[DraftOffer]]:
@@ -55,20 +56,28 @@ def read_folder(folder: Path) -> tuple[Draft, list[DraftOffer]]:
 def publish_folder(*, folder: Path, creator: Creator, now: datetime) -> Release:
     """This will publish a folder with a `pack.toml` (docs/formats/pack-toml.md), or raise and leave nothing behind."""
     draft, offers = read_folder(folder)
-    home = folder.resolve()
-    paths: dict[str, Path] = {}
-    findings: list[Finding] = []
-    for file in draft.files:
-        path = (home / file.path).resolve()
-        if not path.is_relative_to(home) or not path.is_file():
-            text = gettext_noop("%(path)s is listed in pack.toml but is no file in the folder.")
-            findings.append(Finding(file.path, text, {"path": file.path}))
-        paths[file.path] = path
+    findings = [Finding("files", f.template, f.values) for f in paths_findings(file.path for file in draft.files)]
+    if findings:
+        raise UnableToReadFolder(folder, findings)
+    paths = {file.path: _inside(folder, file.path) for file in draft.files}
+    text = gettext_noop("%(path)s is listed in pack.toml but is no file in the folder.")
+    findings = [Finding(name, text, {"path": name}) for name, path in paths.items() if path is None]
     if findings:
         raise UnableToReadFolder(folder, findings)
     with ExitStack() as stack:
-        streams: dict[str, BinaryIO] = {name: stack.enter_context(path.open("rb")) for name, path in paths.items()}
+        streams: dict[str, BinaryIO] = {
+            name: stack.enter_context(path.open("rb")) for name, path in paths.items() if path
+        }
         return publish(creator=creator, draft=draft, offers=offers, streams=streams, now=now)
+
+
+def _inside(folder: Path, name: str) -> Path | None:
+    """Finds a file below the folder, links followed; None when it is elsewhere, no plain file, or cannot be reached."""
+    try:
+        path = (folder.resolve() / name).resolve()
+        return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
+    except (OSError, RuntimeError):
+        return None
 
 
 def publish(
@@ -115,6 +124,6 @@ def _priced(draft: Draft, offers: Sequence[DraftOffer]) -> list[tuple[Terms, Mon
             priced.append((terms, Money(parse_amount(row.price, row.currency), row.currency)))
         except (UnreadableAmount, UnknownCurrency) as error:
             text = gettext_noop("The price of “%(terms)s” cannot be read: %(reason)s")
-            finding = Finding("offers", text, {"terms": row.terms, "reason": str(error)})
+            finding = Finding("offers", text, {"terms": row.terms, "reason": error})
             raise catalog.UnableToPublish(draft, [finding]) from None
     return priced

@@ -14,6 +14,7 @@ from marketplace.catalog.rules import (
     gettext_noop,
     parse_reference,
 )
+from marketplace.ui.words import Words
 
 PACK_FORMAT = "worldloom/pack/1"
 PACK_FILE = "pack.toml"
@@ -46,7 +47,12 @@ _TABLES: Mapping[str, Mapping[str, type]] = {
     "offers": {"terms": str, "price": str, "currency": str},
 }
 _OPTIONAL = {"elements.files", "elements.triggers", "files.role"}
-_WORDS = {str: "text", int: "a whole number", list: "a list", dict: "a table"}
+_WORDS = {
+    str: Words(_("text")),
+    int: Words(_("a whole number")),
+    list: Words(_("a list")),
+    dict: Words(_("a table")),
+}
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,7 @@ def parse_pack(text: str) -> tuple[Draft, list[DraftOffer]]:
     """This will read `pack.toml`, or raise UnreadablePack with everything that is wrong with its form."""
     try:
         data = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         text_ = _("pack.toml is not TOML: %(reason)s.")
         raise UnreadablePack([Finding(PACK_FILE, text_, {"reason": str(error)[:200]})]) from None
     findings = _form(data)
@@ -81,15 +87,15 @@ def parse_pack(text: str) -> tuple[Draft, list[DraftOffer]]:
         handle=data["handle"],
         version=data["version"],
         kind=data["kind"],
-        title=data["title"],
-        summary=data.get("summary", {}),
+        title=_said(data["title"]),
+        summary=_said(data.get("summary", {})),
         files=tuple(DraftFile(row["path"], row.get("role", "content")) for row in data["files"]),
         cover=data["cover"],
         elements=tuple(
             DraftElement(
                 row["name"],
                 row["kind"],
-                row["title"],
+                _said(row["title"]),
                 tuple(row.get("files", [])),
                 tuple(row.get("triggers", [])),
             )
@@ -103,6 +109,11 @@ def parse_pack(text: str) -> tuple[Draft, list[DraftOffer]]:
         derived_from=tuple(DraftParent(*found, share) for found, share in parents if found),
     )
     return draft, [DraftOffer(row["terms"], row["price"], row["currency"]) for row in data.get("offers", [])]
+
+
+def _said(texts: Mapping[str, str]) -> dict[str, str]:
+    """Leaves out languages in which nothing is said."""
+    return {language: text for language, text in texts.items() if text.strip()}
 
 
 def _form(data: Mapping[str, Any]) -> list[Finding]:
@@ -124,7 +135,7 @@ def _form(data: Mapping[str, Any]) -> list[Finding]:
         rows = data.get(table)
         for number, row in enumerate(rows if isinstance(rows, list) else [], start=1):
             findings += _row(f"{table}[{number}]", table, row, columns)
-    findings += _twice(data.get("split"))
+    findings += _twice(data.get("split")) + _offered_twice(data.get("offers"))
     return findings
 
 
@@ -180,4 +191,15 @@ def _twice(rows: object) -> list[Finding]:
     text = _("The split names %(creator)s twice: add the shares up.")
     return [
         Finding("split", text, {"creator": name}) for name in sorted({n for n in names if names.count(n) > 1 and n})
+    ]
+
+
+def _offered_twice(rows: object) -> list[Finding]:
+    """Finds terms that stand twice in one currency; several currencies of the same terms are fine."""
+    named = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    keys = [(str(row.get("terms")), str(row.get("currency"))) for row in named]
+    text = _("The offers name “%(terms)s” in %(currency)s twice: keep one price.")
+    return [
+        Finding("offers", text, {"terms": terms[:40], "currency": currency[:10]})
+        for terms, currency in sorted({key for key in keys if keys.count(key) > 1})
     ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 
-from marketplace.catalog.models import Listing, Release
+from marketplace.catalog.models import Listing
 from marketplace.licensing import queries as licensing
 from marketplace.storefront import pictures, queries, words
 
@@ -24,11 +24,6 @@ class Card:
     price_minor: int | None
     currency: str
     verified: bool
-
-
-def pack_address(release: Release) -> str:
-    """This will give the address of a release's pack."""
-    return reverse("pack", args=[release.pack.creator.handle, release.pack.handle])
 
 
 def cards(listings: Iterable[Listing]) -> list[Card]:

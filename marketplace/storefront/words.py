@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from marketplace.catalog.words import BASE_MODELS as BASE_MODELS
 from marketplace.catalog.words import ELEMENT_NAMES as ELEMENT_NAMES
@@ -52,7 +52,7 @@ ENTRY_TYPES: Names = {
     "grant-status": gettext_lazy("License status changed"),
     "anchor-receipt": gettext_lazy("Log anchored on chain"),
 }
-NETWORKS: Names = {"lora": "LoRA", "loha": "LoHa", "lokr": "LoKr", "checkpoint": gettext_lazy("Checkpoint")}
+NETWORKS: Names = {"lora": "LoRA", "loha": "LoHa", "lokr": "LoKr", "checkpoint": pgettext_lazy("model", "Checkpoint")}
 DIMENSIONS: tuple[str | Promise, ...] = (
     gettext_lazy("Commercial use"),
     gettext_lazy("Changes"),

@@ -99,3 +99,29 @@ def test_a_python_that_does_not_do_is_refused_in_one_sentence(tmp_path, lacking,
     assert ended.returncode == 1
     assert re.fullmatch(said + r"\n", ended.stderr)
     assert not (tmp_path / ".venv").exists()
+
+
+def test_an_installation_that_was_killed_starts_anew(tmp_path, monkeypatch):
+    (tmp_path / "requirements.txt").write_text("all")
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / "half a package").touch()
+    did = []
+    monkeypatch.setattr(environment, "ROOT", tmp_path)
+    monkeypatch.setattr(environment, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(environment, "_UNFINISHED", tmp_path / "build" / "unfinished")
+    monkeypatch.setattr(environment, "_works", lambda python: (tmp_path / ".venv").is_dir())
+    monkeypatch.setattr(environment, "_make_venv", lambda: (did.append("make"), (tmp_path / ".venv").mkdir()))
+    monkeypatch.setattr(sys, "argv", ["", str(tmp_path / "requirements.txt"), str(tmp_path / ".venv" / "stamp")])
+
+    def killed(requirements):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(environment, "_install", killed)
+    with pytest.raises(KeyboardInterrupt):
+        environment.main()
+    monkeypatch.setattr(environment, "_install", lambda requirements: did.append("install"))
+    for _ in range(2):
+        environment.main()
+
+    assert did == ["make", "install"]
+    assert [path.name for path in (tmp_path / ".venv").iterdir()] == ["stamp"]

@@ -84,7 +84,7 @@ def _refusal(error: Exception) -> Sayings:
     if isinstance(error, UnableToOffer):
         return [("offers", str(error))]
     if isinstance(error, money.ShareOutOfRange | money.ParentsTakeTooMuch | money.TooManyPayees):
-        return [("derived_from", str(error))]
+        return [("derived_from", formats.sentence(error))]
     return _said(getattr(error, "findings", ())) or [("", str(error))]
 
 
