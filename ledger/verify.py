@@ -57,8 +57,6 @@ def show(text: str) -> str:
 
 
 # --- members: a zip file or a folder ---------------------------------------------------------------------
-
-
 def is_safe(path: str) -> bool:
     """Whether the path stays inside its folder on any system."""
     odd = re.search(r"[\x00-\x1f\x7f\\]|^[A-Za-z]:", path)
@@ -74,15 +72,21 @@ class Bundle:
             if path.is_dir():
                 self._list_folder(path)
             else:
-                self._list_zip(zipfile.ZipFile(path))
+                self._list_zip(path.open("rb"))
         except DAMAGE as error:
             raise Failed("bundle", f"is not a zip file or is damaged ({error})") from None
 
-    def _list_zip(self, archive: zipfile.ZipFile) -> None:
+    def _list_zip(self, file: IO[bytes]) -> None:
+        archive = zipfile.ZipFile(file)
+        file.seek(-22, os.SEEK_END)  # the end record of a zip without a comment
+        end, starts = file.read(), (info.header_offset for info in archive.infolist())
+        whole = end[:4] == b"PK\5\6" and end[20:] == b"\0\0" and min(starts, default=0) == 0
+        check(whole, "bundle", "has bytes before or after the zip, or a comment in it")
         for info in archive.infolist():
-            name = info.filename
+            name, mode = info.filename, info.external_attr >> 16
             check(is_safe(name) and info.orig_filename == name, show(name), "is not a safe path")
             check(name not in self.streams, show(name), "is in the bundle twice")
+            check(stat.S_IFMT(mode) in (0, stat.S_IFREG), show(name), "is not a plain file")
             plain = info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) and not info.flag_bits & 1
             check(plain, show(name), "is encrypted or compressed in another way than deflate")
             self.streams[name] = lambda info=info: archive.open(info)  # type: ignore[misc]
@@ -121,8 +125,6 @@ class Bundle:
 
 
 # --- RFC 8785 JSON of objects, arrays, strings, integers, true, false and null ---------------------------
-
-
 def canonical(value: Any) -> str:
     if isinstance(value, dict):
         ordered = sorted(value.items(), key=lambda item: item[0].encode("utf-16-be"))
@@ -168,8 +170,6 @@ def unbase64(text: str, where: str, *, url: bool = False) -> bytes:
 
 
 # --- the log: signed note, checkpoint and proof (c2sp.org), Merkle tree (RFC 9162) ------------------------
-
-
 def parse_vkey(line: str) -> tuple[str, bytes, bytes]:
     """Return name, 4-byte key id and 32-byte Ed25519 key of the c2sp.org/signed-note verifier key."""
     where = "log.vkey"
@@ -236,8 +236,6 @@ def check_proof(bundle: Bundle, kind: str, entry: bytes, note: str, size: int, r
 
 
 # --- the certificate: JWS (RFC 7515) under ES256 (RFC 7518) ----------------------------------------------
-
-
 def open_certificate(token: str, key: dict[str, Any]) -> dict[str, Any]:
     """Return the claims of the certificate, signed by the key that the key entry registers."""
     where, registry = "certificate.jws", "entries/key.json"
@@ -263,8 +261,6 @@ def open_certificate(token: str, key: dict[str, Any]) -> dict[str, Any]:
 
 
 # --- the checks, in the order of docs/formats/bundle.md ---------------------------------------------------
-
-
 def check_manifest(bundle: Bundle) -> tuple[dict[str, Any], str]:
     """Return the manifest and its digest, once the bundle holds exactly what it should."""
     where = "manifest.json"
@@ -331,11 +327,11 @@ def check_license(bundle: Bundle, digest: str, grant: dict[str, Any], key: dict[
     return holder
 
 
-def check_anchor(bundle: Bundle, size: int, root: bytes) -> str:
-    """Return what must be asked of the chain, empty when the bundle names no anchor."""
+def check_anchor(bundle: Bundle, size: int, root: bytes) -> list[str]:
+    """Return what must be asked of the chain, nothing when the bundle names no anchor."""
     where = "anchor.json"
     if where not in bundle.streams:
-        return ""
+        return []
     anchor = parse_json(bundle.read(where, ENTRY_LIMIT_BYTES), where)
     texts, numbers = {"contract", "transaction", "root"}, {"chain_id", "block_number", "size"}
     check(anchor.keys() == texts | numbers, where, "has other members than it should")
@@ -345,7 +341,7 @@ def check_anchor(bundle: Bundle, size: int, root: bytes) -> str:
     same = anchor["size"] == size
     check(not same or anchor["root"] == root.hex(), where, "is about another tree of the same size")
     which = "this tree" if same else f"a later tree of {anchor['size']} leaves"
-    return f"the anchor of {which} in transaction {anchor['transaction']} of chain {anchor['chain_id']}"
+    return [f"the anchor of {which} in transaction {anchor['transaction']} of chain {anchor['chain_id']}"]
 
 
 def verify(path: Path, trusted_key: str | None = None) -> dict[str, Any]:
@@ -363,7 +359,8 @@ def verify(path: Path, trusted_key: str | None = None) -> dict[str, Any]:
     for name, value in due.items():
         check(release.get(name) == value, "entries/release.json", f"its {name} is not that of the manifest")
     licensee = check_license(bundle, digest, grant, key)
-    unchecked = ["whether the license was revoked later", *filter(None, [check_anchor(bundle, size, root)])]
+    unchecked = ["whether the license was revoked later", "what README.txt says", *check_anchor(bundle, size, root)]
+    bundle.read("README.txt")  # for the zip's checksum; nothing registered binds its text
     check_files(bundle, manifest["assets"])
     facts = {"files": len(manifest["assets"]), "licensee": licensee, "grant": grant.get("grant"), "entry": index}
     log = {"origin": origin, "size": size, "root": root.hex(), "key": vkey[:-1], "key_given": bool(trusted_key)}
@@ -375,7 +372,7 @@ def sentence(found: dict[str, Any]) -> str:
     return (
         f"OK: {found['files']} files match what was registered: {found['pack']} {found['version']}, licensed to "
         f"{found['licensee']}, entry {found['entry']} of log {found['origin']} (key {found['key']}, {source}); "
-        f"not checked offline: {' and '.join(found['unchecked'])}."
+        f"not checked offline: {', '.join(found['unchecked'])}."
     )
 
 

@@ -178,38 +178,3 @@ def verify_inclusion(index: int, size: int, leaf: bytes, proof: Sequence[bytes],
     """Raise UnableToVerifyProof unless the hash is leaf `index` under `root`: RFC 9162 section 2.1.3.2."""
     if root_from_inclusion(index, size, leaf, proof) != root:
         raise UnableToVerifyProof(f"it does not lead from leaf {index} to the root over {size} leaves")
-
-
-def verify_consistency(old_size: int, size: int, proof: Sequence[bytes], old_root: bytes, root: bytes) -> None:
-    """Raise UnableToVerifyProof unless the old tree is a prefix of the new one: RFC 9162 section 2.1.4.2.
-
-    An old size of zero is refused: everything is consistent with nothing, so such a proof says nothing.
-    """
-    if not 0 < old_size <= size:
-        raise UnableToVerifyProof(f"no consistency proof leads from {old_size} to {size} leaves")
-    _check_hashes([old_root, root, *proof])
-    if old_size == size:
-        if proof or old_root != root:
-            raise UnableToVerifyProof(f"two trees of {size} leaves have different roots or need no proof")
-        return
-    path = list(proof) if old_size & (old_size - 1) else [old_root, *proof]
-    if not path or not proof:
-        raise UnableToVerifyProof("it is empty")
-    position, last = old_size - 1, size - 1
-    while position & 1:
-        position, last = position >> 1, last >> 1
-    old = new = path[0]
-    for sibling in path[1:]:
-        if last == 0:
-            raise UnableToVerifyProof("it is longer than the tree is high")
-        if position & 1 or position == last:
-            old, new = node_hash(sibling, old), node_hash(sibling, new)
-            while not position & 1 and position:
-                position, last = position >> 1, last >> 1
-        else:
-            new = node_hash(new, sibling)
-        position, last = position >> 1, last >> 1
-    if last != 0:
-        raise UnableToVerifyProof("it is shorter than the tree is high")
-    if (old, new) != (old_root, root):
-        raise UnableToVerifyProof(f"the tree of {size} leaves does not continue the one of {old_size}")

@@ -4,7 +4,7 @@ import os
 import secrets
 import shutil
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from ledger.log.merkle import (
@@ -18,7 +18,6 @@ from ledger.log.merkle import (
 
 WIDTH = 256
 HEIGHT = 8
-MAX_ENTRY_BYTES = 65_535
 
 
 class TileMissing(Exception):
@@ -244,9 +243,3 @@ class TileWriter:
             if row + 1 == len(self._rows):
                 self._rows.append([])
             self._rows[row + 1].append(above)
-
-
-def entries_in(folder: LogFolder, size: int) -> Iterator[bytes]:
-    """Yield the entries of the first `size` leaves in order, a bundle at a time."""
-    for number in range((size + WIDTH - 1) // WIDTH):
-        yield from folder.read_bundle(number, min(WIDTH, size - number * WIDTH))

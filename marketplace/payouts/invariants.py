@@ -160,6 +160,53 @@ _PAYOUTS = [
         """,
     ),
     (
+        "Payout {idem_key} is failed {outcomes} times and posted as failed {posted} times.",
+        """
+        SELECT p.idem_key, count(DISTINCT o.id) AS outcomes, count(DISTINCT t.id) AS posted
+          FROM payouts_payout p
+          LEFT JOIN payouts_payout_outcome o ON o.payout_id = p.id AND o.state = 'failed'
+          LEFT JOIN payouts_transaction t ON t.source = p.idem_key AND t.kind = 'payout_failed'
+         GROUP BY p.id HAVING count(DISTINCT o.id) <> count(DISTINCT t.id) OR count(DISTINCT t.id) > 1
+        """,
+    ),
+    (
+        "Payout {idem_key} was {states}, in this order, which is not how a payout goes.",
+        """
+        SELECT p.idem_key, string_agg(o.state, ', ' ORDER BY o.id) AS states
+          FROM payouts_payout p JOIN payouts_payout_outcome o ON o.payout_id = p.id
+         GROUP BY p.id
+        HAVING string_agg(o.state, ', ' ORDER BY o.id) NOT IN ('sent', 'sent, paid', 'sent, failed', 'failed')
+        """,
+    ),
+    (
+        "Payouts name transaction {idem_key}, which is of kind {kind} and reserves nothing.",
+        """
+        SELECT t.idem_key, t.kind FROM payouts_transaction t
+         WHERE t.kind <> 'payout_reserve' AND EXISTS (SELECT FROM payouts_payout p WHERE p.transaction_id = t.id)
+        """,
+    ),
+    (
+        "{owner_id} has {kept} available less owed in {currency}; released lines less payouts are {made}.",
+        """
+        SELECT owner_id, currency, sum(kept) AS kept, sum(made) AS made
+          FROM (SELECT owner_id, currency, 0 AS made,
+                       CASE kind WHEN 'creator_receivable' THEN -balance_minor ELSE balance_minor END AS kept
+                  FROM payouts_account WHERE kind IN ('creator_available', 'creator_receivable')
+                 UNION ALL
+                SELECT l.payee_id, r.currency, l.amount_minor, 0
+                  FROM payouts_royalty_line l JOIN payouts_royalty_run r ON r.id = l.run_id
+                  JOIN payouts_hold_release h ON h.run_id = r.id
+                  LEFT JOIN payouts_dispute d ON d.sale_id = l.sale_id
+                  LEFT JOIN payouts_dispute_outcome o ON o.dispute_id = d.id
+                 WHERE d.id IS NULL OR o.outcome = 'won'
+                 UNION ALL
+                SELECT p.creator_id, p.currency, -p.amount_minor, 0 FROM payouts_payout p
+                 WHERE NOT EXISTS (SELECT FROM payouts_payout_outcome f
+                                    WHERE f.payout_id = p.id AND f.state = 'failed')) moved
+         GROUP BY owner_id, currency HAVING sum(kept) <> sum(made)
+        """,
+    ),
+    (
         "In {currency} {posted} is in flight to creators and open payouts are {open}.",
         """
         SELECT currency, coalesce(p.amount_minor, 0) AS posted, coalesce(w.amount_minor, 0) AS open

@@ -263,7 +263,8 @@ class HoldRelease(models.Model):
 class Payout(models.Model):
     """The intent to pay a creator what is available: reserved in the books before the rail is called.
 
-    `released_through` is the last release that it covers. Payouts reserved together share one `transaction`.
+    `released_through` is the last release that it covers. Payouts reserved together share one `transaction`,
+    which takes from each creator exactly what their one payout says; a trigger refuses any other.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
@@ -273,12 +274,13 @@ class Payout(models.Model):
     released_through = models.ForeignKey(HoldRelease, models.PROTECT, related_name="+")
     reserved_at = models.DateTimeField()
     idem_key = models.CharField(max_length=200, unique=True)
-    transaction = models.ForeignKey(Transaction, models.PROTECT, related_name="+")
+    transaction = models.ForeignKey(Transaction, models.PROTECT, related_name="+", db_index=False)
 
     class Meta:
         db_table = "payouts_payout"
         indexes = [models.Index(fields=["creator", "currency", "released_through"], name="payouts_payout_by_creator")]
         constraints = [
+            models.UniqueConstraint(fields=["transaction", "creator"], name="payouts_payout_once"),
             models.CheckConstraint(condition=Q(amount_minor__gt=0), name="payouts_payout_above_zero"),
         ]
 
@@ -287,7 +289,7 @@ class Payout(models.Model):
 
 
 class PayoutState(models.TextChoices):
-    """What became of a payout; without an outcome it is open."""
+    """What became of a payout: open without any; then sent and paid or failed, or failed at once when refused."""
 
     SENT = "sent", "sent"
     PAID = "paid", "paid"

@@ -9,10 +9,11 @@ from marketplace.payouts.bookkeeping.disputes import (
 )
 from marketplace.payouts.bookkeeping.royalties import allocate_royalties, release_holds
 from marketplace.payouts.bookkeeping.sales import UnableToRecordSale, record_sale
-from marketplace.payouts.bookkeeping.settlement import UnableToSettle, settle
+from marketplace.payouts.bookkeeping.settlement import BooksDisagree, UnableToSettle, settle
 from marketplace.payouts.bookkeeping.splits import ensure_split
 
 __all__ = [
+    "BooksDisagree",
     "UnableToCloseDispute",
     "UnableToDispute",
     "UnableToPost",

@@ -215,7 +215,8 @@ def check_books() -> list[str]:
 
     Transactions balance and say what their content digest says; kept balances are the sums of their postings;
     royalty lines add up to their sales' nets; what is pending, held, in flight, in suspense and paid is what lines,
-    disputes and payouts say; no payout is taken or sent twice; the digests of splits recompute.
+    disputes and payouts say; no payout is taken or sent twice or goes on after its end; the digests of splits
+    recompute.
     """
     problems = []
     for sentence, sql in INVARIANTS:

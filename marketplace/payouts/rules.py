@@ -91,7 +91,7 @@ class UnreadableAmount(Exception):
 
 
 class AmountBelowZero(Exception):
-    """Only amounts of zero or more are divided; a reversal divides what remains instead."""
+    """Only amounts of zero or more are divided; a dispute takes back whole lines instead."""
 
     code = "amount-below-zero"
     template = _("An amount of %(amount)s minor units cannot be divided; give zero or more.")
@@ -160,18 +160,6 @@ class TooManyPayees(Exception):
     def __init__(self, count: int) -> None:
         self.count, self.limit = count, MAX_PAYEES
         self.values: Values = {"count": count, "limit": MAX_PAYEES}
-        super().__init__(self.template % self.values)
-
-
-class MoreThanRemains(Exception):
-    """More is to be taken back than is left."""
-
-    code = "more-than-remains"
-    template = _("%(amount)s minor units cannot be taken back; only %(remaining)s remain.")
-
-    def __init__(self, amount_minor: int, remaining_minor: int) -> None:
-        self.amount_minor, self.remaining_minor = amount_minor, remaining_minor
-        self.values: Values = {"amount": amount_minor, "remaining": remaining_minor}
         super().__init__(self.template % self.values)
 
 
@@ -282,31 +270,6 @@ def allocate(amount_minor: int, shares: Sequence[tuple[P, int]]) -> list[tuple[P
         raise AmountBelowZero(amount_minor)
     ordered = check_shares(shares)
     parts = _largest_remainder(amount_minor, [share_ppb for _, share_ppb in ordered])
-    return [(payee, part) for (payee, _), part in zip(ordered, parts, strict=True)]
-
-
-def allocate_remaining(amount_minor: int, remaining: Sequence[tuple[P, int]]) -> list[tuple[P, int]]:
-    """Take an amount back from what remains of an allocation and return (payee, part) in payee order.
-
-    Parts are in proportion to what remains; the units left over go as in `allocate`. No part exceeds what
-    remains for its payee, so any sequence of reversals that takes all ends with every payee at exactly zero.
-    (Taking the difference of two allocations would not: largest remainder can give a payee less of a larger
-    amount.)
-    """
-    if amount_minor < 0:
-        raise AmountBelowZero(amount_minor)
-    ordered = sorted(remaining, key=lambda part: part[0])
-    for (payee, _mine), (following, _theirs) in pairwise(ordered):
-        if payee == following:
-            raise DuplicatePayee(payee)
-    if any(part < 0 for _, part in ordered):
-        raise AmountBelowZero(min(part for _, part in ordered))
-    left_minor = sum(part for _, part in ordered)
-    if amount_minor > left_minor:
-        raise MoreThanRemains(amount_minor, left_minor)
-    if left_minor == 0:
-        return [(payee, 0) for payee, _ in ordered]
-    parts = _largest_remainder(amount_minor, [part for _, part in ordered])
     return [(payee, part) for (payee, _), part in zip(ordered, parts, strict=True)]
 
 

@@ -187,3 +187,16 @@ def test_the_same_key_buys_once(cast: Cast, tmp_path: Path) -> None:
     assert Grant.objects.count() == 1
     with pytest.raises(checkout.KeyUsedOtherwise):
         buy(cast, derived, card=DECLINED_CARD)
+
+
+def test_no_license_allows_training_that_the_creator_does_not_consent_to(cast: Cast, tmp_path: Path) -> None:
+    closed = packs.write(tmp_path / "closed", handle="closed", seed=1)
+    opened = packs.write(tmp_path / "opened", handle="opened", seed=2)
+    text = (opened / "pack.toml").read_text()
+    (opened / "pack.toml").write_text(text.replace('base_model = "sd15"', 'ai_training = "with-license"'))
+
+    terms = {}
+    for folder in (closed, opened):
+        (offer,) = licensing.live_offers(publish_folder(folder=folder, creator=cast.alice, now=NOON))
+        terms[folder.name] = (licensing.terms_of(offer.terms).ai_training, "No AI training" in offer.terms.text_en)
+    assert terms == {"closed": ("none", True), "opened": ("own", False)}

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ledger.log.checkpoint import TreeHead, VerifierKey, sign_checkpoint
 from ledger.log.merkle import inclusion_proof, leaf_hash, node_hash
 from ledger.log.proof import Proof
+from ledger.log.tiles import WIDTH, LogFolder
 from ledger.rules import encode_entry
 from ledger.signing.files import FileSigner
 from ledger.signing.jws import sign_compact
@@ -32,6 +33,12 @@ def sha256(content: bytes) -> str:
 
 def verifier_key(private_key: Ed25519PrivateKey = LOG_KEY, origin: str = ORIGIN) -> VerifierKey:
     return VerifierKey(origin, private_key.public_key().public_bytes_raw())
+
+
+def entries_in(folder: LogFolder, size: int) -> list[bytes]:
+    """Return the entries of the first `size` leaves, read from the bundles alone."""
+    widths = [min(WIDTH, size - start) for start in range(0, size, WIDTH)]
+    return [entry for number, width in enumerate(widths) for entry in folder.read_bundle(number, width)]
 
 
 def asset_body(content: bytes) -> dict[str, object]:

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from ledger import publication, queries
 from ledger.log.checkpoint import open_checkpoint
 from ledger.log.merkle import CompactRange, leaf_hash
-from ledger.log.tiles import LogFolder, TileReader, entries_in
+from ledger.log.tiles import LogFolder, TileReader
 from ledger.models import Checkpoint, Entry, Leaf, Pending
 from ledger.operations import (
     UnableToSeal,
@@ -18,7 +18,7 @@ from ledger.operations import (
 )
 from ledger.publication import UnableToPublish
 from tests.ledger.conftest import state_asset
-from tests.ledger.makers import GRANT, NOW
+from tests.ledger.makers import GRANT, NOW, entries_in
 
 pytestmark = pytest.mark.django_db
 
@@ -49,7 +49,7 @@ def test_sealing_puts_what_was_stated_into_the_log_in_order():
     assert (head.origin, head.size, head.root) == ("localhost/worldloom", 3, root_of(entries))
     assert [leaf.entry for leaf in Leaf.objects.order_by("index")] == entries
     assert not Pending.objects.exists()
-    assert list(entries_in(folder(), 3)) == [bytes(entry.body) for entry in entries]
+    assert entries_in(folder(), 3) == [bytes(entry.body) for entry in entries]
     assert sorted(files()) == ["checkpoint", "tile/0/000.p/3", "tile/entries/000.p/3"]
     assert files()["checkpoint"].decode() == batch.checkpoint.note
     assert queries.log_counts() == queries.LogCounts(size=3, by_type={"asset": 3}, anchors=0)
@@ -127,7 +127,7 @@ def test_a_crash_between_commit_and_publication_loses_nothing_and_seals_nothing_
     second = state_asset("b")
     batch = seal(now=NOW)
     assert (batch.first_index, batch.count) == (1, 1)
-    assert list(entries_in(folder(), 2)) == [bytes(first.body), bytes(second.body)]
+    assert entries_in(folder(), 2) == [bytes(first.body), bytes(second.body)]
     assert queries.published().head.size == 2
 
 

@@ -121,7 +121,7 @@ def test_raw_sql_cannot_forget_to_queue_an_entry():
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO ledger_entry (entry_id, type, subject, body, digest, stated_at)"
-            " SELECT gen_random_uuid(), 'x', 'y', '', '', now() FROM generate_series(1, 3)"
+            " SELECT gen_random_uuid(), 'x', 'y', '', encode(sha256(''), 'hex'), now() FROM generate_series(1, 3)"
         )
     assert Pending.objects.count() == 3
 
@@ -132,7 +132,8 @@ def test_raw_sql_cannot_forget_to_queue_an_entry():
         (
             "ledger_entry_fits",
             "INSERT INTO ledger_entry (entry_id, type, subject, body, digest, stated_at)"
-            " VALUES (gen_random_uuid(), 'x', 'y', decode(repeat('00', 4097), 'hex'), '', now())",
+            " SELECT gen_random_uuid(), 'x', 'y', body, encode(sha256(body), 'hex'), now()"
+            " FROM decode(repeat('00', 4097), 'hex') AS body",
         ),
         (
             "ledger_checkpoint_has_leaves",

@@ -1,5 +1,6 @@
 """The verifier that strangers run: it says yes to what was registered, and no to any flipped byte."""
 
+import io
 import json
 import os
 import subprocess
@@ -44,8 +45,6 @@ class Members(verify.Bundle):
     """A bundle in memory, for the tests that flip thousands of bytes."""
 
     def __init__(self, members: dict[str, bytes]) -> None:
-        import io
-
         self.streams = {name: lambda content=content: io.BytesIO(content) for name, content in members.items()}
 
 
@@ -62,8 +61,8 @@ def test_carol_checks_her_license_against_the_published_key(run):
     assert run(GOOD, "--key", KEY) == (
         0,
         "OK: 3 files match what was registered: alice/yunhai 1.0.0, licensed to Carol Pictures, entry 1 of log "
-        f"localhost/worldloom (key {KEY}, which you gave); not checked offline: whether the license was revoked later "
-        f"and the anchor of this tree in transaction 0x{'cd' * 32} of chain 1337.",
+        f"localhost/worldloom (key {KEY}, which you gave); not checked offline: whether the license was revoked later, "
+        f"what README.txt says, the anchor of this tree in transaction 0x{'cd' * 32} of chain 1337.",
     )
 
 
@@ -174,6 +173,75 @@ def test_other_compression_is_refused(tmp_path, capsys):
     assert "is encrypted or compressed in another way than deflate" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("mode", [0o120777, 0o040755, 0o010644, 0o060644])
+@pytest.mark.parametrize("name", ["files/empty.txt", "README.txt"])
+def test_a_member_that_unpacks_as_a_link_or_no_file_is_refused(name, mode, tmp_path, capsys):
+    path = tmp_path / "b.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for member, content in GOOD.items():
+            info = zipfile.ZipInfo(member)
+            info.external_attr = (mode if member == name else 0o100644) << 16
+            archive.writestr(info, content)
+    assert verify.main([str(path)]) == 1
+    assert capsys.readouterr().out == f"FAILED: {name}: is not a plain file.\n"
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_flip_in_the_readme_of_a_zip_is_seen_by_its_checksum(tmp_path, capsys, compression):
+    path = write_zip(tmp_path / "b.zip", GOOD, compression)
+    with zipfile.ZipFile(path) as archive:
+        at = archive.getinfo("README.txt").header_offset + 30 + len("README.txt") + 8
+    content = path.read_bytes()
+    path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+    assert verify.main([str(path)]) == 1
+    assert capsys.readouterr().out.startswith("FAILED: README.txt: is damaged (")
+
+
+def test_another_readme_passes_and_the_answer_says_that_nobody_checked_it(run):
+    told = json.loads(run(GOOD | {"README.txt": b"Pay Dave."}, "--json")[1])
+    assert told["ok"] is True
+    assert told["unchecked"][1] == "what README.txt says"
+
+
+def commented(content: bytes) -> bytes:
+    return content[:-2] + b"\x05\x00hello"
+
+
+def moved(content: bytes) -> bytes:
+    """The zip after five more bytes, its offsets counted from the new start: the members begin late."""
+    file = io.BytesIO(b"hello")
+    file.seek(0, io.SEEK_END)
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(file, "a") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: b"hello" + content,
+        lambda content: content + b"hello",
+        lambda content: content + b"\0" * 22,
+        lambda content: content[:-2] + b"\x05\x00",
+        commented,
+        moved,
+    ],
+)
+def test_bytes_around_the_zip_are_refused(tmp_path, capsys, change):
+    path = write_zip(tmp_path / "b.zip", GOOD)
+    path.write_bytes(change(path.read_bytes()))
+    assert verify.main([str(path)]) == 1
+    assert capsys.readouterr().out == "FAILED: bundle: has bytes before or after the zip, or a comment in it.\n"
+
+
+def test_what_a_desktop_leaves_in_a_folder_is_a_stowaway(tmp_path, capsys):
+    folder = write_folder(tmp_path / "b", GOOD)
+    (folder / "files/.DS_Store").write_bytes(b"Bud1")
+    assert verify.main([str(folder)]) == 1
+    assert capsys.readouterr().out == "FAILED: files/.DS_Store: does not belong to the bundle.\n"
+
+
 def test_a_link_in_a_folder_is_refused(tmp_path, capsys):
     folder = write_folder(tmp_path / "b", GOOD)
     (folder / "files/empty.txt").unlink()
@@ -241,7 +309,7 @@ def test_proofs_from_another_tree_of_the_same_log_fail(run):
 def test_a_later_anchor_is_told_as_later(run):
     code, sentence = run(BundleMaker(anchor={"size": 100, "root": "ab" * 32}).members())
     assert code == 0
-    assert "and the anchor of a later tree of 100 leaves in transaction" in sentence
+    assert ", the anchor of a later tree of 100 leaves in transaction" in sentence
 
 
 def test_a_log_of_three_leaves_is_enough(run):

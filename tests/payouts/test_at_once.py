@@ -26,7 +26,14 @@ LATER = NOON + timedelta(days=14)
 
 
 @pytest.fixture
-def committed(transactional_db):
+def guards():
+    """Ends the connection whose guards were switched off, after the facts are swept away."""
+    yield
+    connection.close()
+
+
+@pytest.fixture
+def committed(guards, transactional_db):
     """Commits for real; the facts are swept away afterwards by one who may switch their guards off."""
     yield
     with connection.cursor() as cursor:

@@ -59,10 +59,26 @@ def tamper(sql):
         ("UPDATE payouts_payout SET amount_minor = amount_minor + 1", "take 757 and it reserved 756"),
         (
             "INSERT INTO payouts_payout SELECT gen_random_uuid(), currency, amount_minor, reserved_at, 'again' || id, "
-            "creator_id, released_through_id, transaction_id FROM payouts_payout",
-            "take 1512 and it reserved 756",
+            "creator_id, released_through_id, (SELECT transaction_id FROM payouts_sale LIMIT 1) FROM payouts_payout",
+            "Payouts name transaction sale:order-line:",
+        ),
+        (
+            "INSERT INTO payouts_payout SELECT gen_random_uuid(), currency, amount_minor, reserved_at, 'again' || id, "
+            "creator_id, released_through_id, (SELECT transaction_id FROM payouts_sale LIMIT 1) FROM payouts_payout",
+            "In USD 0 is in flight to creators and open payouts are 1080.",
         ),
         ("DELETE FROM payouts_payout_outcome", "is sent 0 times and posted as sent 1 times"),
+        ("DELETE FROM payouts_payout_outcome WHERE state = 'sent'", "was paid, in this order, which is not how"),
+        (
+            "INSERT INTO payouts_payout_outcome (payout_id, state, reference, at)"
+            " SELECT payout_id, 'failed', '', at FROM payouts_payout_outcome WHERE state = 'paid'",
+            "was sent, paid, failed, in this order, which is not how a payout goes.",
+        ),
+        (
+            "INSERT INTO payouts_payout_outcome (payout_id, state, reference, at)"
+            " SELECT payout_id, 'failed', '', at FROM payouts_payout_outcome WHERE state = 'paid'",
+            "is failed 1 times and posted as failed 0 times",
+        ),
         ("DELETE FROM payouts_reversal_line", "took 0 and the sale's lines are 1080"),
         ("DELETE FROM payouts_dispute", "In USD 1200 is in dispute suspense and open disputes are 0."),
         ("UPDATE payouts_split_share SET share_ppb = 500000000", "is not the digest of its shares"),
@@ -145,3 +161,13 @@ def test_a_creator_does_not_fall_below_zero(alice, noon):
     with pytest.raises(UnableToPost, match="below zero"):
         post_once(noon, legs=overdrawn)
     assert not Transaction.objects.exists()
+
+
+def test_money_from_nowhere_is_named(history, alice, noon):
+    """A transaction that balances and that the triggers let through, with no sale behind it."""
+    given = [debit(AccountKind.PSP_CLEARING, 99_999), credit(AccountKind.CREATOR_AVAILABLE, 99_999, alice.pk)]
+    post_once(noon, legs=given)
+
+    assert check_books() == [
+        f"{alice.pk} has 99999 available less owed in USD; released lines less payouts are 0.",
+    ]

@@ -6,7 +6,16 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from marketplace.payouts.bookkeeping.books import constraint_of
-from marketplace.payouts.models import Account, Posting, RoyaltyLine, RoyaltyRun
+from marketplace.payouts.models import (
+    Account,
+    Payout,
+    Posting,
+    RecordedTransfer,
+    RoyaltyLine,
+    RoyaltyRun,
+    Sale,
+    Transaction,
+)
 from marketplace.payouts.operations import (
     allocate_royalties,
     close_dispute,
@@ -16,6 +25,7 @@ from marketplace.payouts.operations import (
 )
 from marketplace.payouts.queries import check_books
 from marketplace.payouts.rules import WHOLE_PPB, split_digest
+from tests.payouts.fakes import Killed
 
 
 def refusal(sql, params=None):
@@ -75,12 +85,12 @@ def test_facts_are_never_changed(history, table):
     assert check_books() == []
 
 
-def post_raw(*legs):
+def post_raw(*legs, kind="sale"):
     """A statement that posts a transaction of (account, amount) legs."""
     rows = ", ".join(f"({account}, {amount})" for account, amount in legs)
     return f"""
         WITH made AS (INSERT INTO payouts_transaction (id, kind, source, idem_key, content_sha256, occurred_at)
-                      VALUES ('{uuid4()}', 'sale', 'raw', '{uuid4()}', 'x', now()) RETURNING id)
+                      VALUES ('{uuid4()}', '{kind}', 'raw', '{uuid4()}', 'x', now()) RETURNING id)
         INSERT INTO payouts_posting (transaction_id, account_id, amount_minor)
         SELECT made.id, leg.account, leg.amount FROM made, (VALUES {rows}) AS leg (account, amount)
     """
@@ -222,3 +232,121 @@ def test_a_sale_adds_up(history, shared):
     some = Posting.objects.first().transaction_id
     assert refusal(sale, [uuid4(), shared.pk, 100, 0, 0, 101, some]) == "payouts_sale_adds_up"
     assert refusal(sale, [uuid4(), shared.pk, 100, 0, -1, 101, some]) == "payouts_sale_amounts_not_negative"
+
+
+def insert_payouts(*payouts):
+    """A statement that writes payouts of (creator, amount, currency, transaction), covering the only release."""
+    rows = ", ".join(
+        f"(gen_random_uuid(), '{creator.pk}'::uuid, {amount}, '{currency}', '{named}'::uuid)"
+        for creator, amount, currency, named in payouts
+    )
+    return f"""
+        INSERT INTO payouts_payout (id, creator_id, amount_minor, currency, transaction_id, idem_key, reserved_at,
+                                    released_through_id)
+        SELECT made.*, 'raw:' || made.id, now(), (SELECT max(id) FROM payouts_hold_release)
+          FROM (VALUES {rows}) AS made (id, creator_id, amount_minor, currency, transaction_id)
+    """
+
+
+def test_what_was_reserved_is_not_paid_again(history, alice, erin):
+    """The tester's own statement, and the same in the name of somebody who has nothing reserved."""
+    copied = """INSERT INTO payouts_payout (id, currency, amount_minor, reserved_at, idem_key, creator_id,
+                                            released_through_id, transaction_id)
+                SELECT gen_random_uuid(), currency, 99999, now(), 'zz', creator_id, released_through_id,
+                       transaction_id FROM payouts_payout LIMIT 1"""
+    reserved = Payout.objects.get(creator=alice)
+    assert refusal(copied) == "payouts_payout_once"
+    again = insert_payouts((erin, 99_999, "USD", reserved.transaction_id))
+    assert refusal(again) == "payouts_payout_equals_reservation"
+    elsewhere = insert_payouts((alice, 756, "USD", Sale.objects.first().transaction_id))
+    assert refusal(elsewhere) == "payouts_payout_names_reservation"
+
+    settle(now=reserved.reserved_at)
+    assert sorted(RecordedTransfer.objects.values_list("amount_minor", flat=True)) == [324, 756]
+    assert check_books() == []
+
+
+@pytest.fixture
+def available(alice, bob, shared, sell, noon):
+    """Alice has 7.56 USD available, Bob 3.24."""
+    sell(shared, "order-line:1", now=noon)
+    [run] = allocate_royalties(now=noon)
+    release_holds(now=run.available_at)
+
+
+def reserve_raw(*legs):
+    """Posts a reservation of (account, amount) legs and returns its transaction, its end still to come."""
+    with connection.cursor() as cursor:
+        cursor.execute(post_raw(*legs, kind="payout_reserve"))
+    return Transaction.objects.get(kind="payout_reserve").pk
+
+
+def test_payouts_are_what_their_reservation_takes_from_each_creator(available, alice, bob):
+    Account.objects.create(kind="payout_in_flight", currency="USD")
+    alices, bobs = (account("creator_available", owner=creator) for creator in (alice, bob))
+    connection.check_constraints()
+    named = reserve_raw((alices, 756), (bobs, 324), (account("payout_in_flight"), -1080))
+    name = "payouts_payout_equals_reservation"
+    wrong = [
+        [(alice, 757, "USD", named), (bob, 323, "USD", named)],
+        [(alice, 756, "USD", named)],
+        [(alice, 756, "JPY", named), (bob, 324, "USD", named)],
+        [(alice, 756, "USD", named), (bob, 324, "USD", uuid4())],
+    ]
+    for payouts in wrong:
+        with pytest.raises(IntegrityError) as refused, transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(insert_payouts(*payouts))
+        assert constraint_of(refused.value) == name, payouts
+    with connection.cursor() as cursor:
+        cursor.execute(insert_payouts((alice, 756, "USD", named), (bob, 324, "USD", named)))
+    connection.check_constraints()
+
+
+def test_a_reservation_is_for_payouts_and_takes_nothing_else(available, alice):
+    Account.objects.create(kind="payout_in_flight", currency="USD")
+    alices, way = account("creator_available", owner=alice), account("payout_in_flight")
+    name = "payouts_payout_equals_reservation"
+    assert refusal(post_raw((alices, 756), (way, -756), kind="payout_reserve")) == name
+    assert refusal(post_raw((account("psp_clearing"), 756), (way, -756), kind="payout_reserve")) == name
+
+
+def test_a_payout_has_one_end(history, alice, bob):
+    outcome = "INSERT INTO payouts_payout_outcome (payout_id, state, reference, at) VALUES"
+    paid = Payout.objects.get(creator=alice)
+
+    def say(*states):
+        return f"{outcome} " + ", ".join(f"('{paid.pk}', '{state}', 'raw', now())" for state in states)
+
+    assert refusal(say("failed")) == "payouts_outcome_in_order"
+    assert refusal(say("paid")) == "payouts_outcome_once"
+    assert refusal(say("lost")) == "payouts_outcome_state_known"
+
+
+@pytest.mark.parametrize(
+    "before, after",
+    [
+        ([], ["paid"]),
+        ([], ["paid", "sent"]),
+        ([], ["sent", "paid", "failed"]),
+        ([], ["failed", "sent"]),
+        (["failed"], ["sent"]),
+        (["failed"], ["paid"]),
+        (["sent", "failed"], ["paid"]),
+        (["sent", "paid"], ["failed"]),
+    ],
+)
+def test_outcomes_follow_each_other_in_order(available, alice, noon, faulty_rail, before, after):
+    faulty_rail.plan = ["die before"]
+    with pytest.raises(Killed):
+        settle(now=noon)
+    payout = Payout.objects.get(creator=alice)
+
+    def say(states):
+        rows = ", ".join(f"('{payout.pk}', '{state}', 'raw', now())" for state in states)
+        return f"INSERT INTO payouts_payout_outcome (payout_id, state, reference, at) VALUES {rows}"
+
+    with connection.cursor() as cursor:
+        for state in before:
+            cursor.execute(say([state]))
+    assert refusal(say(after)) == "payouts_outcome_in_order"
+    assert [outcome.state for outcome in payout.outcomes.order_by("pk")] == before

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketplace.payouts import rules
-from marketplace.payouts.rules import WHOLE_PPB, Money, allocate, allocate_remaining, fold_split
+from marketplace.payouts.rules import WHOLE_PPB, Money, allocate, fold_split
 
 AMOUNTS = st.one_of(st.integers(0, 10_000), st.integers(0, 2**80))
 
@@ -46,10 +46,6 @@ def test_the_units_left_go_to_the_largest_remainders_and_ties_to_the_first_payee
 def test_nothing_below_zero_is_divided():
     with pytest.raises(rules.AmountBelowZero):
         allocate(-1, [("a", WHOLE_PPB)])
-    with pytest.raises(rules.AmountBelowZero):
-        allocate_remaining(-1, [("a", 5)])
-    with pytest.raises(rules.AmountBelowZero):
-        allocate_remaining(1, [("a", 5), ("b", -1)])
 
 
 @pytest.mark.parametrize(
@@ -68,25 +64,6 @@ def test_nothing_below_zero_is_divided():
 def test_what_is_not_a_split_is_refused(shares, error):
     with pytest.raises(error):
         allocate(100, shares)
-
-
-@given(st.integers(0, 10**12), splits(), st.lists(st.fractions(0, 1), max_size=6))
-def test_reversals_in_any_parts_end_at_zero(amount, shares, cuts):
-    remaining = allocate(amount, shares)
-    for cut in [*cuts, Fraction(1)]:
-        taken = int(cut * sum(part for _, part in remaining))
-        parts = allocate_remaining(taken, remaining)
-        assert sum(part for _, part in parts) == taken
-        remaining = [(payee, had - part) for (payee, had), (_, part) in zip(remaining, parts, strict=True)]
-        assert all(part >= 0 for _, part in remaining)
-    assert all(part == 0 for _, part in remaining)
-
-
-def test_more_than_remains_is_refused():
-    with pytest.raises(rules.MoreThanRemains) as refused:
-        allocate_remaining(11, [("a", 4), ("b", 6)])
-    assert (refused.value.amount_minor, refused.value.remaining_minor) == (11, 10)
-    assert allocate_remaining(0, [("a", 0)]) == [("a", 0)]
 
 
 @given(splits(), st.lists(st.tuples(st.integers(1, WHOLE_PPB // 4), splits()), max_size=4))

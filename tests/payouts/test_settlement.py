@@ -3,10 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
 
 from marketplace.payouts.bookkeeping import settlement
 from marketplace.payouts.models import Payout, PayoutOutcome, RecordedTransfer, Transaction
-from marketplace.payouts.operations import UnableToSettle, allocate_royalties, release_holds, settle
+from marketplace.payouts.operations import BooksDisagree, UnableToSettle, allocate_royalties, release_holds, settle
 from marketplace.payouts.queries import balances_of, check_books, lines_of, paid_total, payouts_of
 from tests.payouts.fakes import FaultyRail, Killed
 
@@ -192,3 +194,62 @@ def test_a_key_with_another_amount_is_refused(alice, db):
     with pytest.raises(UnableToSend):
         rail.send(key="payout:1", creator_id=alice.pk, amount=Money(6, "USD"))
     assert RecordedTransfer.objects.count() == 1
+
+
+def add_payout(creator, amount, currency="USD"):
+    """Writes a payout that no reservation stands behind, as somebody who can switch triggers off."""
+    reserved = Payout.objects.filter(currency=currency).first()
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        Payout.objects.create(
+            creator=creator,
+            currency=currency,
+            amount_minor=amount,
+            released_through=reserved.released_through,
+            reserved_at=reserved.reserved_at,
+            idem_key="zz",
+            transaction=reserved.transaction,
+        )
+        cursor.execute("SET LOCAL session_replication_role = origin")
+
+
+def test_what_the_books_did_not_set_aside_is_not_sent(earned, erin, noon, faulty_rail, caplog):
+    settle(now=noon + LATER)
+    add_payout(erin, 99_999)
+    calls, why = len(faulty_rail.calls), "in USD the books have 0 minor units in flight and open payouts are 99999"
+
+    with pytest.raises(BooksDisagree, match=why) as refused:
+        settle(now=noon + LATER)
+    with pytest.raises(CommandError, match=why):
+        call_command("settle")
+
+    assert (refused.value.code, refused.value.why) == ("books-disagree", why)
+    assert [(record.levelname, why in record.message) for record in caplog.records] == [("CRITICAL", True)] * 2
+    assert (len(faulty_rail.calls), transfers()) == (calls, EVERYBODY_ONCE)
+    assert settle(now=noon + LATER, currency="JPY") == []
+
+
+def test_nothing_is_sent_while_one_currency_disagrees(earned, alice, erin, noon, faulty_rail):
+    faulty_rail.plan = ["die before"]
+    with pytest.raises(Killed):
+        settle(now=noon + LATER)
+    add_payout(erin, 1, currency="JPY")
+
+    with pytest.raises(BooksDisagree, match="in JPY .* 810 .* 811"):
+        settle(now=noon + LATER)
+
+    assert (len(faulty_rail.calls), transfers()) == (1, [])
+
+
+def test_a_transfer_after_a_refusal_is_an_alarm_and_is_not_recorded(earned, noon, faulty_rail):
+    """Two settlements at once, and the rail told one of them that it refused what it then sent for the other."""
+    faulty_rail.plan = ["refuse"]
+    settle(now=noon + LATER, currency="USD")
+    refused = Payout.objects.get(outcomes__state="failed")
+
+    with pytest.raises(BooksDisagree, match=f"the rail sent {refused.idem_key}, which was recorded as failed"):
+        settlement._send(rail=faulty_rail(), payout=refused, now=noon + LATER)
+
+    assert [outcome.state for outcome in refused.outcomes.all()] == ["failed"]
+    assert check_books() == []

@@ -89,7 +89,7 @@ def edit(old: str, new: str) -> Change:
         (edit('path = "prompts.txt"', 'path = "../pack.toml"'), r"\.\./pack\.toml: the path"),
         (edit('path = "prompts.txt"', 'path = "/etc/passwd"'), "/etc/passwd: the path is absolute"),
         (edit('path = "prompts.txt"', r'path = "a\u0000b"'), "hidden|control|character"),
-        (edit('path = "prompts.txt"', f'path = "{"a/" * 3000}b"'), "path"),
+        (edit('path = "prompts.txt"', f'path = "{"a/" * 3000}b"'), "longer than 200 bytes"),
         (edit('tags = ["clouds"]', r'tags = ["a\u0000"]'), "cannot stand among the tags"),
         (edit('tags = ["clouds"]', r'tags = ["\u001b[31m"]'), "cannot stand among the tags"),
         (edit('title = { en = "Sea of Clouds", zh-Hans = "云海" }', r'title = { en = "\u200B\u2060" }'), "title"),

@@ -1,11 +1,12 @@
 """Paying creators what is available: reserve, send, record, each committed before the next."""
 
+import logging
 from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
@@ -21,6 +22,21 @@ from marketplace.payouts.models import (
 )
 from marketplace.payouts.rails.base import Rail, RailUnavailable, Sent, UnableToSend
 from marketplace.payouts.rules import Money
+
+log = logging.getLogger(__name__)
+
+
+class BooksDisagree(Exception):
+    """What is to be sent is not what the books say; no rail is called until somebody has found out why."""
+
+    code = "books-disagree"
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(
+            _("Payouts are stopped: %(why)s. Run check_books and find the cause before you settle again.")
+            % {"why": why}
+        )
 
 
 class UnableToSettle(Exception):
@@ -42,25 +58,54 @@ def settle(*, now: datetime, currency: str | None = None) -> list[Payout]:
     left open are sent first, under the keys they were reserved with. A payout is committed before the rail is
     called and its outcome after, so a settlement may be killed at any point and run again, or run twice at
     once, and nobody is paid twice. A refused payout gives the money back to its creator. Raises
-    UnableToSettle at the first payout that the rail does not answer. Not to be called inside a transaction.
+    UnableToSettle at the first payout that the rail does not answer, and BooksDisagree, before the rail is called,
+    when what is in flight in the books is not what open payouts are. Not to be called inside a transaction.
     """
     rail: Rail = import_string(settings.ADAPTERS["payouts"])()
-    answered = [_send(rail=rail, payout=payout, now=now) for payout in _open_payouts(currency)]
+    answered = [_send(rail=rail, payout=payout, now=now) for payout in _payouts_to_send(currency)]
     failed = PayoutOutcome.objects.filter(payout__in=answered, state=PayoutState.FAILED)
     refused = set(failed.values_list("payout__creator_id", flat=True))
     available = Account.objects.filter(kind=AccountKind.CREATOR_AVAILABLE, balance_minor__gt=0)
     currencies = [currency] if currency else sorted(set(available.values_list("currency", flat=True)))
     for code in currencies:
         _reserve(currency=code, skipped=refused, now=now)
-        answered += [_send(rail=rail, payout=payout, now=now) for payout in _open_payouts(code)]
+        answered += [_send(rail=rail, payout=payout, now=now) for payout in _payouts_to_send(code)]
     return answered
 
 
-def _open_payouts(currency: str | None) -> list[Payout]:
+# One statement, so one snapshot: what is reserved or answered meanwhile is seen on both sides or on neither.
+_IN_FLIGHT = """
+SELECT currency, sum(posted)::bigint, sum(open)::bigint
+  FROM (SELECT a.currency, -p.amount_minor AS posted, 0 AS open
+          FROM payouts_account a JOIN payouts_posting p ON p.account_id = a.id
+         WHERE a.kind = 'payout_in_flight'
+         UNION ALL
+        SELECT p.currency, 0, p.amount_minor FROM payouts_payout p
+         WHERE NOT EXISTS (SELECT FROM payouts_payout_outcome o WHERE o.payout_id = p.id)) moved
+ WHERE %(currency)s::text IS NULL OR currency = %(currency)s
+ GROUP BY currency HAVING sum(posted) <> sum(open) ORDER BY currency LIMIT 1
+"""
+
+
+def _payouts_to_send(currency: str | None) -> list[Payout]:
+    """Return the open payouts, oldest first, or raise BooksDisagree where the books have not set them aside."""
     found = Payout.objects.filter(outcomes=None)
     if currency:
         found = found.filter(currency=currency)
-    return list(found.order_by("reserved_at", "currency", "creator_id", "pk"))
+    payouts = list(found.order_by("reserved_at", "currency", "creator_id", "pk"))
+    with connection.cursor() as cursor:  # after the payouts are read, so that none of them escapes it
+        cursor.execute(_IN_FLIGHT, {"currency": currency})
+        if off := cursor.fetchone():
+            why = _("in %(currency)s the books have %(posted)s minor units in flight and open payouts are %(open)s")
+            raise _alarm(why % dict(zip(("currency", "posted", "open"), off, strict=True)))
+    return payouts
+
+
+def _alarm(why: str) -> BooksDisagree:
+    """Log what somebody must look at before money moves again, and return the error to raise."""
+    error = BooksDisagree(why)
+    log.critical("%s", error)
+    return error
 
 
 @transaction.atomic(durable=True)
@@ -120,9 +165,17 @@ def _send(*, rail: Rail, payout: Payout, now: datetime) -> Payout:
     return payout
 
 
+def _states_of(payout: Payout) -> set[str]:
+    """Return what is recorded of the payout, and let nobody else record anything until commit."""
+    Payout.objects.select_for_update(no_key=True).get(pk=payout.pk)
+    return set(PayoutOutcome.objects.filter(payout=payout).values_list("state", flat=True))
+
+
 @transaction.atomic(durable=True)
 def _record_sent(*, payout: Payout, sent: Sent, now: datetime) -> None:
     """Book the money as gone; a second settlement that had the same answer changes nothing."""
+    if PayoutState.FAILED in _states_of(payout):
+        raise _alarm(_("the rail sent %(key)s, which was recorded as failed") % {"key": payout.idem_key})
     post(
         kind=TransactionKind.PAYOUT_SENT,
         source=payout.idem_key,
@@ -145,7 +198,7 @@ def _record_sent(*, payout: Payout, sent: Sent, now: datetime) -> None:
 def _record_failed(*, payout: Payout, why: str, now: datetime) -> None:
     """Give the money back to the creator, first against what they owe."""
     lock_currency(payout.currency)
-    if PayoutOutcome.objects.filter(payout=payout).exists():
+    if _states_of(payout):
         return  # another settlement was first
     post(
         kind=TransactionKind.PAYOUT_FAILED,

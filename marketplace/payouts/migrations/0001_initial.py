@@ -445,7 +445,7 @@ class Migration(migrations.Migration):
             model_name="payout",
             name="transaction",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="payouts.transaction"
+                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="payouts.transaction"
             ),
         ),
         migrations.AddField(
@@ -679,6 +679,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="payout",
             index=models.Index(fields=["creator", "currency", "released_through"], name="payouts_payout_by_creator"),
+        ),
+        migrations.AddConstraint(
+            model_name="payout",
+            constraint=models.UniqueConstraint(fields=("transaction", "creator"), name="payouts_payout_once"),
         ),
         migrations.AddConstraint(
             model_name="payout",

@@ -181,10 +181,83 @@ CREATE TRIGGER payouts_awaiting_allocation_stays BEFORE TRUNCATE ON payouts_awai
     EXECUTE FUNCTION payouts_refuse('payouts_awaiting_allocation_stays', 'sales and lines keep it');
 """
 
+# The payouts of a reservation are written whole, in one statement: one a creator, of what it takes from that creator,
+# and it takes nothing else. Asked when payouts are written, and at the end of whatever posted a reservation.
+PAYOUTS = """
+CREATE FUNCTION payouts_check_reservations(ids uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE bad record;
+BEGIN
+    SELECT coalesce(w.transaction_id, r.transaction_id) AS id, coalesce(w.creator_id, r.owner_id) AS creator_id,
+           coalesce(w.amount_minor, 0) AS paid, coalesce(r.amount_minor, 0) AS reserved INTO bad
+      FROM (SELECT transaction_id, creator_id, currency, amount_minor, 'creator_available' AS kind
+              FROM payouts_payout WHERE transaction_id = ANY (ids)) w
+      FULL JOIN (SELECT p.transaction_id, a.owner_id, a.currency, a.kind, sum(p.amount_minor) AS amount_minor
+                   FROM payouts_posting p JOIN payouts_account a ON a.id = p.account_id
+                  WHERE p.transaction_id = ANY (ids) AND a.kind <> 'payout_in_flight'
+                  GROUP BY p.transaction_id, a.owner_id, a.currency, a.kind) r
+        ON r.transaction_id = w.transaction_id AND r.owner_id = w.creator_id AND r.currency = w.currency
+           AND r.kind = w.kind
+     WHERE w.amount_minor IS DISTINCT FROM r.amount_minor LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'transaction % reserves % for creator % and payouts take %',
+                        bad.id, bad.reserved, bad.creator_id, bad.paid
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'payouts_payout_equals_reservation',
+                  TABLE = 'payouts_payout';
+    END IF;
+END $$;
+
+CREATE FUNCTION payouts_check_payouts() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE bad record;
+BEGIN
+    SELECT t.id, t.kind INTO bad FROM payouts_transaction t
+     WHERE t.id IN (SELECT transaction_id FROM new_rows) AND t.kind <> 'payout_reserve' LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'transaction % is of kind % and reserves no payout', bad.id, bad.kind
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'payouts_payout_names_reservation', TABLE = TG_TABLE_NAME;
+    END IF;
+    PERFORM payouts_check_reservations(ARRAY(SELECT DISTINCT transaction_id FROM new_rows));
+    RETURN NULL;
+END $$;
+CREATE TRIGGER payouts_payout_equals_reservation AFTER INSERT ON payouts_payout
+    REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION payouts_check_payouts();
+
+CREATE FUNCTION payouts_check_reservation() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM payouts_check_reservations(ARRAY[NEW.id]);
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER payouts_reservation_equals_payouts AFTER INSERT ON payouts_transaction
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.kind = 'payout_reserve')
+    EXECUTE FUNCTION payouts_check_reservation();
+"""
+
+# A payout is sent and then paid or failed, or failed at once when the rail refuses it; paid and failed are its end.
+# Its row is locked first, so that two who write its outcomes see each other's.
+OUTCOMES = """
+CREATE FUNCTION payouts_check_outcomes() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE bad record;
+BEGIN
+    PERFORM 1 FROM payouts_payout WHERE id IN (SELECT payout_id FROM new_rows) ORDER BY id FOR NO KEY UPDATE;
+    SELECT o.payout_id, string_agg(o.state, ', ' ORDER BY o.id) AS states INTO bad
+      FROM payouts_payout_outcome o LEFT JOIN new_rows n ON n.id = o.id
+     WHERE o.payout_id IN (SELECT payout_id FROM new_rows)
+     GROUP BY o.payout_id
+    HAVING string_agg(o.state, ', ' ORDER BY o.id) NOT IN ('sent', 'sent, paid', 'sent, failed', 'failed')
+        OR bool_or(n.id IS NULL AND o.state <> 'sent') LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'payout % cannot be: %', bad.payout_id, bad.states
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'payouts_outcome_in_order', TABLE = TG_TABLE_NAME;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER payouts_outcome_in_order AFTER INSERT ON payouts_payout_outcome
+    REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION payouts_check_outcomes();
+"""
+
 
 class Migration(migrations.Migration):
     dependencies = [("payouts", "0001_initial")]
     operations = [
         migrations.RunSQL(sql, reverse_sql=migrations.RunSQL.noop)
-        for sql in (REFUSE, APPEND_ONLY, SPLITS, POSTINGS, ROYALTIES)
+        for sql in (REFUSE, APPEND_ONLY, SPLITS, POSTINGS, ROYALTIES, PAYOUTS, OUTCOMES)
     ]

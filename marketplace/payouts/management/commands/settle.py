@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from marketplace.payouts.operations import UnableToSettle, allocate_royalties, release_holds, settle
+from marketplace.payouts.operations import BooksDisagree, UnableToSettle, allocate_royalties, release_holds, settle
 
 
 class Command(BaseCommand):
@@ -19,6 +19,6 @@ class Command(BaseCommand):
         releases = release_holds(now=now)
         try:
             payouts = settle(now=now)
-        except UnableToSettle as error:
+        except (BooksDisagree, UnableToSettle) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{len(runs)} runs allocated, {len(releases)} released, {len(payouts)} payouts answered")
