@@ -23,7 +23,7 @@ def refusal(sql: str) -> str:
     """The name of what the statement broke."""
     with pytest.raises(IntegrityError) as refused, transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(sql)
-    name: str = refused.value.__cause__.diag.constraint_name  # type: ignore[union-attr]
+    name: str = refused.value.__cause__.diag.constraint_name
     return name
 
 
