@@ -163,7 +163,7 @@ def tracked_texts() -> Iterator[tuple[str, str]]:
 
 def test_no_tracked_file_names_a_registry_host() -> None:
     # Spelled in pieces, so that this file does not name them either.
-    hosts = re.compile("|".join(["pypi" + r"\.org", "pythonhosted" + r"\.org", "npmjs" + r"\.(org|com)"]), re.I)
+    hosts = re.compile("|".join(["py" + r"pi\.org", "python" + r"hosted\.org", "npm" + r"js\.(org|com)"]), re.I)
 
     assert [name for name, text in tracked_texts() if hosts.search(text)] == []
 
