@@ -280,9 +280,9 @@ def _remove(places: Places) -> bool:
 
 
 def _is_running(places: Places) -> bool:
-    """Tell whether any process of the server lives."""
+    """Tell whether any process of the server lives, or its supervisor, which ends right after."""
     with locked(places.start_lock):
-        return is_held(places.server_lock)
+        return is_held(places.server_lock) or is_held(places.supervisor_lock)
 
 
 def _in_use(places: Places) -> bool:
