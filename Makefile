@@ -16,10 +16,10 @@ AS_IN_PRODUCTION := DJANGO_SETTINGS_MODULE=marketplace.settings WORLDLOOM_DATA=b
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-deep lint bench pins messages contracts clean distclean
+.PHONY: help demo test test-deep lint bench pins messages contracts contracts-check clean distclean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/.runtime-stamp build/vendor/.stamp ## Run Worldloom on 127.0.0.1:8000 with demo worlds; CHECK=1 proves the outcome and stops
 	@exec $(BIN)/python -m demo --with-parent $(if $(CHECK),--check) $(if $(PORT),--port $(PORT))
@@ -58,6 +58,11 @@ messages: .venv/.runtime-stamp ## Write the texts to translate into locale/, and
 
 contracts: .venv/.runtime-stamp ## Compile and test the contracts, and write contracts/abi/ again
 	contracts/tools/build
+	contracts/tools/test
+
+contracts-check: .venv/.runtime-stamp ## Compile the contracts anew, compare with contracts/abi/ byte for byte, and test them
+	contracts/tools/check
+	contracts/tools/test
 
 clean: ## Delete the demo's data, what was built, and all caches (.venv stays)
 	@if [ -e .data/demo.lock ] && ! $(ANY_PYTHON) -c "$(FREE)" 2>/dev/null; then \
