@@ -1,9 +1,12 @@
-"""What every test stands on besides `tests/ground.py`: a data folder of its own."""
+"""What every test stands on besides `tests/ground.py`: a data folder of its own, and committed data where asked for."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Barrier, Thread
 from typing import Any
 
 import pytest
+from django.db import connection
 
 
 @pytest.fixture(autouse=True)
@@ -11,3 +14,45 @@ def _data_folder(tmp_path: Path, settings: Any) -> None:
     """Gives each test its own blobs, keys and log."""
     settings.DATA_FOLDER = tmp_path / "data"
     settings.DATA_FOLDER.mkdir()
+
+
+@pytest.fixture
+def guards() -> Iterator[None]:
+    """Ends the connection whose guards were switched off, after the facts are swept away."""
+    yield
+    connection.close()
+
+
+@pytest.fixture
+def committed(guards: None, transactional_db: None) -> Iterator[None]:
+    """Commits for real; the facts are swept away afterwards by one who may switch their guards off."""
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+
+
+@pytest.fixture
+def at_once() -> Callable[..., list[Any]]:
+    """Starts verbs together, each on a connection of its own, and returns what each returned or raised."""
+
+    def run(*verbs: Callable[[], Any]) -> list[Any]:
+        gate = Barrier(len(verbs))
+        said: list[Any] = [None] * len(verbs)
+
+        def one(number: int, verb: Callable[[], Any]) -> None:
+            try:
+                gate.wait()
+                said[number] = verb()
+            except Exception as error:
+                said[number] = error
+            finally:
+                connection.close()
+
+        threads = [Thread(target=one, args=pair) for pair in enumerate(verbs)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return said
+
+    return run

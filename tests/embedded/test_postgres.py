@@ -90,7 +90,8 @@ def test_a_holder_that_leaves_sees_to_a_server_without_supervisor(own, until):
     holder.up()
     own.kill_supervisors()
     holder.leave()
-    until(own.stopped)
+    until(lambda: not own.processes())
+    assert own.stopped()
 
 
 def test_an_orphan_of_holder_and_supervisor_is_found_and_stopped_by_the_next(own, until, run_sql):

@@ -1,12 +1,6 @@
 """Two of everything at the same moment, on connections of their own: one is first and the other changes nothing."""
 
-from collections.abc import Callable
 from datetime import timedelta
-from threading import Barrier, Thread
-from typing import Any
-
-import pytest
-from django.db import connection
 
 from marketplace.payouts.models import HoldRelease, Payout, RecordedTransfer, RoyaltyRun, Sale, Split
 from marketplace.payouts.operations import (
@@ -25,43 +19,7 @@ from tests.payouts.cast import NOON, add_creator
 LATER = NOON + timedelta(days=14)
 
 
-@pytest.fixture
-def guards():
-    """Ends the connection whose guards were switched off, after the facts are swept away."""
-    yield
-    connection.close()
-
-
-@pytest.fixture
-def committed(guards, transactional_db):
-    """Commits for real; the facts are swept away afterwards by one who may switch their guards off."""
-    yield
-    with connection.cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")
-
-
-def at_once(*verbs: Callable[[], Any]) -> list[Any]:
-    """Starts the verbs together and returns what each returned or raised."""
-    gate, said = Barrier(len(verbs)), [None] * len(verbs)
-
-    def run(number: int, verb: Callable[[], Any]) -> None:
-        try:
-            gate.wait()
-            said[number] = verb()
-        except Exception as error:
-            said[number] = error
-        finally:
-            connection.close()
-
-    threads = [Thread(target=run, args=pair) for pair in enumerate(verbs)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return said
-
-
-def test_two_of_everything_at_once(committed):
+def test_two_of_everything_at_once(committed, at_once):
     alice, bob = add_creator("alice", 1), add_creator("bob", 2)
 
     def split():
