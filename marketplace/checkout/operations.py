@@ -225,6 +225,7 @@ def _fulfill(order: Order, now: datetime) -> None:
             record_sale(
                 source=line.source,
                 split=line.offer.release.split,
+                subject=f"release:{line.offer.release.digest}",
                 gross=Money(line.price_minor, order.currency),
                 tax_minor=0,
                 fee_minor=line.fee_minor,

@@ -1,6 +1,7 @@
 """Splits, the books, royalties, payouts and disputes: facts that are added and never changed.
 
 Amounts are minor units of a currency. Most of what these tables promise is held by migrations/0002_guards.py.
+What is frozen has its tables in freezes.py.
 """
 
 from uuid import uuid4
@@ -8,6 +9,7 @@ from uuid import uuid4
 from django.db import models
 from django.db.models import F, Q
 
+from marketplace.payouts import freezes as freezes  # tables of this app, found by being imported here
 from marketplace.payouts.rules import WHOLE_PPB
 
 
@@ -58,6 +60,7 @@ class AccountKind(models.TextChoices):
     CREATOR_PENDING = "creator_pending", "earned, in its hold period"
     CREATOR_AVAILABLE = "creator_available", "ready to be paid out"
     CREATOR_DISPUTE_HOLD = "creator_dispute_hold", "held while a dispute is open"
+    CREATOR_CLAIM_HOLD = "creator_claim_hold", "held while a claim is open"
     CREATOR_RECEIVABLE = "creator_receivable", "owed back, taken from later earnings first"
 
 
@@ -65,6 +68,7 @@ KEPT_KINDS = (
     AccountKind.CREATOR_PENDING,
     AccountKind.CREATOR_AVAILABLE,
     AccountKind.CREATOR_DISPUTE_HOLD,
+    AccountKind.CREATOR_CLAIM_HOLD,
     AccountKind.CREATOR_RECEIVABLE,
 )
 
@@ -113,6 +117,8 @@ class TransactionKind(models.TextChoices):
     DISPUTE_OPENED = "dispute_opened", "dispute opened"
     DISPUTE_WON = "dispute_won", "dispute won"
     DISPUTE_LOST = "dispute_lost", "dispute lost"
+    CLAIM_HELD = "claim_held", "held for a claim"
+    CLAIM_RELEASED = "claim_released", "given back after a claim"
 
 
 class Transaction(models.Model):
@@ -158,11 +164,15 @@ class Posting(models.Model):
 
 
 class Sale(models.Model):
-    """What one buyer paid for one thing, and the split that its net amount follows."""
+    """What one buyer paid for one thing, and the split that its net amount follows.
+
+    `subject` names the thing as freezes do ("release:<digest>"); the books compare it and never read it.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     source = models.CharField(max_length=200, unique=True)
     split = models.ForeignKey(Split, models.PROTECT, related_name="sales")
+    subject = models.CharField(max_length=200, default="", db_default="")
     currency = models.CharField(max_length=3)
     gross_minor = models.BigIntegerField()
     tax_minor = models.BigIntegerField()
@@ -173,6 +183,7 @@ class Sale(models.Model):
 
     class Meta:
         db_table = "payouts_sale"
+        indexes = [models.Index(fields=["subject"], condition=~Q(subject=""), name="payouts_sale_by_subject")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(gross_minor=F("tax_minor") + F("fee_minor") + F("net_minor")),
@@ -363,7 +374,7 @@ class ReversalLine(models.Model):
             models.UniqueConstraint(fields=["line", "dispute", "bucket"], name="payouts_reversal_once"),
             models.CheckConstraint(condition=Q(amount_minor__gt=0), name="payouts_reversal_above_zero"),
             models.CheckConstraint(
-                condition=Q(bucket__in=["creator_pending", "creator_available", "creator_receivable"]),
+                condition=Q(bucket__in=[kind for kind in KEPT_KINDS if kind != AccountKind.CREATOR_DISPUTE_HOLD]),
                 name="payouts_reversal_bucket_known",
             ),
         ]

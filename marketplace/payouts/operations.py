@@ -7,6 +7,7 @@ from marketplace.payouts.bookkeeping.disputes import (
     close_dispute,
     open_dispute,
 )
+from marketplace.payouts.bookkeeping.freezes import UnableToFreeze, freeze, thaw
 from marketplace.payouts.bookkeeping.royalties import allocate_royalties, release_holds
 from marketplace.payouts.bookkeeping.sales import UnableToRecordSale, record_sale
 from marketplace.payouts.bookkeeping.settlement import BooksDisagree, UnableToSettle, settle
@@ -16,14 +17,17 @@ __all__ = [
     "BooksDisagree",
     "UnableToCloseDispute",
     "UnableToDispute",
+    "UnableToFreeze",
     "UnableToPost",
     "UnableToRecordSale",
     "UnableToSettle",
     "allocate_royalties",
     "close_dispute",
     "ensure_split",
+    "freeze",
     "open_dispute",
     "record_sale",
     "release_holds",
     "settle",
+    "thaw",
 ]

@@ -19,8 +19,8 @@ class Balance:
     """A creator's money in one currency, in minor units.
 
     `pending_minor` is in its hold period, the first of it until `next_available_at`; `available_minor` goes into the
-    next payout; `on_hold_minor` is disputed; `owed_minor` is owed back and taken from later earnings first;
-    `on_the_way_minor` is in payouts that have not arrived; `paid_minor` has arrived.
+    next payout; `on_hold_minor` is disputed; `frozen_minor` is held for claims; `owed_minor` is owed back and taken
+    from later earnings first; `on_the_way_minor` is in payouts that have not arrived; `paid_minor` has arrived.
     """
 
     currency: str
@@ -28,6 +28,7 @@ class Balance:
     next_available_at: datetime | None
     available_minor: int
     on_hold_minor: int
+    frozen_minor: int
     owed_minor: int
     on_the_way_minor: int
     paid_minor: int
@@ -35,7 +36,10 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One royalty line, from its sale to the payout that covered it."""
+    """One royalty line, from its sale to the payout that covered it.
+
+    `held_minor` of it is held for a claim since `frozen_at`, for the reason that `frozen_for` names.
+    """
 
     id: int
     source: str
@@ -51,18 +55,40 @@ class Line:
     available_at: datetime
     released_at: datetime | None
     dispute: str | None
+    held_minor: int
+    frozen_at: datetime | None
+    frozen_for: str
     payout_id: UUID | None
     reserved_at: datetime | None
     paid_at: datetime | None
 
     @property
     def state(self) -> str:
-        """Where the amount is: pending, available, on-the-way, paid, disputed, or reversed."""
+        """Where the amount is: pending, available, on-the-way, paid, disputed, reversed, or frozen."""
         if self.dispute in {"open", "lost"}:
             return "disputed" if self.dispute == "open" else "reversed"
+        if self.held_minor:
+            return "frozen"
         if self.payout_id:
             return "paid" if self.paid_at else "on-the-way"
         return "available" if self.released_at else "pending"
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """What a creator cannot have of one frozen subject in one currency, in minor units.
+
+    `held_minor` is theirs, held to the unit; `waiting_minor` is the net of `waiting_sales` that they share in and
+    that are not allocated while it is frozen. The reason is that of the oldest freeze that stands.
+    """
+
+    subject: str
+    reason: str
+    frozen_at: datetime
+    currency: str
+    held_minor: int
+    waiting_sales: int
+    waiting_minor: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +123,11 @@ def balances_of(creator: Creator) -> list[Balance]:
                  WHERE r.currency = a.currency AND a.pending_minor > 0
                    AND NOT EXISTS (SELECT FROM payouts_hold_release h WHERE h.run_id = r.id)
                    AND EXISTS (SELECT FROM payouts_royalty_line l WHERE l.run_id = r.id
-                                  AND l.payee_id = %(creator)s)) AS next_available_at,
-               a.available_minor, a.on_hold_minor, a.owed_minor,
+                                  AND l.payee_id = %(creator)s
+                                  AND NOT EXISTS (SELECT FROM payouts_claim_hold_line k WHERE k.line_id = l.id
+                                     AND NOT EXISTS (SELECT FROM payouts_claim_hold_end e WHERE e.hold_id = k.id)))
+               ) AS next_available_at,
+               a.available_minor, a.on_hold_minor, a.frozen_minor, a.owed_minor,
                coalesce(p.taken - p.paid, 0)::bigint AS on_the_way_minor, coalesce(p.paid, 0)::bigint AS paid_minor
           FROM (SELECT currency,
                        coalesce(sum(balance_minor) FILTER (WHERE kind = 'creator_pending'), 0)::bigint AS pending_minor,
@@ -106,6 +135,8 @@ def balances_of(creator: Creator) -> list[Balance]:
                            AS available_minor,
                        coalesce(sum(balance_minor) FILTER (WHERE kind = 'creator_dispute_hold'), 0)::bigint
                            AS on_hold_minor,
+                       coalesce(sum(balance_minor) FILTER (WHERE kind = 'creator_claim_hold'), 0)::bigint
+                           AS frozen_minor,
                        coalesce(sum(balance_minor) FILTER (WHERE kind = 'creator_receivable'), 0)::bigint AS owed_minor
                   FROM payouts_account WHERE owner_id = %(creator)s GROUP BY currency) a
           LEFT JOIN (SELECT p.currency, sum(p.amount_minor) AS taken,
@@ -124,11 +155,12 @@ def balances_of(creator: Creator) -> list[Balance]:
 
 
 # The payout of a line is the first that did not fail and covers its release, unless the line's sale was under
-# dispute when it was reserved: what a won dispute gives back comes with a later one.
+# dispute, or the line held for a claim, when it was reserved: what is given back comes with a later one.
 _LINES = """
 SELECT l.id, s.source, s.sold_at, s.currency, s.gross_minor, s.net_minor, s.split_id AS split, l.share_ppb,
        l.amount_minor, l.run_id, r.ran_at AS allocated_at, r.available_at, h.released_at,
        CASE WHEN d.id IS NOT NULL THEN coalesce(o.outcome, 'open') END AS dispute,
+       coalesce(k.amount_minor, 0) AS held_minor, z.frozen_at, coalesce(z.reason, '') AS frozen_for,
        p.id AS payout_id, p.reserved_at, p.paid_at
   FROM payouts_royalty_line l
   JOIN payouts_sale s ON s.id = l.sale_id
@@ -136,6 +168,14 @@ SELECT l.id, s.source, s.sold_at, s.currency, s.gross_minor, s.net_minor, s.spli
   LEFT JOIN payouts_hold_release h ON h.run_id = r.id
   LEFT JOIN payouts_dispute d ON d.sale_id = s.id
   LEFT JOIN payouts_dispute_outcome o ON o.dispute_id = d.id
+  LEFT JOIN payouts_claim_hold_line k ON k.line_id = l.id
+        AND NOT EXISTS (SELECT FROM payouts_claim_hold_end e WHERE e.hold_id = k.id)
+  LEFT JOIN LATERAL (
+      SELECT f.frozen_at, f.reason FROM payouts_subject_freeze f
+       WHERE k.id IS NOT NULL AND f.subject = s.subject
+         AND NOT EXISTS (SELECT FROM payouts_subject_thaw t WHERE t.freeze_id = f.id)
+       ORDER BY f.id LIMIT 1
+  ) z ON true
   LEFT JOIN LATERAL (
       SELECT p.id, p.reserved_at, paid.at AS paid_at
         FROM payouts_payout p
@@ -143,6 +183,13 @@ SELECT l.id, s.source, s.sold_at, s.currency, s.gross_minor, s.net_minor, s.spli
        WHERE p.creator_id = l.payee_id AND p.currency = s.currency AND p.released_through_id >= h.id
          AND NOT EXISTS (SELECT FROM payouts_payout_outcome f WHERE f.payout_id = p.id AND f.state = 'failed')
          AND (d.id IS NULL OR d.opened_at > p.reserved_at OR o.closed_at <= p.reserved_at)
+         AND NOT EXISTS (
+             SELECT FROM payouts_claim_hold_line c LEFT JOIN payouts_claim_hold_end e ON e.hold_id = c.id
+              WHERE c.line_id = l.id
+                AND (SELECT min(q.id) FROM payouts_posting q WHERE q.transaction_id = p.transaction_id)
+                    BETWEEN (SELECT min(q.id) FROM payouts_posting q WHERE q.transaction_id = c.transaction_id)
+                        AND coalesce((SELECT min(q.id) FROM payouts_posting q
+                                       WHERE q.transaction_id = e.transaction_id), 9223372036854775807))
        ORDER BY p.released_through_id, p.reserved_at, p.id LIMIT 1
   ) p ON true
  WHERE l.payee_id = %(creator)s AND (%(before)s::bigint IS NULL OR l.id < %(before)s)
@@ -155,6 +202,38 @@ def lines_of(creator: Creator, cursor: str | None = None, *, limit: int = PAGE_L
     params = {"creator": creator.pk, "before": _before(cursor), "limit": limit + 1}
     lines = [Line(**row) for row in _rows(_LINES, params)]
     return lines[:limit], str(lines[limit - 1].id) if len(lines) > limit else None
+
+
+def frozen_of(creator: Creator) -> list[Frozen]:
+    """Return what the creator cannot have while subjects are frozen, one a subject and currency, oldest first."""
+    rows = _rows(
+        """
+        WITH frozen AS (
+            SELECT DISTINCT ON (f.subject) f.subject, f.reason, f.frozen_at FROM payouts_subject_freeze f
+             WHERE NOT EXISTS (SELECT FROM payouts_subject_thaw t WHERE t.freeze_id = f.id)
+             ORDER BY f.subject, f.id
+        ), held AS (
+            SELECT s.subject, s.currency, sum(k.amount_minor)::bigint AS held_minor
+              FROM payouts_claim_hold_line k JOIN payouts_royalty_line l ON l.id = k.line_id
+              JOIN payouts_sale s ON s.id = l.sale_id
+             WHERE l.payee_id = %(creator)s
+               AND NOT EXISTS (SELECT FROM payouts_claim_hold_end e WHERE e.hold_id = k.id)
+             GROUP BY s.subject, s.currency
+        ), waiting AS (
+            SELECT s.subject, s.currency, count(*) AS waiting_sales, sum(s.net_minor)::bigint AS waiting_minor
+              FROM payouts_awaiting_allocation w JOIN payouts_sale s ON s.id = w.sale_id
+              JOIN payouts_split_share h ON h.split_id = s.split_id AND h.payee_id = %(creator)s
+             WHERE s.subject IN (SELECT subject FROM frozen)
+             GROUP BY s.subject, s.currency
+        )
+        SELECT f.subject, f.reason, f.frozen_at, currency, coalesce(held_minor, 0) AS held_minor,
+               coalesce(waiting_sales, 0) AS waiting_sales, coalesce(waiting_minor, 0) AS waiting_minor
+          FROM held FULL JOIN waiting USING (subject, currency) JOIN frozen f USING (subject)
+         ORDER BY f.frozen_at, f.subject, currency
+        """,
+        {"creator": creator.pk},
+    )
+    return [Frozen(**row) for row in rows]
 
 
 def payouts_of(creator: Creator, *, limit: int = PAGE_LENGTH) -> list[PaidOut]:
@@ -215,8 +294,8 @@ def check_books() -> list[str]:
 
     Transactions balance and say what their content digest says; kept balances are the sums of their postings;
     royalty lines add up to their sales' nets; what is pending, held, in flight, in suspense and paid is what lines,
-    disputes and payouts say; no payout is taken or sent twice or goes on after its end; the digests of splits
-    recompute.
+    disputes, freezes and payouts say; nothing of a frozen subject is pending or was allocated meanwhile; no payout is
+    taken or sent twice or goes on after its end; the digests of splits recompute.
     """
     problems = []
     for sentence, sql in INVARIANTS:

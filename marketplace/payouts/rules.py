@@ -64,6 +64,7 @@ class SortablePayee(Hashable, Protocol):
 
 
 P = TypeVar("P", bound=SortablePayee)
+K = TypeVar("K")
 
 
 class UnknownCurrency(Exception):
@@ -315,3 +316,18 @@ def split_document(shares: Sequence[tuple[P, int]]) -> dict[str, Any]:
 def split_digest(shares: Sequence[tuple[P, int]]) -> str:
     """Return the name of a split: SHA-256, in hex, of its document's RFC 8785 bytes."""
     return sha256(rfc8785.dumps(split_document(shares))).hexdigest()
+
+
+def latest(lots: Sequence[tuple[K, int]], there_minor: int) -> list[tuple[K, int]]:
+    """Return what is left of lots, in their order, when only this much of their sum is: the first were used first.
+
+    The parts sum to `there_minor`, or to all that the lots are where that is less.
+    """
+    used_minor = max(0, sum(amount_minor for _, amount_minor in lots) - there_minor)
+    left = []
+    for key, amount_minor in lots:
+        taken_minor = min(used_minor, amount_minor)
+        used_minor -= taken_minor
+        if amount_minor > taken_minor:
+            left.append((key, amount_minor - taken_minor))
+    return left

@@ -66,6 +66,8 @@ def test_an_order_fixes_prices_fees_and_grants(market: Market, buy: Buy) -> None
     assert SandboxCharge.objects.get().amount_minor == 20_002
     assert {grant.source for grant in Grant.objects.all()} == set(orders.sources_of(order))
     assert sorted(Sale.objects.values_list("gross_minor", "fee_minor")) == [(10_001, 1000), (10_001, 1000)]
+    sold = {f"release:{release.digest}" for release in (market.offer().release, market.derived)}
+    assert set(Sale.objects.values_list("subject", flat=True)) == sold
     assert check_books() == []
 
 

@@ -1,6 +1,6 @@
 """The cast and the clock of the money stories."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +8,7 @@ import pytest
 
 from marketplace.payouts.models import Sale, Split
 from marketplace.payouts.operations import ensure_split, record_sale
+from marketplace.payouts.queries import check_books
 from marketplace.payouts.rules import WHOLE_PPB, Money
 from marketplace.people.models import Creator
 from tests.payouts.cast import NOON, add_creator
@@ -56,6 +57,7 @@ def sell() -> Callable[..., Sale]:
             gross=Money(gross, more.get("currency", "USD")),
             tax_minor=tax,
             fee_minor=fee,
+            subject=more.get("subject", ""),
             now=more.get("now", NOON),
         )
 
@@ -68,3 +70,10 @@ def faulty_rail(settings: Any) -> type[FaultyRail]:
     settings.ADAPTERS = {**settings.ADAPTERS, "payouts": "tests.payouts.fakes.FaultyRail"}
     FaultyRail.plan, FaultyRail.calls = [], []
     return FaultyRail
+
+
+@pytest.fixture
+def right() -> Iterator[None]:
+    """Asserts at the end of a story that the books were right all the way."""
+    yield
+    assert check_books() == []

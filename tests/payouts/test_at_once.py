@@ -2,18 +2,29 @@
 
 from datetime import timedelta
 
-from marketplace.payouts.models import HoldRelease, Payout, RecordedTransfer, RoyaltyRun, Sale, Split
+from marketplace.payouts.freezes import ClaimHoldLine, SubjectFreeze, SubjectThaw
+from marketplace.payouts.models import (
+    AwaitingAllocation,
+    HoldRelease,
+    Payout,
+    RecordedTransfer,
+    RoyaltyRun,
+    Sale,
+    Split,
+)
 from marketplace.payouts.operations import (
     allocate_royalties,
     close_dispute,
     ensure_split,
+    freeze,
     open_dispute,
     record_sale,
     release_holds,
     settle,
+    thaw,
 )
-from marketplace.payouts.queries import check_books, paid_total
-from marketplace.payouts.rules import Money
+from marketplace.payouts.queries import balances_of, check_books, paid_total
+from marketplace.payouts.rules import WHOLE_PPB, Money
 from tests.payouts.cast import NOON, add_creator
 
 LATER = NOON + timedelta(days=14)
@@ -59,4 +70,79 @@ def test_two_of_everything_at_once(committed, at_once):
     assert not [error for error in said if isinstance(error, Exception)]
     assert paid_total() == {"USD": 3240}
     assert RecordedTransfer.objects.count() == Payout.objects.count()
+    assert check_books() == []
+
+
+STOLEN = "release:stolen"
+
+
+def seller(split):
+    def sell(number, subject=STOLEN, currency="USD"):
+        gross = Money(10_00, currency)
+        return lambda: record_sale(
+            source=f"order-line:{number}", split=split, gross=gross, tax_minor=0, fee_minor=0, subject=subject, now=NOON
+        )
+
+    return sell
+
+
+def test_a_freeze_meets_everything_at_once(committed, at_once):
+    """Sales of 10.00: whatever is first, each is in one place, and what is frozen is nowhere else."""
+    alice = add_creator("alice", 1)
+    sell = seller(ensure_split(own={alice: WHOLE_PPB}, parents=[], now=NOON))
+
+    def claim(reason, now=NOON):
+        return lambda: freeze(subject=STOLEN, reason=reason, now=now)
+
+    def give_back(reason):
+        return lambda: thaw(subject=STOLEN, reason=reason, now=LATER)
+
+    def at_once_and_well(*verbs):
+        said = at_once(*verbs)
+        assert not [error for error in said if isinstance(error, Exception)], said
+        assert check_books() == []
+        return said
+
+    def allocate():
+        return allocate_royalties(now=NOON)
+
+    def has():
+        return {
+            balance.currency: (balance.pending_minor, balance.available_minor, balance.frozen_minor, balance.paid_minor)
+            for balance in balances_of(alice)
+        }
+
+    for number in range(3):
+        sell(number)()
+    sell(3, "release:own")()
+    first, second, *_ = at_once_and_well(claim("claim:1"), claim("claim:1"), allocate, sell(4), sell(5, currency="JPY"))
+    assert first == second == SubjectFreeze.objects.get()
+    allocate()
+    waiting = AwaitingAllocation.objects.filter(currency="USD").count()
+    assert has() == {"USD": (1000, 0, 4000 - 1000 * waiting, 0)}
+    assert AwaitingAllocation.objects.filter(currency="JPY").count() == 1
+
+    at_once_and_well(
+        lambda: open_dispute(source="order-line:0", now=NOON), claim("claim:2"), give_back("claim:1"), allocate
+    )
+    at_once_and_well(
+        lambda: close_dispute(source="order-line:0", outcome="won", now=LATER),
+        give_back("claim:2"),
+        give_back("claim:2"),
+        lambda: release_holds(now=LATER),
+    )
+    assert SubjectThaw.objects.count() == 2
+    allocate()
+    release_holds(now=LATER)
+    assert has() == {"JPY": (0, 1000, 0, 0), "USD": (0, 5000, 0, 0)}
+
+    at_once_and_well(lambda: settle(now=LATER), claim("claim:3", LATER), lambda: settle(now=LATER))
+    settle(now=LATER)
+    after = has()
+    assert after["USD"] in {(0, 0, 4000, 1000), (0, 0, 0, 5000)}
+    assert after["JPY"] in {(0, 0, 1000, 0), (0, 0, 0, 1000)}
+    assert paid_total()["USD"] == after["USD"][3]
+    assert (
+        sum(line.amount_minor for line in ClaimHoldLine.objects.filter(end=None)) == after["USD"][2] + after["JPY"][2]
+    )
     assert check_books() == []

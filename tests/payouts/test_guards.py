@@ -19,9 +19,11 @@ from marketplace.payouts.models import (
 from marketplace.payouts.operations import (
     allocate_royalties,
     close_dispute,
+    freeze,
     open_dispute,
     release_holds,
     settle,
+    thaw,
 )
 from marketplace.payouts.queries import check_books
 from marketplace.payouts.rules import WHOLE_PPB, split_digest
@@ -42,10 +44,12 @@ def refusal(sql, params=None):
 
 @pytest.fixture
 def history(alice, bob, shared, sell, noon):
-    """One of everything: a sale paid out, one disputed and lost."""
-    sell(shared, "order-line:1", now=noon)
+    """One of everything: a sale paid out, after it was frozen and thawed, and one disputed and lost."""
+    sell(shared, "order-line:1", now=noon, subject="release:1")
     sell(shared, "order-line:2", now=noon)
     [run] = allocate_royalties(now=noon)
+    freeze(subject="release:1", reason="claim:1", now=noon)
+    thaw(subject="release:1", reason="claim:1", now=noon)
     open_dispute(source="order-line:2", now=noon)
     close_dispute(source="order-line:2", outcome="lost", now=noon)
     release_holds(now=run.available_at)
@@ -68,6 +72,10 @@ FACTS = [
     "dispute_outcome",
     "reversal_line",
     "recorded_transfer",
+    "subject_freeze",
+    "subject_thaw",
+    "claim_hold_line",
+    "claim_hold_end",
 ]
 
 
@@ -126,7 +134,7 @@ def test_a_transaction_without_postings_is_refused(db):
     assert refusal(empty) == "payouts_transaction_has_postings"
 
 
-@pytest.mark.parametrize("kind", ["creator_pending", "creator_available", "creator_dispute_hold"])
+@pytest.mark.parametrize("kind", ["creator_pending", "creator_available", "creator_dispute_hold", "creator_claim_hold"])
 def test_a_creators_account_does_not_fall_below_zero(history, alice, kind):
     with connection.cursor() as cursor:
         cursor.execute(

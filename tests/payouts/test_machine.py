@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import timedelta
 
+import pytest
 from django.db import connection, transaction
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -15,114 +16,27 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from marketplace.payouts.models import RecordedTransfer
+from marketplace.payouts.models import RecordedTransfer, RoyaltyLine
 from marketplace.payouts.operations import (
     UnableToSettle,
     allocate_royalties,
     close_dispute,
     ensure_split,
+    freeze,
     open_dispute,
     record_sale,
     release_holds,
     settle,
+    thaw,
 )
-from marketplace.payouts.queries import balances_of, check_books
+from marketplace.payouts.queries import balances_of, check_books, frozen_of
 from marketplace.payouts.rules import WHOLE_PPB, Money, allocate
 from tests.payouts.cast import NOON, add_creator
 from tests.payouts.fakes import FaultyRail, Killed
+from tests.payouts.model import CURRENCIES, Model
 
-CURRENCIES = ["JPY", "USD"]
-HOLD = timedelta(days=14)
-
-
-class Model:
-    """The same books in a few dictionaries: (what, creator, currency) → minor units."""
-
-    def __init__(self):
-        self.has = Counter()
-        self.sales = {}  # source → its currency, parts, due (when available; None: not allocated), released, dispute
-        self.open = []  # payouts on the way: (creator, currency, amount)
-        self.sent = False  # the first of them left with the rail, which did not live to tell
-
-    def credit(self, creator, currency, amount):
-        back = min(self.has["owed", creator, currency], amount)
-        self.has["owed", creator, currency] -= back
-        self.has["available", creator, currency] += amount - back
-
-    def allocate(self, now, currency=None):
-        for sale in self.sales.values():
-            if sale["due"] is None and currency in (None, sale["currency"]):
-                sale["due"] = now + HOLD
-                for creator, part in sale["parts"].items():
-                    self.has["pending", creator, sale["currency"]] += part
-
-    def release(self, now):
-        for sale in self.sales.values():
-            if sale["due"] and sale["due"] <= now and not sale["released"]:
-                sale["released"] = True
-                for creator, part in sale["parts"].items():
-                    if sale["dispute"] in (None, "won"):
-                        self.has["pending", creator, sale["currency"]] -= part
-                        self.credit(creator, sale["currency"], part)
-
-    def dispute(self, source, now):
-        sale = self.sales[source]
-        if sale["dispute"]:
-            return
-        if sale["due"] is None:
-            self.allocate(now, sale["currency"])
-        sale["dispute"] = "open"
-        for creator, part in sale["parts"].items():
-            self.has["hold", creator, sale["currency"]] += part
-            if not sale["released"]:
-                self.has["pending", creator, sale["currency"]] -= part
-                continue
-            there = min(part, self.has["available", creator, sale["currency"]])
-            self.has["available", creator, sale["currency"]] -= there
-            self.has["owed", creator, sale["currency"]] += part - there
-
-    def close(self, source, outcome):
-        sale = self.sales[source]
-        sale["dispute"] = outcome
-        for creator, part in sale["parts"].items():
-            self.has["hold", creator, sale["currency"]] -= part
-            if outcome == "won" and sale["released"]:
-                self.credit(creator, sale["currency"], part)
-            elif outcome == "won":
-                self.has["pending", creator, sale["currency"]] += part
-
-    def settle(self, creators, fault):
-        """The fault meets the first call; "refuse" ends one payout, anything else ends the run."""
-        faults = [fault] if fault else []
-
-        def send_open():
-            refused = set()
-            while self.open:
-                creator, currency, amount = self.open[0]
-                met = faults.pop() if faults else None
-                if met and met != "refuse":
-                    self.sent = self.sent or met != "down"
-                    return None
-                self.open.pop(0)
-                sent, self.sent = self.sent, False
-                if met == "refuse" and not sent:
-                    refused.add(creator)
-                    self.credit(creator, currency, amount)
-                else:
-                    self.has["paid", creator, currency] += amount
-            return refused
-
-        refused = send_open()
-        if refused is None:
-            return
-        for currency in CURRENCIES:
-            for creator in creators:
-                amount = self.has["available", creator, currency]
-                if amount and creator not in refused:
-                    self.has["available", creator, currency] = 0
-                    self.open.append((creator, currency, amount))
-            if send_open() is None:
-                return
+SUBJECTS = ["release:a", "release:b"]
+REASONS = ["claim:1", "claim:2"]
 
 
 class Books(RuleBasedStateMachine):
@@ -149,28 +63,32 @@ class Books(RuleBasedStateMachine):
         """Some sales are released, some are in their hold period."""
         for currency in CURRENCIES:
             for which in range(3):
-                self.sell(which, 100 + which, 10, 1, currency)
+                self.sell(which, 100 + which, 10, 1, currency, SUBJECTS[which % 2])
         self.allocate()
         self.release(14)
         for which in range(3):
-            self.sell(which, 200 + which, 10, 1, "USD")
+            self.sell(which, 200 + which, 10, 1, "USD", SUBJECTS[which % 2])
         self.allocate()
 
     @rule(which=st.integers(0, 2), net=st.integers(1, 500), fee=st.integers(0, 60), tax=st.integers(0, 9),
-          currency=st.sampled_from(CURRENCIES))  # fmt: skip
-    def sell(self, which, net, fee, tax, currency):
+          currency=st.sampled_from(CURRENCIES), subject=st.sampled_from(["", *SUBJECTS]))  # fmt: skip
+    def sell(self, which, net, fee, tax, currency, subject):
         split, shares = self.splits[which]
         self.number += 1
         source = f"order-line:{self.number}"
         gross = Money(net + fee + tax, currency)
-        record_sale(source=source, split=split, gross=gross, tax_minor=tax, fee_minor=fee, now=self.now)
+        figures = {"gross": gross, "tax_minor": tax, "fee_minor": fee}
+        record_sale(source=source, split=split, subject=subject, now=self.now, **figures)
         parts = {payee: part for payee, part in allocate(net, shares) if part}
         self.model.sales[source] = {
+            "subject": subject,
             "currency": currency,
             "parts": parts,
             "due": None,
             "released": False,
             "dispute": None,
+            "from hold": {},
+            "payees": {payee for payee, _ in shares},
         }
 
     @rule()
@@ -182,7 +100,7 @@ class Books(RuleBasedStateMachine):
     def release(self, days):
         self.now += timedelta(days=days)
         release_holds(now=self.now)
-        self.model.release(self.now)
+        self.model.release(self.now, self.lines())
 
     @rule(fault=st.sampled_from([None, None, "down", "die after", "drop answer", "refuse"]))
     def settle(self, fault):
@@ -208,6 +126,25 @@ class Books(RuleBasedStateMachine):
         close_dispute(source=source, outcome=outcome, now=self.now)
         self.model.close(source, outcome)
 
+    @rule(subject=st.sampled_from(SUBJECTS), reason=st.sampled_from(REASONS))
+    def freeze(self, subject, reason):
+        freeze(subject=subject, reason=reason, now=self.now)
+        self.model.freeze(subject, reason)
+
+    @precondition(lambda self: self.standing())
+    @rule(which=st.integers(0, 2**16))
+    def thaw(self, which):
+        subject, reason = self.standing()[which % len(self.standing())]
+        thaw(subject=subject, reason=reason, now=self.now)
+        self.model.thaw(subject, reason, self.lines())
+
+    def standing(self):
+        return [key for key, stands in self.model.freezes.items() if stands]
+
+    def lines(self):
+        """The royalty lines in their order, which is chance within a run."""
+        return list(RoyaltyLine.objects.order_by("pk").values_list("sale__source", "payee_id"))
+
     def disputed(self):
         return [source for source, sale in self.model.sales.items() if sale["dispute"] == "open"]
 
@@ -221,15 +158,30 @@ class Books(RuleBasedStateMachine):
                 balance = balances.get(currency)
                 amounts = (
                     (balance.pending_minor, balance.available_minor, balance.on_hold_minor, balance.owed_minor,
-                     balance.paid_minor, balance.on_the_way_minor)
+                     balance.frozen_minor, balance.paid_minor, balance.on_the_way_minor)
                     if balance
-                    else (0,) * 6
+                    else (0,) * 7
                 )  # fmt: skip
-                on_the_way = sum(a for c, code, a in self.model.open if (c, code) == (creator.pk, currency))
+                on_the_way = sum(a for c, code, a, _ in self.model.open if (c, code) == (creator.pk, currency))
                 expected = [
-                    has[what, creator.pk, currency] for what in ("pending", "available", "hold", "owed", "paid")
+                    has[what, creator.pk, currency]
+                    for what in ("pending", "available", "hold", "owed", "frozen", "paid")
                 ]
                 assert amounts == (*expected, on_the_way)
+
+    @invariant()
+    def what_is_frozen_is_told_by_subject(self):
+        for creator in self.cast:
+            held, waiting = Counter(), Counter()
+            for (source, payee), amount in self.model.held.items():
+                sale = self.model.sales[source]
+                if payee == creator.pk:
+                    held[sale["subject"], sale["currency"]] += amount
+            for source, sale in self.model.sales.items():
+                if sale["due"] is None and self.model.is_frozen(source) and creator.pk in sale["payees"]:
+                    waiting[sale["subject"], sale["currency"]] += 1
+            told = {(row.subject, row.currency): (row.held_minor, row.waiting_sales) for row in frozen_of(creator)}
+            assert told == {key: (held[key], waiting[key]) for key in held | waiting}
 
     @invariant()
     def the_rail_sent_what_the_books_say(self):
@@ -239,14 +191,23 @@ class Books(RuleBasedStateMachine):
         for creator in self.cast:
             for currency in CURRENCIES:
                 paid = self.model.has["paid", creator.pk, currency]
-                on_the_way = sum(a for c, code, a in self.model.open if (c, code) == (creator.pk, currency))
+                on_the_way = sum(a for c, code, a, _ in self.model.open if (c, code) == (creator.pk, currency))
                 assert paid <= sent[creator.pk, currency] <= paid + on_the_way
 
 
-def test_random_histories(db, faulty_rail):
+def histories(examples, steps):
     run_state_machine_as_test(
         Books,
         settings=settings(
-            max_examples=20, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
+
+
+def test_random_histories(db, faulty_rail):
+    histories(20, 20)
+
+
+@pytest.mark.deep
+def test_many_long_random_histories(db, faulty_rail):
+    histories(150, 40)

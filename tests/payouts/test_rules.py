@@ -197,3 +197,20 @@ def test_money_is_whole_and_knows_its_currency():
         Money(True, "USD")
     with pytest.raises(rules.UnknownCurrency, match="XXX"):
         Money(1, "XXX")
+
+
+@given(st.lists(st.integers(1, 500), max_size=8), st.integers(0, 4000))
+def test_what_is_left_of_lots_is_the_latest_of_them(amounts, there):
+    lots = list(enumerate(amounts))
+
+    left = rules.latest(lots, there)
+
+    assert sum(part for _, part in left) == min(there, sum(amounts))
+    assert [key for key, _ in left] == list(range(len(amounts) - len(left), len(amounts)))
+    assert left[1:] == lots[len(lots) - len(left) + 1 :]
+    assert all(0 < part <= amounts[key] for key, part in left)
+
+
+def test_what_was_there_longest_is_used_first():
+    assert rules.latest([("a", 300), ("b", 500)], 600) == [("a", 100), ("b", 500)]
+    assert rules.latest([("a", 300), ("b", 500)], 200) == [("b", 200)]

@@ -253,3 +253,19 @@ def test_a_transfer_after_a_refusal_is_an_alarm_and_is_not_recorded(earned, noon
 
     assert [outcome.state for outcome in refused.outcomes.all()] == ["failed"]
     assert check_books() == []
+
+
+def test_one_payout_is_on_its_way_to_a_creator_at_a_time(earned, alice, alices, sell, noon, faulty_rail):
+    """Another settlement has reserved and not answered yet: what came meanwhile waits for its answer."""
+    settlement._reserve(currency="USD", skipped=set(), now=noon + LATER)
+    sell(alices, "order-line:9", gross=5_00, fee=0)
+    allocate_royalties(now=noon + LATER)
+    release_holds(now=noon + 2 * LATER)
+
+    settlement._reserve(currency="USD", skipped=set(), now=noon + 2 * LATER)
+
+    assert Payout.objects.filter(creator=alice, currency="USD").count() == 1
+    settle(now=noon + 2 * LATER)
+    assert list(Payout.objects.filter(creator=alice, currency="USD").order_by("reserved_at").values_list(
+        "amount_minor", flat=True)) == [756, 500]  # fmt: skip
+    assert check_books() == []

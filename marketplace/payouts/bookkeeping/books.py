@@ -10,6 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 
 from marketplace.payouts.models import KEPT_KINDS, Account, AccountKind, Transaction, TransactionKind
+from marketplace.payouts.rules import CURRENCIES
 
 BOOKS_LOCK = 0x700C5  # the first half of an advisory lock's name; the currency is the second
 
@@ -57,10 +58,28 @@ def lock_currency(currency: str) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [BOOKS_LOCK, currency])
 
 
+def lock_every_currency() -> None:
+    """Wait for the runs and disputes of all currencies we sell in, and hold others until commit.
+
+    In the order of their codes, as a run that follows another does, so that nobody waits in a circle.
+    """
+    for currency in sorted(CURRENCIES):
+        lock_currency(currency)
+
+
 def balances(*, currency: str, kind: AccountKind, owner_ids: Iterable[UUID]) -> dict[UUID, int]:
     """Return owner → kept balance in minor units, for the owners who have such an account."""
     found = Account.objects.filter(kind=kind, currency=currency, owner_id__in=list(owner_ids))
     return dict(found.values_list("owner_id", "balance_minor"))
+
+
+def debts_met(*, currency: str, amounts: Mapping[UUID, int]) -> dict[UUID, int]:
+    """Return owner → how much of what they are about to get goes against what they owe back.
+
+    The currency must be locked.
+    """
+    owed = balances(currency=currency, kind=AccountKind.CREATOR_RECEIVABLE, owner_ids=amounts)
+    return {owner_id: min(owed.get(owner_id, 0), amount_minor) for owner_id, amount_minor in amounts.items()}
 
 
 def credit_creators(*, currency: str, amounts: Mapping[UUID, int]) -> list[Leg]:
@@ -68,12 +87,10 @@ def credit_creators(*, currency: str, amounts: Mapping[UUID, int]) -> list[Leg]:
 
     The currency must be locked.
     """
-    owed = balances(currency=currency, kind=AccountKind.CREATOR_RECEIVABLE, owner_ids=amounts)
     legs = []
-    for owner_id, amount_minor in amounts.items():
-        offset_minor = min(owed.get(owner_id, 0), amount_minor)
-        legs.append(credit(AccountKind.CREATOR_RECEIVABLE, offset_minor, owner_id))
-        legs.append(credit(AccountKind.CREATOR_AVAILABLE, amount_minor - offset_minor, owner_id))
+    for owner_id, met_minor in debts_met(currency=currency, amounts=amounts).items():
+        legs.append(credit(AccountKind.CREATOR_RECEIVABLE, met_minor, owner_id))
+        legs.append(credit(AccountKind.CREATOR_AVAILABLE, amounts[owner_id] - met_minor, owner_id))
     return legs
 
 

@@ -15,15 +15,23 @@ from marketplace.payouts.models import (
     TransactionKind,
 )
 
+# What awaits its allocation in one currency: not what is frozen, unless a dispute is about to take it back.
+_DUE = """
+      FROM payouts_awaiting_allocation w JOIN payouts_sale s ON s.id = w.sale_id
+     WHERE w.currency = %(currency)s
+       AND (s.subject NOT IN (SELECT f.subject FROM payouts_subject_freeze f
+                               WHERE NOT EXISTS (SELECT FROM payouts_subject_thaw t WHERE t.freeze_id = f.id))
+            OR EXISTS (SELECT FROM payouts_dispute d WHERE d.sale_id = s.id))
+"""
+
 # `rules.allocate` in SQL, bit for bit. net * share can pass a bigint, so the net is cut at the whole first:
 # net * share / W = (net / W) * share + ((net % W) * share) / W, and each term fits. What is left of a sale
 # goes to its largest remainders, ties to the lower payee id. Lines of zero are not written.
-_ALLOCATE = """
+_ALLOCATE = f"""
 WITH due AS (
     SELECT s.id, s.split_id, s.net_minor,
            s.net_minor / 1000000000 AS wholes, s.net_minor %% 1000000000 AS part
-      FROM payouts_awaiting_allocation w JOIN payouts_sale s ON s.id = w.sale_id
-     WHERE w.currency = %(currency)s
+      {_DUE}
 ), cut AS (
     SELECT d.id AS sale_id, d.net_minor, h.payee_id, h.share_ppb,
            d.wholes * h.share_ppb + (d.part * h.share_ppb) / 1000000000 AS amount_minor,
@@ -42,23 +50,30 @@ WITH due AS (
 SELECT payee_id, sum(amount_minor)::bigint FROM lines GROUP BY payee_id
 """
 
-# What of a run still stands in its payees' pending accounts: its lines less what disputes took from there,
-# unless the dispute was won and gave it back.
+# What of a run still stands in its payees' pending accounts: its lines less what disputes took from there or from
+# a hold, unless the dispute was won and gave it back, and less what is held for a claim.
 _STILL_PENDING = """
-SELECT l.payee_id, sum(l.amount_minor - coalesce(r.amount_minor, 0))::bigint
-  FROM payouts_royalty_line l
-  LEFT JOIN (payouts_reversal_line r LEFT JOIN payouts_dispute_outcome o ON o.dispute_id = r.dispute_id)
-         ON r.line_id = l.id AND r.bucket = 'creator_pending' AND o.outcome IS DISTINCT FROM 'won'
- WHERE l.run_id = %s
- GROUP BY l.payee_id HAVING sum(l.amount_minor - coalesce(r.amount_minor, 0)) > 0
+SELECT payee_id, sum(amount_minor)::bigint
+  FROM (SELECT payee_id, amount_minor FROM payouts_royalty_line WHERE run_id = %(run)s
+         UNION ALL
+        SELECT l.payee_id, -r.amount_minor
+          FROM payouts_royalty_line l JOIN payouts_reversal_line r ON r.line_id = l.id
+          LEFT JOIN payouts_dispute_outcome o ON o.dispute_id = r.dispute_id
+         WHERE l.run_id = %(run)s AND r.bucket IN ('creator_pending', 'creator_claim_hold')
+           AND o.outcome IS DISTINCT FROM 'won'
+         UNION ALL
+        SELECT l.payee_id, -k.amount_minor
+          FROM payouts_royalty_line l JOIN payouts_claim_hold_line k ON k.line_id = l.id
+         WHERE l.run_id = %(run)s AND NOT EXISTS (SELECT FROM payouts_claim_hold_end e WHERE e.hold_id = k.id)) moved
+ GROUP BY payee_id HAVING sum(amount_minor) > 0
 """
 
 
 def allocate_royalties(*, now: datetime) -> list[RoyaltyRun]:
     """Give every sale that awaits it its royalty lines, in one run and one transaction a currency.
 
-    Lines become available `settings.PAYOUT_HOLD_DAYS` later. Each currency commits by itself; a currency
-    without anything to allocate has no run.
+    Sales of a frozen subject wait until it is thawed. Lines become available `settings.PAYOUT_HOLD_DAYS` later.
+    Each currency commits by itself; a currency without anything to allocate has no run.
     """
     currencies = AwaitingAllocation.objects.order_by("currency").values_list("currency", flat=True).distinct()
     runs = [allocate_currency(currency=currency, now=now) for currency in list(currencies)]
@@ -69,8 +84,10 @@ def allocate_royalties(*, now: datetime) -> list[RoyaltyRun]:
 def allocate_currency(*, currency: str, now: datetime) -> RoyaltyRun | None:
     """Allocate what awaits it in one currency and return the run, or None where nothing does."""
     lock_currency(currency)
-    if not AwaitingAllocation.objects.filter(currency=currency).exists():
-        return None
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT EXISTS (SELECT {_DUE})", {"currency": currency})
+        if not cursor.fetchone()[0]:
+            return None
     run = RoyaltyRun.objects.create(
         currency=currency,
         ran_at=now,
@@ -108,7 +125,7 @@ def _release(*, run: RoyaltyRun, now: datetime) -> HoldRelease | None:
     lock_currency(run.currency)
     if HoldRelease.objects.filter(run=run).exists():
         return None  # another settlement was first
-    amounts = _sums(_STILL_PENDING, [run.pk])
+    amounts = _sums(_STILL_PENDING, {"run": run.pk})
     transaction_id = None
     if amounts:
         transaction_id = post(

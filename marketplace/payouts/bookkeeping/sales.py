@@ -10,6 +10,9 @@ from marketplace.payouts.bookkeeping.books import UnableToPost, credit, debit, p
 from marketplace.payouts.models import AccountKind, Sale, Split, TransactionKind
 from marketplace.payouts.rules import Money
 
+MAX_NAME = 200
+"""The most characters that a subject, or the reason to freeze it, may have."""
+
 
 class UnableToRecordSale(Exception):
     """The figures of a sale are not those of a sale; nothing was written."""
@@ -22,12 +25,15 @@ class UnableToRecordSale(Exception):
 
 
 @transaction.atomic
-def record_sale(*, source: str, split: Split, gross: Money, tax_minor: int, fee_minor: int, now: datetime) -> Sale:
+def record_sale(
+    *, source: str, split: Split, gross: Money, tax_minor: int, fee_minor: int, now: datetime, subject: str = ""
+) -> Sale:
     """Book a sale: gross collected, tax and fee set aside, the net to be allocated to the split's payees.
 
     Amounts are minor units of gross's currency. A `source` names one sale: the same content again returns the
-    same Sale, other content raises UnableToPost. A sale of nothing, or one whose tax and fee exceed its
-    gross, raises UnableToRecordSale; a free license has no sale.
+    same Sale, other content raises UnableToPost. `subject` names what was sold, as `freeze` will ("release:<digest>").
+    A sale of nothing, one whose tax and fee exceed its gross, or one with a subject beyond 200 characters raises
+    UnableToRecordSale; a free license has no sale.
     """
     if gross.amount_minor <= 0:
         raise UnableToRecordSale(source, _("it has no price, and what is free is not booked"))
@@ -36,9 +42,12 @@ def record_sale(*, source: str, split: Split, gross: Money, tax_minor: int, fee_
     net_minor = gross.amount_minor - tax_minor - fee_minor
     if net_minor < 0:
         raise UnableToRecordSale(source, _("tax and fee together are more than the price"))
+    if len(subject) > MAX_NAME:
+        raise UnableToRecordSale(source, _("its subject is longer than %d characters") % MAX_NAME)
     sale = Sale(
         source=source,
         split=split,
+        subject=subject,
         currency=gross.currency,
         gross_minor=gross.amount_minor,
         tax_minor=tax_minor,
@@ -71,7 +80,7 @@ def record_sale(*, source: str, split: Split, gross: Money, tax_minor: int, fee_
 
 def _same(before: Sale, sale: Sale) -> Sale:
     """Return the sale that stands, or raise UnableToPost where the other one says something else."""
-    for name in ("split_id", "currency", "gross_minor", "tax_minor", "fee_minor"):
+    for name in ("split_id", "subject", "currency", "gross_minor", "tax_minor", "fee_minor"):
         if getattr(before, name) != getattr(sale, name):
             raise UnableToPost(before.source, _("the same sale was recorded before with other content"))
     return before

@@ -10,7 +10,9 @@ from django.db import connection, transaction
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
-from marketplace.payouts.bookkeeping.books import credit, credit_creators, debit, lock_currency, post
+from marketplace.payouts.bookkeeping.books import credit, credit_creators, debit, debts_met, lock_currency, post
+from marketplace.payouts.bookkeeping.freezes import Part, held_legs, standing_freeze, write_holds
+from marketplace.payouts.bookkeeping.standing import lines_in
 from marketplace.payouts.models import (
     Account,
     AccountKind,
@@ -21,7 +23,7 @@ from marketplace.payouts.models import (
     TransactionKind,
 )
 from marketplace.payouts.rails.base import Rail, RailUnavailable, Sent, UnableToSend
-from marketplace.payouts.rules import Money
+from marketplace.payouts.rules import Money, latest
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +112,11 @@ def _alarm(why: str) -> BooksDisagree:
 
 @transaction.atomic(durable=True)
 def _reserve(*, currency: str, skipped: Collection[UUID], now: datetime) -> None:
-    """Write the intents, one a creator, and move what they take to the payout account, in one transaction."""
+    """Write the intents, one a creator, and move what they take to the payout account, in one transaction.
+
+    A creator whose payout another settlement is sending has the rest with the next one: one payout is on its way
+    at a time, so that it is known whose money each of them is.
+    """
     lock_currency(currency)
     threshold_minor = max(1, getattr(settings, "PAYOUT_THRESHOLD_MINOR", 1))
     ready = list(
@@ -118,6 +124,7 @@ def _reserve(*, currency: str, skipped: Collection[UUID], now: datetime) -> None
             kind=AccountKind.CREATOR_AVAILABLE, currency=currency, balance_minor__gte=threshold_minor
         )
         .exclude(owner_id__in=skipped)
+        .exclude(owner_id__in=Payout.objects.filter(outcomes=None, currency=currency).values("creator_id"))
         .order_by("owner_id")
         .values_list("owner_id", "balance_minor")
     )
@@ -196,19 +203,36 @@ def _record_sent(*, payout: Payout, sent: Sent, now: datetime) -> None:
 
 @transaction.atomic(durable=True)
 def _record_failed(*, payout: Payout, why: str, now: datetime) -> None:
-    """Give the money back to the creator, first against what they owe."""
+    """Give the money back to the creator, first against what they owe; what is frozen meanwhile is held."""
     lock_currency(payout.currency)
     if _states_of(payout):
         return  # another settlement was first
-    post(
+    held = _to_hold(payout)
+    free_minor = payout.amount_minor - sum(part.amount_minor for part in held)
+    transaction_id = post(
         kind=TransactionKind.PAYOUT_FAILED,
         source=payout.idem_key,
         idem_key=f"payout-failed:{payout.pk}",
         currency=payout.currency,
         legs=[
             debit(AccountKind.PAYOUT_IN_FLIGHT, payout.amount_minor),
-            *credit_creators(currency=payout.currency, amounts={payout.creator_id: payout.amount_minor}),
+            *credit_creators(currency=payout.currency, amounts={payout.creator_id: free_minor}),
+            *held_legs(held),
         ],
         now=now,
     )
+    write_holds(parts=held, transaction_id=transaction_id)
     PayoutOutcome.objects.create(payout=payout, state=PayoutState.FAILED, reference=why[:400], at=now)
+
+
+def _to_hold(payout: Payout) -> list[Part]:
+    """Return what of a failed payout is of frozen subjects and is not needed for what the creator owes."""
+    amounts = {payout.creator_id: payout.amount_minor}
+    met_minor = debts_met(currency=payout.currency, amounts=amounts)[payout.creator_id]
+    lots = [(standing, standing.amount_minor) for standing in lines_in(payout)]
+    freezes = {subject: standing_freeze(subject) for subject in {standing.subject for standing, _ in lots}}
+    return [
+        Part(frozen.pk, standing.line_id, standing.payee_id, amount_minor, AccountKind.CREATOR_AVAILABLE)
+        for standing, amount_minor in latest(lots, payout.amount_minor - met_minor)
+        if (frozen := freezes[standing.subject]) is not None
+    ]

@@ -1,0 +1,116 @@
+"""A buyer's bank takes back what a claim froze: before, during and after, won and lost."""
+
+from datetime import timedelta
+
+import pytest
+
+from marketplace.payouts.models import AwaitingAllocation
+from marketplace.payouts.operations import (
+    allocate_royalties,
+    close_dispute,
+    open_dispute,
+    release_holds,
+    settle,
+)
+from marketplace.payouts.queries import check_books
+from tests.payouts.test_disputes import books, buckets
+from tests.payouts.test_freezes import LATER, STOLEN, claim, give_back, holds, states, usd
+
+
+@pytest.fixture
+def held(shared, sell, noon):
+    """A sale in its hold period, frozen: 7.56 of Alice's and 3.24 of Bob's."""
+    sell(shared, "order-line:1", subject=STOLEN)
+    allocate_royalties(now=noon)
+    claim(noon)
+
+
+def test_disputed_while_frozen_and_won_it_is_held_again(alice, held, noon, right):
+    open_dispute(source="order-line:1", now=noon)
+    assert usd(alice) == {"on hold": 756}
+    assert buckets() == [("alice", "creator_claim_hold", 756), ("bob", "creator_claim_hold", 324)]
+    assert states(alice) == {"order-line:1": "disputed"}
+    assert check_books() == []
+
+    close_dispute(source="order-line:1", outcome="won", now=noon)
+
+    assert usd(alice) == {"frozen": 756}
+    assert check_books() == []
+    release_holds(now=noon + LATER)
+    give_back(noon, 14)
+    assert usd(alice) == {"available": 756}
+
+
+def test_disputed_while_frozen_and_lost_it_is_gone(alice, bob, held, noon, right):
+    open_dispute(source="order-line:1", now=noon)
+    close_dispute(source="order-line:1", outcome="lost", now=noon)
+
+    assert usd(alice) == usd(bob) == books() == {}
+    give_back(noon)
+    [release] = release_holds(now=noon + LATER)
+    assert release.transaction_id is None
+    assert usd(alice) == {}
+
+
+def test_thawed_in_dispute_and_won_afterwards_it_is_given_as_ever(alice, held, noon, right):
+    open_dispute(source="order-line:1", now=noon)
+    give_back(noon)
+    assert usd(alice) == {"on hold": 756}
+
+    close_dispute(source="order-line:1", outcome="won", now=noon)
+
+    assert usd(alice) == {"pending": 756}
+
+
+@pytest.mark.parametrize("released", [False, True])
+def test_frozen_in_dispute_and_won_it_is_held(alice, shared, sell, noon, released, right):
+    sell(shared, "order-line:1", subject=STOLEN)
+    allocate_royalties(now=noon)
+    open_dispute(source="order-line:1", now=noon)
+    claim(noon)
+    assert usd(alice) == {"on hold": 756}
+    if released:
+        release_holds(now=noon + LATER)
+
+    close_dispute(source="order-line:1", outcome="won", now=noon + LATER)
+
+    assert usd(alice) == {"frozen": 756}
+    bucket = "creator_available" if released else "creator_pending"
+    assert holds()[0] == ("alice", "order-line:1", bucket, 756)
+    assert settle(now=noon + LATER) == []
+
+
+def test_won_while_frozen_a_debt_comes_first_but_not_from_what_was_held(alice, alices, sell, noon, right):
+    """Of 10.80, 2.00 met a debt, 8.80 were held; the debt of a third sale takes nothing of the 8.80."""
+    sell(alices, "order-line:1", gross=2_00, fee=0)
+    sell(alices, "order-line:2", gross=3_00, fee=0)
+    allocate_royalties(now=noon)
+    release_holds(now=noon + LATER)
+    settle(now=noon + LATER)
+    open_dispute(source="order-line:1", now=noon + LATER)
+    sell(alices, "order-line:3", subject=STOLEN)
+    allocate_royalties(now=noon + LATER)
+    release_holds(now=noon + 2 * LATER)
+    claim(noon, 28)
+    assert usd(alice) == {"frozen": 880, "on hold": 200, "paid": 500}
+    open_dispute(source="order-line:2", now=noon + 2 * LATER)
+    open_dispute(source="order-line:3", now=noon + 2 * LATER)
+    assert usd(alice) == {"on hold": 1580, "owed": 500, "paid": 500}
+
+    close_dispute(source="order-line:3", outcome="won", now=noon + 2 * LATER)
+
+    assert usd(alice) == {"frozen": 880, "on hold": 500, "owed": 300, "paid": 500}
+
+
+def test_a_frozen_sale_that_is_disputed_is_allocated_and_held_when_won(alice, alices, shared, sell, noon, right):
+    sell(shared, "order-line:1", subject=STOLEN)
+    sell(shared, "order-line:2", subject=STOLEN)
+    claim(noon)
+
+    open_dispute(source="order-line:1", now=noon + timedelta(days=1))
+
+    assert usd(alice) == {"on hold": 756}
+    assert [waiting.sale.source for waiting in AwaitingAllocation.objects.all()] == ["order-line:2"]
+    assert check_books() == []
+    close_dispute(source="order-line:1", outcome="won", now=noon + timedelta(days=2))
+    assert usd(alice) == {"frozen": 756}
