@@ -1,4 +1,8 @@
-"""Bytes that were admitted, what inspection found in them, and the previews made of them: rows only added."""
+"""Bytes that were admitted, what inspection found in them, their previews and fingerprints: rows only added.
+
+Uploads, bytes on their way in, are the exception: they move on, and are deleted when they were published, aborted or
+have expired.
+"""
 
 import uuid
 
@@ -46,18 +50,144 @@ class Asset(models.Model):
 
 
 class PreviewImage(models.Model):
-    """A picture's WebP copy for pages. `width` is the copy's own, in pixels."""
+    """A copy for pages, as WebP and as AVIF. `width` and `height` are the copy's own, in pixels.
+
+    `color_field` is twelve RRGGBB colors, four a row in three rows, that stand in until the picture has loaded.
+    """
+
+    WEBP, AVIF = "image/webp", "image/avif"
 
     id = models.BigAutoField(primary_key=True)
     asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="previews")
     width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField(default=0)
+    media_type = models.CharField(max_length=20, default=WEBP)
+    color_field = models.CharField(max_length=72, blank=True, default="")
     blob = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="+")
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["asset", "width"], name="assets_preview_once_a_width"),
+            models.UniqueConstraint(fields=["asset", "width", "media_type"], name="assets_preview_once_a_width"),
             models.CheckConstraint(condition=models.Q(width__gt=0), name="assets_preview_has_width"),
+            models.CheckConstraint(
+                condition=models.Q(media_type__in=["image/webp", "image/avif"]), name="assets_preview_type_is_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(color_field__regex=r"^([0-9a-f]{72})?$"), name="assets_preview_color_field"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.width} px of {self.asset_id}"
+
+
+class Fingerprint(models.Model):
+    """What a look-alike is recognised by. `member` is the path inside an archive, else empty.
+
+    `kind` is one of assets.originality.base.KINDS, `value` as docs/originality.md lays it out.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="fingerprints", db_index=False)
+    member = models.CharField(max_length=300, blank=True, default="")
+    kind = models.CharField(max_length=24)
+    value = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["asset", "member", "kind"], name="assets_fingerprint_once_a_kind"),
+        ]
+        indexes = [models.Index(fields=["kind", "id"], name="assets_fingerprint_by_kind")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.asset_id}"
+
+
+class Upload(models.Model):
+    """A file on its way in, which only its owner can continue, finish or abort.
+
+    `offset_bytes` is what has been acknowledged; `digest_state` is the SHA-256 after that many bytes
+    (assets/uploads/resumable.py). `writer` is the fence: whoever set it last may write. `sha256` is known when all
+    bytes are here. `place` is where its storage keeps it, or empty when the bytes are those of `blob`, linked.
+    """
+
+    WHOLE, PARTIAL, FINAL = "whole", "partial", "final"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey("people.Person", on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=300)
+    concatenation = models.CharField(max_length=8, default=WHOLE)
+    size_bytes = models.BigIntegerField()
+    offset_bytes = models.BigIntegerField(default=0)
+    digest_state = models.BinaryField(default=b"")
+    writer = models.UUIDField(default=uuid.uuid4)
+    place = models.CharField(max_length=300, blank=True, default="")
+    sha256 = models.CharField(max_length=64, blank=True, default="")
+    blob = models.ForeignKey(Blob, on_delete=models.PROTECT, null=True, related_name="+")
+    created_at = models.DateTimeField()
+    touched_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(offset_bytes__gte=0, offset_bytes__lte=models.F("size_bytes")),
+                name="assets_upload_offset_within_size",
+            ),
+            models.CheckConstraint(condition=models.Q(sha256__regex=r"^([0-9a-f]{64})?$"), name="assets_upload_sha256"),
+            models.CheckConstraint(
+                condition=models.Q(sha256="") | models.Q(offset_bytes=models.F("size_bytes")),
+                name="assets_upload_digest_of_all",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(concatenation__in=["whole", "partial", "final"]),
+                name="assets_upload_concatenation_is_known",
+            ),
+        ]
+        indexes = [models.Index(fields=["owner", "-created_at", "id"], name="assets_upload_by_owner")]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.offset_bytes}/{self.size_bytes}"
+
+
+class UploadInspection(models.Model):
+    """What became of an upload's inspection; assets.keeping.inspecting alone writes it.
+
+    `unfinished` is an inspector that crashed or ran out of time or memory: tried again, never a pass.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "waiting"
+        UNFINISHED = "unfinished", "unfinished"
+        PASSED = "passed", "passed"
+        REFUSED = "refused", "refused"
+
+    upload = models.OneToOneField(Upload, on_delete=models.CASCADE, primary_key=True, related_name="inspection")
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    media_type = models.CharField(max_length=100, blank=True, default="")
+    facts = models.JSONField(null=True)
+    fingerprints = models.JSONField(null=True)
+    findings = models.JSONField(default=list)
+    next_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(state__in=["waiting", "unfinished", "passed", "refused"]),
+                name="assets_inspection_state_is_known",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state="passed")
+                | models.Q(facts__isnull=False, fingerprints__isnull=False, findings=[]),
+                name="assets_inspection_passed_without_findings",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state__in=["refused", "unfinished"]) | ~models.Q(findings=[]),
+                name="assets_inspection_refused_with_findings",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.state}: {self.upload_id}"

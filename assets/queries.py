@@ -1,15 +1,22 @@
 """Questions about bytes that were admitted."""
 
+import contextlib
 import hashlib
+import os
+import secrets
 from collections.abc import Iterator
-from typing import BinaryIO, cast
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO, cast
 
 from django.conf import settings
+from django.db.models import Q, QuerySet
 from django.utils.module_loading import import_string
 
 from assets.inspectors.base import Limits
 from assets.inspectors.sandbox import Box
 from assets.models import Asset, Blob
+from assets.previews.base import DRAWN_KINDS, DRAWN_NETWORKS
 from assets.storage.base import BlobDamaged, BlobMissing, Storage
 
 _CHUNK_BYTES = 1024 * 1024
@@ -42,6 +49,23 @@ def find(sha256: str) -> Asset | None:
     return Asset.objects.filter(blob_id=sha256).select_related("blob").order_by("inspected_at", "id").first()
 
 
+def is_drawn(prefix: str = "") -> Q:
+    """Return the condition that a picture is drawn of an asset, whatever it holds staying with its licensees."""
+    return Q(**{f"{prefix}facts__kind__in": DRAWN_KINDS}) | Q(
+        **{f"{prefix}facts__kind": "weights", f"{prefix}facts__network__in": DRAWN_NETWORKS}
+    )
+
+
+def missing_previews(*, shown: QuerySet[Any], since: datetime, newest: int = 100) -> list[Asset]:
+    """Return assets inspected since then that pages show by a picture and that have none, at most `newest`.
+
+    `shown` are the IDs of those whose own picture is public. What cannot be drawn is among them each time.
+    """
+    pictured = is_drawn() | Q(facts__kind="picture", pk__in=shown)
+    rows = Asset.objects.filter(pictured, previews=None, inspected_at__gte=since)
+    return list(rows.order_by("-inspected_at", "-id")[:newest])
+
+
 def open_blob(sha256: str) -> BinaryIO:
     """Return the bytes open for reading, seekable.
 
@@ -72,3 +96,20 @@ def read_chunks(sha256: str) -> Iterator[bytes]:
     if digest.hexdigest() != sha256:
         raise BlobDamaged(sha256, "their digest is another")
     yield held
+
+
+def fingerprint_key() -> bytes:
+    """Return the secret under which weights are sketched: from the settings, else from a file made on first use."""
+    if settings.FINGERPRINT_KEY:
+        return bytes.fromhex(settings.FINGERPRINT_KEY)
+    path = Path(settings.DATA_FOLDER) / "keys" / "fingerprints"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(secrets.token_bytes(32))
+        # A link, unlike a rename, replaces nothing: several processes at once end with one key, and it is whole.
+        with contextlib.suppress(FileExistsError):
+            os.link(part, path)
+        part.unlink()
+    return path.read_bytes()

@@ -1,6 +1,7 @@
 """Front-end packages: installed from package-lock.json, and the few files we serve copied to `build/`.
 
     build/vendor/vendor/…    served as static files under `vendor/`
+    build/tools/…            run by Node where a machine has it, and done without where it has not
     build/dev/axe.min.js     for tests alone
 
 Nothing third-party is committed, and production needs no Node: it gets `build/` as it is.
@@ -21,6 +22,9 @@ _COLORS = [f"{scale}{shade}.css" for scale in ("sand", "indigo", "jade", "amber"
 FILES = {
     "htmx.org/dist/htmx.min.js": "vendor/vendor/htmx.min.js",
     "htmx.org/LICENSE": "vendor/vendor/htmx.LICENSE.txt",
+    "tus-js-client/dist/tus.min.js": "vendor/vendor/tus.min.js",
+    "tus-js-client/dist/tus.min.js.map": "vendor/vendor/tus.min.js.map",
+    "tus-js-client/LICENSE": "vendor/vendor/tus.LICENSE.txt",
     **{f"@radix-ui/colors/{name}": f"vendor/vendor/{name}" for name in _COLORS},
     "@radix-ui/colors/LICENSE": "vendor/vendor/colors.LICENSE.txt",
     f"{_FONTSOURCE}/inter/files/inter-latin-wght-normal.woff2": "vendor/vendor/inter-latin.woff2",
@@ -29,6 +33,10 @@ FILES = {
         "vendor/vendor/jetbrains-mono-latin.woff2"
     ),
     f"{_FONTSOURCE}/jetbrains-mono/LICENSE": "vendor/vendor/jetbrains-mono.LICENSE.txt",
+    **{
+        f"gltf-validator/{name}": f"tools/gltf-validator/{name}"
+        for name in ("index.js", "gltf_validator.dart.js", "LICENSE", "NOTICES")
+    },
     "axe-core/axe.min.js": "dev/axe.min.js",
     "axe-core/LICENSE": "dev/axe.LICENSE.txt",
 }
@@ -49,7 +57,7 @@ class UnableToInstall(Exception):
 
 
 def ensure(root: Path = ROOT) -> bool:
-    """Make `build/vendor` and `build/dev` what package-lock.json says; tell whether there was anything to do.
+    """Make `build/` what package-lock.json says; tell whether there was anything to do.
 
     Raises UnableToInstall.
     """
@@ -63,7 +71,7 @@ def ensure(root: Path = ROOT) -> bool:
         if _read(stamp) == wanted:
             return False
         _install(root, build / "frontend.log")
-        for folder in ("dev", "vendor"):  # the one with the stamp last
+        for folder in ("dev", "tools", "vendor"):  # the one with the stamp last
             _replace(root / "node_modules", build, folder, wanted)
     return True
 

@@ -145,6 +145,16 @@ SCHEMAS: Mapping[str, Schema] = {
         certificate=_DIGEST,
     ),
     "grant-status": _schema("grant:{grant}", once=False, grant=_UUID, status=_text(64)),
+    "claim": _schema(
+        "claim:{claim}",
+        once=False,
+        claim=_UUID,
+        event=_one_of("opened", "countered", "maintained", "accepted", "withdrawn", "upheld", "dismissed"),
+        asset=_DIGEST,
+        disputed=_DIGEST,
+        evidence=_DIGEST,
+        optional={"release": _DIGEST, "due_at": _integer(0)},
+    ),
     "anchor-receipt": _schema(
         "checkpoint:{size}",
         once=False,

@@ -74,3 +74,18 @@ def _in_use() -> Iterator[CheckMessage]:
             hint=where,
             id="worldloom.W008",
         )
+    yield from _half_of_s3()
+
+
+def _half_of_s3() -> Iterator[CheckMessage]:
+    """Settings of the bucket that contradict each other or the adapter: found now, not by the first upload."""
+    on_s3, s3 = settings.ADAPTERS["storage"] == "assets.storage.s3.S3Storage", settings.S3
+    if on_s3 and not s3["bucket"]:
+        said = "Files are to be kept in a bucket that no setting names: set WORLDLOOM_S3_BUCKET."
+    elif on_s3 and bool(s3["access_key"]) != bool(s3["secret_key"]):
+        said = "The bucket's access key is half set: set both WORLDLOOM_S3_ACCESS_KEY and WORLDLOOM_S3_SECRET_KEY."
+    elif s3["bucket"] and settings.ADAPTERS["storage"] == _ADAPTERS["storage"][1]:
+        said = "A bucket is named and not used: set WORLDLOOM_STORAGE to assets.storage.s3.S3Storage."
+    else:
+        return
+    yield Warning(said, hint="docs/operate.md says what to set.", id="worldloom.W009")

@@ -91,6 +91,7 @@ INSTALLED_APPS = [
     "marketplace.storefront",
     "marketplace.portal",
     "marketplace.api",
+    "marketplace.intake",
     "marketplace.checkout",
     "marketplace.licensing",
     "marketplace.catalog",
@@ -217,7 +218,24 @@ PAYOUT_HOLD_DAYS = int(os.environ.get("WORLDLOOM_PAYOUT_HOLD_DAYS", 14))
 PAYOUT_THRESHOLD_MINOR = int(os.environ.get("WORLDLOOM_PAYOUT_THRESHOLD_MINOR", 1))
 PAYOUT_EVERY_MINUTES = int(os.environ.get("WORLDLOOM_PAYOUT_EVERY_MINUTES", 1440))
 SANDBOX_DISPUTE_AFTER_MINUTES = int(os.environ.get("WORLDLOOM_SANDBOX_DISPUTE_AFTER_MINUTES", 60))
-ASSET_FILE_LIMIT_BYTES = int(os.environ.get("WORLDLOOM_ASSET_FILE_LIMIT_BYTES", 2 * 1024**3))
+ASSET_FILE_LIMIT_BYTES = int(os.environ.get("WORLDLOOM_ASSET_FILE_LIMIT_BYTES", 4 * 1024**3))
+RELEASE_LIMIT_BYTES = int(os.environ.get("WORLDLOOM_RELEASE_LIMIT_BYTES", 16 * 1024**3))
+# What one person may have on its way in: uploads that are unfinished, or finished and not yet published.
+UPLOADS_LIMIT_BYTES = int(os.environ.get("WORLDLOOM_UPLOADS_LIMIT_BYTES", 32 * 1024**3))
+UPLOADS_LIMIT = int(os.environ.get("WORLDLOOM_UPLOADS_LIMIT", 400))
+UPLOAD_EXPIRES_HOURS = int(os.environ.get("WORLDLOOM_UPLOAD_EXPIRES_HOURS", 48))
+COUNTER_NOTICE_DAYS = int(os.environ.get("WORLDLOOM_COUNTER_NOTICE_DAYS", 14))
+# What hides from thieves what weights are recognised by: hex, 32 bytes, the same on every machine of a site.
+FINGERPRINT_KEY = os.environ.get("WORLDLOOM_FINGERPRINT_KEY", "")
+CLAMD_ADDRESS = os.environ.get("WORLDLOOM_CLAMD", "")
+S3 = {
+    "bucket": os.environ.get("WORLDLOOM_S3_BUCKET", ""),
+    "endpoint": os.environ.get("WORLDLOOM_S3_ENDPOINT", ""),
+    "region": os.environ.get("WORLDLOOM_S3_REGION", "us-east-1"),
+    "access_key": os.environ.get("WORLDLOOM_S3_ACCESS_KEY", ""),
+    "secret_key": os.environ.get("WORLDLOOM_S3_SECRET_KEY", ""),
+    "path_style": _flag("WORLDLOOM_S3_PATH_STYLE", True),
+}
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["marketplace.api.authentication.ApiKeyAuthentication"],

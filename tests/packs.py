@@ -2,9 +2,10 @@
 
 import io
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import orjson
 from PIL import Image
 
@@ -20,19 +21,21 @@ def picture(color: str = "#3a6ea5", size: tuple[int, int] = (640, 360), form: st
     return file.getvalue()
 
 
-def lora(seed: int = 1) -> bytes:
-    """A LoRA of rank 1 for one attention matrix of SD 1.5, in kohya's key scheme, float16."""
-    name = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q"
-    shapes = {f"{name}.alpha": [], f"{name}.lora_down.weight": [1, 320], f"{name}.lora_up.weight": [320, 1]}
-    header: dict[str, object] = {"__metadata__": {"ss_network_dim": "1"}}
+def lora(seed: int = 1, *, metadata: Mapping[str, str] | None = None, scale: float = 1.0, rank: int = 4) -> bytes:
+    """A LoRA for two attention matrices of SD 1.5, in kohya's key scheme, float16; no two seeds are alike."""
+    block = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1"
+    chance = np.random.default_rng(seed)
+    header: dict[str, object] = {"__metadata__": dict(metadata or {"ss_network_dim": str(rank)})}
     data = b""
-    for key, shape in shapes.items():
-        count = 1
-        for side in shape:
-            count *= side
-        values = b"".join(struct.pack("<e", ((place * 7 + seed) % 13 - 6) / 64) for place in range(count))
-        header[key] = {"dtype": "F16", "shape": shape, "data_offsets": [len(data), len(data) + len(values)]}
-        data += values
+    for name in (f"{block}_to_k", f"{block}_to_q"):
+        values = {
+            f"{name}.alpha": np.array(rank, np.float16),
+            f"{name}.lora_down.weight": chance.normal(0, 0.1, (rank, 320)).astype(np.float16),
+            f"{name}.lora_up.weight": (chance.normal(0, 0.1, (320, rank)) * scale).astype(np.float16),
+        }
+        for key, value in values.items():
+            begin, data = len(data), data + value.tobytes()
+            header[key] = {"dtype": "F16", "shape": list(value.shape), "data_offsets": [begin, len(data)]}
     text = orjson.dumps(header)
     text += b" " * (-len(text) % 8)
     return struct.pack("<Q", len(text)) + text + data

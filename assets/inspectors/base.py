@@ -96,6 +96,18 @@ class Limits:
     prompts: int = 10_000
     prompt_characters: int = 8_000
     json_depth: int = 16
+    model_bytes: int = 512 * 1024**2
+    model_json_bytes: int = 16 * 1024**2
+    model_objects: int = 200_000
+    motion_bytes: int = 128 * 1024**2
+    motion_joints: int = 2_000
+    motion_frames: int = 1_000_000
+    motion_values: int = 50_000_000
+    card_bytes: int = 32 * 1024**2
+    archive_bytes: int = 2 * 1024**3
+    archive_members: int = 2_000
+    archive_member_bytes: int = 512 * 1024**2
+    archive_ratio: int = 100
 
 
 class Inspector(Protocol):

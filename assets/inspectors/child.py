@@ -13,6 +13,7 @@ import sys
 import threading
 from dataclasses import asdict
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,11 @@ def main() -> None:
     request = json.loads(sys.stdin.buffer.readline())
     _leave_with_parent()
     load_inspectors(job.get("name", ".webp") for job in request["jobs"])
+    if any(job["verb"] in ("examine", "compare", "overlap") for job in request["jobs"]):
+        import_module("assets.originality.fingerprints")
+    for kind in {job["kind"] for job in request["jobs"] if job["verb"] == "preview"}:
+        import_module("assets.previews.copies")
+        import_module(_DRAWINGS.get(kind, "assets.inspectors.pictures.decode").rsplit(".", 1)[0])
     _limit(request)
     limits = Limits(**request["limits"])
     for job in request["jobs"]:
@@ -38,31 +44,86 @@ def main() -> None:
 
 
 def _answer(job: dict[str, Any], limits: Limits) -> dict[str, Any]:
-    """Return {"media_type", "facts"}, {"preview": base64}, {"findings"} or, for any other end, {"failed"}."""
+    """Return what the verb says, {"findings"} or, for any other end, {"failed"}."""
     try:
-        if job["verb"] == "preview":
-            return {"preview": _preview(Path(job["path"]), job["width"], limits)}
-        inspection = inspect_file(Path(job["path"]), job["name"], limits)
-        return {"media_type": inspection.media_type, "facts": inspection.facts}
+        return _VERBS[job["verb"]](job, limits)
     except Refused as refusal:
         return {"findings": [asdict(finding) for finding in refusal.findings]}
     except BaseException as error:  # Whatever else happens, the file has not passed.
         return {"failed": type(error).__name__}
 
 
-def _preview(path: Path, width: int, limits: Limits) -> str:
-    from assets.inspectors.pictures import copy_of
+def _inspect(job: dict[str, Any], limits: Limits) -> dict[str, Any]:
+    """Answer {"media_type", "facts"}."""
+    inspection = inspect_file(Path(job["path"]), job["name"], limits)
+    return {"media_type": inspection.media_type, "facts": inspection.facts}
 
-    return base64.b64encode(copy_of(_decoded(path, limits), width)).decode("ascii")
+
+def _examine(job: dict[str, Any], limits: Limits) -> dict[str, Any]:
+    """Answer what inspection finds, and "fingerprints" [[kind, base64, member], …] of what passed it."""
+    from assets.originality.fingerprints import fingerprints_of
+
+    answer, key = _inspect(job, limits), bytes.fromhex(job["key"])
+    found = fingerprints_of(Path(job["path"]), job["name"], answer["facts"], key, limits)
+    prints = [[one.kind, base64.b64encode(one.value).decode("ascii"), one.member] for one in found]
+    return answer | {"fingerprints": prints}
+
+
+def _preview(job: dict[str, Any], limits: Limits) -> dict[str, Any]:
+    """Answer {"copies": [[media type, width, height, color field, base64], …]} of the job's width."""
+    from assets.previews.copies import copies_of
+
+    copies = copies_of(_drawn(Path(job["path"]), job["kind"], limits), job["width"])
+    return {
+        "copies": [
+            [copy.media_type, copy.width, copy.height, copy.color_field, base64.b64encode(copy.data).decode("ascii")]
+            for copy in copies
+        ]
+    }
+
+
+def _compare(job: dict[str, Any], limits: Limits) -> dict[str, Any]:
+    """Answer {"evidence": …}: how the weights of one file contain those of another."""
+    from assets.originality.weights import evidence_of
+
+    return {"evidence": evidence_of(Path(job["path"]), job["member"], Path(job["other"]), job["other_member"], limits)}
+
+
+_DRAWN_WIDTH = 960
+_DRAWINGS = {
+    "weights": "assets.previews.layers.draw_layers",
+    "motion": "assets.previews.skeleton.draw_skeleton",
+    "model": "assets.previews.render.render_glb",
+}
+
+
+def _overlap(job: dict[str, Any], limits: Limits) -> dict[str, Any]:
+    """Answer {"shared": …}: what the prompts of one file share with another's, counted."""
+    from assets.originality.fingerprints import shared_of
+
+    mine = (Path(job["path"]), job["name"], job["member"])
+    return {"shared": shared_of(mine, (Path(job["other"]), job["other_name"], job["other_member"]), limits)}
+
+
+_VERBS = {
+    "inspect": _inspect,
+    "examine": _examine,
+    "preview": _preview,
+    "compare": _compare,
+    "overlap": _overlap,
+}
 
 
 @lru_cache(maxsize=1)
-def _decoded(path: Path, limits: Limits) -> Any:
-    """Return the picture; the jobs for its widths come one after the other, and decoding costs the most."""
-    from assets.inspectors.pictures import decode
+def _drawn(path: Path, kind: str, limits: Limits) -> Any:
+    """Return a picture decoded, or drawn of what the file is; the jobs for its widths come one after the other."""
+    if kind == "picture":
+        from assets.inspectors.pictures import decode
 
-    with path.open("rb") as file:
-        return decode(file, limits=limits)
+        with path.open("rb") as file:
+            return decode(file, limits=limits, keep_profile=True)
+    module, function = _DRAWINGS[kind].rsplit(".", 1)
+    return getattr(import_module(module), function)(path, _DRAWN_WIDTH, limits).convert("RGB")
 
 
 def _leave_with_parent() -> None:

@@ -1,11 +1,12 @@
 """Which inspector a file goes to: the one on which its name and its bytes agree, else none."""
 
+import contextlib
 import io
 import os
 import pickletools
 import re
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -18,7 +19,12 @@ from marketplace.ui.words import gettext_noop as _
 
 _HEAD_BYTES = 4096
 _PICKLE_BYTES = 1024 * 1024
-_ACCEPTED = Words(_("Worldloom takes .safetensors, .png, .jpg, .jpeg, .webp, .txt and .json"))
+_ACCEPTED = Words(
+    _(
+        "Worldloom takes .safetensors, .png, .jpg, .jpeg, .webp, .avif, .glb, .vrm, .vrma, .bvh, .txt, .json, .yaml,"
+        " .zip and .charx"
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +36,15 @@ class Kind:
     inspector: str
 
 
-_PICTURE = re.compile(rb"\x89PNG|\xff\xd8\xff|RIFF....WEBP", re.DOTALL)
+_OTHER_KIND = re.compile(rb"\x89PNG|\xff\xd8\xff|RIFF....WEBP|....ftypavif|glTF", re.DOTALL)
 
 
 def _is_text(head: bytes) -> bool:
-    return not _PICTURE.match(head)
+    return not _OTHER_KIND.match(head)
+
+
+def _is_zip(head: bytes) -> bool:
+    return head[:4] in (b"PK\x03\x04", b"PK\x05\x06")
 
 
 SAFETENSORS = Kind(
@@ -48,7 +58,20 @@ WEBP = Kind(
     "assets.inspectors.pictures.inspect_webp",
 )
 TEXT = Kind(_("a text prompt set"), _is_text, "assets.inspectors.prompts.inspect_text")
-JSON = Kind(_("a JSON prompt set"), _is_text, "assets.inspectors.prompts.inspect_json")
+JSON = Kind(_("a JSON prompt set or character card"), _is_text, "assets.inspectors.prompts.inspect_json")
+YAML = Kind(_("a YAML prompt set"), _is_text, "assets.inspectors.prompts.inspect_yaml")
+AVIF = Kind(
+    _("an AVIF"), lambda head: head[4:12] in (b"ftypavif", b"ftypmif1"), "assets.inspectors.pictures.inspect_avif"
+)
+GLB = Kind(_("a GLB model"), lambda head: head[:4] == b"glTF", "assets.inspectors.models3d.inspect_glb")
+VRM = Kind(_("a VRM model"), lambda head: head[:4] == b"glTF", "assets.inspectors.models3d.inspect_vrm")
+VRMA = Kind(_("a VRM animation"), lambda head: head[:4] == b"glTF", "assets.inspectors.models3d.inspect_vrma")
+BVH = Kind(_("a BVH motion"), lambda head: head[:9] == b"HIERARCHY", "assets.inspectors.motion.inspect_bvh")
+ZIP = Kind(_("a zip archive"), _is_zip, "assets.inspectors.archives.inspect_zip")
+CHARX = Kind(_("a character card in a zip archive"), _is_zip, "assets.inspectors.archives.inspect_charx")
+
+_TEXTS = (TEXT, JSON, YAML, BVH)
+_ARCHIVES = (ZIP, CHARX)
 
 KINDS: Mapping[str, Kind] = {
     ".safetensors": SAFETENSORS,
@@ -58,6 +81,15 @@ KINDS: Mapping[str, Kind] = {
     ".webp": WEBP,
     ".txt": TEXT,
     ".json": JSON,
+    ".yaml": YAML,
+    ".yml": YAML,
+    ".avif": AVIF,
+    ".glb": GLB,
+    ".vrm": VRM,
+    ".vrma": VRMA,
+    ".bvh": BVH,
+    ".zip": ZIP,
+    ".charx": CHARX,
 }
 
 _PICKLE = (
@@ -65,7 +97,8 @@ _PICKLE = (
     _("it is a Python pickle, which can run programs when opened; save it as .safetensors"),
 )
 _PROGRAM = ("executable-refused", _("it is a program"))
-_ARCHIVE = ("archive-refused", _("it is an archive; give its files one by one"))
+_ARCHIVE = ("archive-refused", _("it is an archive of a kind that is not taken; give its files one by one or as .zip"))
+_NESTED = _("it is an archive within an archive; put its files into the outer one.")
 _MARKUP = ("markup-refused", _("it is HTML, XML or SVG, which can run scripts; export a PNG, JPEG or WebP"))
 
 _BY_BYTES = _("by its first bytes %(reason)s.")
@@ -73,7 +106,7 @@ _BY_BYTES = _("by its first bytes %(reason)s.")
 _REFUSED_NAMES: Mapping[str, tuple[str, str]] = {
     **dict.fromkeys((".ckpt", ".pt", ".pth", ".bin", ".pkl", ".pickle", ".joblib", ".npy", ".npz"), _PICKLE),
     **dict.fromkeys((".exe", ".dll", ".so", ".dylib", ".sh", ".bat", ".cmd", ".ps1", ".py", ".js"), _PROGRAM),
-    **dict.fromkeys((".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".xz", ".bz2", ".zst", ".jar"), _ARCHIVE),
+    **dict.fromkeys((".7z", ".rar", ".tar", ".gz", ".tgz", ".xz", ".bz2", ".zst", ".jar"), _ARCHIVE),
     **dict.fromkeys((".svg", ".svgz", ".html", ".htm", ".xhtml", ".xml"), _MARKUP),
 }
 
@@ -99,13 +132,15 @@ _REFUSED_BEGINNINGS: tuple[tuple[re.Pattern[bytes], tuple[str, str]], ...] = (
 # Real formats that are simply not taken; named, so that the refusal says what the file is.
 _OTHER_BEGINNINGS: tuple[tuple[re.Pattern[bytes], str], ...] = (
     (re.compile(rb"GIF8[79]a"), _("a GIF")),
-    (re.compile(rb"....ftyp(avif|avis|heic|heix|mif1|msf1)", re.DOTALL), _("an AVIF or HEIF picture")),
-    (re.compile(rb"....ftyp", re.DOTALL), _("a video")),
+    (
+        re.compile(rb"....ftyp(avis|heic|heix|heis|hevc|hevx|mif1|msf1)", re.DOTALL),
+        _("a HEIF picture or a moving AVIF"),
+    ),
+    (re.compile(rb"....ftyp(?!avif)", re.DOTALL), _("a video")),
     (re.compile(rb"II\*\x00|MM\x00\*"), _("a TIFF")),
     (re.compile(rb"%PDF-"), _("a PDF")),
     (re.compile(rb"GGUF"), _("GGUF weights")),
     (re.compile(rb"\x89HDF\r\n"), _("HDF5 weights")),
-    (re.compile(rb"glTF"), _("a GLB or VRM model")),
 )
 
 
@@ -114,20 +149,49 @@ def inspect_file(path: Path, name: str, limits: Limits | None = None) -> Inspect
 
     Raise Refused, its findings naming `name`. Read nothing but the file, write nothing.
     """
-    limits = limits or Limits()
     if findings := rules.path_findings(name):
         raise Refused(findings)
+    with path.open("rb") as file, _named(name):
+        return _inspect(file, name, limits or Limits())
+
+
+def inspect_member(file: BinaryIO, name: str, limits: Limits) -> Inspection:
+    """Return what one seekable member of an archive is, as `inspect_file` would of a file; an archive is none.
+
+    Raise Refused, its findings naming `name`, the member's path in the archive.
+    """
+    with _named(name):
+        kind = KINDS.get(_suffix(name))
+        head = file.read(_HEAD_BYTES)
+        if kind in _ARCHIVES or (kind is not SAFETENSORS and _is_zip(head)):
+            raise refused("archive-nested", _NESTED, "offset 0")
+        return _inspect(file, name, limits)
+
+
+def load_inspectors(names: Iterable[str]) -> None:
+    """Import the inspectors of files with these names, for a process that is about to give up its rights.
+
+    An archive may hold every kind. One that cannot be imported is left for its file, which then does not pass.
+    """
+    suffixes = {_suffix(name) for name in names} & KINDS.keys()
+    if any(KINDS[suffix] in _ARCHIVES for suffix in suffixes):
+        suffixes = set(KINDS)
+    for suffix in suffixes:
+        with contextlib.suppress(ImportError, AttributeError):
+            _inspector(KINDS[suffix])
+
+
+@contextlib.contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Put `name` in front of every finding that is raised."""
     try:
-        with path.open("rb") as file:
-            return _inspect(file, name, limits)
+        yield
     except Refused as refusal:
         raise Refused([finding.in_file(name) for finding in refusal.findings]) from None
 
 
-def load_inspectors(names: Iterable[str]) -> None:
-    """Import the inspectors of files with these names, for a process that is about to give up its rights."""
-    for suffix in {os.path.splitext(name)[1].lower() for name in names} & KINDS.keys():
-        _inspector(KINDS[suffix])
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()
 
 
 def _inspect(file: BinaryIO, name: str, limits: Limits) -> Inspection:
@@ -139,7 +203,7 @@ def _inspect(file: BinaryIO, name: str, limits: Limits) -> Inspection:
         raise refused("file-too-large", template, place, size=size_bytes, limit=limits.file_bytes)
     file.seek(0)
     head = file.read(_HEAD_BYTES)
-    suffix = os.path.splitext(name)[1].lower()
+    suffix = _suffix(name)
     kind = KINDS.get(suffix)
     if finding := _policy(head, suffix, kind):
         raise Refused([finding])
@@ -150,9 +214,9 @@ def _inspect(file: BinaryIO, name: str, limits: Limits) -> Inspection:
     if kind is not SAFETENSORS and not kind.begins(head):
         template = _("the bytes at offset 0 are not %(kind)s.")
         raise refused("content-not-as-named", template, "offset 0", kind=Words(kind.words))
-    if _is_pickle(file, whole=kind in (TEXT, JSON)):
+    if _is_pickle(file, whole=kind in _TEXTS):
         raise refused(_PICKLE[0], _BY_BYTES, "offset 0", reason=Words(_PICKLE[1]))
-    _refuse_second_nature(file, head)
+    _refuse_second_nature(file, head, is_archive=kind in _ARCHIVES)
     file.seek(0)
     return _inspector(kind)(file, limits)
 
@@ -172,9 +236,9 @@ def _policy(head: bytes, suffix: str, kind: Kind | None) -> Finding | None:
     if kind is SAFETENSORS and head[8:9] == b"{" and head[4:8] == bytes(4):
         return None
     for pattern, (code, reason) in _REFUSED_BEGINNINGS:
-        if pattern.match(head):
+        if pattern.match(head) and not (kind in _ARCHIVES and _is_zip(head)):
             return Finding(code, _BY_BYTES, "offset 0", {"reason": Words(reason)})
-    if kind is None or not kind.begins(head) or (kind in (TEXT, JSON) and b"\0" in head):
+    if kind is None or not kind.begins(head) or (kind in _TEXTS and b"\0" in head):
         for pattern, words in _OTHER_BEGINNINGS:
             if pattern.match(head):
                 template = _("by its first bytes it is %(kind)s; %(accepted)s.")
@@ -203,10 +267,12 @@ def _is_pickle(file: BinaryIO, *, whole: bool) -> bool:
     return imports and not (whole and data[last + 1 :].strip())
 
 
-def _refuse_second_nature(file: BinaryIO, head: bytes) -> None:
-    """Refuse a file that another program would open as a zip archive or as a PDF."""
+def _refuse_second_nature(file: BinaryIO, head: bytes, *, is_archive: bool) -> None:
+    """Refuse a file that another program would open as a PDF or, unless it is one, as a zip archive."""
     if b"%PDF-" in head[:1024]:
         raise refused("polyglot", _("the file is also a PDF, which begins in its first 1024 bytes."), "offset 0")
+    if is_archive:
+        return
     try:
         file.seek(0)
         with zipfile.ZipFile(file) as archive:

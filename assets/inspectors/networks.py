@@ -5,9 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from assets.inspectors.base import refused, shown_name
+from assets.inspectors.modules import Module, Table, modules_of
 from marketplace.ui.words import gettext_noop as _
-
-Table = Mapping[str, tuple[int, ...]]
 
 _CLAIM_CHARACTERS = 500
 _CLAIMS = (
@@ -36,19 +35,17 @@ _CLAIMED_FAMILIES = (
     (r"stable-diffusion-3|sd[_-]?v?3", "sd3"),
     (r"flux", "flux1"),
 )
+_FAMILY_CLAIMS = ("modelspec.architecture", "ss_base_model_version")
+_FAMILY_NAMES = {
+    "sd15": "Stable Diffusion 1.5",
+    "sd2": "Stable Diffusion 2",
+    "sdxl": "Stable Diffusion XL",
+    "sd3": "Stable Diffusion 3",
+    "flux1": "FLUX.1",
+}
 
-# (key scheme, ending of the part that goes down, ending of the part that goes up)
-_LORA_PAIRS = (
-    ("kohya", ".lora_down.weight", ".lora_up.weight"),
-    ("peft", ".lora_A.weight", ".lora_B.weight"),
-    ("peft", ".lora_A.default.weight", ".lora_B.default.weight"),
-    ("diffusers", ".lora.down.weight", ".lora.up.weight"),
-    ("diffusers", ".lora_linear_layer.down.weight", ".lora_linear_layer.up.weight"),
-    ("diffusers-attn-processor", "_lora.down.weight", "_lora.up.weight"),
-    ("indexed", ":down", ":up"),
-)
-_INDEXED = re.compile(r"[a-z0-9_]+:[0-9]+:(down|up)")
 _TEXT_ENCODER = re.compile(r"^(lora_te|text_encoder|te[0-9]?[._]|cond_stage_model\.|conditioner\.|text_model)")
+_JOINT_ATTENTION = re.compile(r"(?<!single_)transformer_blocks[._]\d+[._]attn[._]add_[kqv]_proj")
 _EMBEDDING_NAMES = {"emb_params", "clip_l", "clip_g", "t5xxl"}
 _TOKEN_WIDTHS = {768: "sd15", 1024: "sd2"}
 _CHECKPOINT = re.compile(
@@ -71,95 +68,35 @@ class Network:
     ranks: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Module:
-    """One layer that a network changes or holds: its name, and how many numbers go in and out."""
-
-    name: str
-    inputs: int
-    outputs: int
-    rank: int = 0
-
-
 def describe(table: Table) -> Network:
     """Return what the table shows; raise Refused when it contradicts itself."""
-    schemes, modules = _lora_modules(table)
-    if modules:
-        return _network("lora", "+".join(schemes), modules)
-    if modules := list(_loha_modules(table)):
-        return _network("loha", "lycoris", modules)
-    if any(name.endswith((".lokr_w1", ".lokr_w1_a", ".lokr_w2", ".lokr_w2_a")) for name in table):
-        return Network("lokr", "lycoris", "unknown")
+    found = modules_of(table)
+    if found.schemes:
+        modules = [module for of_kind in found.by_kind.values() for module in of_kind]
+        kind = max(found.by_kind, key=lambda kind: len(found.by_kind[kind]))
+        ranks = tuple(sorted({module.rank for module in modules if module.rank}))
+        return Network(kind, "+".join(found.schemes), base_family(modules), len(modules), ranks)
     if family := _embedding_family(table):
         return Network("embedding", "textual-inversion", family)
     if any(_CHECKPOINT.match(name) for name in table):
+        _check_biases(table)
         whole = [Module(name, shape[1], shape[0]) for name, shape in table.items() if len(shape) == 2]
         return Network("checkpoint", "full", base_family(whole))
     return Network("unknown", "unknown", "unknown")
 
 
-def _network(kind: str, scheme: str, modules: list[Module]) -> Network:
-    ranks = tuple(sorted({module.rank for module in modules}))
-    return Network(kind, scheme, base_family(modules), len(modules), ranks)
-
-
-def _lora_modules(table: Table) -> tuple[list[str], list[Module]]:
-    """Return the key schemes in use and the pairs; refuse half a pair and a pair whose ranks differ."""
-    schemes: set[str] = set()
-    modules = []
-    for name in table:
-        for scheme, down, up in _LORA_PAIRS:
-            if scheme == "indexed" and not _INDEXED.fullmatch(name):
-                continue
-            if name.endswith(up) and name.removesuffix(up) + down not in table:
-                raise _unpaired(name, name.removesuffix(up) + down)
-            if name.endswith(down):
-                stem = name.removesuffix(down)
-                if stem + up not in table:
-                    raise _unpaired(name, stem + up)
-                schemes.add(scheme)
-                modules.append(_pair(stem, name, table[name], stem + up, table[stem + up]))
-                break
-    return sorted(schemes), modules
-
-
-def _pair(stem: str, down_name: str, down: tuple[int, ...], up_name: str, up: tuple[int, ...]) -> Module:
-    if len(down) < 2 or len(up) < 2 or down[0] != up[1] or 0 in down + up:
-        raise _unequal(down_name, down, repr(shown_name(up_name)), up)
-    return Module(stem, down[1], up[0], down[0])
-
-
-def _unpaired(name: str, partner: str) -> Exception:
-    tensor, missing = repr(shown_name(name)), repr(shown_name(partner))
-    template = _("tensor %(tensor)s has no partner %(partner)s.")
-    return refused("weights-unpaired", template, f"tensor {tensor}", tensor=tensor, partner=missing)
-
-
-def _unequal(name: str, shape: tuple[int, ...], partner: str, other: tuple[int, ...]) -> Exception:
-    tensor = repr(shown_name(name))
-    return refused(
-        "weights-rank-mismatch",
-        _("tensor %(tensor)s of shape %(shape)s and %(partner)s of shape %(other)s do not share a rank."),
-        f"tensor {tensor}",
-        tensor=tensor,
-        shape=str(list(shape)),
-        partner=partner,
-        other=str(list(other)),
-    )
-
-
-def _loha_modules(table: Table) -> Iterable[Module]:
-    """Yield the modules of a Hadamard product network, whose w1 is w1_a (out, rank) times w1_b (rank, in)."""
-    for name, first in table.items():
-        stem = name.removesuffix(".hada_w1_a")
-        if stem == name:
-            continue
-        second = table.get(stem + ".hada_w1_b")
-        if second is None:
-            raise _unpaired(name, stem + ".hada_w1_b")
-        if len(first) < 2 or len(second) < 2 or first[1] != second[0] or 0 in first + second:
-            raise _unequal(name, first, "w1_b", second)
-        yield Module(stem, second[1], first[0], second[0])
+def _check_biases(table: Table) -> None:
+    """Refuse a layer whose bias has not one number for each output; transposed convolutions count them second."""
+    for name, shape in table.items():
+        stem = name.removesuffix(".bias")
+        weight = table.get(stem + ".weight", ()) if stem != name else ()
+        if weight and (len(shape) != 1 or shape[0] not in weight[:2]):
+            tensor = repr(shown_name(name))
+            template = _(
+                "tensor %(tensor)s of shape %(shape)s does not fit the weight of its layer, of shape %(other)s."
+            )
+            values = {"tensor": tensor, "shape": str(list(shape)), "other": str(list(weight))}
+            raise refused("weights-shape-mismatch", template, f"tensor {tensor}", **values)
 
 
 def _embedding_family(table: Table) -> str:
@@ -170,6 +107,13 @@ def _embedding_family(table: Table) -> str:
     token = len(table) == 1 and all(re.fullmatch(r"<[^<>]+>", name) for name in table)
     if not (named or token):
         return ""
+    if any(0 in shape for shape in table.values()):
+        raise refused("weights-empty-embedding", _("the embedding holds no token."))
+    tokens = {shape[0] for shape in table.values() if len(shape) == 2}
+    if named and len(tokens) > 1:
+        template = _("the parts of the embedding hold %(tokens)s tokens; each must hold as many as the others.")
+        shown = ", ".join(str(count) for count in sorted(tokens))
+        raise refused("weights-shape-mismatch", template, "", tokens=shown)
     widths = {shape[-1] for shape in table.values()}
     if widths == {768, 1280}:
         return "sdxl"
@@ -186,11 +130,11 @@ def base_family(modules: Iterable[Module]) -> str:
     widths = {module.inputs for module in body} | {module.outputs for module in body}
     inputs = {module.inputs for module in body}
     names = " ".join(module.name for module in body)
-    if re.search(r"joint_blocks|(?<!single_)transformer_blocks[._]\d+[._]attn[._]add_[kqv]_proj", names):
-        if 3072 in widths and re.search(r"single_transformer_blocks", names):
+    if "joint_blocks" in names or ("add_" in names and _JOINT_ATTENTION.search(names)):
+        if 3072 in widths and "single_transformer_blocks" in names:
             return "flux1" if _fits_flux(names) else "unknown"
         return "sd3" if widths & {1536, 2432} and 3072 not in inputs else "unknown"
-    if re.search(r"double_blocks|single_blocks|single_transformer_blocks", names):
+    if any(block in names for block in ("double_blocks", "single_blocks", "single_transformer_blocks")):
         return "flux1" if 3072 in widths and _fits_flux(names) else "unknown"
     if 2048 in inputs and {640, 1280} <= widths:
         return "sdxl"
@@ -212,6 +156,28 @@ def claims(metadata: Mapping[str, str]) -> dict[str, object]:
     Claims are the uploader's words, never verified here; they are shown as claims.
     """
     said = {key: shown_name(metadata[key], _CLAIM_CHARACTERS) for key in _CLAIMS if metadata.get(key)}
-    words = " ".join(said.get(key, "") for key in ("modelspec.architecture", "ss_base_model_version")).lower()
-    family = next((family for pattern, family in _CLAIMED_FAMILIES if re.search(pattern, words)), None)
-    return {"claims": said, "claimed_base_family": family}
+    families = [families[0] for key in _FAMILY_CLAIMS if (families := _families(said.get(key, "")))]
+    return {"claims": said, "claimed_base_family": families[0] if families else None}
+
+
+def check_claims(metadata: Mapping[str, str], found: str) -> None:
+    """Refuse metadata that names one base family, and no other, when the shapes are those of another.
+
+    `found` is what `base_family` says; nothing is refused when that is unknown.
+    """
+    if found == "unknown":
+        return
+    for key in _FAMILY_CLAIMS:
+        families = _families(metadata.get(key, "")[:_CLAIM_CHARACTERS])
+        if len(families) == 1 and families[0] != found:
+            template = _(
+                "the metadata says under %(key)s that it is made for %(claimed)s, its tensors are those of %(found)s;"
+                " correct the metadata or choose the other file."
+            )
+            values = {"key": key, "claimed": _FAMILY_NAMES[families[0]], "found": _FAMILY_NAMES[found]}
+            raise refused("weights-base-family", template, f"__metadata__ {key}", **values)
+
+
+def _families(words: str) -> list[str]:
+    """Return the base families that a claim names."""
+    return [family for pattern, family in _CLAIMED_FAMILIES if re.search(pattern, words.lower())]

@@ -1,7 +1,7 @@
 """The containers of pictures, walked byte by byte: nothing before, nothing behind, nothing animated.
 
-PNG (W3C, third edition), JPEG (ITU-T T.81) and WebP (RFC 9649). A decoder stops when its picture is complete;
-these walks look at what it never reads.
+PNG (W3C, third edition), JPEG (ITU-T T.81) and WebP (RFC 9649); AVIF is in boxes.py. A decoder stops
+when its picture is complete; these walks look at what it never reads.
 """
 
 import re
@@ -21,6 +21,10 @@ _JPEG_OTHER_FRAMES = {0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF
 _JPEG_METADATA = {*range(0xE0, 0xF0), 0xFE}
 _JPEG_NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
+# 64 coefficients of at most 16 bits of code and 11 of value (T.81, annex F), each byte perhaps followed by a stuffed
+# zero; progressive scans come back to a coefficient, with less of either.
+_JPEG_BLOCK_BYTES = 64 * 27 // 8 * 2
+
 _WEBP_CHUNKS = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ICCP", b"EXIF", b"XMP ", b"C2PA"}
 _WEBP_ANIMATED = {b"ANIM", b"ANMF"}
 
@@ -38,30 +42,30 @@ def check_png(data: bytes, limits: Limits) -> None:
     for kind, body, offset in _png_chunks(data):
         end = offset + 12 + len(body)
         if not header and kind != b"IHDR":
-            raise _bad(_("the first chunk must be IHDR at offset %(offset)s."), offset)
+            raise bad(_("the first chunk must be IHDR at offset %(offset)s."), offset)
         if kind in {b"acTL", b"fcTL", b"fdAT"}:
-            raise _at("picture-animated", _("the PNG is animated at offset %(offset)s."), offset)
+            raise at("picture-animated", _("the PNG is animated at offset %(offset)s."), offset)
         if kind == b"IHDR":
             if header or len(body) != 13:
-                raise _bad(_("there must be one IHDR chunk of 13 bytes at offset %(offset)s."), offset)
+                raise bad(_("there must be one IHDR chunk of 13 bytes at offset %(offset)s."), offset)
             header = body
         elif kind == b"IDAT":
             if pixels_ended:
-                raise _bad(_("the IDAT chunks are not together at offset %(offset)s."), offset)
+                raise bad(_("the IDAT chunks are not together at offset %(offset)s."), offset)
             pixels.append(body)
         elif kind == b"IEND":
             if body:
-                raise _bad(_("the IEND chunk is not empty at offset %(offset)s."), offset)
+                raise bad(_("the IEND chunk is not empty at offset %(offset)s."), offset)
             break
         elif kind[:1].isupper() and kind not in _PNG_CRITICAL:
             chunk = repr(shown_name(kind.decode()))
-            raise _bad(_("the critical chunk %(chunk)s is unknown at offset %(offset)s."), offset, chunk=chunk)
+            raise bad(_("the critical chunk %(chunk)s is unknown at offset %(offset)s."), offset, chunk=chunk)
         else:
-            _refuse_active(body, offset)
+            refuse_active(body, offset)
         pixels_ended = bool(pixels) and kind != b"IDAT"
     else:
-        raise _at("picture-truncated", _("the PNG ends at offset %(offset)s without IEND."), end)
-    _refuse_trailing(data, end, "PNG")
+        raise at("picture-truncated", _("the PNG ends at offset %(offset)s without IEND."), end)
+    refuse_trailing(data, end, "PNG")
     _check_png_pixels(header, pixels, limits)
 
 
@@ -70,17 +74,17 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, int]]:
     offset = len(PNG_SIGNATURE)
     while offset < len(data):
         if offset + 12 > len(data):
-            raise _at("picture-truncated", _("a PNG chunk is cut at offset %(offset)s."), offset)
+            raise at("picture-truncated", _("a PNG chunk is cut at offset %(offset)s."), offset)
         length = int.from_bytes(data[offset : offset + 4], "big")
         end = offset + 12 + length
         if end > len(data):
-            raise _at("picture-truncated", _("a PNG chunk is cut at offset %(offset)s."), offset)
+            raise at("picture-truncated", _("a PNG chunk is cut at offset %(offset)s."), offset)
         kind, body = data[offset + 4 : offset + 8], data[offset + 8 : end - 4]
         if not kind.isalpha():
-            raise _bad(_("a PNG chunk has no name at offset %(offset)s."), offset)
+            raise bad(_("a PNG chunk has no name at offset %(offset)s."), offset)
         if zlib.crc32(body, zlib.crc32(kind)) != int.from_bytes(data[end - 4 : end], "big"):
             template = _("the checksum of chunk %(chunk)s is wrong at offset %(offset)s.")
-            raise _bad(template, offset, chunk=kind.decode())
+            raise bad(template, offset, chunk=kind.decode())
         yield kind, body, offset
         offset = end
 
@@ -90,7 +94,7 @@ def _check_png_pixels(header: bytes, pixels: list[bytes], limits: Limits) -> Non
     width, height = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
     depth, color, interlaced = header[8], header[9], header[12]
     if color not in _PNG_SAMPLES or depth not in {1, 2, 4, 8, 16} or interlaced > 1:
-        raise _bad(_("the IHDR chunk names an unknown kind of pixel at offset %(offset)s."), 8)
+        raise bad(_("the IHDR chunk names an unknown kind of pixel at offset %(offset)s."), 8)
     check_size(width, height, limits)
     bits = _PNG_SAMPLES[color] * depth
     steps = _ADAM7 if interlaced else ((0, 0, 1, 1),)
@@ -121,14 +125,14 @@ def check_jpeg(data: bytes, limits: Limits) -> None:
     """Refuse a JPEG without one frame, with bytes behind its end, or of a process that few decoders know."""
     if not data.startswith(b"\xff\xd8\xff"):
         raise refused("picture-not-as-declared", _("the file does not begin as a JPEG at offset 0."), "offset 0")
-    offset, frames, scans = 2, 0, 0
+    offset, frames, scans, blocks, coded = 2, 0, 0, 0, 0
     while True:
         while data[offset : offset + 2] == b"\xff\xff":
             offset += 1
         if offset + 2 > len(data):
-            raise _at("picture-truncated", _("the JPEG is cut at offset %(offset)s."), offset)
+            raise at("picture-truncated", _("the JPEG is cut at offset %(offset)s."), offset)
         if data[offset] != 0xFF:
-            raise _bad(_("a JPEG marker is missing at offset %(offset)s."), offset)
+            raise bad(_("a JPEG marker is missing at offset %(offset)s."), offset)
         marker = data[offset + 1]
         if marker == 0xD9:
             break
@@ -136,25 +140,31 @@ def check_jpeg(data: bytes, limits: Limits) -> None:
         if marker in _JPEG_BASELINE_TO_PROGRESSIVE:
             frames += 1
             if len(body) < 6:
-                raise _bad(_("the JPEG frame is too short at offset %(offset)s."), offset)
-            check_size(int.from_bytes(body[3:5], "big"), int.from_bytes(body[1:3], "big"), limits)
+                raise bad(_("the JPEG frame is too short at offset %(offset)s."), offset)
+            width, height = int.from_bytes(body[3:5], "big"), int.from_bytes(body[1:3], "big")
+            check_size(width, height, limits)
+            blocks += (width // 8 + 4) * (height // 8 + 4) * body[5]
         elif marker in _JPEG_OTHER_FRAMES:
             template = _(
                 "the JPEG frame at offset %(offset)s is lossless, hierarchical or arithmetic coded: save it anew."
             )
-            raise _bad(template, offset)
+            raise bad(template, offset)
         elif marker in _JPEG_METADATA:
-            _refuse_active(body, offset)
+            refuse_active(body, offset)
         elif marker == 0xDA:
             scans += 1
             found = _JPEG_NEXT_MARKER.search(data, end)
             if found is None:
-                raise _at("picture-truncated", _("the JPEG scan at offset %(offset)s has no end."), offset)
+                raise at("picture-truncated", _("the JPEG scan at offset %(offset)s has no end."), offset)
+            coded += found.start() - end
             end = found.start()
         offset = end
     if frames != 1 or not scans:
-        raise _bad(_("the JPEG must hold one picture at offset %(offset)s."), offset)
-    _refuse_trailing(data, offset + 2, "JPEG")
+        raise bad(_("the JPEG must hold one picture at offset %(offset)s."), offset)
+    if coded > blocks * _JPEG_BLOCK_BYTES:
+        template = _("the JPEG holds %(count)s bytes of pixels, a picture of its size has %(limit)s at most.")
+        raise refused("picture-hidden-data", template, "SOS", count=coded, limit=blocks * _JPEG_BLOCK_BYTES)
+    refuse_trailing(data, offset + 2, "JPEG")
 
 
 def _jpeg_segment(data: bytes, offset: int) -> tuple[bytes, int]:
@@ -162,11 +172,11 @@ def _jpeg_segment(data: bytes, offset: int) -> tuple[bytes, int]:
     marker = data[offset + 1]
     if marker in {0x00, 0x01, 0xD8} or 0xD0 <= marker <= 0xD7 or marker < 0xC0:
         template = _("the JPEG marker %(marker)s has no place at offset %(offset)s.")
-        raise _bad(template, offset, marker=f"{marker:02X}")
+        raise bad(template, offset, marker=f"{marker:02X}")
     length = int.from_bytes(data[offset + 2 : offset + 4], "big")
     end = offset + 2 + length
     if length < 2 or end > len(data):
-        raise _at("picture-truncated", _("a JPEG segment is cut at offset %(offset)s."), offset)
+        raise at("picture-truncated", _("a JPEG segment is cut at offset %(offset)s."), offset)
     return data[offset + 4 : end], end
 
 
@@ -178,28 +188,28 @@ def check_webp(data: bytes, limits: Limits) -> None:
     if end > len(data):
         template = _("the WebP claims %(claimed)s bytes and has %(size)s.")
         raise refused("picture-truncated", template, "offset 4", claimed=end, size=len(data))
-    _refuse_trailing(data, end, "WebP")
+    refuse_trailing(data, end, "WebP")
     offset, images, order = 12, 0, []
     while offset < end:
         kind = data[offset : offset + 4]
         length = int.from_bytes(data[offset + 4 : offset + 8], "little")
         behind = offset + 8 + length + length % 2
         if offset + 8 > end or behind > end:
-            raise _at("picture-truncated", _("a WebP chunk is cut at offset %(offset)s."), offset)
+            raise at("picture-truncated", _("a WebP chunk is cut at offset %(offset)s."), offset)
         if kind in _WEBP_ANIMATED:
-            raise _at("picture-animated", _("the WebP is animated at offset %(offset)s."), offset)
+            raise at("picture-animated", _("the WebP is animated at offset %(offset)s."), offset)
         if kind not in _WEBP_CHUNKS or kind in order:
             chunk = repr(shown_name(kind.decode("latin-1")))
             template = _("the WebP chunk %(chunk)s is unknown or comes twice at offset %(offset)s.")
-            raise _bad(template, offset, chunk=chunk)
+            raise bad(template, offset, chunk=chunk)
         if kind in {b"EXIF", b"XMP ", b"ICCP", b"C2PA"}:
-            _refuse_active(data[offset + 8 : behind], offset)
+            refuse_active(data[offset + 8 : behind], offset)
         images += kind in {b"VP8 ", b"VP8L"}
         order.append(kind)
         offset = behind
     if images != 1 or (b"VP8X" in order and order[0] != b"VP8X") or (b"VP8X" not in order and len(order) > 1):
         template = _("the WebP must hold one picture at offset %(offset)s, with VP8X first when it holds more.")
-        raise _bad(template, 12)
+        raise bad(template, 12)
 
 
 def check_size(width: int, height: int, limits: Limits) -> None:
@@ -214,22 +224,25 @@ def check_size(width: int, height: int, limits: Limits) -> None:
         raise refused("picture-too-many-pixels", template, "width, height", **values)
 
 
-def _refuse_trailing(data: bytes, end: int, name: str) -> None:
+def refuse_trailing(data: bytes, end: int, name: str) -> None:
+    """Refuse the bytes behind `end`, where the picture of the format `name` is complete."""
     if len(data) > end:
         template = _("%(count)s bytes follow the end of the %(format)s at offset %(offset)s; save it again.")
-        raise _at("picture-trailing", template, end, count=len(data) - end, format=name)
+        raise at("picture-trailing", template, end, count=len(data) - end, format=name)
 
 
-def _refuse_active(body: bytes, offset: int) -> None:
+def refuse_active(body: bytes, offset: int) -> None:
+    """Refuse metadata that a browser or a server could run."""
     if _ACTIVE.search(body):
         template = _("the metadata at offset %(offset)s holds program text; save the picture without metadata.")
-        raise _at("picture-active-metadata", template, offset)
+        raise at("picture-active-metadata", template, offset)
 
 
-def _bad(template: str, offset: int, /, **values: str | int) -> Refused:
-    return _at("picture-malformed", template, offset, **values)
+def bad(template: str, offset: int, /, **values: str | int) -> Refused:
+    """Return the refusal of a container that breaks its format's rules at `offset`."""
+    return at("picture-malformed", template, offset, **values)
 
 
-def _at(code: str, template: str, offset: int, /, **values: str | int) -> Refused:
+def at(code: str, template: str, offset: int, /, **values: str | int) -> Refused:
     """Return the refusal of what stands at `offset`, which `template` may show as %(offset)s."""
     return refused(code, template, f"offset {offset}", offset=offset, **values)

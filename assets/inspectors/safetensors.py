@@ -6,16 +6,17 @@ one refuses them, and refuses all that the reference refuses.
 """
 
 import hashlib
+import json
 import math
 import os
 import struct
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
-import rfc8785
 
 from assets.inspectors import networks
 from assets.inspectors.base import FACTS_FORMAT, Inspection, Limits, Refused, refused, shown_name
@@ -42,11 +43,12 @@ _EXPONENT: Mapping[str, tuple[str, int, int]] = {
 }
 _MAX_DIMENSIONS = 8
 _LARGEST = 2**53 - 1  # The largest integer that RFC 8785 JSON holds exactly.
-_CHUNK_BYTES = 1024 * 1024
+_FIELDS = {"dtype", "shape", "data_offsets"}
+_WINDOW_BYTES = 2 * 1024 * 1024
+_WINDOWS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
+class Tensor(NamedTuple):
     """One entry of the header. `begin` and `end` count from the start of the data."""
 
     name: str
@@ -54,6 +56,15 @@ class Tensor:
     shape: tuple[int, ...]
     begin: int
     end: int
+
+
+class Piece(NamedTuple):
+    """A tensor's bytes, or as many of them as fit, at `start` to `stop` of a window; `offset` counts in the tensor."""
+
+    tensor: Tensor
+    start: int
+    stop: int
+    offset: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +81,7 @@ def inspect_safetensors(file: BinaryIO, limits: Limits) -> Inspection:
     header = read_header(file, limits)
     table = {tensor.name: tensor.shape for tensor in header.tensors}
     network = networks.describe(table)
+    networks.check_claims(header.metadata, network.base_family)
     tensor_root, bag_root = _roots(file, header)
     return Inspection(
         MEDIA_TYPE,
@@ -181,7 +193,7 @@ def _tensor(name: str, entry: object, limits: Limits) -> Tensor:
     if not 0 < len(name) <= limits.name_characters or not name.isprintable():
         template = _("tensor %(tensor)s has an empty, unprintable or too long name.")
         raise _of_tensor("safetensors-tensor-name", template, name)
-    if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
+    if not isinstance(entry, dict) or entry.keys() != _FIELDS:
         template = _("tensor %(tensor)s must have exactly the fields dtype, shape and data_offsets.")
         raise _of_tensor("safetensors-fields", template, name)
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
@@ -214,7 +226,12 @@ def _of_tensor(code: str, template: str, name: str, /, **values: str | int) -> R
 
 def _are_counts(value: object) -> bool:
     """Say whether `value` is a list of integers from 0 to 2^53 - 1; true and false are no integers."""
-    return isinstance(value, list) and all(type(item) is int and 0 <= item <= _LARGEST for item in value)
+    if not isinstance(value, list):
+        return False
+    for item in value:  # noqa: SIM110  A header holds thousands of short lists: a generator costs more than they do.
+        if type(item) is not int or not 0 <= item <= _LARGEST:
+            return False
+    return True
 
 
 def _check_layout(tensors: tuple[Tensor, ...], data_bytes: int) -> None:
@@ -241,53 +258,114 @@ def _check_layout(tensors: tuple[Tensor, ...], data_bytes: int) -> None:
 def _roots(file: BinaryIO, header: Header) -> tuple[str, str]:
     """Return the tensor root and the bag root in hex, reading the data once, front to back.
 
-    Raise Refused when a number is NaN or infinite.
+    One thread digests a window of the data while another scans the next one. Raise Refused when a number is NaN
+    or infinite.
     """
-    digests: dict[str, bytes] = {}
+    ordered = sorted(header.tensors, key=lambda tensor: (tensor.begin, tensor.end))
     file.seek(header.data_begin)
-    for tensor in sorted(header.tensors, key=lambda tensor: (tensor.begin, tensor.end)):
-        digest = hashlib.sha256()
-        for offset, chunk in _chunks(file, tensor.end - tensor.begin):
-            digest.update(chunk)
-            _check_finite(tensor, chunk, offset)
-        digests[tensor.name] = digest.digest()
+    digests = _Digests()
+    pending: deque[Future[None]] = deque()
+    buffers = [memoryview(bytearray(min(_WINDOW_BYTES, ordered[-1].end))) for _ in range(_WINDOWS)]
+    with ThreadPoolExecutor(1) as other:
+        for number, pieces in enumerate(_windows(ordered, _WINDOW_BYTES)):
+            if len(pending) == _WINDOWS:
+                pending.popleft().result()
+            window = buffers[number % _WINDOWS][: pieces[-1].stop]
+            _fill(file, window)
+            pending.append(other.submit(digests.update, window, pieces))
+            _check_finite(window, pieces)
+        for future in pending:
+            future.result()
+    return _tensor_root(header, digests.of), _bag_root(digests.of)
+
+
+def _tensor_root(header: Header, digests: Mapping[str, bytes]) -> str:
     root = hashlib.sha256(b"worldloom/tensor-root/1\n")
     for tensor in sorted(header.tensors, key=lambda tensor: tensor.name.encode()):
-        leaf: dict[str, Any] = {
+        leaf = {
             "dtype": tensor.dtype,
             "name": tensor.name,
             "sha256": digests[tensor.name].hex(),
-            "shape": list(tensor.shape),
+            "shape": tensor.shape,
         }
-        root.update(hashlib.sha256(rfc8785.dumps(leaf)).digest())
-    bag = hashlib.sha256(b"worldloom/tensor-bag-root/1\n" + b"".join(sorted(digests.values())))
-    return root.hexdigest(), bag.hexdigest()
+        # RFC 8785 for these: the keys stand in order, and a printable name has nothing but quotes to escape.
+        text = json.dumps(leaf, ensure_ascii=False, separators=(",", ":"))
+        root.update(hashlib.sha256(text.encode()).digest())
+    return root.hexdigest()
 
 
-def _chunks(file: BinaryIO, count_bytes: int) -> Iterator[tuple[int, memoryview]]:
-    """Yield the next `count_bytes` as (offset, bytes) in pieces of at most 1 MiB, all in one buffer."""
-    buffer = memoryview(bytearray(min(_CHUNK_BYTES, count_bytes)))
-    offset = 0
-    while offset < count_bytes:
-        piece = buffer[: min(_CHUNK_BYTES, count_bytes - offset)]
-        filled = 0
-        while filled < len(piece):
-            part = file.read(len(piece) - filled)
-            if not part:
-                raise refused("safetensors-truncated", _("the file became shorter while it was read."))
-            piece[filled : filled + len(part)] = part
-            filled += len(part)
-        yield offset, piece
-        offset += len(piece)
+def _bag_root(digests: Mapping[str, bytes]) -> str:
+    return hashlib.sha256(b"worldloom/tensor-bag-root/1\n" + b"".join(sorted(digests.values()))).hexdigest()
 
 
-def _check_finite(tensor: Tensor, chunk: memoryview, offset: int) -> None:
-    """Refuse a chunk of floats that holds a NaN or an infinity (for F8_E4M3: a NaN, it has no infinity)."""
-    if tensor.dtype not in _EXPONENT:
-        return
-    kind, mask, bad = _EXPONENT[tensor.dtype]
-    bits = np.frombuffer(chunk, dtype=kind) & np.array(mask, dtype=kind)
-    if bits.size and int(bits.max()) >= bad:
-        index = offset // DTYPE_BYTES[tensor.dtype] + int(bits.argmax())
-        template = _("tensor %(tensor)s is NaN or infinite at number %(index)s.")
-        raise _of_tensor("weights-not-finite", template, tensor.name, index=index)
+class _Digests:
+    """The SHA-256 of each tensor's bytes, `of` its name, from windows in their order."""
+
+    def __init__(self) -> None:
+        self.of: dict[str, bytes] = {}
+        self._open = hashlib.sha256()
+
+    def update(self, window: memoryview, pieces: Sequence[Piece]) -> None:
+        for piece in pieces:
+            self._open.update(window[piece.start : piece.stop])
+            if piece.offset + piece.stop - piece.start == piece.tensor.end - piece.tensor.begin:
+                self.of[piece.tensor.name] = self._open.digest()
+                self._open = hashlib.sha256()
+
+
+def _windows(ordered: Sequence[Tensor], size_bytes: int) -> Iterator[list[Piece]]:
+    """Yield the data, of tensors that follow each other, in windows of at most `size_bytes`, cut between numbers."""
+    pieces: list[Piece] = []
+    filled = 0
+    for tensor in ordered:
+        offset, length = 0, tensor.end - tensor.begin
+        while True:
+            room = size_bytes - filled
+            taken = min(length - offset, room - room % DTYPE_BYTES[tensor.dtype])
+            if taken or not length:
+                pieces.append(Piece(tensor, filled, filled + taken, offset))
+                filled, offset = filled + taken, offset + taken
+            if offset == length:
+                break
+            yield pieces
+            pieces, filled = [], 0
+    if pieces:
+        yield pieces
+
+
+def _fill(file: BinaryIO, window: memoryview) -> None:
+    filled = 0
+    while filled < len(window):
+        count = file.readinto(window[filled:])  # type: ignore[attr-defined]
+        if not count:
+            raise refused("safetensors-truncated", _("the file became shorter while it was read."))
+        filled += count
+
+
+def _check_finite(window: memoryview, pieces: Sequence[Piece]) -> None:
+    """Refuse floats that hold a NaN or an infinity (for F8_E4M3: a NaN, it has no infinity)."""
+    first = 0
+    for place, piece in enumerate(pieces):
+        dtype = piece.tensor.dtype
+        if place + 1 < len(pieces) and pieces[place + 1].tensor.dtype == dtype:
+            continue
+        # Neighbors of one dtype are scanned as one run; only when there is something in it, one by one.
+        if dtype in _EXPONENT and _not_finite(window[pieces[first].start : piece.stop], dtype) is not None:
+            _refuse_not_finite(window, pieces[first : place + 1])
+        first = place + 1
+
+
+def _refuse_not_finite(window: memoryview, pieces: Sequence[Piece]) -> None:
+    for piece in pieces:
+        found = _not_finite(window[piece.start : piece.stop], piece.tensor.dtype)
+        if found is not None:
+            index = piece.offset // DTYPE_BYTES[piece.tensor.dtype] + found
+            template = _("tensor %(tensor)s is NaN or infinite at number %(index)s.")
+            raise _of_tensor("weights-not-finite", template, piece.tensor.name, index=index)
+
+
+def _not_finite(data: memoryview, dtype: str) -> int | None:
+    """Return the place of the first number of the largest exponent when that one stands for no number."""
+    kind, mask, bad = _EXPONENT[dtype]
+    bits = np.frombuffer(data, dtype=kind) & np.array(mask, dtype=kind)
+    return int(bits.argmax()) if bits.size and int(bits.max()) >= bad else None

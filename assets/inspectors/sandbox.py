@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from assets.inspectors.base import Finding, Inspection, Limits, Refused, finding_of
+from assets.originality.base import Print
+from assets.previews.base import Copy
 from marketplace.ui.words import Words
 from marketplace.ui.words import gettext_noop as _
 
@@ -29,6 +31,14 @@ class Candidate(NamedTuple):
 
     path: Path
     name: str
+
+
+class Wanted(NamedTuple):
+    """A picture for pages: of which file, the `kind` in its facts, and how wide in pixels."""
+
+    path: Path
+    kind: str
+    width: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,21 +65,69 @@ def inspect_files(files: Sequence[Candidate], box: Box | None = None) -> list[In
 def make_preview(path: Path, widths: Sequence[int], box: Box | None = None) -> list[bytes]:
     """Return the picture at `path` as WebP in each of `widths`; raise Refused when any could not be made."""
     previews = []
-    for drawn in make_previews([(path, width) for width in widths], box):
-        if isinstance(drawn, Refused):
-            raise drawn
-        previews.append(drawn)
+    for copies in make_previews([Wanted(path, "picture", width) for width in widths], box):
+        if isinstance(copies, Refused):
+            raise copies
+        previews += [copy.data for copy in copies if copy.media_type == "image/webp"]
     return previews
 
 
-def make_previews(wanted: Sequence[tuple[Path, int]], box: Box | None = None) -> list[bytes | Refused]:
-    """Return, in order, each picture as WebP in its width, or why it could not be made.
+def make_previews(wanted: Sequence[Wanted], box: Box | None = None) -> list[list[Copy] | Refused]:
+    """Return, in order, each file's copies in the width wanted, WebP and AVIF, or why they could not be made.
 
-    One child serves all, and decodes a picture once when its widths stand beside each other.
+    A picture is copied; of weights, motion and models one is drawn (assets/previews/). One child serves all, and
+    decodes or draws once when the widths of a file stand beside each other.
     """
-    jobs = [{"verb": "preview", "path": str(path), "width": width} for path, width in wanted]
+    jobs = [{"verb": "preview", "path": str(path), "kind": kind, "width": width} for path, kind, width in wanted]
     return [
-        base64.b64decode(answer["preview"]) if set(answer) == {"preview"} else _refusal(answer, "preview")
+        [
+            Copy(media_type=kind, width=width, height=height, color_field=colors, data=base64.b64decode(data))
+            for kind, width, height, colors, data in answer["copies"]
+        ]
+        if set(answer) == {"copies"}
+        else _refusal(answer, "preview")
+        for answer in _run(jobs, box or Box())
+    ]
+
+
+def examine_files(
+    files: Sequence[Candidate], key: bytes, box: Box | None = None
+) -> list[tuple[Inspection, list[Print]] | Refused]:
+    """Return, in order, what each file is and what it is recognised by under the secret `key`, or why it is refused.
+
+    One child does both, file by file, as `inspect_files` does the first.
+    """
+    jobs = [{"verb": "examine", "path": str(path), "name": name, "key": key.hex()} for path, name in files]
+    return [
+        (Inspection(answer["media_type"], answer["facts"]), _prints(answer["fingerprints"]))
+        if set(answer) == {"media_type", "facts", "fingerprints"}
+        else _refusal(answer, name)
+        for answer, (_path, name) in zip(_run(jobs, box or Box()), files, strict=True)
+    ]
+
+
+def compare_weights(
+    pairs: Sequence[tuple[Path, str, Path, str]], box: Box | None = None
+) -> list[dict[str, Any] | Refused]:
+    """Return, in order, what shows how the weights at one (path, member) contain those at the other."""
+    jobs = [
+        {"verb": "compare", "path": str(path), "member": member, "other": str(other), "other_member": other_member}
+        for path, member, other, other_member in pairs
+    ]
+    return [
+        answer["evidence"] if set(answer) == {"evidence"} else _refusal(answer, "comparison")
+        for answer in _run(jobs, box or Box())
+    ]
+
+
+def compare_prompts(
+    pairs: Sequence[tuple[Path, str, str, Path, str, str]], box: Box | None = None
+) -> list[dict[str, int] | Refused]:
+    """Return, in order, what the prompts at one (path, name, member) share with those at the other, counted."""
+    fields = ("path", "name", "member", "other", "other_name", "other_member")
+    jobs = [{"verb": "overlap"} | dict(zip(fields, map(str, pair), strict=True)) for pair in pairs]
+    return [
+        answer["shared"] if set(answer) == {"shared"} else _refusal(answer, "comparison")
         for answer in _run(jobs, box or Box())
     ]
 
@@ -78,6 +136,10 @@ def _inspection(answer: dict[str, Any], name: str) -> Inspection | Refused:
     if set(answer) == {"media_type", "facts"}:
         return Inspection(answer["media_type"], answer["facts"])
     return _refusal(answer, name)
+
+
+def _prints(plain: Sequence[Sequence[str]]) -> list[Print]:
+    return [Print(kind, base64.b64decode(value), member) for kind, value, member in plain]
 
 
 def _refusal(answer: dict[str, Any], name: str) -> Refused:

@@ -21,7 +21,8 @@ def read_json(text: str, *, depth: int, where: Words) -> Any:
     Raise Refused with `json-too-deep`, `json-duplicate-key`, `json-number` or `json-malformed`;
     `where` names the part of the file in the finding.
     """
-    _refuse_depth(text, depth, where)
+    outside = _outside_strings(text)
+    _refuse_depth(outside, depth, where)
     place = str(where)
 
     def number(words: str) -> NoReturn:
@@ -40,7 +41,10 @@ def read_json(text: str, *, depth: int, where: Words) -> Any:
         return value
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        found = dict(items)
+        if len(found) == len(items):
+            return found
+        found = {}
         for key, value in items:
             if key in found:
                 template = _("%(part)s holds the key %(key)s twice.")
@@ -48,8 +52,11 @@ def read_json(text: str, *, depth: int, where: Words) -> Any:
             found[key] = value
         return found
 
+    # The parser's own reading of integers is several times faster, where none can be one to refuse.
+    is_plain = "-" not in outside and max(map(len, outside.split(","))) < _INTEGER_DIGITS
+    numbers: dict[str, Any] = {"parse_int": int if is_plain else integer, "parse_float": fraction}
     try:
-        return json.loads(text, object_pairs_hook=pairs, parse_int=integer, parse_float=fraction, parse_constant=number)
+        return json.loads(text, object_pairs_hook=pairs, parse_constant=number, **numbers)
     except Refused:
         raise
     except json.JSONDecodeError as error:
@@ -61,9 +68,14 @@ def read_json(text: str, *, depth: int, where: Words) -> Any:
         raise refused("json-malformed", _("%(part)s is not JSON that can be read."), place, part=where) from None
 
 
-def _refuse_depth(text: str, depth: int, where: Words) -> None:
-    """Refuse text that nests deeper than `depth`, by taking away its innermost brackets as many times."""
-    rest = _STRING.sub("", text)
+def _outside_strings(text: str) -> str:
+    """Return the text without its strings."""
+    # Without an escape every second part between quotes is a string, which is found faster.
+    return _STRING.sub("", text) if "\\" in text else "".join(text.split('"')[::2])
+
+
+def _refuse_depth(rest: str, depth: int, where: Words) -> None:
+    """Refuse text, given without its strings, that nests deeper than `depth`: take away innermost brackets as often."""
     for _level in range(depth):
         rest = _INNERMOST.sub("", rest)
     # What is left open is for the parser to name, when it is too little to nest too deep by itself.

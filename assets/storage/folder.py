@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from assets.storage.base import BlobMissing, StoredBlob, UnableToStore
+from assets.storage.folder_incoming import FolderIncoming, sync_folder
 
 _NAME = re.compile(r"[0-9a-f]{64}")
 _UNFINISHED = "unfinished"
@@ -29,6 +30,23 @@ class FolderStorage:
 
     def put(self, path: Path, sha256: str) -> None:
         """See Storage.put. The file is linked, not copied, when it is on the same file system."""
+        self._store(path, sha256, vouched=False)
+
+    def adopt(self, path: Path, sha256: str) -> None:
+        """Put as `put` does, without reading the bytes: the caller digested them and nobody can write to them.
+
+        A copy, which a link into another file system needs, is digested all the same.
+        """
+        self._store(path, sha256, vouched=True)
+
+    def incoming(self) -> FolderIncoming:
+        """See Storage.incoming: the folder `incoming` beside the blobs, so that a blob is a link."""
+        return FolderIncoming(self.folder.with_name("incoming"), self.adopt)
+
+    def direct(self) -> None:
+        """See Storage.direct: nobody but this house writes to its folder."""
+
+    def _store(self, path: Path, sha256: str, *, vouched: bool) -> None:
         if not _NAME.fullmatch(sha256):
             raise UnableToStore(sha256, "the name is no SHA-256 in lower-case hex")
         place = self._place(sha256)
@@ -36,7 +54,7 @@ class FolderStorage:
             if place.is_file() and place.stat().st_size == path.stat().st_size:
                 os.utime(place)
                 return
-            self._bring(path, place, sha256)
+            self._bring(path, place, sha256, vouched=vouched)
         except OSError as error:
             raise UnableToStore(sha256, error.strerror or type(error).__name__) from error
 
@@ -81,8 +99,11 @@ class FolderStorage:
             raise BlobMissing(sha256)
         return self.folder / sha256[:2] / sha256[2:4] / sha256
 
-    def _bring(self, path: Path, place: Path, sha256: str) -> None:
-        """Give `place` the file's bytes by a rename of a name that nobody reads, having checked them there."""
+    def _bring(self, path: Path, place: Path, sha256: str, *, vouched: bool) -> None:
+        """Give `place` the file's bytes by a rename of a name that nobody reads, having checked them there.
+
+        Bytes that were vouched for are read only when they had to be copied.
+        """
         unfinished = self.folder / _UNFINISHED / f"{os.getpid()}-{uuid.uuid4().hex}"
         unfinished.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -91,8 +112,9 @@ class FolderStorage:
                 os.link(path, unfinished)
             except OSError:  # Another file system, or one without hard links.
                 shutil.copyfile(path, unfinished)
+                vouched = False
             with unfinished.open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+                if not vouched and hashlib.file_digest(file, "sha256").hexdigest() != sha256:
                     raise UnableToStore(sha256, "the file changed after it was received")
                 os.fchmod(file.fileno(), 0o444)
                 os.utime(file.fileno())
@@ -101,7 +123,7 @@ class FolderStorage:
         finally:
             unfinished.unlink(missing_ok=True)
         for folder in (place.parent, place.parent.parent, self.folder):
-            _sync_folder(folder)
+            sync_folder(folder)
 
 
 def remove_older(folder: Path, before: datetime) -> int:
@@ -113,11 +135,3 @@ def remove_older(folder: Path, before: datetime) -> int:
                 path.unlink()
                 removed += 1
     return removed
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -99,10 +99,11 @@ class Seat(models.Model):
 
 
 class ApiKey(models.Model):
-    """A studio's key to the licensing API; only its digest is kept."""
+    """A program's key: a studio's to the licensing API, or a creator's to uploads; only its digest is kept."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    studio = models.ForeignKey(Studio, on_delete=models.PROTECT, related_name="api_keys")
+    studio = models.ForeignKey(Studio, on_delete=models.PROTECT, null=True, related_name="api_keys")
+    creator = models.ForeignKey(Creator, on_delete=models.PROTECT, null=True, related_name="api_keys")
     name = models.CharField(max_length=80)
     shown = models.CharField(max_length=16)
     digest = models.CharField(max_length=64, unique=True)
@@ -112,8 +113,12 @@ class ApiKey(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=Q(digest__regex=r"^[0-9a-f]{64}$"), name="people_key_is_hashed_at_rest")
+            models.CheckConstraint(condition=Q(digest__regex=r"^[0-9a-f]{64}$"), name="people_key_is_hashed_at_rest"),
+            models.CheckConstraint(
+                condition=Q(studio__isnull=False, creator__isnull=True) | Q(studio__isnull=True, creator__isnull=False),
+                name="people_key_is_of_a_studio_or_a_creator",
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.shown}… of {self.studio}"
+        return f"{self.shown}… of {self.studio or self.creator}"

@@ -53,9 +53,9 @@ class UnableToIssueKey(Exception):
 
     code = "api-key-refused"
 
-    def __init__(self, studio: Studio, reason: str) -> None:
+    def __init__(self, holder: Studio | Creator, reason: str) -> None:
         super().__init__(reason)
-        self.studio, self.reason = studio, reason
+        self.holder, self.reason = holder, reason
 
 
 @transaction.atomic
@@ -145,11 +145,22 @@ def issue_key(*, studio: Studio, by: Person, name: str, now: datetime) -> tuple[
     """This will make a key for the licensing API and return it with the secret, which is shown once and not kept."""
     if not Seat.objects.filter(studio=studio, person=by, role__in=[Seat.OWNER, Seat.BUYER]).exists():
         raise UnableToIssueKey(studio, _("Only owners and buyers of %s can make API keys.") % studio.name)
+    return _issue(studio, by, name, now)
+
+
+@transaction.atomic
+def issue_creator_key(*, creator: Creator, name: str, now: datetime) -> tuple[ApiKey, str]:
+    """This will make a key with which a creator's programs upload; the secret is shown once and not kept."""
+    return _issue(creator, creator.person, name, now)
+
+
+def _issue(holder: Studio | Creator, by: Person, name: str, now: datetime) -> tuple[ApiKey, str]:
     if not name.strip() or len(name.strip()) > 80:
-        raise UnableToIssueKey(studio, _("Give the key a name of 1 to 80 characters, so that it can be told apart."))
+        raise UnableToIssueKey(holder, _("Give the key a name of 1 to 80 characters, so that it can be told apart."))
     secret = rules.make_key(secrets.token_bytes(32))
     key = ApiKey.objects.create(
-        studio=studio,
+        studio=holder if isinstance(holder, Studio) else None,
+        creator=holder if isinstance(holder, Creator) else None,
         name=name.strip(),
         shown=secret[: rules.KEY_SHOWN_LENGTH],
         digest=rules.key_digest(secret),
@@ -162,7 +173,11 @@ def issue_key(*, studio: Studio, by: Person, name: str, now: datetime) -> tuple[
 @transaction.atomic
 def revoke_key(*, key: ApiKey, by: Person, now: datetime) -> ApiKey:
     """This will end a key at once and for good; ending it twice changes nothing."""
-    if not Seat.objects.filter(studio=key.studio, person=by, role__in=[Seat.OWNER, Seat.BUYER]).exists():
+    if key.creator is not None:
+        if key.creator.person_id != by.pk:
+            raise UnableToIssueKey(key.creator, _("Only %s can revoke this key.") % key.creator.display_name)
+    elif not Seat.objects.filter(studio=key.studio, person=by, role__in=[Seat.OWNER, Seat.BUYER]).exists():
+        assert key.studio is not None
         raise UnableToIssueKey(key.studio, _("Only owners and buyers of %s can revoke its keys.") % key.studio.name)
     ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now)
     key.refresh_from_db()

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import F, Prefetch, QuerySet
 
 from marketplace.people import rules
 from marketplace.people.models import ApiKey, Creator, Person, Seat, Studio
@@ -30,14 +30,26 @@ def buying_studio(person: Person, studio_id: UUID | str | None = None) -> Studio
 
 
 def api_key(secret: str) -> ApiKey | None:
-    """This will find the live key behind a secret; a mistyped one is refused by its checksum without a look-up."""
+    """This will find a studio's live key behind a secret; a mistyped one is refused by its checksum, unsought."""
+    return _live_keys(secret).filter(studio__isnull=False).select_related("studio").first()
+
+
+def creator_key(secret: str) -> ApiKey | None:
+    """This will find a creator's live key behind a secret, as `api_key` finds a studio's."""
+    return _live_keys(secret).filter(creator__isnull=False).select_related("creator__person").first()
+
+
+def _live_keys(secret: str) -> QuerySet[ApiKey]:
     if not rules.is_key(secret):
-        return None
-    return (
-        ApiKey.objects.select_related("studio", "created_by")
-        .filter(digest=rules.key_digest(secret), revoked_at=None, created_by__is_active=True)
-        .first()
+        return ApiKey.objects.none()
+    return ApiKey.objects.select_related("created_by").filter(
+        digest=rules.key_digest(secret), revoked_at=None, created_by__is_active=True
     )
+
+
+def keys_of(creator: Creator) -> QuerySet[ApiKey]:
+    """This will list a creator's keys, the live ones first, the newest of them on top."""
+    return ApiKey.objects.filter(creator=creator).order_by(F("revoked_at").desc(nulls_first=True), "-created_at", "id")
 
 
 def consoles_of(person: Person) -> list[Studio]:

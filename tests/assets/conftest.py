@@ -43,8 +43,9 @@ class Traces:
         return tuple(rows.count() for rows in (Blob.objects, Asset.objects, PreviewImage.objects, entries))
 
     def files(self) -> list[str]:
-        """Returns every file below the data folder, staged ones too."""
-        return sorted(str(p.relative_to(self.folder)) for p in self.folder.rglob("*") if p.is_file())
+        """Returns every file below the data folder, staged ones too, but for the key and index of fingerprints."""
+        found = (str(p.relative_to(self.folder)) for p in self.folder.rglob("*") if p.is_file())
+        return sorted(path for path in found if path != "keys/fingerprints" and not path.startswith("index/"))
 
     def silent(self) -> bool:
         return self.rows() == (0, 0, 0, 0) and self.files() == []

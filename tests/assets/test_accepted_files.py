@@ -16,10 +16,17 @@ from PIL import Image, ImageCms
 from assets.inspectors.base import Inspection, Limits
 from assets.inspectors.dispatch import inspect_file
 from assets.inspectors.networks import Module, base_family, describe
-from assets.inspectors.pictures import preview
+from assets.inspectors.pictures import decode
 from assets.inspectors.prompts import languages
 from assets.inspectors.safetensors import read_header
+from assets.previews.copies import copies_of
 from tests.assets import makers as make
+
+
+def preview(data: bytes, width: int) -> Image.Image:
+    """Gives the WebP copy of a picture, opened."""
+    webp, _avif = copies_of(decode(io.BytesIO(data), keep_profile=True), width)
+    return Image.open(io.BytesIO(webp.data))
 
 
 def inspect(folder: Path, name: str, data: bytes) -> Inspection:
@@ -28,7 +35,7 @@ def inspect(folder: Path, name: str, data: bytes) -> Inspection:
 
 def test_a_lora_shows_its_rank_scheme_family_and_claims(tmp_path: Path) -> None:
     metadata = {
-        "ss_base_model_version": "sdxl_base_v1-0",
+        "ss_base_model_version": "sd_v1",
         "ss_output_name": "yun\u202ehai",
         "ss_dataset_dirs": "/home/alice/secret",
     }
@@ -52,8 +59,8 @@ def test_a_lora_shows_its_rank_scheme_family_and_claims(tmp_path: Path) -> None:
         "parameters": 3 + 2 * (320 + 768 + 1280 + 1280 + 640 + 640),
         "dtypes": {"F16": 6, "F32": 3},
         "metadata_entries": 3,
-        "claims": {"ss_base_model_version": "sdxl_base_v1-0", "ss_output_name": "yun\\u202ehai"},
-        "claimed_base_family": "sdxl",
+        "claims": {"ss_base_model_version": "sd_v1", "ss_output_name": "yun\\u202ehai"},
+        "claimed_base_family": "sd15",
     }
 
 
@@ -113,8 +120,14 @@ def test_a_header_length_that_spells_a_magic_number_is_no_program_and_no_archive
         ),
         ({"unet:0:down": (4, 320), "unet:0:up": (320, 4)}, "lora", "indexed", (4,)),
         ({"c.lora_down.weight": (2, 3, 3, 3), "c.lora_up.weight": (5, 2, 1, 1)}, "lora", "kohya", (2,)),
-        ({"a.hada_w1_a": (5, 2), "a.hada_w1_b": (2, 3)}, "loha", "lycoris", (2,)),
-        ({"a.lokr_w1": (5, 2), "a.lokr_w2_a": (2, 3)}, "lokr", "lycoris", ()),
+        (
+            {"a.hada_w1_a": (5, 2), "a.hada_w1_b": (2, 3), "a.hada_w2_a": (5, 2), "a.hada_w2_b": (2, 3)},
+            "loha",
+            "lycoris",
+            (2,),
+        ),
+        ({"a.lokr_w1": (5, 2), "a.lokr_w2_a": (7, 2), "a.lokr_w2_b": (2, 3)}, "lokr", "lycoris", (2,)),
+        ({"a.lokr_w1": (5, 2), "a.lokr_w2": (7, 3, 3, 3)}, "lokr", "lycoris", ()),
         ({"emb_params": (4, 768)}, "embedding", "textual-inversion", ()),
         ({"anything": (4, 768)}, "unknown", "unknown", ()),
         ({"model.diffusion_model.out.2.weight": (4, 320, 3, 3)}, "checkpoint", "full", ()),
@@ -220,8 +233,8 @@ def test_an_interlaced_png_is_measured_pass_by_pass(tmp_path: Path) -> None:
 def test_a_preview_is_upright_bare_and_never_larger() -> None:
     turned = make.picture("JPEG", (200, 100), exif=make.exif(6, place=True), icc_profile=make.srgb_profile())
 
-    small = Image.open(io.BytesIO(preview(io.BytesIO(turned), 50)))
-    whole = Image.open(io.BytesIO(preview(io.BytesIO(turned), 960)))
+    small = preview(turned, 50)
+    whole = preview(turned, 960)
 
     assert (small.format, small.size) == ("WEBP", (50, 100))
     assert whole.size == (100, 200)
@@ -230,13 +243,14 @@ def test_a_preview_is_upright_bare_and_never_larger() -> None:
 
 def test_a_preview_is_the_same_bytes_each_time() -> None:
     data = make.picture(size=(600, 400))
-    assert preview(io.BytesIO(data), 480) == preview(io.BytesIO(data), 480)
+    picture = decode(io.BytesIO(data))
+    assert copies_of(picture, 480) == copies_of(decode(io.BytesIO(data)), 480)
 
 
 def test_a_preview_converts_the_colors_of_another_profile() -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
     lab_profile_on_rgb = make.picture(size=(8, 8), icc_profile=profile)
-    assert Image.open(io.BytesIO(preview(io.BytesIO(lab_profile_on_rgb), 8))).size == (8, 8)
+    assert preview(lab_profile_on_rgb, 8).size == (8, 8)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
@@ -245,7 +259,7 @@ def test_every_mode_of_png_has_a_preview(mode: str) -> None:
     out = io.BytesIO()
     image.save(out, "PNG")
 
-    drawn = Image.open(io.BytesIO(preview(io.BytesIO(out.getvalue()), 480)))
+    drawn = preview(out.getvalue(), 480)
 
     assert drawn.size == (9, 7)
 
@@ -254,7 +268,7 @@ def test_sixteen_bit_gray_keeps_its_middle() -> None:
     out = io.BytesIO()
     Image.new("I;16", (8, 8), 0x8000).save(out, "PNG")
 
-    drawn = Image.open(io.BytesIO(preview(io.BytesIO(out.getvalue()), 480))).convert("L")
+    drawn = preview(out.getvalue(), 480).convert("L")
 
     assert abs(drawn.getpixel((4, 4)) - 128) <= 2
 

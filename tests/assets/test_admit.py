@@ -13,7 +13,9 @@ from PIL import Image
 
 import ledger.operations
 from assets import queries
-from assets.models import Blob, PreviewImage
+from assets.inspectors import sandbox
+from assets.inspectors.base import Finding, Refused
+from assets.models import Blob, Fingerprint, PreviewImage
 from assets.operations import UnableToAdmit, UnableToPreview, make_previews, sweep
 from assets.storage.base import BlobDamaged, BlobMissing
 from ledger.models import Entry
@@ -53,6 +55,26 @@ def test_the_same_bytes_are_kept_and_stated_once(traces: Traces) -> None:
     assert place_of(CAT).stat().st_ino == inode
     assert traces.rows() == (1, 1, 0, 1)
     assert len(traces.files()) == 1
+
+
+def test_what_is_kept_leaves_its_fingerprints_once() -> None:
+    (asset,) = send([("model.safetensors", make.lora())])
+    send([("again.safetensors", make.lora()), ("p.txt", b"a cat")])
+
+    kept = Fingerprint.objects.order_by("kind").values_list("asset_id", "member", "kind")
+    assert list(kept) == [(asset.pk, "", kind) for kind in ("tensor-bag", "tensor-root", "weights-sketch")]
+    root = Fingerprint.objects.get(kind="tensor-root")
+    assert bytes(root.value).hex() == asset.facts["tensor_root"]
+
+
+def test_a_file_whose_fingerprints_cannot_be_taken_stays_out(traces: Traces, monkeypatch: pytest.MonkeyPatch) -> None:
+    died = Refused([Finding("inspection-did-not-finish", "it stopped.", "p.txt")])
+    monkeypatch.setattr(sandbox, "examine_files", lambda files, key, box: [died for _file in files])
+
+    with pytest.raises(UnableToAdmit, match="it stopped"):
+        send([("p.txt", b"a cat")])
+
+    assert traces.silent()
 
 
 def test_the_same_bytes_may_be_two_types_and_one_fact(traces: Traces) -> None:
@@ -187,10 +209,11 @@ def test_previews_are_made_in_the_widths_that_the_picture_has(width: int, widths
 
     previews = make_previews(asset=asset, now=NOW)
 
-    assert [preview.width for preview in previews] == widths
+    both = [(one, kind) for one in widths for kind in ("image/avif", "image/webp")]
+    assert [(preview.width, preview.media_type) for preview in previews] == both
     for preview in previews:
         with Image.open(queries.open_blob(preview.blob_id)) as image:
-            assert (image.format, image.width) == ("WEBP", preview.width)
+            assert (image.get_format_mimetype(), image.size) == (preview.media_type, (preview.width, preview.height))
 
 
 def test_previews_are_made_once_and_are_no_assets(traces: Traces) -> None:
@@ -200,9 +223,9 @@ def test_previews_are_made_once_and_are_no_assets(traces: Traces) -> None:
     again = make_previews(asset=asset, now=NOW)
 
     assert first == again
-    assert traces.rows() == (3, 1, 2, 1)
-    assert len(traces.files()) == 3
-    assert list(asset.previews.order_by("width")) == first
+    assert traces.rows() == (5, 1, 4, 1)
+    assert len(traces.files()) == 5
+    assert list(asset.previews.order_by("width", "media_type")) == first
 
 
 def test_only_a_picture_has_previews(traces: Traces) -> None:

@@ -12,9 +12,10 @@ import safetensors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from assets.inspectors.archives import inspect_charx, inspect_zip
 from assets.inspectors.base import Inspection, Limits, Refused
 from assets.inspectors.pictures import inspect_jpeg, inspect_png, inspect_webp
-from assets.inspectors.prompts import inspect_json, inspect_text
+from assets.inspectors.prompts import inspect_json, inspect_text, inspect_yaml
 from assets.inspectors.safetensors import DTYPE_BYTES, inspect_safetensors, read_header
 from tests.assets import makers as make
 
@@ -106,8 +107,10 @@ def test_a_changed_safetensors_file_is_refused_or_fine_for_the_reference_reader_
         (inspect_webp, make.picture("WEBP", (16, 16), exif=make.exif(3))),
         (inspect_text, "a {color} cat\n云海 __w__\n".encode()),
         (inspect_json, '{"prompts":[{"text":"a cat","lang":"en"},"云海"],"n":[1,2.5e3,null]}'.encode()),
+        (inspect_text, b"{2$$ and $$a|b|{c|d}} ${x={e|f}} ${x}, __w__\n"),
+        (inspect_yaml, "colors:\n  warm: [red, '{a|b}']\n  cold:\n    - 云\n    - __colors/warm__\n".encode()),
     ],
-    ids=["png", "jpeg", "webp", "text", "json"],
+    ids=["png", "jpeg", "webp", "text", "json", "dynamic", "yaml"],
 )
 @settings(max_examples=150, deadline=None)
 @given(rng=st.randoms(use_true_random=False))
@@ -120,5 +123,6 @@ def test_a_changed_file_is_refused_or_accepted_and_nothing_else(inspect: Any, da
 
 @given(st.binary(max_size=200))
 def test_any_bytes_at_all_are_refused_or_accepted(data: bytes) -> None:
-    for inspect in (inspect_safetensors, inspect_png, inspect_jpeg, inspect_webp, inspect_text, inspect_json):
+    inspectors = (inspect_safetensors, inspect_png, inspect_jpeg, inspect_webp, inspect_text, inspect_json)
+    for inspect in (*inspectors, inspect_yaml, inspect_zip, inspect_charx):
         assert isinstance(_outcome(inspect, data), Inspection | Refused)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import connection, transaction
 
-from assets import operations
+from assets.keeping import storing
 from assets.operations import sweep
 from tests.assets import makers as make
 from tests.assets.conftest import Traces
@@ -22,7 +22,7 @@ def test_a_sweep_waits_for_nobody_who_is_admitting(committed: None, traces: Trac
         connection.close()
 
     with transaction.atomic():
-        operations._put([], NOW)
+        storing.put([], NOW)
         _in_thread(sweep_elsewhere)
     _in_thread(sweep_elsewhere)
 

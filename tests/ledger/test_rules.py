@@ -42,6 +42,7 @@ BODIES = {
         "certificate": D,
     },
     "grant-status": {"grant": str(GRANT), "status": "revoked"},
+    "claim": {"claim": str(GRANT), "event": "opened", "asset": D, "disputed": D, "evidence": D},
     "anchor-receipt": {
         "size": 3,
         "root": D,
@@ -76,6 +77,7 @@ def test_every_type_has_an_example_and_a_subject():
         "offer": f"offer:{OFFER}",
         "grant": f"grant:{GRANT}",
         "grant-status": f"grant:{GRANT}",
+        "claim": f"claim:{GRANT}",
         "anchor-receipt": "checkpoint:3",
     }
     assert ONCE_TYPES == ("asset", "grant", "key", "offer", "release", "split")

@@ -1,0 +1,1 @@
+"""Writes about bytes that are here: receive, admit, preview, sweep; operations.py is the way in."""

@@ -1,0 +1,1 @@
+"""Bytes on their way in: resumable, digested as they arrive, their owner's alone."""
