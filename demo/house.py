@@ -97,9 +97,11 @@ class House:
         """This will start the web server and the worker, and wait until the first page is answered."""
         self._say("starting web and worker")
         granian = ["-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--no-ws"]
-        granian += ["--workers", "2", "--blocking-threads", "4", "--respawn-failed-workers", "marketplace.wsgi"]
+        granian += ["--workers", "2", "--blocking-threads", "32", "--respawn-failed-workers", "marketplace.wsgi"]
         web = self._start("web", [*granian[:-1], "marketplace.wsgi:application"], WORLDLOOM_DATABASE_POOL="1")
-        self._start("worker", ["manage.py", "procrastinate", "worker", "--delete-jobs", "successful"])
+        for name, queue in (("worker", "default"), ("intake", "intake")):
+            worker = ["manage.py", "procrastinate", "worker", "--queues", queue]
+            self._start(name, [*worker, "--delete-jobs", "successful"])
         self._await(lambda: self._answers(f"http://127.0.0.1:{port}/"), web)
 
     def wait(self) -> str:

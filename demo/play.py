@@ -17,6 +17,7 @@ from marketplace.catalog import queries as catalog
 from marketplace.catalog.models import Release
 from marketplace.checkout import operations as checkout
 from marketplace.checkout.models import Order
+from marketplace.intake.operations import publish_folder
 from marketplace.licensing import queries as licensing
 from marketplace.licensing.models import Offer
 from marketplace.payouts import operations as payouts
@@ -24,7 +25,6 @@ from marketplace.payouts import queries as books
 from marketplace.people import operations as people
 from marketplace.people import queries as known
 from marketplace.people.models import Person, Studio
-from marketplace.portal.operations import publish_folder
 
 PASSWORD = "worldloom-demo"
 PAYS, DECLINED, DISPUTED = "4242 4242 4242 4242", "4000 0000 0000 0002", "4000 0000 0000 0259"

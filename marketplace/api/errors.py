@@ -13,7 +13,8 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from assets.inspectors.base import Refused
-from assets.operations import UnableToAdmit, UnableToPreview, UnableToReceive
+from assets.operations import UnableToAdmit, UnableToPreview, UnableToReceive, UnableToUpload
+from assets.originality.compare import UnableToCompare
 from marketplace.api.problems import KINDS, TYPE_PREFIX, Finding, pointer
 from marketplace.catalog.operations import UnableToPublish
 from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod
@@ -32,6 +33,8 @@ STATUS: Mapping[type[Exception], int] = {
     UnableToIssueKey: 422,
     Refused: 422,
     UnableToReceive: 422,
+    UnableToUpload: 422,
+    UnableToCompare: 503,
     UnableToAdmit: 422,
     UnableToPreview: 422,
     UnableToPublish: 422,

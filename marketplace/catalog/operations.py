@@ -61,11 +61,12 @@ def _unknown_people(draft: Draft) -> Iterable[Finding]:
 def _unknown_parents(draft: Draft) -> Iterable[Finding]:
     text = rules.gettext_noop("The parent %(parent)s is not published: name a release as creator/pack@1.0.0.")
     for parent in draft.derived_from:
-        if _release_of(parent) is None:
+        if release_of(parent) is None:
             yield Finding("derived_from", text, {"parent": parent.reference})
 
 
-def _release_of(parent: rules.DraftParent) -> Release | None:
+def release_of(parent: rules.DraftParent) -> Release | None:
+    """This will find the release that a draft names as its parent."""
     return (
         Release.objects.select_related("pack__creator", "split")
         .filter(pack__creator__handle=parent.creator, pack__handle=parent.pack, version=parent.version)
@@ -82,7 +83,7 @@ def publish(*, creator: Creator, draft: Draft, files: Mapping[str, Asset], now: 
     """
     check(creator=creator, draft=draft)
     _check_files(draft, files)
-    parents = [(parent, found) for parent in draft.derived_from if (found := _release_of(parent))]
+    parents = [(parent, found) for parent in draft.derived_from if (found := release_of(parent))]
     try:
         split = ensure_split(
             own=_own_shares(creator, draft),
@@ -176,7 +177,7 @@ def _check_files(draft: Draft, files: Mapping[str, Asset]) -> None:
     missing = rules.gettext_noop("The file %(path)s is listed but was not given.")
     findings = [Finding("files", missing, {"path": f.path}) for f in draft.files if f.path not in files]
     if draft.cover in files and not files[draft.cover].media_type.startswith("image/"):
-        text = rules.gettext_noop("The cover %(path)s is not a picture: use PNG, JPEG or WebP.")
+        text = rules.gettext_noop("The cover %(path)s is not a picture: use PNG, JPEG, WebP or AVIF.")
         findings.append(Finding("cover", text, {"path": draft.cover}))
     if findings:
         raise UnableToPublish(draft, findings)

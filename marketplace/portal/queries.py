@@ -8,20 +8,42 @@ from uuid import UUID
 
 import orjson
 from django.db import connection
-from django.db.models import Count, Sum
+from django.db.models import Count, Exists, OuterRef, Sum
 from django.db.models.functions import TruncDate
 
+from assets.models import Upload
 from ledger.models import Entry
 from marketplace.catalog import rules as catalog_rules
 from marketplace.catalog.models import Pack, Release
 from marketplace.checkout.models import OrderLine
+from marketplace.intake import queries as submissions
+from marketplace.intake.models import Submission, SubmittedFile
 from marketplace.licensing.models import Grant, Offer
 from marketplace.payouts import queries as books
+from marketplace.payouts.freezes import SubjectFreeze
 from marketplace.payouts.models import AwaitingAllocation, PayoutOutcome, RoyaltyLine, Sale, SplitShare
 from marketplace.people.models import Creator
 
 CSV_PAGE = 500
+UPLOADS_SHOWN = 400
 _SOURCE = "order-line:"
+
+
+def uploads_of(creator: Creator) -> list[Upload]:
+    """This will list a creator's uploads that arrived whole and were not handed in yet, the newest first."""
+    busy = SubmittedFile.objects.filter(upload=OuterRef("pk"))  # an outcome lets the uploads go that it leaves
+    rows = Upload.objects.filter(~Exists(busy), owner_id=creator.person_id).exclude(sha256="")
+    rows = rows.exclude(concatenation=Upload.PARTIAL).select_related("inspection")
+    return list(rows.order_by("-created_at", "id")[:UPLOADS_SHOWN])
+
+
+def refused_submission(creator: Creator, text: str) -> Submission | None:
+    """This will find what a creator handed in before and nothing came of, by its id as an address names it."""
+    try:
+        found = submissions.submission_of(creator, UUID(text))
+    except ValueError:
+        return None
+    return found if found and found.state in (Submission.State.REFUSED, Submission.State.WITHDRAWN) else None
 
 
 @dataclass(frozen=True)
@@ -81,9 +103,10 @@ def sales_by_day(creator: Creator, *, until: date, days: int) -> list[Day]:
 
 
 def waiting_sales(creator: Creator) -> int:
-    """This will count the sales that a creator shares in and that no royalty run has shared out yet."""
+    """This will count the sales that a creator shares in and that the next royalty run will share out."""
     mine = SplitShare.objects.filter(payee=creator).values("split")
-    return AwaitingAllocation.objects.filter(sale__split__in=mine).count()
+    frozen = SubjectFreeze.objects.filter(thaw=None).values("subject")
+    return AwaitingAllocation.objects.filter(sale__split__in=mine).exclude(sale__subject__in=frozen).count()
 
 
 _DERIVED = """

@@ -41,6 +41,61 @@ PAYOUT_STATES: Names = {
     "paid": gettext_lazy("Paid"),
     "failed": gettext_lazy("Failed, the money is back in your balance"),
 }
+SUBMISSION_STATES: Names = {
+    "waiting": gettext_lazy("Being inspected"),
+    "unfinished": gettext_lazy("Not finished"),
+    "refused": gettext_lazy("Refused"),
+    "held": gettext_lazy("Held"),
+    "published": gettext_lazy("Published"),
+    "withdrawn": gettext_lazy("Taken back"),
+}
+SUBMISSION_TONES = {
+    "waiting": "accent",
+    "unfinished": "warn",
+    "refused": "bad",
+    "held": "warn",
+    "published": "",
+    "withdrawn": "",
+}
+INSPECTION_STATES: Names = {
+    "waiting": gettext_lazy("Waiting for inspection"),
+    "unfinished": gettext_lazy("Not finished"),
+    "passed": gettext_lazy("Passed"),
+    "refused": gettext_lazy("Refused"),
+}
+INSPECTION_TONES = {"waiting": "accent", "unfinished": "warn", "passed": "", "refused": "bad"}
+RELATIONS: Names = {
+    "same-bytes": gettext_lazy("The same file"),
+    "same-weights": gettext_lazy("The same weights"),
+    "derived-weights": gettext_lazy("Weights made from these"),
+    "merged-weights": gettext_lazy("Weights merged from these"),
+    "same-picture": gettext_lazy("The same picture"),
+    "same-prompts": gettext_lazy("The same prompts"),
+    "reported": gettext_lazy("Reported by hand"),
+    "declared": gettext_lazy("Named as a source"),
+}
+LIKENESS_OUTCOMES: Names = {
+    "own": gettext_lazy("Your own earlier work"),
+    "confirmed": gettext_lazy("Confirmed: you named it as a source"),
+    "cleared": gettext_lazy("A claim about it was settled for you"),
+    "claimed": gettext_lazy("Somebody else published it first"),
+    "unseen": gettext_lazy("Nothing of it was found in the weights"),
+}
+CLAIM_EVENTS: Names = {
+    "opened": gettext_lazy("Claim opened"),
+    "countered": gettext_lazy("Counter-notice"),
+    "maintained": gettext_lazy("Claim maintained"),
+    "accepted": gettext_lazy("Accepted by the other side"),
+    "withdrawn": gettext_lazy("Withdrawn by the claimant"),
+    "upheld": gettext_lazy("Upheld"),
+    "dismissed": gettext_lazy("Dismissed"),
+}
+CLAIM_WAITS: Names = {
+    "respondent": gettext_lazy("Waits for a counter-notice"),
+    "claimant": gettext_lazy("Waits for the claimant"),
+    "operator": gettext_lazy("Waits for a decision"),
+    "": gettext_lazy("Ended"),
+}
 LINE_TONES = {"disputed": "warn", "reversed": "bad"}
 
 _PERCENT = re.compile(r"(0|[1-9][0-9]{0,2})(?:\.([0-9]{1,7}))?")
@@ -91,7 +146,7 @@ def payout_state(payout: PaidOut) -> str:
 
 def cover(previews: Iterable[PreviewImage]) -> dict[str, str]:
     """This will give the addresses of a cover's images, as `c-cover` takes them: `src`, `srcset`; empty without any."""
-    images = sorted(previews, key=lambda image: image.width)
+    images = sorted((one for one in previews if one.media_type == PreviewImage.WEBP), key=lambda one: one.width)
     if not images:
         return {"src": "", "srcset": ""}
     named = [(image.width, reverse("preview", args=[image.blob_id])) for image in images]

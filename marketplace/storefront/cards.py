@@ -18,9 +18,11 @@ class Card:
     title: Mapping[str, str]
     creator: str
     kind: str
-    cover: str
     large: str
+    src: str
     srcset: str
+    avif: str
+    field: str
     price_minor: int | None
     currency: str
     verified: bool
@@ -44,9 +46,8 @@ def cards(listings: Iterable[Listing]) -> list[Card]:
                 title=release.title,
                 creator=creator.display_name,
                 kind=words.say(words.PACK_KINDS, row.kind),
-                cover=pictures.src(previews),
                 large=pictures.src(previews, 960),
-                srcset=pictures.srcset(previews),
+                **pictures.shown(previews),
                 price_minor=offer.price_minor if offer else None,
                 currency=offer.currency if offer else "",
                 verified=release.pk in sealed,

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db.models import Count, Min, Q
 
+import assets.queries
 import ledger.queries
 from assets.models import PreviewImage
 from ledger.models import AnchorReceipt, Checkpoint, Entry, Leaf
@@ -52,9 +53,9 @@ def entry_about(kind: str, subject: str) -> Entry | None:
     return next((entry for entry in ledger.queries.entries_about(subject) if entry.type == kind), None)
 
 
-def registered(assets: Iterable[ReleaseAsset]) -> Registered:
+def registered(files: Iterable[ReleaseAsset]) -> Registered:
     """This will count what the ledger knows of the files of a release."""
-    subjects = {f"asset:{row.asset.blob_id}" for row in assets}
+    subjects = {f"asset:{row.asset.blob_id}" for row in files}
     found = Entry.objects.filter(type="asset", subject__in=subjects).aggregate(
         stated=Count("pk"), sealed=Count("leaf"), first_at=Min("stated_at")
     )
@@ -84,8 +85,8 @@ def newest_leaves(size: int = 20) -> Sequence[Leaf]:
 
 
 def public_preview(sha256: str) -> PreviewImage | None:
-    """This will find a preview image that some release shows to everybody."""
-    shown = ReleaseAsset.objects.filter(role="preview").values("asset")
+    """This will find a preview image that some release shows to everybody: of its previews, or drawn of a file."""
+    shown = ReleaseAsset.objects.filter(Q(role="preview") | assets.queries.is_drawn("asset__")).values("asset")
     return PreviewImage.objects.filter(Q(blob_id=sha256), asset__in=shown).first()
 
 

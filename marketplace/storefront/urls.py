@@ -25,6 +25,9 @@ urlpatterns = [
         name="log-tile",
     ),
     re_path(r"^media/(?P<sha256>[0-9a-f]{64})\.webp$", media.preview, name="preview"),
+    re_path(
+        r"^media/(?P<sha256>[0-9a-f]{64})\.avif$", media.preview, {"media_type": "image/avif"}, name="preview-avif"
+    ),
     path("set-theme", preferences.set_theme, name="set-theme"),
     path("styleguide", preferences.style_guide, name="styleguide"),
     path("", include("marketplace.storefront.urls_account")),

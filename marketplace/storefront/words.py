@@ -1,6 +1,6 @@
 """What kinds, terms, shares and inspected facts are called on the pages."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.utils.functional import Promise
@@ -50,6 +50,7 @@ ENTRY_TYPES: Names = {
     "offer": gettext_lazy("Offer made"),
     "grant": gettext_lazy("License granted"),
     "grant-status": gettext_lazy("License status changed"),
+    "claim": gettext_lazy("Claim"),
     "anchor-receipt": gettext_lazy("Log anchored on chain"),
 }
 NETWORKS: Names = {"lora": "LoRA", "loha": "LoHa", "lokr": "LoKr", "checkpoint": pgettext_lazy("model", "Checkpoint")}
@@ -89,6 +90,24 @@ def summary_of(terms: Terms) -> str:
     return f"{seats} · {use}"
 
 
+_COUNTS: Mapping[str, Sequence[tuple[str, Callable[[int], str]]]] = {
+    "model": (
+        ("triangles", lambda n: ngettext("%(count)s triangle", "%(count)s triangles", n)),
+        ("joints", lambda n: ngettext("%(count)s joint", "%(count)s joints", n)),
+        ("animations", lambda n: ngettext("%(count)s animation", "%(count)s animations", n)),
+    ),
+    "motion": (
+        ("joints", lambda n: ngettext("%(count)s joint", "%(count)s joints", n)),
+        ("frames", lambda n: ngettext("%(count)s frame", "%(count)s frames", n)),
+    ),
+    "card": (
+        ("greetings", lambda n: ngettext("%(count)s greeting", "%(count)s greetings", n)),
+        ("book_entries", lambda n: ngettext("%(count)s lore entry", "%(count)s lore entries", n)),
+    ),
+    "archive": (("count", lambda n: ngettext("%(count)s file", "%(count)s files", n)),),
+}
+
+
 def facts_text(facts: Mapping[str, Any]) -> str:
     """This will say in one line what inspection found in a file; nothing for a kind that has no words yet."""
     if facts.get("kind") == "picture":
@@ -100,7 +119,12 @@ def facts_text(facts: Mapping[str, Any]) -> str:
         return " · ".join([count, *facts.get("languages", [])])
     if facts.get("kind") == "weights":
         return " · ".join(_weights(facts))
-    return ""
+    counted = [
+        said(facts[name]) % {"count": formats.number_text(facts[name])}
+        for name, said in _COUNTS.get(facts.get("kind", ""), ())
+        if facts.get(name)
+    ]
+    return " · ".join(counted)
 
 
 def _weights(facts: Mapping[str, Any]) -> list[str]:

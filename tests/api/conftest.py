@@ -7,8 +7,8 @@ import pytest
 from django.utils import translation
 
 import ledger.operations
+from marketplace.intake.operations import publish_folder
 from marketplace.people import operations as people
-from marketplace.portal.operations import publish_folder
 from tests import packs
 from tests.api.quick import hurry
 from tests.api.studios import Market, Studio, key_of

@@ -8,8 +8,8 @@ from django.utils import translation
 from django.utils.translation import gettext
 
 import ledger.operations
+from marketplace.intake.operations import publish_folder
 from marketplace.licensing import operations as licensing
-from marketplace.portal.operations import publish_folder
 from tests import packs
 from tests.api.studios import ANYBODY, Market
 from tests.cast import later

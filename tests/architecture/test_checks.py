@@ -24,3 +24,25 @@ def test_a_server_that_sets_everything_hears_nothing(monkeypatch: pytest.MonkeyP
     settings.CHAIN_RPC_URL = "https://chain.example"
     settings.LOG_ORIGIN = "worldloom.example/log"
     assert embedded_defaults(None) == []
+
+
+@pytest.mark.parametrize(
+    ("storage", "changes", "says"),
+    [
+        ("assets.storage.s3.S3Storage", {}, "set WORLDLOOM_S3_BUCKET."),
+        ("assets.storage.s3.S3Storage", {"bucket": "worlds", "access_key": "alice"}, "is half set"),
+        ("assets.storage.folder.FolderStorage", {"bucket": "worlds"}, "A bucket is named and not used"),
+        ("assets.storage.s3.S3Storage", {"bucket": "worlds"}, None),
+        ("assets.storage.s3.S3Storage", {"bucket": "worlds", "access_key": "alice", "secret_key": "x"}, None),
+    ],
+)
+def test_half_a_bucket_is_found_before_the_first_upload(
+    settings: Any, storage: str, changes: dict[str, str], says: str | None
+) -> None:
+    settings.ADAPTERS = {**settings.ADAPTERS, "storage": storage}
+    settings.S3 = {"bucket": "", "access_key": "", "secret_key": "", **changes}
+
+    found = [str(message.msg) for message in embedded_defaults(None) if message.id == "worldloom.W009"]
+
+    assert len(found) == (1 if says else 0)
+    assert all(says in message for message in found)

@@ -22,8 +22,11 @@ SILENT = {
     "ledger",
     "embedded",
     "marketplace.payouts",
+    "assets.inspectors.clamav",
     "assets.storage",
+    "assets.uploads.resumable",
     "demo",
+    "marketplace.intake",
     "marketplace.portal",
 }
 

@@ -12,7 +12,7 @@ from django.db import connection
 import assets.operations
 import ledger.operations
 from assets.models import Asset
-from marketplace.portal.operations import publish_folder
+from marketplace.intake.operations import publish_folder
 from tests import packs
 from tests.cast import NOON, later, on_stage
 from tests.storefront.market import Market
@@ -22,6 +22,9 @@ AXE = HOME / "build" / "dev" / "axe.min.js"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 OFFERS = (("personal", "12.00", "USD"), ("studio", "100.01", "USD"), ("enterprise", "900.00", "USD"))
+
+# What the console says of refusals and of lines that a test has cut.
+EXPECTED = ("status of 4", "net::ERR_INTERNET_DISCONNECTED", "net::ERR_CONNECTION_RESET")
 
 # Playwright's own loop runs in this thread; the database is asked from it all the same.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -89,7 +92,7 @@ def open_page(chromium: Any, live_server: Any) -> Iterator[Callable[..., Any]]:
     contexts, complaints = [], []
 
     def complain(message: Any) -> None:
-        if message.type == "error" and "status of 4" not in message.text:
+        if message.type == "error" and not any(known in message.text for known in EXPECTED):
             complaints.append(message.text)
 
     def open_page(address: str, **given: Any) -> Any:

@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
+import assets.operations
 from marketplace.catalog.models import Release
+from marketplace.intake import operations
 from tests import packs
 from tests.browser.conftest import violations
 from tests.cast import PASSWORD, on_stage
@@ -43,6 +46,11 @@ def test_alice_publishes_after_a_refusal(emptied: None, open_page: Callable[...,
     page.locator("#id_parent-0-share").fill("")
     assert page.locator("net-price output").nth(1).inner_text() == "$90.01"
 
+    # Each file is sent at once and inspected while she writes on.
+    page.get_by_text("Being inspected").nth(1).wait_for()
+    assert assets.operations.inspect_due(now=timezone.now()) == 2
+    page.get_by_text("Refused", exact=True).wait_for()
+    assert "broken.safetensors" in page.locator("file-uploads .error:visible").inner_text()
     page.get_by_role("button", name="Inspect and publish").click()
     page.locator("#error-summary").get_by_role("link", name="Content").click()
     assert page.url.endswith("#id_content")
@@ -51,13 +59,17 @@ def test_alice_publishes_after_a_refusal(emptied: None, open_page: Callable[...,
     assert violations(page) == []
     assert Release.objects.count() == 0
 
-    page.locator("#id_cover").set_input_files(files["cover.png"])
+    page.locator("file-uploads[data-name=content] [data-remove]").click()
     page.locator("#id_content").set_input_files(files["style.safetensors"])
+    page.locator("file-uploads[data-name=content] input[name=uploaded_content]").wait_for(state="attached")
     page.get_by_role("button", name="Inspect and publish").click()
+    page.wait_for_url("**/portal/submissions/*")
+    assert violations(page) == []
+    assert operations.examine_due(now=timezone.now()) == 1
+    page.get_by_role("link", name="Open its page").click()  # the page has followed by itself
     page.wait_for_url("**/packs/alice/yunhai")
 
     assert page.locator("h1").inner_text() == "Sea of Clouds"
-    assert "Published." in page.locator(".messages").inner_text()
     assert Release.objects.get().title == {"en": "Sea of Clouds"}
 
 
@@ -78,6 +90,8 @@ def test_the_form_works_without_javascript_and_never_scrolls_sideways(
     page.locator("#id_content").set_input_files(files["style.safetensors"])
     assert page.locator("main").bounding_box()["width"] <= width
     page.get_by_role("button", name="Inspect and publish").click()
-    page.wait_for_url("**/packs/alice/yunhai")
+    page.wait_for_url("**/portal/submissions/*")
+    assert page.locator("main").bounding_box()["width"] <= width
+    assert operations.examine_due(now=timezone.now()) == 1
 
     assert Release.objects.get().title == {"zh-Hans": "云海"}

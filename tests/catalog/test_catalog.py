@@ -8,7 +8,7 @@ from django.db import Error, connection, transaction
 from marketplace.catalog import queries as catalog
 from marketplace.catalog.models import Release
 from marketplace.catalog.queries import Filter
-from marketplace.portal.operations import publish_folder
+from marketplace.intake.operations import publish_folder
 from tests import packs
 from tests.cast import Cast, later, on_stage
 

@@ -6,7 +6,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from marketplace.catalog.models import Derivation, Element, Pack, Release, ReleaseAsset
-from marketplace.portal.operations import publish_folder
+from marketplace.intake.operations import publish_folder
 from tests import packs
 from tests.cast import on_stage
 

@@ -15,13 +15,13 @@ from django.test import Client
 import ledger.operations
 from marketplace.catalog.models import Release
 from marketplace.checkout import operations as checkout
+from marketplace.intake.operations import publish_folder
 from marketplace.licensing import queries as licensing
 from marketplace.licensing.models import Offer, OfferWithdrawal
 from marketplace.payouts import operations as payouts
 from marketplace.payouts.models import PayoutOutcome, Sale
 from marketplace.people.models import Person
 from marketplace.portal import queries
-from marketplace.portal.operations import publish_folder
 from marketplace.portal.views.earnings import CSV_COLUMNS, safe_cell
 from tests import packs
 from tests.cast import CARD, NOON, Cast, later, on_stage
@@ -184,12 +184,12 @@ def test_the_csv_says_the_same_to_the_cent(cast: Cast, sold: list[Sale]) -> None
         [
             "2026-12-12T12:00:00Z", "alice/yunhai", "1.0.0", "Sea of Clouds", "studio", sold[1].source, "USD",
             "100.01", "10.00", "90.01", sold[1].split_id, "1000000000", "90.01",
-            "pending", "2026-12-12T13:00:00Z", "2026-12-26T13:00:00Z", "", "", "",
+            "pending", "2026-12-12T13:00:00Z", "2026-12-26T13:00:00Z", "", "", "", "", "", "",
         ],
         [
             "2026-11-22T13:00:00Z", "bob/ink", "1.0.0", "Ink Harbor", "studio", sold[0].source, "USD",
             "100.01", "10.00", "90.01", sold[0].split_id, "200000000", "18.00",
-            "available", "2026-11-22T14:00:00Z", "2026-12-06T14:00:00Z", "", "", "",
+            "available", "2026-11-22T14:00:00Z", "2026-12-06T14:00:00Z", "", "", "", "", "", "",
         ],
     ]  # fmt: skip
 

@@ -1,25 +1,35 @@
 """Alice publishes by form and by folder; Dave may not; a refusal says everything and leaves nothing behind."""
 
-import tempfile
-from pathlib import Path
+import io
 from typing import Any
 
 import pytest
 from django.conf import settings
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 
+from assets.models import Asset, Blob, Upload
+from assets.operations import inspect_uploads, take_stream
 from ledger.models import Entry
 from marketplace.catalog.models import Pack, Release
+from marketplace.intake.models import Submission
 from marketplace.licensing.models import Offer
 from marketplace.payouts.models import SplitShare
-from marketplace.people.models import Creator, Person
+from marketplace.people.models import Creator
 from marketplace.portal import words
-from marketplace.portal.views.publish import SAMPLE
 from tests import packs
 from tests.cast import Cast, on_stage
-
-ADDRESS, FOLDER = "/portal/publish", "/portal/publish/folder"
+from tests.portal.sending import (
+    ADDRESS,
+    answers,
+    assert_silence,
+    examined,
+    leftovers,
+    published,
+    refused,
+    signed_in,
+    upload,
+)
 
 
 @pytest.fixture
@@ -27,78 +37,9 @@ def cast(db: None) -> Cast:
     return on_stage()
 
 
-def signed_in(person: Person) -> Client:
-    client = Client()
-    client.force_login(person)
-    return client
-
-
 @pytest.fixture
 def alice(cast: Cast) -> Client:
     return signed_in(cast.alice.person)
-
-
-def upload(name: str, data: bytes) -> SimpleUploadedFile:
-    return SimpleUploadedFile(name, data)
-
-
-def answers(**changes: Any) -> dict[str, Any]:
-    """What Alice writes: a world with one element, offered under two licenses."""
-    given: dict[str, Any] = {
-        "kind": "world",
-        "handle": "yunhai",
-        "version": "1.0.0",
-        "title_en": "Sea of Clouds",
-        "title_zh": "云海",
-        "summary_en": "A world above the weather.\r\nTwo lines.",
-        "tags": "clouds, 云海，ink",
-        "base_model": "sd15",
-        "made_by": "human",
-        "ai_training": "with-license",
-        "cover": upload("cover.png", packs.picture()),
-        "previews": [upload("cover.png", packs.picture()), upload("pier.png", packs.picture("#aa3311"))],
-        "content": [upload("style.safetensors", packs.lora()), upload("prompts.txt", b"a pier above the clouds\n")],
-        "element-0-name": "ink",
-        "element-0-kind": "style",
-        "element-0-title_en": "Ink",
-        "element-0-files": "style.safetensors\r\npier.png",
-        "element-0-triggers": "yunhai ink",
-        "offer-personal-price": "16.00",
-        "offer-personal-currency": "USD",
-        "offer-studio-price": "180",
-        "offer-studio-currency": "USD",
-        "offer-enterprise-price": "",
-        "offer-enterprise-currency": "USD",
-    }
-    for key, value in changes.items():
-        given[key.replace("__", "-")] = value
-    return {key: value for key, value in given.items() if value is not None}
-
-
-def leftovers() -> list[str]:
-    """Every file that an upload could leave: blobs, staged files, Django's own temporary ones."""
-    kept = [
-        path.name
-        for name in ("blobs", "staging")
-        for path in (settings.DATA_FOLDER / name).rglob("*")
-        if path.is_file()
-    ]
-    return sorted(kept + [path.name for path in Path(tempfile.gettempdir()).glob("*.upload*")])
-
-
-def assert_silence(before: list[str]) -> None:
-    assert (Pack.objects.count(), Release.objects.count(), Offer.objects.count()) == (0, 0, 0)
-    assert Entry.objects.count() == 0
-    assert leftovers() == before
-
-
-def refused(client: Client, given: dict[str, Any], address: str = ADDRESS) -> str:
-    """Sends what must be refused, and gives the page."""
-    before = leftovers()
-    answer = client.post(address, given)
-    assert answer.status_code == 422
-    assert_silence(before)
-    return answer.content.decode()
 
 
 def shares(release: Release) -> dict[str, int]:
@@ -107,10 +48,8 @@ def shares(release: Release) -> dict[str, int]:
 
 
 def test_alice_publishes_by_form_what_the_command_would(alice: Client) -> None:
-    answer = alice.post(ADDRESS, answers())
+    release = published(alice, answers())
 
-    assert (answer.status_code, answer["Location"]) == (302, "/packs/alice/yunhai")
-    release = Release.objects.get()
     assert (str(release), release.title) == ("alice/yunhai@1.0.0", {"en": "Sea of Clouds", "zh-Hans": "云海"})
     assert release.summary == {"en": "A world above the weather.\nTwo lines."}
     assert (release.tags, release.ai_training) == (["clouds", "云海", "ink"], "with-license")
@@ -127,20 +66,21 @@ def test_alice_publishes_by_form_what_the_command_would(alice: Client) -> None:
         ("personal", 1600, "USD"),
         ("studio", 18000, "USD"),
     ]
-    assert "Published. Sea of Clouds 1.0.0" in alice.get("/packs/alice/yunhai").content.decode()
+    assert "Sea of Clouds" in alice.get("/packs/alice/yunhai").content.decode()
+    assert leftovers() == [name for name in leftovers() if len(name) == 64]
 
 
 def test_uploads_go_through_temporary_files_that_are_gone_afterwards(alice: Client) -> None:
     before = leftovers()
     assert settings.FILE_UPLOAD_HANDLERS == ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 
-    alice.post(ADDRESS, answers())
+    published(alice, answers())
 
     assert [name for name in leftovers() if name.endswith(".upload")] == [n for n in before if n.endswith(".upload")]
 
 
 def test_makers_share_to_the_seventh_decimal_and_parents_come_first(cast: Cast, alice: Client) -> None:
-    alice.post(ADDRESS, answers())
+    published(alice, answers())
     bob = signed_in(cast.bob.person)
     given = answers(
         handle="ink",
@@ -154,7 +94,7 @@ def test_makers_share_to_the_seventh_decimal_and_parents_come_first(cast: Cast, 
         parent__0__share="20",
     )
 
-    assert bob.post(ADDRESS, given).status_code == 302
+    published(bob, given)
 
     # Four fifths of 666 666 667 and 333 333 333: 533 333 333.6 and 266 666 666.4; the odd part goes to the larger rest.
     assert shares(Release.objects.get(pack__handle="ink")) == {
@@ -193,20 +133,70 @@ def test_a_stranger_is_asked_to_sign_in(db: None) -> None:
     assert Client().post(ADDRESS, {"handle": "x"})["Location"] == "/sign-in?next=/portal/publish"
 
 
-def test_a_hostile_file_is_refused_with_its_finding_by_its_field(alice: Client) -> None:
+def hostile() -> dict[str, Any]:
     broken = b"\xff" * 8 + packs.lora()[8:]
+    return answers(content=[upload("evil.safetensors", broken), upload("p.txt", b"a pier\n")], element__0__files="")
 
-    page = refused(
-        alice, answers(content=[upload("evil.safetensors", broken), upload("p.txt", b"a pier\n")], element__0__files="")
+
+def test_a_hostile_file_is_refused_with_its_finding_and_nothing_is_published(alice: Client) -> None:
+    submission, page = examined(alice, hostile())
+
+    assert submission.state == "refused"
+    assert page.count("evil.safetensors: ") == 1
+    assert (Pack.objects.count(), Release.objects.count(), Offer.objects.count(), Entry.objects.count()) == (0, 0, 0, 0)
+    assert (Blob.objects.count(), Asset.objects.count()) == (0, 0)
+    assert "evil.safetensors" not in list(Upload.objects.values_list("name", flat=True))
+
+
+def test_alice_mends_what_was_refused_without_sending_the_rest_again(alice: Client) -> None:
+    submission, _page = examined(alice, hostile())
+    page = alice.get(f"{ADDRESS}?again={submission.pk}").content.decode()
+    assert 'value="yunhai"' in page
+    assert 'data-file="cover.png"' in page
+    assert 'data-file="evil.safetensors"' not in page
+    uploads = {upload.name: str(upload.pk) for upload in Upload.objects.all()}
+
+    release = published(
+        alice,
+        answers(
+            cover=None,
+            previews=None,
+            content=[upload("style.safetensors", packs.lora())],
+            uploaded_cover=uploads["cover.png"],
+            uploaded_content=uploads["p.txt"],
+            element__0__files="style.safetensors",
+        ),
     )
 
-    assert 'href="#id_content"' in page
-    assert page.count("evil.safetensors: ") >= 2
-    assert 'value="yunhai"' in page
+    assert [(row.path, row.is_cover) for row in release.assets.all()] == [
+        ("style.safetensors", False),
+        ("cover.png", True),
+        ("p.txt", False),
+    ]
+
+
+def test_an_upload_that_was_refused_is_not_even_handed_in(alice: Client, cast: Cast) -> None:
+    bad = take_stream(owner=cast.alice.person, stream=io.BytesIO(b"\x7fELF"), name="a.txt", now=timezone.now())
+    inspect_uploads(uploads=[bad], now=timezone.now())
+
+    answer = alice.post(ADDRESS, answers(uploaded_content=str(bad.pk)))
+
+    assert answer.status_code == 422
+    assert "a.txt: " in answer.content.decode()
+    assert Submission.objects.count() == Release.objects.count() == 0
+
+
+def test_nobody_hands_in_the_upload_of_another(alice: Client, cast: Cast) -> None:
+    of_bob = take_stream(owner=cast.bob.person, stream=io.BytesIO(b"a pier\n"), name="b.txt", now=timezone.now())
+
+    release = published(alice, answers(uploaded_content=str(of_bob.pk)))
+
+    assert "b.txt" not in [row.path for row in release.assets.all()]
+    assert list(Upload.objects.values_list("name", flat=True)) == ["b.txt"]
 
 
 def test_a_pickle_and_a_picture_that_is_none_are_both_named(alice: Client) -> None:
-    page = refused(
+    submission, page = examined(
         alice,
         answers(
             cover=upload("c.png", b"<svg/>"),
@@ -216,8 +206,9 @@ def test_a_pickle_and_a_picture_that_is_none_are_both_named(alice: Client) -> No
         ),
     )
 
-    assert 'href="#id_cover"' in page
-    assert 'href="#id_content"' in page
+    assert submission.state == "refused"
+    assert "c.png: " in page
+    assert "m.ckpt: " in page
 
 
 def test_every_finding_of_the_form_and_of_the_draft_shows_at_once(alice: Client) -> None:
@@ -301,19 +292,20 @@ def test_the_net_of_each_price_is_shown_after_a_refusal(alice: Client) -> None:
 
 
 def test_a_version_is_published_once(alice: Client) -> None:
-    alice.post(ADDRESS, answers())
+    published(alice, answers())
     before = leftovers()
 
-    answer = alice.post(ADDRESS, answers(content=[upload("other.safetensors", packs.lora(9))], element__0__files=""))
+    other = answers(content=[upload("other.safetensors", packs.lora(9))], element__0__files="")
+    submission, page = examined(alice, other)
 
-    assert answer.status_code == 422
-    assert "alice/yunhai@1.0.0 is already published with other content: raise the version." in answer.content.decode()
+    assert submission.state == "refused"
+    assert "alice/yunhai@1.0.0 is already published with other content: raise the version." in page
     assert Release.objects.count() == 1
     assert leftovers() == before
 
 
 def test_the_next_version_starts_from_the_one_before_and_keeps_its_files(alice: Client) -> None:
-    alice.post(ADDRESS, answers())
+    published(alice, answers())
     page = alice.get(ADDRESS + "?from=yunhai").content.decode()
     assert 'value="1.1.0"' in page
     assert 'value="180.00"' in page
@@ -323,7 +315,7 @@ def test_the_next_version_starts_from_the_one_before_and_keeps_its_files(alice: 
         version="1.1.0", base="yunhai", cover=None, previews=None, keep=["cover.png", "style.safetensors"],
         content=[upload("more.txt", b"a bridge in the fog\n")], element__0__files="style.safetensors",
     )  # fmt: skip
-    assert alice.post(ADDRESS, given).status_code == 302
+    published(alice, given)
 
     first, second = Release.objects.order_by("published_at")
     sha256 = {row.path: row.asset.blob_id for row in first.assets.all()}
@@ -336,54 +328,11 @@ def test_the_next_version_starts_from_the_one_before_and_keeps_its_files(alice: 
 
 
 def test_nobody_keeps_files_of_somebody_else(cast: Cast, alice: Client) -> None:
-    alice.post(ADDRESS, answers())
+    published(alice, answers())
 
     answer = signed_in(cast.bob.person).post(
         ADDRESS, answers(base="yunhai", keep=["style.safetensors"], content=None, element__0__files="")
     )
-
-    assert answer.status_code == 422
-    assert Release.objects.count() == 1
-
-
-def folder(*names: str, toml: str = SAMPLE) -> dict[str, Any]:
-    data = {
-        "pack.toml": toml.encode(),
-        "cover.webp": packs.picture(form="WEBP"),
-        "wanderer.safetensors": packs.lora(),
-        ".DS_Store": b"junk",
-    }
-    return {"folder": [upload(name, data[name]) for name in names or data]}
-
-
-def test_the_sample_folder_is_published_as_its_toml_says(alice: Client) -> None:
-    assert alice.post(FOLDER, folder())["Location"] == "/packs/alice/sea-of-clouds"
-
-    release = Release.objects.get()
-    assert [row.path for row in release.assets.all()] == ["cover.webp", "wanderer.safetensors"]
-    assert Offer.objects.get().price_minor == 18000
-
-
-@pytest.mark.parametrize(
-    "given, sentence",
-    [
-        ((), "Exactly one file must be called pack.toml; 0 of the files that came are."),
-        (("pack.toml", "cover.webp"), "wanderer.safetensors is listed in pack.toml but did not come with the folder."),
-    ],
-)
-def test_a_folder_that_is_not_whole_is_refused(alice: Client, given: tuple[str, ...], sentence: str) -> None:
-    sent = folder(*given) if given else {"folder": [upload("cover.webp", packs.picture(form="WEBP"))]}
-
-    assert sentence in refused(alice, sent, FOLDER)
-
-
-def test_a_toml_that_is_none_and_a_parent_that_gets_nothing_are_refused(alice: Client) -> None:
-    assert "pack.toml is not TOML" in refused(alice, folder(toml="handle = "), FOLDER)
-    assert "pack.toml is not UTF-8 at byte 0." in refused(alice, {"folder": [upload("pack.toml", b"\xff\xfe")]}, FOLDER)
-    alice.post(FOLDER, folder())
-    free = SAMPLE.replace("1.0.0", "1.1.0") + '[[derived_from]]\nrelease = "alice/sea-of-clouds@1.0.0"\nshare_ppb = 0\n'
-
-    answer = alice.post(FOLDER, folder(toml=free))
 
     assert answer.status_code == 422
     assert Release.objects.count() == 1

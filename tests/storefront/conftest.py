@@ -7,7 +7,7 @@ import pytest
 import assets.operations
 import ledger.operations
 from assets.models import Asset
-from marketplace.portal.operations import publish_folder
+from marketplace.intake.operations import publish_folder
 from tests import packs
 from tests.cast import NOON, later, on_stage
 from tests.storefront.market import Market

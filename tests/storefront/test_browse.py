@@ -81,7 +81,7 @@ def test_a_pack_shows_split_parents_files_and_what_every_license_allows(client: 
     assert "pays 20%" in world
     assert "owed 20%" in derived
     assert "style.safetensors" in world
-    assert "rank 1 · 3 tensors" in world
+    assert "rank 4 · 6 tensors" in world
     assert world.count('name="offer"') == 3
     assert "No commercial use" in world
     assert "up to US$1,000,000 a year" in world

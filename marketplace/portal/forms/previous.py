@@ -3,8 +3,11 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from assets.models import Upload
 from marketplace.catalog.models import Release
 from marketplace.catalog.rules import version_key
+from marketplace.intake.models import Submission
+from marketplace.intake.rules import read_pack
 from marketplace.licensing.models import Offer
 from marketplace.payouts.rules import format_amount
 from marketplace.people.models import Creator
@@ -68,4 +71,51 @@ def start_from(
             offer.terms.name: {"price": format_amount(offer.price_minor, offer.currency), "currency": offer.currency}
             for offer in offers
         },
+    }
+
+
+def start_again(submission: Submission, uploads: Iterable[Upload]) -> dict[str, Any]:
+    """This will pre-fill the publish form with what was handed in before, and with those of its files that are here.
+
+    A file is known again by its path and its bytes.
+    """
+    draft, offers = read_pack(submission.pack)
+    here = {(upload.name, upload.sha256): str(upload.pk) for upload in uploads}
+    found = {row.path: here.get((row.path, row.sha256)) for row in submission.files.all()}
+    named: dict[str, list[str]] = {"cover": [], "previews": [], "content": []}
+    for file in draft.files:
+        field = "cover" if file.path == draft.cover else "previews" if file.role == "preview" else "content"
+        named[field] += [pk] if (pk := found.get(file.path)) else []
+    return {
+        "details": {
+            "kind": draft.kind,
+            "handle": draft.handle,
+            "version": draft.version,
+            "title_en": draft.title.get("en", ""),
+            "title_zh": draft.title.get("zh-Hans", ""),
+            "summary_en": draft.summary.get("en", ""),
+            "summary_zh": draft.summary.get("zh-Hans", ""),
+            "tags": ", ".join(draft.tags),
+            "base_model": draft.base_model,
+            "made_by": draft.made_by,
+            "ai_training": draft.ai_training,
+        },
+        "elements": [
+            {
+                "name": element.name,
+                "kind": element.kind,
+                "title_en": element.title.get("en", ""),
+                "title_zh": element.title.get("zh-Hans", ""),
+                "files": "\n".join(element.files),
+                "triggers": "\n".join(element.triggers),
+            }
+            for element in draft.elements
+        ],
+        "shares": [{"creator": handle, "share": words.percent_input(share)} for handle, share in draft.split.items()],
+        "parents": [
+            {"release": parent.reference, "share": words.percent_input(parent.share_ppb)}
+            for parent in draft.derived_from
+        ],
+        "offers": {row.terms: {"price": row.price, "currency": row.currency} for row in offers},
+        "uploads": named,
     }

@@ -13,14 +13,15 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from assets.models import Upload
 from marketplace.catalog.rules import Draft, DraftElement, DraftFile, DraftParent
 from marketplace.checkout.rules import platform_fee
+from marketplace.intake.rules import DraftOffer
 from marketplace.licensing.rules import READY
 from marketplace.payouts.rules import WHOLE_PPB
 from marketplace.people.models import Creator
 from marketplace.portal import words
 from marketplace.portal.forms.rows import DetailsForm, ElementRow, OfferRow, ParentRow, ShareRow
-from marketplace.portal.rules import DraftOffer
 
 ELEMENT_ROWS, SHARE_ROWS, PARENT_ROWS = 8, 5, 3
 _SEPARATORS = re.compile(r"[,，、;；\n]")
@@ -75,7 +76,10 @@ def _rows(
 
 
 class Publication:
-    """Everything that the page asks for. `start` pre-fills it by its parts' names; `kept` are files that may stay."""
+    """Everything that the page asks for.
+
+    `start` pre-fills it by its parts' names; `kept` are files that may stay, `uploads` the creator's own that arrived.
+    """
 
     def __init__(
         self,
@@ -85,9 +89,12 @@ class Publication:
         files: "MultiValueDict[str, UploadedFile] | None" = None,
         start: Mapping[str, Any] | None = None,
         kept: Iterable[Kept] = (),
+        uploads: Iterable[Upload] = (),
     ) -> None:
         start, self.creator = start or {}, creator
         self.kept = {file.path: file for file in kept}
+        self.uploads = {str(upload.pk): upload for upload in uploads}
+        self._arrived: Mapping[str, list[str]] = start.get("uploads", {})
         initial = {
             "made_by": "human",
             "ai_training": "not-allowed",
@@ -96,8 +103,12 @@ class Publication:
         }
         self.details = DetailsForm(data, files, initial=initial, use_required_attribute=False)
         self.details.fields["keep"].choices = [(path, path) for path in self.kept]  # type: ignore[attr-defined]
-        self.details.fields["cover"].required = not any(file.is_cover for file in self.kept.values())
-        self.details.fields["content"].required = not any(file.role == "content" for file in self.kept.values())
+        self.details.fields["cover"].required = not (
+            any(file.is_cover for file in self.kept.values()) or self.uploaded("cover")
+        )
+        self.details.fields["content"].required = not (
+            any(file.role == "content" for file in self.kept.values()) or self.uploaded("content")
+        )
         self.elements = _rows(ElementRow, "element", ELEMENT_ROWS, data, start.get("elements", []))
         self.shares = _rows(ShareRow, "share", SHARE_ROWS, data, start.get("shares", []))
         self.parents = _rows(ParentRow, "parent", PARENT_ROWS, data, start.get("parents", []))
@@ -111,6 +122,17 @@ class Publication:
             for name in READY
         }
         self.sections: dict[str, list[str]] = {}
+
+    def uploaded(self, field: str) -> list[Upload]:
+        """This will list the creator's own uploads that came with the form for one of cover, previews and content."""
+        asked = self._arrived.get(field, [])
+        if self.details.is_bound:
+            asked = self.details.data.getlist(f"uploaded_{field}")  # type: ignore[union-attr]
+        return [self.uploads[pk] for pk in dict.fromkeys(asked) if pk in self.uploads]
+
+    def uploads_by_path(self) -> dict[str, Upload]:
+        """This will name the uploads by the path that each has in the release."""
+        return {upload.name: upload for field in ("cover", "previews", "content") for upload in self.uploaded(field)}
 
     @property
     def parts(self) -> list[tuple[str, forms.Form]]:
@@ -143,7 +165,22 @@ class Publication:
         for field, role in (("cover", "preview"), ("content", "content")):
             if role not in roles and not self.details.has_error(field):
                 self.details.add_error(field, self.details.fields[field].error_messages["required"])
-        return {"preview", "content"} <= set(roles)
+        return self._check_names() and {"preview", "content"} <= set(roles)
+
+    def _check_names(self) -> bool:
+        """Tells whether no two uploads would be one file of the release; a cover that is a preview as well is one."""
+        first: dict[str, tuple[str, Upload]] = {}
+        differ = True
+        for field in ("cover", "previews", "content"):
+            for upload in self.uploaded(field):
+                place, other = first.setdefault(upload.name, (field, upload))
+                is_twice = place != field if "content" in (place, field) else upload.sha256 != other.sha256
+                if upload.pk != other.pk and is_twice:
+                    text = _("%(path)s stands under “%(other)s” too: rename one of the two, or remove it.")
+                    label = self.details.fields[place].label
+                    self.details.add_error(field, text % {"path": upload.name, "other": label})
+                    differ = False
+        return differ
 
     def read(self) -> tuple[Draft, list[DraftOffer], dict[str, BinaryIO]]:
         """This will give what the form says, as `operations.publish` takes it; what cannot be read is left out.
@@ -177,19 +214,22 @@ class Publication:
     def kept_blobs(self) -> dict[str, str]:
         """This will name the bytes of the files that stay: path → SHA-256; a new file of one's name comes instead."""
         _files, streams = self._files()
-        ticked = self.details.cleaned_data.get("keep", [])
-        return {path: self.kept[path].sha256 for path in ticked if path not in streams}
+        ticked, uploads = self.details.cleaned_data.get("keep", []), self.uploads_by_path()
+        return {path: self.kept[path].sha256 for path in ticked if path not in streams and path not in uploads}
 
     def _files(self) -> tuple[list[tuple[str, str]], dict[str, BinaryIO]]:
         """Lists (path, role): the cover, previews, content, then what is kept. The cover chosen twice counts once."""
         given = self.details.cleaned_data
         cover: UploadedFile | None = given.get("cover")
-        uploads = [(cover, "preview")] if cover else []
-        uploads += [(file, "preview") for file in given.get("previews", []) if not (cover and _same(cover, file))]
-        uploads += [(file, "content") for file in given.get("content", [])]
-        streams = {str(file.name): cast(BinaryIO, file) for file, _role in uploads}
-        files = [(str(file.name), role) for file, role in uploads]
-        files += [(path, self.kept[path].role) for path in given.get("keep", []) if path not in streams]
+        sent = [(cover, "preview")] if cover else []
+        sent += [(file, "preview") for file in given.get("previews", []) if not (cover and _same(cover, file))]
+        sent += [(file, "content") for file in given.get("content", [])]
+        streams = {str(file.name): cast(BinaryIO, file) for file, _role in sent}
+        files = [(upload.name, "preview") for upload in self.uploaded("cover") + self.uploaded("previews")]
+        files = [(str(file.name), role) for file, role in sent] + list(dict.fromkeys(files))
+        files += [(upload.name, "content") for upload in self.uploaded("content")]
+        named = {path for path, _role in files}
+        files += [(path, self.kept[path].role) for path in given.get("keep", []) if path not in named]
         return files, streams
 
     def _cover(self, files: Sequence[tuple[str, str]]) -> str:
@@ -198,6 +238,8 @@ class Publication:
         previews = [path for path, role in files if role == "preview"]
         if chosen is not None:
             return str(chosen.name)
+        if uploaded := self.uploaded("cover"):
+            return uploaded[-1].name
         kept = [path for path in previews if path in self.kept and self.kept[path].is_cover]
         return (kept or previews or [""])[0]
 
@@ -266,6 +308,9 @@ class Publication:
             given = self.details.cleaned_data.get(field) or []
             for file in given if isinstance(given, list) else [given]:
                 if where == file.name or where.startswith(f"{file.name}: "):
+                    return field
+            for upload in self.uploaded(field):
+                if where == upload.name or where.startswith(f"{upload.name}: "):
                     return field
         return None
 

@@ -110,8 +110,10 @@ class DetailsForm(forms.Form):
         label=_("Cover"),
         required=False,
         allow_empty_file=True,
-        help_text=_("One picture, PNG, JPEG or WebP: the face of the pack, best 4:3 and at least 1600 pixels wide."),
-        widget=forms.FileInput(attrs={"accept": "image/png,image/jpeg,image/webp"}),
+        help_text=_(
+            "One picture, PNG, JPEG, WebP or AVIF: the face of the pack, best 4:3 and at least 1600 pixels wide."
+        ),
+        widget=forms.FileInput(attrs={"accept": "image/png,image/jpeg,image/webp,image/avif"}),
         error_messages={"required": _("A cover is missing: choose the picture that stands for the pack.")},
     )
     previews = FilesField(
@@ -123,7 +125,8 @@ class DetailsForm(forms.Form):
         label=_("Content"),
         required=False,
         help_text=_(
-            "Only licensees get these: .safetensors, pictures, prompt sets as text or JSON. Choose several at once."
+            "Only licensees get these: weights (.safetensors), pictures, models (.glb, .vrm), motion (.bvh, .vrma),"
+            " character cards, prompt sets as text, JSON or YAML, or a .zip of such files. Choose several at once."
         ),
         error_messages={"required": _("There is nothing to license: choose at least one file of content.")},
     )

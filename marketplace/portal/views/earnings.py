@@ -1,15 +1,18 @@
 """Each amount from its sale to its payout, on the page and as CSV."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from marketplace.catalog.models import Release
 from marketplace.payouts import queries as books
 from marketplace.payouts.rules import format_amount
 from marketplace.people.models import Creator
@@ -20,7 +23,9 @@ from marketplace.ui import formats
 CSV_COLUMNS = [
     *("sold_at", "pack", "version", "title", "license", "source", "currency", "gross", "fee", "net", "split"),
     *("share_ppb", "amount", "state", "allocated_at", "available_at", "paid_at", "payout", "payout_reference"),
+    *("frozen", "frozen_at", "frozen_for"),
 ]
+_RELEASE, _CLAIM = "release:", "claim:"
 _BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
 # What makes a spreadsheet take a cell for a formula, at its beginning (OWASP, "CSV Injection").
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -33,6 +38,7 @@ def earnings(request: HttpRequest, creator: Creator) -> HttpResponse:
     """This will list a creator's royalty lines, a page at a time, and the latest payouts."""
     cursor = request.GET.get("cursor", "")[:40]
     rows, after = queries.earnings(creator, cursor)
+    frozen = books.frozen_of(creator)
     context = {
         "here": "sell",
         "creator": creator,
@@ -40,10 +46,37 @@ def earnings(request: HttpRequest, creator: Creator) -> HttpResponse:
         "after": after,
         "is_first": not cursor,
         "balances": books.balances_of(creator),
-        "waiting": queries.waiting_sales(creator),
+        "frozen": _frozen(creator, frozen),
+        "waiting": queries.waiting_sales(creator) - sum(row.waiting_sales for row in frozen),
         "payouts": [{"payout": payout, "state": words.payout_state(payout)} for payout in books.payouts_of(creator)],
     }
     return render(request, "portal/earnings.html", context)
+
+
+def _frozen(creator: Creator, rows: Sequence[books.Frozen]) -> list[dict[str, object]]:
+    """Says what each frozen row is: its release, and the claim where it is against the creator's own; one query."""
+    digests = [row.subject.removeprefix(_RELEASE) for row in rows if row.subject.startswith(_RELEASE)]
+    found = Release.objects.filter(digest__in=digests).select_related("pack__creator") if digests else []
+    releases = {_RELEASE + release.digest: release for release in found}
+    told = []
+    for row in rows:
+        release = releases.get(row.subject)
+        is_own = release is not None and release.pack.creator_id == creator.pk
+        told.append({"row": row, "release": release, "claim": _claim(row.reason) if is_own else None})
+    return told
+
+
+def _claim(reason: str) -> UUID | None:
+    try:
+        return UUID(reason.removeprefix(_CLAIM)) if reason.startswith(_CLAIM) else None
+    except ValueError:
+        return None
+
+
+def _state(line: books.Line) -> str:
+    if line.state != "frozen" or line.frozen_at is None:
+        return words.line_state(line)
+    return _("Frozen since %(day)s: a claim is open") % {"day": formats.date_text(line.frozen_at)}
 
 
 def _row(row: queries.Earned) -> dict[str, object]:
@@ -54,8 +87,8 @@ def _row(row: queries.Earned) -> dict[str, object]:
         "license": words.say(words.TERMS, row.sold.offer.terms.name) if row.sold else "",
         "fee_minor": row.fee_minor,
         "share": words.percent_text(row.line.share_ppb),
-        "state": words.line_state(row.line),
-        "tone": words.LINE_TONES.get(row.line.state, ""),
+        "state": _state(row.line),
+        "tone": "warn" if row.line.state == "frozen" else words.LINE_TONES.get(row.line.state, ""),
         "reference": row.payout_reference,
     }
 
@@ -109,4 +142,7 @@ def _cells(row: queries.Earned) -> list[str]:
         *(f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else "" for moment in times),
         str(line.payout_id or ""),
         row.payout_reference,
+        format_amount(line.held_minor, line.currency) if line.held_minor else "",
+        f"{line.frozen_at:%Y-%m-%dT%H:%M:%SZ}" if line.frozen_at else "",
+        line.frozen_for,
     ]

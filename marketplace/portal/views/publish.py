@@ -1,34 +1,31 @@
 """Publishing: by the form, or by a folder with a pack.toml; both do what `manage.py publish` does."""
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, cast
 
 from django.conf import settings
-from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from assets.operations import UnableToAdmit, UnableToPreview, UnableToReceive
-from assets.queries import open_blob
-from assets.storage.base import BlobDamaged, BlobMissing
+from assets.models import Upload
+from assets.operations import UnableToUpload
 from marketplace.catalog import operations as catalog
 from marketplace.catalog import queries as packs
 from marketplace.catalog.models import Release
 from marketplace.catalog.rules import Draft, Finding, gettext_noop
+from marketplace.intake import operations, rules
 from marketplace.licensing import queries as licensing
 from marketplace.licensing.operations import UnableToOffer
 from marketplace.payouts import queries as books
 from marketplace.payouts import rules as money
 from marketplace.people.models import Creator
-from marketplace.portal import operations, rules, words
+from marketplace.portal import queries, words
 from marketplace.portal.forms import previous
 from marketplace.portal.forms.publication import Problem, Publication
 from marketplace.portal.forms.rows import ELEMENTS_SHOWN, PARENTS_SHOWN, SHARES_SHOWN
@@ -65,9 +62,7 @@ currency = "USD"
 _REFUSALS = (
     catalog.UnableToPublish,
     UnableToOffer,
-    UnableToReceive,
-    UnableToAdmit,
-    UnableToPreview,
+    UnableToUpload,
     money.ShareOutOfRange,
     money.ParentsTakeTooMuch,
     money.TooManyPayees,
@@ -88,13 +83,6 @@ def _refusal(error: Exception) -> Sayings:
     return _said(getattr(error, "findings", ())) or [("", str(error))]
 
 
-def _done(request: HttpRequest, release: Release) -> HttpResponse:
-    text = _("Published. %(title)s %(version)s is on the market; its proof is being sealed into the public log.")
-    title, _language = formats.choose_title(release.title)
-    messages.success(request, text % {"title": title, "version": release.version})
-    return redirect("pack", release.pack.creator.handle, release.pack.handle)
-
-
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @creators_only
@@ -107,24 +95,30 @@ def publish(request: HttpRequest, creator: Creator) -> HttpResponse:
         if base:
             offers, shares = licensing.live_offers(base), books.shares_of(base.split_id)
             start = previous.start_from(base, offers, shares, creator)
-        return _page(request, Publication(creator, start=start, kept=kept), base)
-    form = Publication(creator, data=request.POST, files=request.FILES, kept=kept)
+        arrived = queries.uploads_of(creator)
+        if before := queries.refused_submission(creator, request.GET.get("again", "")):
+            start = previous.start_again(before, arrived)
+        return _page(request, Publication(creator, start=start, kept=kept, uploads=arrived), base)
+    form = Publication(creator, data=request.POST, files=request.FILES, kept=kept, uploads=queries.uploads_of(creator))
     valid = form.is_valid()
     draft, offers_, streams = form.read()
     try:
         if not valid:
             catalog.check(creator=creator, draft=draft)
             return _page(request, form, base, status=422)
-        with ExitStack() as stack:
-            for path, sha256 in form.kept_blobs().items():
-                streams[path] = stack.enter_context(open_blob(sha256))
-            release = operations.publish(
-                creator=creator, draft=draft, offers=offers_, streams=streams, now=timezone.now()
-            )
-    except (*_REFUSALS, BlobMissing, BlobDamaged) as error:
+        submission = operations.hand_in(
+            creator=creator,
+            draft=draft,
+            offers=offers_,
+            uploads=form.uploads_by_path(),
+            streams=streams,
+            kept=form.kept_blobs(),
+            now=timezone.now(),
+        )
+    except _REFUSALS as error:
         form.refuse(_refusal(error))
         return _page(request, form, base, status=422)
-    return _done(request, release)
+    return redirect("submission", submission.pk)
 
 
 def _base(creator: Creator, handle: str) -> Release | None:
@@ -153,6 +147,7 @@ def _page(request: HttpRequest, form: Publication, base: Release | None, status:
             }
             for name, row in form.offers.items()
         ],
+        "uploaded": {name: form.uploaded(name) for name in ("cover", "previews", "content")},
         "ticked": form.details["keep"].value() or [],
         "problems": form.problems if form.details.is_bound else [],
         "whole_ppb": money.WHOLE_PPB,
@@ -185,23 +180,60 @@ def _terms_of_sale() -> dict[str, object]:
 def publish_folder(request: HttpRequest, creator: Creator) -> HttpResponse:
     """This will publish the files of a folder as its pack.toml says."""
     if request.method != "POST":
-        return _folder_page(request)
+        return _folder_page(request, creator)
+    asked = set(request.POST.getlist("uploaded_folder"))
+    arrived = [upload for upload in queries.uploads_of(creator) if str(upload.pk) in asked]
     try:
-        draft, offers, streams = _folder(request.FILES.getlist("folder"))
-        release = operations.publish(creator=creator, draft=draft, offers=offers, streams=streams, now=timezone.now())
+        draft, offers, came = _folder(request.FILES.getlist("folder"), arrived)
+        submission = operations.hand_in(
+            creator=creator,
+            draft=draft,
+            offers=offers,
+            uploads={path: file for path, file in came.items() if isinstance(file, Upload)},
+            streams={path: cast(BinaryIO, file) for path, file in came.items() if isinstance(file, UploadedFile)},
+            kept={},
+            now=timezone.now(),
+        )
     except rules.UnreadablePack as error:
-        return _folder_page(request, _said(error.findings))
+        return _folder_page(request, creator, arrived, _said(error.findings))
     except _REFUSALS as error:
-        return _folder_page(request, _refusal(error))
-    return _done(request, release)
+        return _folder_page(request, creator, arrived, _refusal(error))
+    return redirect("submission", submission.pk)
 
 
-def _folder(uploads: Sequence[UploadedFile]) -> tuple[Draft, list[rules.DraftOffer], dict[str, BinaryIO]]:
-    """Reads an uploaded folder, or raises UnreadablePack. Browsers send names without folders, so names must differ."""
-    by_name: dict[str, list[UploadedFile]] = {}
-    for file in uploads:
+def _folder(
+    sent: Sequence[UploadedFile], arrived: Sequence[Upload]
+) -> tuple[Draft, list[rules.DraftOffer], dict[str, UploadedFile | Upload]]:
+    """Reads a folder: pack.toml came with the form, the other files did too or arrived before, by the scripts.
+
+    Raises UnreadablePack. Browsers send names without folders, so names must differ.
+    """
+    by_name: dict[str, list[UploadedFile | Upload]] = {}
+    for file in (*sent, *arrived):
         by_name.setdefault(str(file.name), []).append(file)
-    written = by_name.get(rules.PACK_FILE, [])
+    draft, offers = _pack([file for file in sent if file.name == rules.PACK_FILE])
+    came: dict[str, UploadedFile | Upload] = {}
+    findings: list[Finding] = []
+    names = [PurePosixPath(file.path).name for file in draft.files]
+    for listed, name in zip(draft.files, names, strict=True):
+        found = by_name.get(name, [])
+        if not found:
+            text = gettext_noop("%(path)s is listed in pack.toml but did not come with the folder.")
+            findings.append(Finding(listed.path, text, {"path": listed.path}))
+        elif len(found) > 1 or names.count(name) > 1:
+            text = gettext_noop(
+                "Two files are called %(name)s: a browser sends names without folders, so each needs its own."
+            )
+            findings.append(Finding(listed.path, text, {"name": name}))
+        else:
+            came[listed.path] = found[0]
+    if findings:
+        raise rules.UnreadablePack(findings)
+    return draft, offers, came
+
+
+def _pack(written: Sequence[UploadedFile]) -> tuple[Draft, list[rules.DraftOffer]]:
+    """Reads the one pack.toml of a folder, or raises UnreadablePack."""
     if len(written) != 1:
         text = gettext_noop("Exactly one file must be called pack.toml; %(count)s of the files that came are.")
         raise rules.UnreadablePack([Finding(rules.PACK_FILE, text, {"count": len(written)})])
@@ -210,32 +242,23 @@ def _folder(uploads: Sequence[UploadedFile]) -> tuple[Draft, list[rules.DraftOff
         values = {"path": rules.PACK_FILE, "limit": rules.PACK_FILE_LIMIT_BYTES}
         raise rules.UnreadablePack([Finding(rules.PACK_FILE, text, values)])
     try:
-        draft, offers = rules.parse_pack(written[0].read().decode("utf-8"))
+        return rules.parse_pack(written[0].read().decode("utf-8"))
     except UnicodeDecodeError as error:
         text = gettext_noop("%(path)s is not UTF-8 at byte %(offset)s.")
         values = {"path": rules.PACK_FILE, "offset": error.start}
         raise rules.UnreadablePack([Finding(rules.PACK_FILE, text, values)]) from None
-    streams: dict[str, BinaryIO] = {}
-    findings: list[Finding] = []
-    names = [PurePosixPath(file.path).name for file in draft.files]
-    for file, name in zip(draft.files, names, strict=True):
-        found = by_name.get(name, [])
-        if not found:
-            text = gettext_noop("%(path)s is listed in pack.toml but did not come with the folder.")
-            findings.append(Finding(file.path, text, {"path": file.path}))
-        elif len(found) > 1 or names.count(name) > 1:
-            text = gettext_noop(
-                "Two files are called %(name)s: a browser sends names without folders, so each needs its own."
-            )
-            findings.append(Finding(file.path, text, {"name": name}))
-        else:
-            streams[file.path] = cast(BinaryIO, found[0])
-    if findings:
-        raise rules.UnreadablePack(findings)
-    return draft, offers, streams
 
 
-def _folder_page(request: HttpRequest, said: Sayings | None = None) -> HttpResponse:
-    problems = [Problem("id_folder", where, message) for where, message in said or []]
-    context = {"here": "sell", "way": "folder", "problems": problems, "sample": SAMPLE, **_terms_of_sale()}
-    return render(request, "portal/publish_folder.html", context, status=422 if problems else 200)
+def _folder_page(
+    request: HttpRequest, creator: Creator, arrived: Sequence[Upload] = (), said: Sayings | None = None
+) -> HttpResponse:
+    context = {
+        "here": "sell",
+        "way": "folder",
+        "owner": creator.handle,
+        "arrived": arrived,
+        "problems": [Problem("id_folder", where, message) for where, message in said or []],
+        "sample": SAMPLE,
+        **_terms_of_sale(),
+    }
+    return render(request, "portal/publish_folder.html", context, status=422 if said else 200)

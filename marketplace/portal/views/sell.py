@@ -18,6 +18,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 from marketplace.catalog import queries as catalog
 from marketplace.catalog.models import Listing
 from marketplace.checkout.rules import platform_fee
+from marketplace.intake import clocks
+from marketplace.intake import queries as intake
+from marketplace.intake.models import Submission
 from marketplace.payouts import queries as books
 from marketplace.payouts.rules import WHOLE_PPB, allocate
 from marketplace.people import operations as people
@@ -107,7 +110,7 @@ def _dashboard(request: HttpRequest, creator: Creator) -> HttpResponse:
         "chart_days": CHART_DAYS,
         "packs": packs,
         "derived": queries.earned_from_others(creator),
-        "tasks": _tasks(packs, balances),
+        "tasks": [*_answers(creator), *_tasks(packs, balances)],
         "waiting": queries.waiting_sales(creator),
         "fee": words.percent_text(settings.PLATFORM_FEE_PPB),
     }
@@ -158,6 +161,21 @@ def say_offer(offer: Any, own_ppb: int) -> dict[str, Any]:
         "withdrawn_at": getattr(getattr(offer, "withdrawal", None), "withdrawn_at", None),
         "net_minor": net * own_ppb // WHOLE_PPB,
     }
+
+
+def _answers(creator: Creator) -> list[dict[str, str]]:
+    """Names what others wait for: claims to answer, and submissions that did not come through."""
+    tasks = []
+    for claim in intake.claims_of(creator):
+        waits = clocks.waits_for(intake.steps_of(claim))
+        if {"claimant": claim.claimant_id, "respondent": claim.respondent_id}.get(waits) == creator.pk:
+            text = _("A claim about %(path)s waits for your answer.") % {"path": claim.disputed_path}
+            tasks.append({"text": text, "href": reverse("claim", args=[claim.pk]), "do": _("Answer it")})
+    for row in intake.submissions_of(creator):
+        if row.state == Submission.State.UNFINISHED:
+            text = _("The inspection of %(pack)s did not finish.") % {"pack": row.pack["handle"]}
+            tasks.append({"text": text, "href": reverse("submission", args=[row.pk]), "do": _("Try again")})
+    return tasks
 
 
 def _tasks(packs: Sequence[Mapping[str, Any]], balances: Sequence[books.Balance]) -> list[dict[str, str]]:

@@ -111,8 +111,7 @@ def _page(request: HttpRequest, offer: Offer, form: CheckoutForm, status: int = 
         "terms_name": words.say(words.TERMS, terms.name),
         "rights": words.rights_of(terms),
         "summary": words.summary_of(terms),
-        "cover": pictures.src(previews),
-        "srcset": pictures.srcset(previews),
+        "cover": pictures.shown(previews),
         "studio": form.studios[0] if len(form.studios) == 1 else None,
         "test_cards": [
             {"number": " ".join(number[i : i + 4] for i in range(0, len(number), 4)), "does": _(does)}

@@ -49,7 +49,7 @@ def _mosaic(rows: Sequence[Listing], made: Mapping[UUID, Card], size: int = 4) -
     first: list[Card] = []
     rest: list[Card] = []
     for row in sorted(rows, key=lambda row: (row.kind != "world", row.published_at)):
-        if made[row.pk].cover:
+        if made[row.pk].src:
             (rest if row.pack.creator.handle in seen else first).append(made[row.pk])
             seen.add(row.pack.creator.handle)
     return (first + rest)[:size]

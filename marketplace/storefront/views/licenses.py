@@ -46,8 +46,7 @@ def licenses(request: HttpRequest) -> HttpResponse:
                 "terms": words.say(words.TERMS, grant.terms.name),
                 "status": words.say(words.STATUSES, grant.status),  # type: ignore[attr-defined]
                 "sealed": grant.pk in sealed,
-                "src": pictures.src(previews),
-                "srcset": pictures.srcset(previews),
+                **pictures.shown(previews),
             }
         )
     context = {"here": "licenses", "rows": rows, "after": after, "studios": studios}
@@ -76,8 +75,7 @@ def license(request: HttpRequest, grant: object) -> HttpResponse:
         "stands": stands,
         "is_pending": stands is None or stands.index is None,
         "steps": provenance.grant_steps(held, stands, reverse("log")),
-        "src": pictures.src(previews, 960),
-        "srcset": pictures.srcset(previews),
+        **pictures.shown(previews, 960),
         "verify_command": f'curl -O {site}{reverse("source")}\npython verify.py {held.pk}.zip \\\n  --key "{key}"',
         "api_command": _api_command(site, held),
     }

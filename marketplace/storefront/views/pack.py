@@ -52,6 +52,7 @@ def pack(request: HttpRequest, creator: str, pack: str) -> HttpResponse:
         "steps": provenance.release_steps(release, len(rows), queries.registered(rows), stands, reverse("log")),
         "elements": _elements(elements, rows),
         "files": [_file(row) for row in rows],
+        "drawings": pictures.drawings(rows),
         "files_bytes": sum(row.asset.blob.size_bytes for row in rows),
         "prompts": sum(
             row.asset.facts.get("prompts", 0) for row in rows if isinstance(row.asset.facts.get("prompts"), int)
@@ -83,20 +84,23 @@ def _facts(release: Release) -> list[tuple[str, str]]:
 
 
 def _elements(elements: Sequence[Element], rows: Sequence[ReleaseAsset]) -> list[dict[str, object]]:
-    """Lists elements in the order in which kinds are known, each with a public picture of it if there is one."""
+    """Lists elements in the order in which kinds are known, each with a picture of it if there is one.
+
+    That is a public preview, else what is drawn of one of its files.
+    """
     by_path = {row.path: row for row in rows}
     order = list(words.ELEMENT_KINDS)
     items: list[dict[str, object]] = []
     for element in sorted(elements, key=lambda element: order.index(element.kind)):
         files = [by_path[path] for path in element.paths if path in by_path]
         shown = next((row for row in files if row.role == "preview"), None)
+        shown = shown or next((row for row in files if pictures.is_drawn(row)), None)
         previews = shown.asset.previews.all() if shown else []
         items.append(
             {
                 "element": element,
                 "kind": words.say(words.ELEMENT_NAMES, element.kind),
-                "src": pictures.src(previews),
-                "srcset": pictures.srcset(previews),
+                **pictures.shown(previews),
             }
         )
     return items

@@ -1,7 +1,10 @@
-"""Reading what a creator wrote: `pack.toml` into a draft and its offers (docs/formats/pack-toml.md)."""
+"""Reading what a creator wrote: `pack.toml` into a draft and its offers (docs/formats/pack-toml.md).
+
+A draft that waits for its inspection is kept in the same form, as JSON.
+"""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,6 +82,11 @@ def parse_pack(text: str) -> tuple[Draft, list[DraftOffer]]:
     except (ValueError, RecursionError) as error:
         text_ = _("pack.toml is not TOML: %(reason)s.")
         raise UnreadablePack([Finding(PACK_FILE, text_, {"reason": str(error)[:200]})]) from None
+    return read_pack(data)
+
+
+def read_pack(data: Mapping[str, Any]) -> tuple[Draft, list[DraftOffer]]:
+    """This will read what a pack.toml holds, whichever notation it came in, or raise UnreadablePack."""
     findings = _form(data)
     if findings:
         raise UnreadablePack(findings)
@@ -109,6 +117,37 @@ def parse_pack(text: str) -> tuple[Draft, list[DraftOffer]]:
         derived_from=tuple(DraftParent(*found, share) for found, share in parents if found),
     )
     return draft, [DraftOffer(row["terms"], row["price"], row["currency"]) for row in data.get("offers", [])]
+
+
+def write_pack(draft: Draft, offers: Sequence[DraftOffer]) -> dict[str, Any]:
+    """This will write a draft and its offers as plain JSON that `read_pack` reads back as the same."""
+    return {
+        "format": PACK_FORMAT,
+        "handle": draft.handle,
+        "version": draft.version,
+        "kind": draft.kind,
+        "tags": list(draft.tags),
+        "cover": draft.cover,
+        "base_model": draft.base_model,
+        "made_by": draft.made_by,
+        "ai_training": draft.ai_training,
+        "title": dict(draft.title),
+        "summary": dict(draft.summary),
+        "elements": [
+            {
+                "name": element.name,
+                "kind": element.kind,
+                "title": dict(element.title),
+                "files": list(element.files),
+                "triggers": list(element.triggers),
+            }
+            for element in draft.elements
+        ],
+        "files": [{"path": file.path, "role": file.role} for file in draft.files],
+        "split": [{"creator": creator, "share_ppb": share} for creator, share in draft.split.items()],
+        "derived_from": [{"release": parent.reference, "share_ppb": parent.share_ppb} for parent in draft.derived_from],
+        "offers": [{"terms": row.terms, "price": row.price, "currency": row.currency} for row in offers],
+    }
 
 
 def _said(texts: Mapping[str, str]) -> dict[str, str]:

@@ -6,11 +6,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from assets.operations import UnableToAdmit, UnableToReceive
+from assets.operations import UnableToAdmit, UnableToUpload
 from marketplace.catalog.operations import UnableToPublish
+from marketplace.intake.operations import PublicationHeld, UnableToReadFolder, publish_folder
 from marketplace.licensing.operations import UnableToOffer
 from marketplace.people import queries as people
-from marketplace.portal.operations import UnableToReadFolder, publish_folder
 
 
 class Command(BaseCommand):
@@ -29,10 +29,19 @@ class Command(BaseCommand):
         try:
             now = timezone.now()
             release = publish_folder(folder=options["folder"], creator=creator, now=now)
-        except (UnableToReadFolder, UnableToPublish, UnableToAdmit, UnableToReceive) as error:
+        except (UnableToReadFolder, UnableToPublish, UnableToAdmit, UnableToUpload) as error:
             lines = [getattr(finding, "message", str(finding)) for finding in error.findings]
             raise CommandError("Nothing was published.\n" + "\n".join(f"  - {line}" for line in lines)) from None
         except UnableToOffer as error:
             raise CommandError(f"Nothing was published.\n  - {error}") from None
+        except PublicationHeld as held:
+            lines = [
+                f"{one.path}: {one.match.relation} as {one.first.path} of {one.first.release}"
+                for one in held.likenesses
+            ]
+            raise CommandError(
+                "Held, with a claim about each of these; answer them in the portal.\n"
+                + "\n".join(f"  - {line}" for line in lines)
+            ) from None
         done = "Published" if release.published_at == now else "Already published, unchanged:"
         self.stdout.write(f"{done} {release}: sha256 {release.digest}, {release.assets.count()} files.")

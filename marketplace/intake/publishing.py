@@ -1,4 +1,4 @@
-"""What a creator does: publish, from a folder or from a form, in one transaction."""
+"""Publishing at once, from a folder or from streams, as commands do: all of it, or nothing."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -6,19 +6,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from django.db import transaction
-
-from assets.operations import admit, forget, make_all_previews, receive
 from assets.rules import paths_findings
-from marketplace.catalog import operations as catalog
 from marketplace.catalog.models import Release
 from marketplace.catalog.rules import Draft, Finding, gettext_noop
-from marketplace.licensing import operations as licensing
-from marketplace.licensing.rules import Terms
-from marketplace.payouts.rules import Money, UnknownCurrency, UnreadableAmount, parse_amount
+from marketplace.intake import rules
+from marketplace.intake.examining import examine_now
+from marketplace.intake.submitting import hand_in
 from marketplace.people.models import Creator
-from marketplace.portal import rules
-from marketplace.portal.rules import DraftOffer
 from marketplace.ui.formats import sentence
 
 
@@ -32,7 +26,7 @@ class UnableToReadFolder(Exception):
         super().__init__(" ".join(sentence(finding) for finding in self.findings))
 
 
-def read_folder(folder: Path) -> tuple[Draft, list[DraftOffer]]:
+def read_folder(folder: Path) -> tuple[Draft, list[rules.DraftOffer]]:
     """This will read `pack.toml` of a folder, and refuse a folder whose listed files are not all there."""
     path = folder / rules.PACK_FILE
     try:
@@ -84,46 +78,16 @@ def publish(
     *,
     creator: Creator,
     draft: Draft,
-    offers: Sequence[DraftOffer],
+    offers: Sequence[rules.DraftOffer],
     streams: Mapping[str, BinaryIO],
     now: datetime,
 ) -> Release:
-    """This will take the bytes of a release in, inspect them, publish and offer it: all of it, or nothing.
+    """This will take the bytes of a release in, inspect them, publish and offer it at once: all of it, or nothing.
 
-    Raises UnableToPublish, UnableToOffer, UnableToReceive or UnableToAdmit, each with what and where.
+    Raise UnableToPublish, UnableToOffer, UnableToUpload or UnableToAdmit, each with what and where, and leave nothing;
+    or PublicationHeld, and leave the submission with the claims that hold it.
     """
-    priced = _priced(draft, offers)
-    catalog.check(creator=creator, draft=draft)
-    with ExitStack() as stack:
-        received = [
-            stack.enter_context(receive(stream=streams[file.path], name=file.path))
-            for file in draft.files
-            if file.path in streams
-        ]
-        try:
-            with transaction.atomic():
-                admitted = admit(received=received, now=now)
-                files = {file.name: asset for file, asset in zip(received, admitted, strict=True)}
-                release = catalog.publish(creator=creator, draft=draft, files=files, now=now)
-                licensing.offer_all(release=release, offers=priced, now=now)
-                shown = {files[file.path].pk: files[file.path] for file in draft.files if file.role == "preview"}
-                pictures = [asset for asset in shown.values() if asset.media_type.startswith("image/")]
-                make_all_previews(assets=pictures, now=now)
-        except BaseException:
-            forget(received=received)
-            raise
-    return release
-
-
-def _priced(draft: Draft, offers: Sequence[DraftOffer]) -> list[tuple[Terms, Money]]:
-    """Reads terms and prices, or raises UnableToOffer or UnableToPublish."""
-    priced: list[tuple[Terms, Money]] = []
-    for row in offers:
-        terms = licensing.ready_terms(row.terms)
-        try:
-            priced.append((terms, Money(parse_amount(row.price, row.currency), row.currency)))
-        except (UnreadableAmount, UnknownCurrency) as error:
-            text = gettext_noop("The price of “%(terms)s” cannot be read: %(reason)s")
-            finding = Finding("offers", text, {"terms": row.terms, "reason": error})
-            raise catalog.UnableToPublish(draft, [finding]) from None
-    return priced
+    submission = hand_in(
+        creator=creator, draft=draft, offers=offers, uploads={}, streams=streams, kept={}, now=now, by_hand=True
+    )
+    return examine_now(submission=submission, now=now)

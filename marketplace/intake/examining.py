@@ -1,0 +1,186 @@
+"""The one workflow from a submission to its outcome, and the one writer of it. What does not finish does not pass."""
+
+import contextlib
+import logging
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from assets.keeping.inspecting import ATTEMPTS, UNFINISHED
+from assets.operations import UnableToAdmit
+from assets.originality.compare import UnableToCompare
+from assets.storage.base import BlobDamaged, BlobMissing, UnableToStore
+from marketplace.catalog.models import Release
+from marketplace.catalog.operations import UnableToPublish
+from marketplace.catalog.rules import Finding, gettext_noop
+from marketplace.intake import claiming, queries
+from marketplace.intake.clocks import FOR_CLAIMANT
+from marketplace.intake.entering import PublicationHeld, enter
+from marketplace.intake.models import Submission
+from marketplace.intake.submitting import drop_uploads, keep_good_uploads, withdraw
+from marketplace.licensing.operations import UnableToOffer
+from marketplace.payouts.rules import ParentsTakeTooMuch, ShareOutOfRange, TooManyPayees
+from marketplace.ui.words import Sayable
+
+log = logging.getLogger(__name__)
+
+REFUSALS = (UnableToPublish, UnableToOffer, UnableToAdmit, ShareOutOfRange, ParentsTakeTooMuch, TooManyPayees)
+FAULTS = (UnableToCompare, UnableToStore, BlobMissing, BlobDamaged)
+_WAIT = (timedelta(seconds=20), timedelta(minutes=2), timedelta(minutes=10))
+_LOCK = 0x65786D6E
+_BATCH = 20
+State = Submission.State
+OPEN = (State.WAITING, State.UNFINISHED)
+
+
+def examine(*, submission_id: UUID, now: datetime) -> Submission | None:
+    """This will inspect, compare and publish a submission, and write what became of it.
+
+    Safe to be killed anywhere and to be run twice at once: the second leaves it alone and returns None, as for one that
+    has its outcome. Not for a transaction.
+    """
+    with _alone(submission_id) as mine:
+        submission = Submission.objects.select_related("creator__person").filter(pk=submission_id).first()
+        if not mine or submission is None or submission.state not in OPEN:
+            return None
+        if submission.by_hand and not _is_held_back(submission):
+            return withdraw(submission=submission, now=now)
+        try:
+            release, found = enter(submission, now)
+        except PublicationHeld as held:
+            return _hold(submission, held, now)
+        except REFUSALS as refusal:
+            return _refuse(submission, findings_in(refusal), now)
+        except FAULTS as fault:
+            log.warning("Submission %s did not finish: %s", submission_id, fault)
+            return _refuse(submission, [Finding("files", _FAULT, {"code": fault.code})], now, unfinished=True)
+        return _published(submission, release, found, now)
+
+
+def examine_now(*, submission: Submission, now: datetime) -> Release:
+    """This will examine a submission at once: publish it, or raise what stands in the way and leave nothing of it.
+
+    A publication that is held stays, with its claims, and PublicationHeld is raised.
+    """
+    try:
+        release, found = enter(submission, now)
+    except PublicationHeld as held:
+        _hold(submission, held, now)
+        raise
+    except BaseException:
+        drop_uploads(submission)
+        submission.delete()
+        raise
+    _published(submission, release, found, now)
+    return release
+
+
+def examine_due(*, now: datetime) -> int:
+    """This will examine what a killed worker left and what is to be tried again; return how many had an outcome."""
+    due = Submission.objects.filter(state__in=OPEN, next_at__lte=now, attempts__lt=ATTEMPTS).order_by("next_at", "id")
+    ids = list(due.values_list("pk", flat=True)[:_BATCH])
+    return sum(examine(submission_id=pk, now=now) is not None for pk in ids)
+
+
+def _is_held_back(submission: Submission) -> bool:
+    """Say whether it was held before, so that its creator waits for it and not a command."""
+    return submission.claims.exists()
+
+
+_FAULT = gettext_noop("The check did not finish (%(code)s): it will be tried again.")
+
+
+def findings_in(refusal: Exception) -> list[Any]:
+    """This will list what a refusal says, each with `where`, `template` and `values`."""
+    if isinstance(refusal, UnableToOffer):
+        return [Finding("offers", "%(reason)s", {"reason": str(refusal)})]
+    if isinstance(refusal, Sayable):
+        return [Finding("derived_from", refusal.template, refusal.values)]
+    return list(getattr(refusal, "findings", ()))
+
+
+def plain(value: Any) -> Any:
+    """This will write a finding, or a value in one, as JSON that stays sayable in every language."""
+    if isinstance(value, Sayable):
+        found = {"template": value.template, "values": {name: plain(one) for name, one in value.values.items()}}
+        return found | {name: str(getattr(value, name)) for name in ("where", "code") if hasattr(value, name)}
+    return value if isinstance(value, int) else str(value)
+
+
+def _refuse(submission: Submission, findings: Sequence[Any], now: datetime, *, unfinished: bool = False) -> Submission:
+    if findings and all(getattr(finding, "code", "") == UNFINISHED for finding in findings):
+        unfinished = True
+    return _conclude(
+        submission,
+        State.UNFINISHED if unfinished else State.REFUSED,
+        now,
+        findings=[plain(finding) for finding in findings],
+        attempts=submission.attempts + 1,
+        next_at=now + _WAIT[min(submission.attempts, len(_WAIT) - 1)],
+    )
+
+
+def _hold(submission: Submission, held: PublicationHeld, now: datetime) -> Submission:
+    likenesses = [one.plain() for one in held.all]
+    with transaction.atomic():
+        claims = claiming.open_claims(submission=submission, likenesses=held.all, now=now)
+        lost = [claim for claim in claims if {step.kind for step in queries.steps_of(claim)} & set(FOR_CLAIMANT)]
+        if not lost:
+            return _conclude(submission, State.HELD, now, findings=[], likenesses=likenesses)
+    text = gettext_noop("%(path)s was found to be the work of %(creator)s: leave it out, or make it anew.")
+    findings = [
+        Finding("files", text, {"path": claim.disputed_path, "creator": claim.claimant.handle}) for claim in lost
+    ]
+    return _conclude(
+        submission,
+        State.REFUSED,
+        now,
+        lost={claim.disputed_sha256 for claim in lost},
+        findings=[plain(finding) for finding in findings],
+        likenesses=likenesses,
+    )
+
+
+def _published(submission: Submission, release: Release, found: Sequence[dict[str, Any]], now: datetime) -> Submission:
+    fields = {"findings": [], "release": release, "likenesses": list(found)}
+    return _conclude(submission, State.PUBLISHED, now, **fields)
+
+
+def _conclude(
+    submission: Submission, state: str, now: datetime, *, lost: Collection[str] = (), **fields: Any
+) -> Submission:
+    """Writes the outcome: nobody else does, and what was withdrawn meanwhile stays withdrawn.
+
+    The uploads go after that: killed in between, they expire. `lost` are the SHA-256 digests of files that go, too.
+    """
+    with transaction.atomic():
+        row = Submission.objects.select_for_update().get(pk=submission.pk)
+        if row.state not in OPEN:
+            return row
+        row.state, row.ended_at = state, None if state in OPEN else now
+        for name, value in fields.items():
+            setattr(row, name, value)
+        row.save()
+    if state == State.PUBLISHED:
+        drop_uploads(row)
+    if state == State.REFUSED:
+        keep_good_uploads(row, lost, now)
+    return row
+
+
+@contextlib.contextmanager
+def _alone(submission_id: UUID) -> Iterator[bool]:
+    """Say whether nobody else is at the submission; the lock ends with the process, however that ends."""
+    key = int.from_bytes(submission_id.bytes[:4], "big", signed=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_LOCK, key])
+        mine = cursor.fetchone()[0]
+    try:
+        yield mine
+    finally:
+        if mine:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_LOCK, key])

@@ -1,0 +1,60 @@
+"""`manage.py claims`: what is open between creators, and the operator's decision."""
+
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from marketplace.intake import clocks, operations, queries
+from marketplace.intake.models import Claim
+
+
+class Command(BaseCommand):
+    """Lists the open claims, shows one with its evidence, or decides it."""
+
+    help = "List the open claims; with an id, show that one; with --uphold or --dismiss, decide it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("claim", nargs="?", type=UUID, help="the id of a claim")
+        decision = parser.add_mutually_exclusive_group()
+        decision.add_argument("--uphold", action="store_true", help="it is the claimant's: it stays off the market")
+        decision.add_argument("--dismiss", action="store_true", help="the respondent may publish it")
+        parser.add_argument("--because", default="", help="what both sides read, up to 2000 characters")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["claim"] is None:
+            if options["uphold"] or options["dismiss"]:
+                raise CommandError("Say which claim: its id stands in the list that this command gives without one.")
+            for row in queries.open_claims():
+                self.stdout.write(self._line(row))
+            return
+        found = queries.claim(options["claim"])
+        if found is None:
+            raise CommandError(f"There is no claim {options['claim']}.")
+        if not (options["uphold"] or options["dismiss"]):
+            self._show(found)
+            return
+        try:
+            event = operations.decide(
+                claim=found, upheld=options["uphold"], statement=options["because"], now=timezone.now()
+            )
+        except operations.UnableToAnswer as refusal:
+            raise CommandError(str(refusal)) from None
+        self.stdout.write(f"{found.pk}: {event.kind}. It is stated in the public log.")
+
+    def _line(self, row: Claim) -> str:
+        steps = queries.steps_of(row)
+        due = f", until {steps[-1].due_at:%Y-%m-%d %H:%M} UTC" if steps[-1].due_at else ""
+        return (
+            f"{row.pk}  {row.claimant} against {row.respondent}  {row.relation} {row.score_ppm} ppm  "
+            f"{row.disputed_path}  waits for the {clocks.waits_for(steps)}{due}"
+        )
+
+    def _show(self, row: Claim) -> None:
+        self.stdout.write(self._line(row))
+        for event in row.events.all():
+            self.stdout.write(f"  {event.at:%Y-%m-%d %H:%M} {event.kind} {event.statement}".rstrip())
+        for part in ("claimed", "disputed", "found"):
+            for name, value in row.evidence[part].items():
+                self.stdout.write(f"  {part} {name}: {value}")

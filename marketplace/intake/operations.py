@@ -1,0 +1,31 @@
+"""Every write about submissions and claims, by name; each verb stands in its module beside its errors."""
+
+from marketplace.intake.claiming import UnableToAnswer, UnableToClaim, answer, decide, run_clocks
+from marketplace.intake.entering import PublicationHeld
+from marketplace.intake.examining import REFUSALS, examine, examine_due, examine_now
+from marketplace.intake.publishing import UnableToReadFolder, publish, publish_folder, read_folder
+from marketplace.intake.reporting import report
+from marketplace.intake.submitting import UnableToWithdraw, hand_in, submit, try_again, withdraw
+
+__all__ = [
+    "REFUSALS",
+    "PublicationHeld",
+    "UnableToAnswer",
+    "UnableToClaim",
+    "UnableToReadFolder",
+    "UnableToWithdraw",
+    "answer",
+    "decide",
+    "examine",
+    "examine_due",
+    "examine_now",
+    "hand_in",
+    "publish",
+    "publish_folder",
+    "read_folder",
+    "report",
+    "run_clocks",
+    "submit",
+    "try_again",
+    "withdraw",
+]

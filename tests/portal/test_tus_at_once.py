@@ -1,0 +1,104 @@
+"""Two at once: no limit is crossed together, and no upload expires under its writer."""
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from assets import operations as assets
+from assets import queries
+from assets.models import Upload, UploadInspection
+from assets.operations import UnableToUpload
+from marketplace.people import operations as people
+from marketplace.people.models import ApiKey, Person
+from tests.cast import NOON, later
+
+Run = Callable[..., list[Any]]
+
+
+@pytest.fixture
+def alice(committed: None) -> Person:
+    return Person.objects.create(email="alice@example.com", display_name="Alice", joined_at=NOON)
+
+
+def begin(owner: Person, size_bytes: int = 60) -> Upload:
+    return assets.begin_upload(owner=owner, name="ink.png", size_bytes=size_bytes, now=NOON)
+
+
+def codes(said: list[Any]) -> list[str]:
+    return sorted(one.code for one in said if isinstance(one, UnableToUpload))
+
+
+def test_bytes_of_two_at_once_do_not_cross_the_limit(alice: Person, at_once: Run, settings: Any) -> None:
+    settings.UPLOADS_LIMIT_BYTES = 100
+
+    said = at_once(*[lambda: begin(alice)] * 4)
+
+    assert codes(said) == ["uploads-too-large"] * 3
+    assert Upload.objects.count() == len(list(queries.storage().incoming().iter())) == 1
+
+
+def test_uploads_of_two_at_once_do_not_cross_the_limit(alice: Person, at_once: Run, settings: Any) -> None:
+    settings.UPLOADS_LIMIT = 2
+
+    said = at_once(*[lambda: begin(alice)] * 4)
+
+    assert codes(said) == ["too-many-uploads"] * 2
+    assert Upload.objects.count() == 2
+
+
+def test_an_upload_ends_once_whoever_ends_it(alice: Person, at_once: Run) -> None:
+    upload = begin(alice, 5)
+
+    def send() -> Upload:
+        return assets.append(upload_id=upload.pk, owner=alice, offset=0, stream=io.BytesIO(b"a cat"), now=NOON)
+
+    said = at_once(send, send, lambda: assets.resume_upload(upload_id=upload.pk, owner=alice, now=NOON), send)
+
+    upload.refresh_from_db()
+    if not upload.sha256:
+        send()
+    assert UploadInspection.objects.count() == 1
+    assert set(codes(said)) <= {"upload-overtaken", "offset-wrong"}
+    with queries.storage().incoming().open(upload.place) as file:
+        assert file.read() == b"a cat"
+
+
+def test_an_upload_expires_or_goes_on_but_not_both(alice: Person, at_once: Run) -> None:
+    upload = begin(alice, 5)
+
+    said = at_once(
+        lambda: assets.append(
+            upload_id=upload.pk, owner=alice, offset=0, stream=io.BytesIO(b"a cat"), now=later(hours=47)
+        ),
+        lambda: assets.expire_uploads(now=later(hours=48)),
+    )
+
+    places = [place for place, _written_at in queries.storage().incoming().iter()]
+    if said[1].uploads:
+        assert isinstance(said[0], Exception)
+        assert (Upload.objects.count(), places) == (0, [])
+    else:
+        assert (said[0].sha256 != "", places) == (True, [upload.place])
+
+
+def test_a_key_is_a_studios_or_a_creators(alice: Person) -> None:
+    creator = people.become_creator(person=alice, handle="alice", now=NOON)
+    studio = people.open_studio(person=alice, name="Lantern", now=NOON)
+    given = {"name": "x", "shown": "wl_", "digest": "0" * 64, "created_by": alice, "created_at": NOON}
+    for holders in ({}, {"studio": studio, "creator": creator}):
+        with pytest.raises(IntegrityError, match="people_key_is_of_a_studio_or_a_creator"), transaction.atomic():
+            ApiKey.objects.create(**given, **holders)
+
+
+def test_only_its_creator_revokes_a_key(alice: Person) -> None:
+    creator = people.become_creator(person=alice, handle="alice", now=NOON)
+    dave = Person.objects.create(email="dave@example.com", display_name="Dave", joined_at=NOON)
+    key, _secret = people.issue_creator_key(creator=creator, name="x", now=NOON)
+
+    with pytest.raises(people.UnableToIssueKey):
+        people.revoke_key(key=key, by=dave, now=NOON)
+
+    assert ApiKey.objects.get().revoked_at is None
