@@ -107,8 +107,9 @@ class Upload(models.Model):
     """A file on its way in, which only its owner can continue, finish or abort.
 
     `offset_bytes` is what has been acknowledged; `digest_state` is the SHA-256 after that many bytes
-    (assets/uploads/resumable.py). `writer` is the fence: whoever set it last may write. `sha256` is known when all
-    bytes are here. `place` is where its storage keeps it, or empty when the bytes are those of `blob`, linked.
+    (assets/uploads/resumable.py). `metadata` is what its client said of it, word for word, to be told again. `writer`
+    is the fence: whoever set it last may write. `sha256` is known when all bytes are here. `place` is where its storage
+    keeps it, or empty when the bytes are those of `blob`, linked.
     """
 
     WHOLE, PARTIAL, FINAL = "whole", "partial", "final"
@@ -116,6 +117,7 @@ class Upload(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey("people.Person", on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=300)
+    metadata = models.TextField(blank=True, default="")
     concatenation = models.CharField(max_length=8, default=WHOLE)
     size_bytes = models.BigIntegerField()
     offset_bytes = models.BigIntegerField(default=0)

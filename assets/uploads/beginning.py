@@ -18,9 +18,15 @@ NAME_CHARACTERS = 300
 
 
 def begin_upload(
-    *, owner: Person, name: str, size_bytes: int, concatenation: str = Upload.WHOLE, now: datetime
+    *,
+    owner: Person,
+    name: str,
+    size_bytes: int,
+    concatenation: str = Upload.WHOLE,
+    metadata: str = "",
+    now: datetime,
 ) -> Upload:
-    """Make room for a file of that many bytes, which only its owner can send.
+    """Make room for a file of that many bytes, which only its owner can send; `metadata` is kept as it is.
 
     Raise UnableToUpload: `name-unusable`, `file-empty`, `file-too-large`, `too-many-uploads`, `uploads-too-large`;
     UnableToStore when storage has no room. Two at once do not pass a limit together.
@@ -33,6 +39,7 @@ def begin_upload(
     upload = Upload(
         owner=owner,
         name=name,
+        metadata=metadata,
         concatenation=concatenation,
         size_bytes=size_bytes,
         created_at=now,

@@ -159,6 +159,23 @@ def test_a_creation_needs_a_length(alice: Tus, length: str | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("metadata", "name"),
+    [
+        ("filename", "upload"),
+        ("", "upload"),
+        ("dateiname YQ==", "upload"),
+        ("name YS5wbmc=,type aW1hZ2UvcG5n", "a.png"),
+        ("is_draft,filename YS5wbmc=,name Yi5wbmc=", "a.png"),
+    ],
+)
+def test_a_client_need_not_name_its_file_and_hears_again_what_it_said(alice: Tus, metadata: str, name: str) -> None:
+    created = alice.ask("POST", type="", Upload_Length=5, Upload_Metadata=metadata)
+    assert (created.status_code, Upload.objects.get().name) == (201, name)
+    head = alice.ask("HEAD", created["Location"])
+    assert head["Upload-Metadata"] == (metadata or "filename dXBsb2Fk")
+
+
+@pytest.mark.parametrize(
     "metadata",
     [
         "filename YQ==,filename Yg==",
@@ -167,14 +184,11 @@ def test_a_creation_needs_a_length(alice: Tus, length: str | None) -> None:
         "filename /w==",
         "filename Y$Q==",
         ",filename YQ==",
-        "filename",
-        "",
-        "dateiname YQ==",
         "filename " + base64.b64encode(b"a\0b").decode(),
         "ä YQ==,filename YQ==",
     ],
 )
-def test_metadata_that_names_no_file_is_refused(alice: Tus, metadata: str) -> None:
+def test_metadata_that_cannot_be_read_is_refused(alice: Tus, metadata: str) -> None:
     answer = alice.ask("POST", type="", Upload_Length=5, Upload_Metadata=metadata)
     assert (answer.status_code, Upload.objects.count()) == (400, 0)
     assert code_of(answer) in ("header-unreadable", "name-unusable")

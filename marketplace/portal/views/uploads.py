@@ -83,16 +83,19 @@ def _capabilities() -> HttpResponse:
 def uploads(request: HttpRequest, person: Person) -> HttpResponse:
     """This will begin an upload, with the first bytes if they come along, or join parts (tus, "Creation")."""
     kind, parts = tus.read_concat(request.headers.get("Upload-Concat", ""))
-    name = tus.read_metadata(request.headers.get("Upload-Metadata", "")).get("filename", "")
-    now = timezone.now()
+    metadata = request.headers.get("Upload-Metadata", "")
+    said = tus.read_metadata(metadata)
+    name, now = said.get("filename") or said.get("name", ""), timezone.now()
     if kind == Upload.FINAL:
-        said = request.headers["Upload-Concat"]
-        upload = assets.join_uploads(owner=person, parts=parts, name=name, said=said, now=now)
+        concat = request.headers["Upload-Concat"]
+        upload = assets.join_uploads(owner=person, parts=parts, name=name or "upload", said=concat, now=now)
         return _created(upload)
-    # A part is named only by what it is joined to.
-    name = name or ("part" if kind == Upload.PARTIAL else "")
+    # A client need not say a name; what has no ending is refused by its inspection, which says so.
+    name = name or ("part" if kind == Upload.PARTIAL else "upload")
     size_bytes = tus.read_number(request.headers, "Upload-Length")
-    upload = assets.begin_upload(owner=person, name=name, size_bytes=size_bytes, concatenation=kind, now=now)
+    upload = assets.begin_upload(
+        owner=person, name=name, size_bytes=size_bytes, concatenation=kind, metadata=metadata, now=now
+    )
     if request.content_type != tus.BYTES_TYPE:
         return _created(upload)
     try:
@@ -130,7 +133,7 @@ def upload(request: HttpRequest, person: Person, upload_id: UUID) -> HttpRespons
 def _standing(found: Upload) -> dict[str, str]:
     headers = {
         "Upload-Length": str(found.size_bytes),
-        "Upload-Metadata": tus.write_metadata(found.name),
+        "Upload-Metadata": found.metadata or tus.write_metadata(found.name),
         **_expires(found),
     }
     is_joined = found.concatenation == Upload.FINAL
