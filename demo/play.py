@@ -17,7 +17,7 @@ from marketplace.catalog import queries as catalog
 from marketplace.catalog.models import Release
 from marketplace.checkout import operations as checkout
 from marketplace.checkout.models import Order
-from marketplace.intake.operations import publish_folder
+from marketplace.intake.operations import draw_missing, publish_folder
 from marketplace.licensing import queries as licensing
 from marketplace.licensing.models import Offer
 from marketplace.payouts import operations as payouts
@@ -102,6 +102,8 @@ def play(*, drawn: Callable[[Pack], Path], clock: Callable[[], datetime] = timez
         if catalog.release(pack.creator, pack.handle) is None:
             yield f"{pack.creator} publishes {pack.handle}"
             publish(pack, folder=drawn(pack), now=clock())
+    # A play that was killed between a publication and its pictures makes them now.
+    draw_missing(now=clock())
     for number, purchase in enumerate(PURCHASES, start=1):
         key = f"demo:{number}"
         if not is_settled(purchase, key=key):

@@ -3,7 +3,7 @@
 from marketplace.intake.claiming import UnableToAnswer, UnableToClaim, answer, decide, run_clocks
 from marketplace.intake.entering import PublicationHeld
 from marketplace.intake.examining import REFUSALS, examine, examine_due, examine_now
-from marketplace.intake.publishing import UnableToReadFolder, publish, publish_folder, read_folder
+from marketplace.intake.publishing import UnableToReadFolder, draw_missing, publish, publish_folder, read_folder
 from marketplace.intake.reporting import report
 from marketplace.intake.submitting import UnableToWithdraw, hand_in, submit, try_again, withdraw
 
@@ -16,6 +16,7 @@ __all__ = [
     "UnableToWithdraw",
     "answer",
     "decide",
+    "draw_missing",
     "examine",
     "examine_due",
     "examine_now",

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
+from assets.operations import make_all_previews
+from assets.queries import missing_previews
 from assets.rules import paths_findings
 from marketplace.catalog.models import Release
 from marketplace.catalog.rules import Draft, Finding, gettext_noop
-from marketplace.intake import rules
+from marketplace.intake import queries, rules
 from marketplace.intake.examining import examine_now
 from marketplace.intake.submitting import hand_in
 from marketplace.people.models import Creator
@@ -91,3 +93,12 @@ def publish(
         creator=creator, draft=draft, offers=offers, uploads={}, streams=streams, kept={}, now=now, by_hand=True
     )
     return examine_now(submission=submission, now=now)
+
+
+def draw_missing(*, now: datetime) -> int:
+    """This will make the pictures of releases that a kill left without, and return how many assets got some.
+
+    What cannot be drawn is given up after a day.
+    """
+    missing = missing_previews(shown=queries.shown_assets(), since=now - timedelta(days=1))
+    return make_all_previews(assets=missing, now=now)

@@ -1,14 +1,11 @@
 """What the worker does for submissions: examine them, try again what did not finish, and run the claims' clocks."""
 
-from datetime import timedelta
 from uuid import UUID
 
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
-from assets.operations import make_all_previews
-from assets.queries import missing_previews
-from marketplace.intake import operations, queries
+from marketplace.intake import operations
 
 
 @app.task(name="intake.examine", queue="intake")
@@ -35,6 +32,4 @@ def run_clocks(timestamp: int) -> None:
 @app.task(queue="intake", queueing_lock="intake.draw", pass_context=False)
 def draw_missing(timestamp: int) -> None:
     """Makes the pictures that a killed worker left unmade; what cannot be drawn is given up after a day."""
-    now = timezone.now()
-    missing = missing_previews(shown=queries.shown_assets(), since=now - timedelta(days=1))
-    make_all_previews(assets=missing, now=now)
+    operations.draw_missing(now=timezone.now())
