@@ -196,6 +196,7 @@ class Books(RuleBasedStateMachine):
 
 
 def histories(examples, steps):
+    """Lets hypothesis play; the rules and invariants of Books assert, and a history that breaks one is raised."""
     run_state_machine_as_test(
         Books,
         settings=settings(
