@@ -206,7 +206,7 @@ def test_when_the_last_step_fails_the_bytes_go_too(
     def fail(**_given: object) -> None:
         raise RuntimeError("the power went")
 
-    monkeypatch.setattr("marketplace.intake.publishing.licensing.offer_all", fail)
+    monkeypatch.setattr("marketplace.intake.entering.licensing.offer_all", fail)
     with pytest.raises(RuntimeError, match="power"):
         publish_folder(folder=packs.write(tmp_path / "a", handle="a"), creator=cast.alice, now=NOON)
 
@@ -222,7 +222,7 @@ def test_bytes_that_others_use_stay_when_a_publication_fails(
     def fail(**_given: object) -> None:
         raise RuntimeError("the power went")
 
-    monkeypatch.setattr("marketplace.intake.publishing.licensing.offer_all", fail)
+    monkeypatch.setattr("marketplace.intake.entering.licensing.offer_all", fail)
     with pytest.raises(RuntimeError):
         publish_folder(folder=packs.write(tmp_path / "b", handle="b", seed=3), creator=cast.alice, now=NOON)
 
