@@ -10,7 +10,9 @@ from django.db.models.lookups import Exact, LessThanOrEqual
 
 from ledger.log.checkpoint import TreeHead
 from ledger.log.merkle import CompactRange
-from ledger.rules import ENTRY_LIMIT_BYTES, ONCE_TYPES
+from ledger.rules import ENTRY_LIMIT_BYTES
+from ledger.schemas import FOREIGN_TYPE, ONCE_TYPES
+from marketplace.people.models import Creator
 
 
 class Entry(models.Model):
@@ -45,8 +47,9 @@ class Entry(models.Model):
 
     @property
     def statement(self) -> dict[str, Any]:
-        """The type's fields, as stated."""
-        return json.loads(bytes(self.body))["body"]
+        """The type's fields, as stated; of a foreign entry all it says."""
+        said: dict[str, Any] = json.loads(bytes(self.body))
+        return said if self.type == FOREIGN_TYPE else said["body"]
 
 
 class Pending(models.Model):
@@ -135,3 +138,60 @@ class AnchorReceipt(models.Model):
 
     def __str__(self) -> str:
         return f"anchor in transaction {self.transaction}"
+
+
+class Cosignature(models.Model):
+    """A witness's signature under a checkpoint: one line of the note that is published (c2sp.org/tlog-cosignature)."""
+
+    checkpoint = models.ForeignKey(Checkpoint, on_delete=models.PROTECT, related_name="cosignatures")
+    name = models.CharField(max_length=200)
+    key_id = models.CharField(max_length=8)
+    line = models.TextField()
+    received_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["checkpoint", "name", "key_id"], name="ledger_cosigned_once"),
+            models.CheckConstraint(
+                condition=models.Q(line__startswith="\u2014 ", line__endswith="\n"), name="ledger_cosignature_is_a_line"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"cosignature of {self.name}"
+
+
+class CreatorKey(models.Model):
+    """A creator's Ed25519 key: kept here, encrypted, or made in the creator's browser and never seen here."""
+
+    CUSTODIAL, OWN = "custodial", "own"
+
+    kid = models.CharField(max_length=43, primary_key=True)
+    creator = models.ForeignKey(Creator, on_delete=models.PROTECT, related_name="signing_keys")
+    custody = models.CharField(max_length=9)
+    public_jwk = models.JSONField()
+    encrypted_private = models.BinaryField(null=True)
+    registered_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(custody="custodial", encrypted_private__isnull=False)
+                | models.Q(custody="own", encrypted_private__isnull=True),
+                name="ledger_only_custodial_keys_are_kept",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.custody} key {self.kid}"
+
+
+class CreatorKeyEnd(models.Model):
+    """That a key signs no more from now on."""
+
+    key = models.OneToOneField(CreatorKey, on_delete=models.PROTECT, primary_key=True, related_name="end")
+    reason = models.CharField(max_length=12)
+    ended_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"end of {self.key_id}: {self.reason}"

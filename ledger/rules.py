@@ -1,8 +1,7 @@
-"""What may be stated in the log: entry types, their fields, and the exact bytes of an entry."""
+"""What may be stated in the log: the exact bytes of an entry, and of what its signers sign."""
 
 import hashlib
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,13 +9,16 @@ from uuid import UUID
 
 import rfc8785
 
-ENTRY_FORMAT = "worldloom/ledger-entry/1"
-ENTRY_LIMIT_BYTES = 4096
-WHOLE_PPB = 1_000_000_000
-MAX_INTEGER = 2**53 - 1
+from ledger.log.dsse import pae
+from ledger.schemas import FOREIGN_TYPE, SCHEMAS, Schema
+from ledger.signing.base import Signer
+from ledger.signing.jwk import encode_base64url
 
-Fault = str | None
-"""What is wrong with a value, to follow its name in a sentence; None when nothing is."""
+ENTRY_FORMAT = "worldloom/ledger-entry/2"
+ENTRY_LIMIT_BYTES = 4096
+PAYLOAD_TYPE = "application/vnd.worldloom.%s+json"
+CURVE_OF = {"Ed25519": "Ed25519", "ES256": "P-256", "ML-DSA-44": "ML-DSA-44"}
+SIGNATURES_LIMIT = 4
 
 
 class EntryRefused(Exception):
@@ -33,146 +35,6 @@ class EntryRefused(Exception):
         return f"{self.field or 'entry'} {self.reason}"
 
 
-def _matching(pattern: str, what: str) -> Callable[[Any], Fault]:
-    compiled = re.compile(pattern)
-
-    def check(value: Any) -> Fault:
-        return None if isinstance(value, str) and compiled.fullmatch(value) else f"is not {what}"
-
-    return check
-
-
-def _text(limit: int) -> Callable[[Any], Fault]:
-    def check(value: Any) -> Fault:
-        if not isinstance(value, str) or not 0 < len(value) <= limit:
-            return f"is not a text of 1 to {limit} characters"
-        return None if value.isprintable() else "holds control characters"
-
-    return check
-
-
-def _integer(least: int, most: int = MAX_INTEGER) -> Callable[[Any], Fault]:
-    def check(value: Any) -> Fault:
-        if type(value) is int and least <= value <= most:
-            return None
-        return f"is not an integer from {least} to {most}"
-
-    return check
-
-
-def _one_of(*choices: str) -> Callable[[Any], Fault]:
-    return lambda value: None if value in choices else f"is not one of {', '.join(choices)}"
-
-
-def _public_jwk(value: Any) -> Fault:
-    members = {"Ed25519": {"crv", "kty", "x"}, "P-256": {"crv", "kty", "x", "y"}}
-    if not isinstance(value, dict) or not all(isinstance(part, str) for part in value.values()):
-        return "is not a JSON Web Key"
-    # Naming the members keeps a private "d" out of a public log for ever.
-    if set(value) != members.get(value.get("crv", "")):
-        return "is not the public members of an Ed25519 or P-256 key"
-    return None
-
-
-def _shares(value: Any) -> Fault:
-    if not isinstance(value, list) or not value:
-        return "is not a list of shares"
-    payees: list[str] = []
-    total = 0
-    for share in value:
-        if not isinstance(share, dict) or set(share) != {"payee", "share_ppb"}:
-            return "has a share that is not a payee and a share_ppb"
-        if fault := _UUID(share["payee"]) or _integer(1, WHOLE_PPB)(share["share_ppb"]):
-            return f"has a share that {fault}"
-        payees.append(share["payee"])
-        total += share["share_ppb"]
-    if payees != sorted(set(payees)):
-        return "names payees twice or out of order"
-    return None if total == WHOLE_PPB else f"adds up to {total} instead of {WHOLE_PPB}"
-
-
-_DIGEST = _matching(r"[0-9a-f]{64}", "a SHA-256 digest in lower-case hex")
-_UUID = _matching(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a UUID in lower case")
-_KID = _matching(r"[A-Za-z0-9_-]{43}", "an RFC 7638 thumbprint")
-_NAME = _text(200)
-
-
-@dataclass(frozen=True)
-class Schema:
-    """The fields of one entry type. `subject` is what the entry is about, filled in from the fields."""
-
-    subject: str
-    fields: Mapping[str, Callable[[Any], Fault]]
-    optional: Mapping[str, Callable[[Any], Fault]]
-    once: bool
-
-    def subject_of(self, body: Mapping[str, Any]) -> str:
-        """Return the subject of an entry with this body."""
-        return self.subject.format_map(body)
-
-
-def _schema(subject: str, *, once: bool, optional: Any = None, **fields: Callable[[Any], Fault]) -> Schema:
-    return Schema(subject, fields, optional or {}, once)
-
-
-SCHEMAS: Mapping[str, Schema] = {
-    "key": _schema(
-        "key:{kid}",
-        once=True,
-        kid=_KID,
-        alg=_one_of("Ed25519", "ES256"),
-        use=_one_of("log", "certificates"),
-        public_jwk=_public_jwk,
-    ),
-    "asset": _schema("asset:{sha256}", once=True, sha256=_DIGEST, size_bytes=_integer(0), media_type=_NAME),
-    # A split of very many payees does not fit an entry: then only its digest and their number are stated.
-    "split": _schema(
-        "split:{split}",
-        once=True,
-        split=_DIGEST,
-        optional={"shares": _shares, "payees": _integer(1)},
-    ),
-    "release": _schema("release:{release}", once=True, release=_DIGEST, pack=_NAME, version=_text(64), creator=_NAME),
-    "offer": _schema("offer:{offer}", once=True, offer=_UUID, release=_DIGEST, terms=_DIGEST, price_commitment=_DIGEST),
-    "grant": _schema(
-        "grant:{grant}",
-        once=True,
-        grant=_UUID,
-        release=_DIGEST,
-        offer=_UUID,
-        terms=_DIGEST,
-        licensee_commitment=_DIGEST,
-        certificate=_DIGEST,
-    ),
-    "grant-status": _schema("grant:{grant}", once=False, grant=_UUID, status=_text(64)),
-    "claim": _schema(
-        "claim:{claim}",
-        once=False,
-        claim=_UUID,
-        event=_one_of("opened", "countered", "maintained", "accepted", "withdrawn", "upheld", "dismissed"),
-        asset=_DIGEST,
-        disputed=_DIGEST,
-        evidence=_DIGEST,
-        optional={"release": _DIGEST, "due_at": _integer(0)},
-    ),
-    "anchor-receipt": _schema(
-        "checkpoint:{size}",
-        once=False,
-        size=_integer(1),
-        root=_DIGEST,
-        chain_id=_integer(1),
-        contract=_matching(r"0x[0-9A-Fa-f]{40}", "a contract address"),
-        transaction=_matching(r"0x[0-9a-f]{64}", "a transaction hash"),
-        block_number=_integer(0),
-        block_time=_integer(0),
-    ),
-}
-"""Every entry type there is. docs/formats/ledger-entry.md is their public page."""
-
-ONCE_TYPES = tuple(sorted(name for name, schema in SCHEMAS.items() if schema.once))
-"""Types of which a subject has one entry at most; the database holds it as ledger_entry_said_once."""
-
-
 @dataclass(frozen=True, slots=True)
 class EntryBytes:
     """An entry as it is hashed into the log: RFC 8785 JSON, and what it is about."""
@@ -186,32 +48,81 @@ class EntryBytes:
         return hashlib.sha256(self.body).hexdigest()
 
 
-def encode_entry(*, type: str, id: UUID, stated_at: datetime, body: Mapping[str, Any]) -> EntryBytes:
-    """Return the entry's exact bytes, its time cut to whole seconds; EntryRefused when a rule is broken."""
+def signing_input(*, type: str, log: str, body: Mapping[str, Any]) -> bytes:
+    """Return what a signer of an entry signs: DSSE PAE of the RFC 8785 JSON of the body and the log's origin.
+
+    The origin keeps a signature from counting in another log. Raise EntryRefused when the body is not such JSON.
+    """
+    return pae(PAYLOAD_TYPE % type, _canonical({"body": dict(body), "log": log}))
+
+
+def encode_entry(
+    *,
+    type: str,
+    id: UUID,
+    stated_at: datetime,
+    body: Mapping[str, Any],
+    log: str = "",
+    signers: Sequence[Signer] = (),
+) -> EntryBytes:
+    """Return the entry's exact bytes, signed, its time cut to whole seconds; EntryRefused when a rule is broken.
+
+    `log` is the origin of the log, which signatures are bound to.
+    """
     schema = SCHEMAS.get(type)
     if schema is None:
         raise EntryRefused("type", f"{type!r} is not one of {', '.join(SCHEMAS)}")
     _check_fields(schema, body)
-    if type == "split" and len(body.keys() & {"shares", "payees"}) != 1:
-        raise EntryRefused("shares", "is missing: state shares, or the number of payees when they do not fit")
-    if type == "key" and body["public_jwk"]["crv"] != {"Ed25519": "Ed25519", "ES256": "P-256"}[body["alg"]]:
-        raise EntryRefused("public_jwk", f"is not a key for {body['alg']}")
+    _check_across(type, body)
     if stated_at.utcoffset() != timedelta(0):
         raise EntryRefused("stated_at", "is not in UTC")
+    kids = [signer.kid for signer in signers]
+    if not schema.signatures <= len(set(kids)) == len(kids) <= SIGNATURES_LIMIT:
+        raise EntryRefused("signatures", f"are not {schema.signatures} to {SIGNATURES_LIMIT} by as many keys")
     entry: dict[str, Any] = {
         "format": ENTRY_FORMAT,
         "type": type,
         "id": str(id),
         "stated_at": stated_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "body": dict(body),
+        "signatures": [],
     }
+    if signers:
+        message = signing_input(type=type, log=log, body=body)
+        entry["signatures"] = [{"kid": one.kid, "sig": encode_base64url(one.sign(message))} for one in signers]
+    return EntryBytes(schema.subject_of(body), _fitting(_canonical(entry)))
+
+
+def encode_foreign(*, release: str, content: Mapping[str, Any]) -> EntryBytes:
+    """Return the bytes of a sigstore log entry of kind dsse about a release; EntryRefused when it does not fit."""
+    if (content.get("kind"), content.get("apiVersion")) != (FOREIGN_TYPE, "0.0.2"):
+        raise EntryRefused("kind", "is not dsse 0.0.2")
+    return EntryBytes(f"release:{release}", _fitting(_canonical(dict(content))))
+
+
+def _canonical(value: dict[str, Any]) -> bytes:
     try:
-        encoded = rfc8785.dumps(entry)
+        return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, UnicodeError) as error:
         raise EntryRefused("", f"is not RFC 8785 JSON: {error}") from None
+
+
+def _fitting(encoded: bytes) -> bytes:
     if len(encoded) > ENTRY_LIMIT_BYTES:
         raise EntryRefused("", f"has {len(encoded)} bytes, more than the {ENTRY_LIMIT_BYTES} that fit")
-    return EntryBytes(schema.subject_of(body), encoded)
+    return encoded
+
+
+def _check_across(type: str, body: Mapping[str, Any]) -> None:
+    """Check what one field alone does not say."""
+    if type == "split" and len(body.keys() & {"shares", "payees"}) != 1:
+        raise EntryRefused("shares", "is missing: state shares, or the number of payees when they do not fit")
+    if type == "key":
+        jwk = body["public_jwk"]
+        if (jwk.get("crv") or jwk.get("alg")) != CURVE_OF[body["alg"]]:
+            raise EntryRefused("public_jwk", f"is not a key for {body['alg']}")
+        if (body["use"] == "creators") != ("holder" in body) or ("holder" in body) != ("custody" in body):
+            raise EntryRefused("holder", "and custody are said of creators' keys, and of no others")
 
 
 def _check_fields(schema: Schema, body: Mapping[str, Any]) -> None:

@@ -300,8 +300,8 @@ def check_entries(bundle: Bundle, note: str, size: int, root: bytes) -> dict[str
         name = f"entries/{kind}.json"
         content = bundle.read(name, ENTRY_LIMIT_BYTES)
         entry = parse_json(content, name)
-        named = (entry.get("format"), entry.get("type"))
-        check(named == ("worldloom/ledger-entry/1", kind), name, f"is not a {kind} entry of this format")
+        known = entry.get("format") in ("worldloom/ledger-entry/1", "worldloom/ledger-entry/2")
+        check(known and entry.get("type") == kind, name, f"is not a {kind} entry of this format")
         found[kind] = check_proof(bundle, kind, content, note, size, root), field(entry, "body", dict, name)
     return found
 

@@ -212,6 +212,8 @@ CHAIN_RPC_URL = os.environ.get("WORLDLOOM_CHAIN_RPC_URL", "")
 CHAIN_KEY_FILE = os.environ.get("WORLDLOOM_CHAIN_KEY_FILE", "")
 CHAIN_ANCHOR_ADDRESS = os.environ.get("WORLDLOOM_CHAIN_ANCHOR_ADDRESS", "")
 LOG_ORIGIN = os.environ.get("WORLDLOOM_LOG_ORIGIN", "localhost/worldloom")
+# What encrypts the keys kept for creators: Fernet keys, the first encrypts; with none, a file made on first use.
+CUSTODY_KEYS = _words("WORLDLOOM_CUSTODY_KEYS", "")
 
 PLATFORM_FEE_PPB = int(os.environ.get("WORLDLOOM_PLATFORM_FEE_PPB", 100_000_000))
 PAYOUT_HOLD_DAYS = int(os.environ.get("WORLDLOOM_PAYOUT_HOLD_DAYS", 14))

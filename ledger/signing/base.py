@@ -5,11 +5,11 @@ from typing import Literal, Protocol
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-Use = Literal["log", "certificates"]
+Use = Literal["log", "certificates", "claims"]
 Algorithm = Literal["Ed25519", "ES256"]
 PublicKey = Ed25519PublicKey | EllipticCurvePublicKey
 
-ALGORITHM_OF: dict[Use, Algorithm] = {"log": "Ed25519", "certificates": "ES256"}
+ALGORITHM_OF: dict[Use, Algorithm] = {"log": "Ed25519", "certificates": "ES256", "claims": "ES256"}
 """Each use has its own key. The algorithms bear their names from RFC 9864 and RFC 7518."""
 
 

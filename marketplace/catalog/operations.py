@@ -10,6 +10,7 @@ from django.db.models import Value
 import ledger.operations
 from assets.models import Asset
 from assets.rules import paths_findings
+from ledger.signing.base import Signer
 from marketplace.catalog import rules
 from marketplace.catalog.models import Derivation, Element, Listing, Pack, Release, ReleaseAsset
 from marketplace.catalog.rules import Draft, Finding
@@ -75,11 +76,14 @@ def release_of(parent: rules.DraftParent) -> Release | None:
 
 
 @transaction.atomic
-def publish(*, creator: Creator, draft: Draft, files: Mapping[str, Asset], now: datetime) -> Release:
+def publish(
+    *, creator: Creator, draft: Draft, files: Mapping[str, Asset], now: datetime, signer: Signer | None = None
+) -> Release:
     """This will publish an immutable release made of admitted assets, fold its split, state the fact and list it.
 
-    `files` maps every path of the draft to its asset. Publishing the same content under the same version again returns
-    the release that is there; other content under it is refused with UnableToPublish.
+    `files` maps every path of the draft to its asset. The fact is signed by `signer`, or else by the creator's
+    key that is kept here; UnableToSignFor when that cannot sign. Publishing the same content under the same version
+    again returns the release that is there; other content under it is refused with UnableToPublish.
     """
     check(creator=creator, draft=draft)
     _check_files(draft, files)
@@ -116,6 +120,7 @@ def publish(*, creator: Creator, draft: Draft, files: Mapping[str, Asset], now: 
             "creator": str(creator.pk),
         },
         now=now,
+        signers=[signer or ledger.operations.signer_of(creator=creator, now=now)],
     )
     list_pack(pack=release.pack)
     return release

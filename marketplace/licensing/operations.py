@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 import ledger.operations
 import ledger.queries
+from ledger.signing.base import Signer
 from ledger.signing.jws import sign_compact
 from marketplace.catalog.models import Release
 from marketplace.licensing import rules
@@ -81,9 +82,10 @@ def ready_terms(name: str) -> rules.Terms:
 
 
 @transaction.atomic
-def offer(*, release: Release, terms: rules.Terms, price: Money, now: datetime) -> Offer:
+def offer(*, release: Release, terms: rules.Terms, price: Money, now: datetime, signer: Signer | None = None) -> Offer:
     """This will offer a release under terms at a price; the log holds the terms and a commitment to the price.
 
+    The fact is signed by `signer`, the owner's key that is kept here when there is none.
     The same terms at the same price again are the offer that is there, which stays withdrawn if it was; at another
     price they are refused.
     """
@@ -121,6 +123,7 @@ def offer(*, release: Release, terms: rules.Terms, price: Money, now: datetime) 
             "price_commitment": commitment,
         },
         now=now,
+        signers=[signer or ledger.operations.signer_of(creator=release.pack.creator, now=now)],
     )
     return made
 
@@ -138,9 +141,17 @@ def _offered(release: Release, terms: TermsText, price: Money) -> Offer | None:
 
 
 @transaction.atomic
-def withdraw_offer(*, offer: Offer, now: datetime) -> OfferWithdrawal:
-    """This will stop the sale of an offer; grants under it stay as they are. Doing it twice changes nothing."""
-    row, _made = OfferWithdrawal.objects.get_or_create(offer=offer, defaults={"withdrawn_at": now})
+def withdraw_offer(*, offer: Offer, now: datetime, signer: Signer | None = None) -> OfferWithdrawal:
+    """This will stop the sale of an offer and state it; grants stay as they are. Doing it twice changes nothing."""
+    row, made = OfferWithdrawal.objects.get_or_create(offer=offer, defaults={"withdrawn_at": now})
+    if made:
+        ledger.operations.state(
+            type="offer-withdrawal",
+            subject=f"offer:{offer.pk}",
+            body={"offer": str(offer.pk)},
+            now=now,
+            signers=[signer or ledger.operations.signer_of(creator=offer.release.pack.creator, now=now)],
+        )
     return row
 
 
@@ -248,6 +259,12 @@ def record_download(*, grant: Grant, by: str, now: datetime) -> Download:
 
 
 @transaction.atomic
-def offer_all(*, release: Release, offers: Sequence[tuple[rules.Terms, Money]], now: datetime) -> list[Offer]:
+def offer_all(
+    *,
+    release: Release,
+    offers: Sequence[tuple[rules.Terms, Money]],
+    now: datetime,
+    signer: Signer | None = None,
+) -> list[Offer]:
     """This will make several offers for a release, or none."""
-    return [offer(release=release, terms=terms, price=price, now=now) for terms, price in offers]
+    return [offer(release=release, terms=terms, price=price, now=now, signer=signer) for terms, price in offers]

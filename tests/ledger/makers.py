@@ -23,6 +23,8 @@ NOW = datetime(2026, 11, 22, 2, 5, 56, tzinfo=UTC)
 ORIGIN = "localhost/worldloom"
 LOG_KEY = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"the log's key in tests").digest())
 CERTIFICATE_KEY = derive_private_key(20_261_122, SECP256R1())
+ALICE = FileSigner("Ed25519", Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"Alice's key in tests").digest()))
+BOB = FileSigner("Ed25519", Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"Bob's key in tests").digest()))
 GRANT = UUID("00000000-0000-4000-8000-00000000ca01")
 OFFER = UUID("00000000-0000-4000-8000-00000000a11c")
 
@@ -161,8 +163,16 @@ class BundleMaker:
             encode_entry(type="asset", id=UUID(int=i), stated_at=NOW, body=asset_body(b"%d" % i)).body
             for i in range(self.other_entries)
         ]
+        signers = {"release": [ALICE], "key": [FileSigner("ES256", CERTIFICATE_KEY)]}
         ours = {
-            kind: encode_entry(type=kind, id=UUID(int=1000 + i), stated_at=NOW, body=body).body
+            kind: encode_entry(
+                type=kind,
+                id=UUID(int=1000 + i),
+                stated_at=NOW,
+                body=body,
+                log=ORIGIN,
+                signers=signers.get(kind, ()),
+            ).body
             for i, (kind, body) in enumerate(bodies.items())
         }
         log = MemoryLog([*ours.values(), *others])

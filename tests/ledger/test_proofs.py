@@ -9,7 +9,7 @@ from ledger.operations import (
     state,
 )
 from tests.ledger.conftest import state_asset
-from tests.ledger.makers import NOW, sha256
+from tests.ledger.makers import ALICE, NOW, sha256
 
 pytestmark = pytest.mark.django_db
 D = "ab" * 32
@@ -46,7 +46,7 @@ def test_proofs_of_several_entries_share_one_checkpoint():
 def test_a_digest_leads_to_its_entries():
     entry = state_asset("a")
     body = {"release": D, "pack": "alice/yunhai", "version": "1.0.0", "creator": "alice"}
-    release = state(type="release", subject=f"release:{D}", body=body, now=NOW)
+    release = state(type="release", subject=f"release:{D}", body=body, now=NOW, signers=[ALICE])
     assert queries.lookup(sha256(b"a")) == [entry]
     assert queries.lookup(entry.digest) == [entry]
     assert queries.lookup(D) == [release]

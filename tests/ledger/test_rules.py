@@ -10,8 +10,11 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.rules import ENTRY_LIMIT_BYTES, ONCE_TYPES, SCHEMAS, EntryRefused, encode_entry
-from tests.ledger.makers import GRANT, NOW, OFFER
+from ledger.rules import ENTRY_LIMIT_BYTES, EntryRefused, encode_entry
+from ledger.schemas import ONCE_TYPES, SCHEMAS
+from tests.ledger.makers import ALICE as ALICE_SIGNS
+from tests.ledger.makers import BOB as BOB_SIGNS
+from tests.ledger.makers import GRANT, NOW, OFFER, ORIGIN
 
 ID = UUID("00000000-0000-4000-8000-000000000001")
 D = "ab" * 32
@@ -23,6 +26,8 @@ BODIES = {
         "use": "certificates",
         "public_jwk": {"kty": "EC", "crv": "P-256", "x": "x", "y": "y"},
     },
+    "key-rotation": {"kid": "k" * 43, "next": "n" * 43, "until": 1_795_312_000},
+    "key-revocation": {"kid": "k" * 43, "reason": "compromised"},
     "asset": {"sha256": D, "size_bytes": 7, "media_type": "image/png"},
     "split": {
         "split": D,
@@ -32,7 +37,10 @@ BODIES = {
         ],
     },
     "release": {"release": D, "pack": "alice/yunhai", "version": "1.0.0", "creator": ALICE},
+    "transfer": {"release": D, "owner": ALICE, "new_owner": BOB, "previous": D},
+    "takedown": {"release": D, "status": "taken-down", "reason": "claim"},
     "offer": {"offer": str(OFFER), "release": D, "terms": D, "price_commitment": D},
+    "offer-withdrawal": {"offer": str(OFFER)},
     "grant": {
         "grant": str(GRANT),
         "release": D,
@@ -43,6 +51,9 @@ BODIES = {
     },
     "grant-status": {"grant": str(GRANT), "status": "revoked"},
     "claim": {"claim": str(GRANT), "event": "opened", "asset": D, "disputed": D, "evidence": D},
+    "royalty-statement": {"period": "2026-11", "currency": "USD", "statements": 2, "root": D},
+    "index-root": {"size": 3, "keys": 2, "root": D},
+    "policy": {"policy": D, "witnesses": 3},
     "anchor-receipt": {
         "size": 3,
         "root": D,
@@ -56,14 +67,15 @@ BODIES = {
 
 
 def encode(type, body):
-    return encode_entry(type=type, id=ID, stated_at=NOW, body=body)
+    signers = [ALICE_SIGNS, BOB_SIGNS][: SCHEMAS[type].signatures] if type in SCHEMAS else []
+    return encode_entry(type=type, id=ID, stated_at=NOW, body=body, log=ORIGIN, signers=signers)
 
 
 def test_an_entry_is_these_bytes():
     assert encode("asset", BODIES["asset"]).body == (
         b'{"body":{"media_type":"image/png","sha256":"' + D.encode() + b'","size_bytes":7},'
-        b'"format":"worldloom/ledger-entry/1","id":"00000000-0000-4000-8000-000000000001",'
-        b'"stated_at":"2026-11-22T02:05:56Z","type":"asset"}'
+        b'"format":"worldloom/ledger-entry/2","id":"00000000-0000-4000-8000-000000000001",'
+        b'"signatures":[],"stated_at":"2026-11-22T02:05:56Z","type":"asset"}'
     )
 
 
@@ -71,16 +83,27 @@ def test_every_type_has_an_example_and_a_subject():
     assert BODIES.keys() == SCHEMAS.keys()
     assert {type: encode(type, body).subject for type, body in BODIES.items()} == {
         "key": f"key:{'k' * 43}",
+        "key-rotation": f"key:{'k' * 43}",
+        "key-revocation": f"key:{'k' * 43}",
         "asset": f"asset:{D}",
         "split": f"split:{D}",
         "release": f"release:{D}",
+        "transfer": f"release:{D}",
+        "takedown": f"release:{D}",
         "offer": f"offer:{OFFER}",
+        "offer-withdrawal": f"offer:{OFFER}",
         "grant": f"grant:{GRANT}",
         "grant-status": f"grant:{GRANT}",
         "claim": f"claim:{GRANT}",
+        "royalty-statement": "royalties:2026-11:USD",
+        "index-root": "index:3",
+        "policy": f"policy:{D}",
         "anchor-receipt": "checkpoint:3",
     }
-    assert ONCE_TYPES == ("asset", "grant", "key", "offer", "release", "split")
+    assert set(ONCE_TYPES) == {
+        *("asset", "dsse", "grant", "index-root", "key", "key-revocation", "key-rotation", "offer"),
+        *("offer-withdrawal", "policy", "release", "royalty-statement", "split"),
+    }
 
 
 @pytest.mark.parametrize("type", SCHEMAS)
@@ -108,12 +131,12 @@ def test_every_field_is_needed_and_no_other_is_taken(type):
         ("asset", {"media_type": "image/\npng"}, "media_type holds control characters"),
         ("asset", {"media_type": ""}, "media_type is not a text of 1 to 200 characters"),
         ("grant", {"grant": "GRANT"}, "grant is not a UUID in lower case"),
-        ("key", {"use": "certificate"}, "use is not one of log, certificates"),
+        ("key", {"use": "certificate"}, "use is not one of log, certificates, claims, cosignatures, creators"),
         ("key", {"alg": "Ed25519"}, "public_jwk is not a key for Ed25519"),
         (
             "key",
             {"public_jwk": BODIES["key"]["public_jwk"] | {"d": "secret"}},
-            "public_jwk is not the public members of an Ed25519 or P-256 key",
+            "public_jwk is not the public members of an Ed25519, P-256 or ML-DSA-44 key",
         ),
         ("key", {"public_jwk": {"crv": 1}}, "public_jwk is not a JSON Web Key"),
         ("split", {"payees": 2}, "shares is missing: state shares, or the number of payees when they do not fit"),
@@ -139,7 +162,7 @@ def test_a_refusal_names_the_field_and_the_reason(type, change, sentence):
 
 
 def test_types_that_nobody_wrote_down_are_refused():
-    with pytest.raises(EntryRefused, match="type 'rumor' is not one of key, asset, split, release"):
+    with pytest.raises(EntryRefused, match="type 'rumor' is not one of key, key-rotation, key-revocation, asset"):
         encode("rumor", {})
 
 

@@ -76,7 +76,7 @@ def test_nothing_to_seal_signs_nothing():
 
 
 def test_a_long_queue_is_sealed_in_batches(monkeypatch):
-    monkeypatch.setattr("ledger.operations.BATCH_LIMIT", 300)
+    monkeypatch.setattr("ledger.sealing.BATCH_LIMIT", 300)
     entries = [state_asset(str(i)) for i in range(700)]
     assert [seal(now=NOW).count for _ in range(3)] == [300, 300, 100]
     assert seal(now=NOW) is None
@@ -226,7 +226,7 @@ def test_leaves_that_do_not_add_up_are_not_published():
 
 
 def test_ledger_seal_seals_everything_and_says_so(capsys, monkeypatch):
-    monkeypatch.setattr("ledger.operations.BATCH_LIMIT", 2)
+    monkeypatch.setattr("ledger.sealing.BATCH_LIMIT", 2)
     for name in ("a", "b", "c"):
         state_asset(name)
     call_command("ledger_seal")
