@@ -103,9 +103,9 @@ def test_a_world_goes_from_a_folder_to_a_verified_license_and_the_money_to_the_c
     receipt = ledger.operations.anchor(now=later(hours=4))
     assert receipt is not None
     assert receipt.intent.checkpoint == batch.checkpoint
-    # assets 3 + 3 − the cover differs, so 6; splits 2; releases 2; offers 2; keys 2; grant 1
+    # assets 3 + 3 − the cover differs, so 6; splits 2; releases 2; offers 2; keys 3 and those of Alice and Bob; grant 1
     assert ledger.queries.log_counts().by_type == {
-        "asset": 6, "split": 2, "release": 2, "offer": 2, "key": 2, "grant": 1,
+        "asset": 6, "split": 2, "release": 2, "offer": 2, "key": 5, "grant": 1,
     }  # fmt: skip
 
     bundle = tmp_path / "bundle.zip"
