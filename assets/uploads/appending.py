@@ -7,7 +7,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from assets import queries
 from assets.models import Upload
@@ -47,19 +47,19 @@ def append(
 ) -> Upload:
     """Take what the stream gives, from `offset` on, and return the upload as it stands then.
 
-    The stream may end early, as a line that breaks does: what arrived is kept. Whoever wrote before is stopped at
-    once. `length_bytes` is how many bytes were announced, where that is known. Nothing of the stream counts when it is
-    longer than the upload or has another checksum. Raise UnableToUpload: `upload-unknown`, `upload-expired`,
-    `upload-is-final`, `offset-wrong`, `upload-too-long`, `checksum-unknown`, `checksum-wrong`, `upload-overtaken`;
+    The stream may end early, as a line that breaks does: what arrived is kept. Whoever wrote before is stopped, after
+    the moment that a request whose line has ended needs to keep what arrived. `length_bytes` is how many bytes were announced,
+    where that is known. Nothing of the stream counts when it is longer than the upload or has another checksum. Raise
+    UnableToUpload: `upload-unknown`, `upload-expired`, `upload-is-final`, `offset-wrong`, `upload-too-long`,
+    `checksum-unknown`, `checksum-wrong`, `upload-overtaken`;
     UnableToStore when storage fails: then all counts that was acknowledged before.
     """
     with contextlib.ExitStack() as stack:
-        with transaction.atomic():
-            upload = beginning.locked(upload_id, owner, now)
+        with beginning.taking_turns(upload_id, owner, now) as upload:
             _check(upload, offset, checksum, length_bytes)
             sink: Sink | None = None
             if not upload.sha256:
-                beginning.take_over(upload)
+                beginning.take_over(upload, uuid.uuid4())
                 # Inside the row's lock, so that row and place are taken over in one order by everybody.
                 sink = queries.storage().incoming().sink(upload.place, upload.offset_bytes)
                 stack.callback(sink.close)
@@ -67,10 +67,15 @@ def append(
             if stream.read(1):
                 raise too_long(upload.name, upload.size_bytes)
             return upload
+        writer = upload.writer
         try:
             return _Writing(upload, sink, checksum, now).take_all(stream)
-        except Overtaken:
-            raise overtaken(upload) from None
+        except BaseException as error:
+            with contextlib.suppress(Exception):
+                Upload.objects.filter(pk=upload.pk, writer=writer).update(writer=beginning.NOBODY)
+            if isinstance(error, Overtaken):
+                raise overtaken(upload) from None
+            raise
 
 
 def _check(upload: Upload, offset: int, checksum: Checksum | None, length_bytes: int | None) -> None:
@@ -137,7 +142,7 @@ class _Writing:
         self._acknowledge()
         if not Upload.objects.filter(pk=self._upload.pk, writer=self._upload.writer).exists():
             raise Overtaken
-        _let_go_of_the_database()
+        beginning.let_go_of_the_database()
 
     def _acknowledge(self, *, is_last: bool = False) -> None:
         """Make the bytes last in storage, then their number and digest in the row, if it is still ours.
@@ -152,16 +157,16 @@ class _Writing:
         if (kept := self._sink.commit()) != self._offset:
             raise UnableToStore(self._upload.place, f"{kept} bytes were kept instead of {self._offset}")
         self._acknowledged = self._offset
-        self._record(self._offset, self._digest.state())
+        self._record(self._offset, self._digest.state(), is_last=is_last)
         if not is_last:
-            _let_go_of_the_database()
+            beginning.let_go_of_the_database()
 
     def _take_back(self) -> None:
         """Undo what was acknowledged of this request."""
         if self._acknowledged > self._start:
             self._record(self._start, self._start_state)
 
-    def _record(self, offset: int, state: bytes) -> None:
+    def _record(self, offset: int, state: bytes, *, is_last: bool = False) -> None:
         now = self._now + timedelta(seconds=time.monotonic() - self._began)
         is_whole = offset == self._upload.size_bytes
         changes = {
@@ -170,6 +175,7 @@ class _Writing:
             "sha256": self._digest.hexdigest() if is_whole else "",
             "touched_at": now,
             "expires_at": beginning.expiry(now),
+            "writer": beginning.NOBODY if is_last else self._upload.writer,
         }
         with transaction.atomic():
             mine = Upload.objects.filter(pk=self._upload.pk, writer=self._upload.writer)
@@ -179,12 +185,6 @@ class _Writing:
                 setattr(self._upload, name, value)
             if is_whole:
                 finished(self._upload, now)
-
-
-def _let_go_of_the_database() -> None:
-    """Give the connection back, as the end of a request would: a slow line may last for hours."""
-    if not connection.in_atomic_block:
-        connection.close_if_unusable_or_obsolete()
 
 
 def digest_of(upload: Upload) -> resumable.ResumableDigest:

@@ -1,11 +1,14 @@
 """Making room for an upload within its owner's limits, finding it again, and letting go of it."""
 
+import contextlib
+import time
 import unicodedata
 import uuid
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import ProtectedError, Sum
 
 from assets import queries
@@ -15,6 +18,12 @@ from marketplace.people.models import Person
 from marketplace.ui.words import gettext_noop
 
 NAME_CHARACTERS = 300
+# What stands as the writer of an upload that no request writes to.
+NOBODY = uuid.UUID(int=0)
+# Who asks where an upload stands may come before the request whose line broke has put away what arrived: it has this
+# long. That is longer than a line may be silent before its bytes are acknowledged.
+PATIENCE_SECONDS = 1.0
+_LOOK_SECONDS = 0.02
 
 
 def begin_upload(
@@ -42,6 +51,7 @@ def begin_upload(
         metadata=metadata,
         concatenation=concatenation,
         size_bytes=size_bytes,
+        writer=NOBODY,
         created_at=now,
         touched_at=now,
         expires_at=expiry(now),
@@ -81,20 +91,45 @@ def check_limits(owner: Person, size_bytes: int) -> None:
 def resume_upload(*, upload_id: uuid.UUID, owner: Person, now: datetime) -> Upload:
     """Return the upload as it stands, stopping whoever writes to it: its owner has come back and goes on from there.
 
-    Raise UnableToUpload: `upload-unknown`, `upload-expired`.
+    A request whose line has ended is given the moment that it needs to keep what arrived. Raise UnableToUpload:
+    `upload-unknown`, `upload-expired`.
     """
-    with transaction.atomic():
-        upload = locked(upload_id, owner, now)
-        if not upload.sha256 and upload.concatenation != Upload.FINAL:
-            take_over(upload)
+    with taking_turns(upload_id, owner, now) as upload:
+        if is_written(upload):
+            take_over(upload, NOBODY)
             queries.storage().incoming().overtake(upload.place)
     return upload
 
 
-def take_over(upload: Upload) -> None:
-    """Make the caller the upload's only writer; the row is locked."""
-    upload.writer = uuid.uuid4()
+@contextlib.contextmanager
+def taking_turns(upload_id: uuid.UUID, owner: Person, now: datetime) -> Iterator[Upload]:
+    """Give one's own upload as `locked` does, in a transaction, once nobody writes to it or PATIENCE_SECONDS are over."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        with transaction.atomic():
+            upload = locked(upload_id, owner, now)
+            if not is_written(upload) or time.monotonic() >= until:
+                yield upload
+                return
+        let_go_of_the_database()
+        time.sleep(_LOOK_SECONDS)
+
+
+def is_written(upload: Upload) -> bool:
+    """Say whether a request writes to the upload, or did when its server was killed."""
+    return upload.writer != NOBODY and not upload.sha256
+
+
+def take_over(upload: Upload, writer: uuid.UUID) -> None:
+    """Make `writer` the upload's only one; the row is locked."""
+    upload.writer = writer
     upload.save(update_fields=["writer"])
+
+
+def let_go_of_the_database() -> None:
+    """Give the connection back, as the end of a request would: a slow line may last for hours."""
+    if not connection.in_atomic_block:
+        connection.close_if_unusable_or_obsolete()
 
 
 def abort_upload(*, upload_id: uuid.UUID, owner: Person) -> None:

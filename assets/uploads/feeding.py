@@ -9,7 +9,6 @@ from typing import Protocol
 # A read waits until it has all that it asked for, or the end: what is asked for follows how fast the line is, so that
 # few bytes are in the air when it falls silent.
 LEAST_BYTES = 4 * 1024
-FIRST_BYTES = 64 * 1024
 MOST_BYTES = 256 * 1024
 _PIECES = 8
 _SLOW_SECONDS = 0.05
@@ -59,7 +58,7 @@ class Feed:
         return piece
 
     def _read(self) -> None:
-        size = FIRST_BYTES
+        size = LEAST_BYTES
         piece: bytes | BaseException = b"-"
         while piece and not isinstance(piece, BaseException) and not self._over.is_set():
             began = time.monotonic()

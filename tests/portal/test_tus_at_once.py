@@ -1,8 +1,12 @@
 """Two at once: no limit is crossed together, and no upload expires under its writer."""
 
+import contextlib
 import io
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -11,6 +15,7 @@ from assets import operations as assets
 from assets import queries
 from assets.models import Upload, UploadInspection
 from assets.operations import UnableToUpload
+from assets.uploads import beginning
 from marketplace.people import operations as people
 from marketplace.people.models import ApiKey, Person
 from tests.cast import NOON, later
@@ -64,6 +69,58 @@ def test_an_upload_ends_once_whoever_ends_it(alice: Person, at_once: Run) -> Non
     assert set(codes(said)) <= {"upload-overtaken", "offset-wrong"}
     with queries.storage().incoming().open(upload.place) as file:
         assert file.read() == b"a cat"
+
+
+class Ending:
+    """A line that has brought its last bytes, and says a moment later that it ended."""
+
+    def __init__(self) -> None:
+        self.left, self.is_read = b"a c", threading.Event()
+
+    def read(self, size: int, /) -> bytes:
+        if not self.left:
+            self.is_read.set()
+            time.sleep(0.2)
+        data, self.left = self.left, b""
+        return data
+
+
+@pytest.mark.parametrize("goes_on", [False, True], ids=["asks", "goes on"])
+def test_who_comes_back_before_a_broken_line_was_seen_finds_what_it_brought(
+    alice: Person, at_once: Run, goes_on: bool
+) -> None:
+    upload, line = begin(alice, 5), Ending()
+
+    def come_back() -> Upload:
+        assert line.is_read.wait(30)
+        if goes_on:
+            return assets.append(upload_id=upload.pk, owner=alice, offset=0, stream=io.BytesIO(b"a cat"), now=NOON)
+        return assets.resume_upload(upload_id=upload.pk, owner=alice, now=NOON)
+
+    first, second = at_once(
+        lambda: assets.append(upload_id=upload.pk, owner=alice, offset=0, stream=line, now=NOON), come_back
+    )
+
+    assert (first.offset_bytes, second.offset_bytes) == (3, 3)
+    assert codes([second]) == (["offset-wrong"] if goes_on else [])
+
+
+def test_a_writer_that_was_killed_is_waited_for_once(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beginning, "PATIENCE_SECONDS", 0.1)
+    upload = begin(alice, 5)
+    assert upload.writer == beginning.NOBODY
+    Upload.objects.update(writer=uuid4())
+
+    for seconds in (0.1, 0.0):
+        began = time.monotonic()
+        assert assets.resume_upload(upload_id=upload.pk, owner=alice, now=NOON).writer == beginning.NOBODY
+        assert time.monotonic() - began >= seconds
+    for checksum in (assets.Checksum(algorithm="md5", digest=b"?"), None):
+        with contextlib.suppress(UnableToUpload):
+            stream = io.BytesIO(b"a c")
+            assets.append(upload_id=upload.pk, owner=alice, offset=0, stream=stream, checksum=checksum, now=NOON)
+        assert Upload.objects.get().writer == beginning.NOBODY
+    assert Upload.objects.get().offset_bytes == 3
 
 
 def test_an_upload_expires_or_goes_on_but_not_both(alice: Person, at_once: Run) -> None:

@@ -259,6 +259,20 @@ def test_who_comes_back_need_not_wait_for_a_line_that_hangs(alice: Alice) -> Non
     arrived(upload)
 
 
+def test_who_comes_back_in_the_moment_that_a_line_breaks_goes_on_behind_what_it_brought(alice: Alice) -> None:
+    upload, offset, requests = alice.begin(), 0, 0
+    while offset < len(BYTES):
+        piece = BYTES[offset : offset + 700_000]
+        line = alice.half_sent(upload, len(BYTES) - offset, piece, offset)
+        line.shutdown(socket.SHUT_WR)
+        offset, requests = alice.offset(upload), requests + 1
+        line.close()
+
+    arrived(upload)
+    # The question may be heard before the request that it follows; it is not heard in vain.
+    assert requests <= 3 * (len(BYTES) // 700_000 + 1)
+
+
 def test_of_requests_at_once_for_one_upload_no_byte_is_mixed(alice: Alice, at_once: Any) -> None:
     upload = alice.begin(2 * MIB)
     own = [bytes([letter]) * (2 * MIB) for letter in b"abcdef"]
