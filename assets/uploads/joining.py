@@ -23,12 +23,21 @@ PARTS_KEPT = timedelta(hours=1)
 _CHUNK_BYTES = 1024 * 1024
 
 
-def join_uploads(*, owner: Person, parts: Sequence[uuid.UUID], name: str, said: str = "", now: datetime) -> Upload:
+def join_uploads(
+    *,
+    owner: Person,
+    parts: Sequence[uuid.UUID],
+    name: str,
+    metadata: str = "",
+    said: str = "",
+    now: datetime,
+) -> Upload:
     """Return a finished upload of the parts' bytes in the order given; the parts expire soon after.
 
     The digest goes on from the first part's, so that only the others are digested again. `said` is how the sender
-    named the parts, which `said_of` gives back. Raise UnableToUpload: `upload-unknown`, `upload-expired`,
-    `parts-unusable`, and what `begin_upload` raises; UnableToStore.
+    named the parts, which `said_of` gives back. A process that is killed leaves an upload that expires with the parts.
+    Raise UnableToUpload: `upload-unknown`, `upload-expired`, `parts-unusable`, and what `begin_upload` raises;
+    UnableToStore.
     """
     if not 0 < len(parts) <= MOST_PARTS:
         template = gettext_noop("A file is joined from 1 to %(most)s parts.")
@@ -40,15 +49,17 @@ def join_uploads(*, owner: Person, parts: Sequence[uuid.UUID], name: str, said: 
             name=name,
             size_bytes=sum(row.size_bytes for row in rows),
             concatenation=Upload.FINAL,
+            metadata=metadata,
             now=now,
         )
+        Upload.objects.filter(pk=upload.pk).update(expires_at=now + PARTS_KEPT)
     try:
         sha256 = _copied(rows, upload)
         with transaction.atomic():
             upload.sha256, upload.offset_bytes = sha256, upload.size_bytes
             # The state of a digest that is known has no more use: its room holds what the parts were called.
             upload.digest_state = said.encode()
-            changes = {name: getattr(upload, name) for name in ("sha256", "offset_bytes", "digest_state")}
+            changes = {name: getattr(upload, name) for name in ("sha256", "offset_bytes", "digest_state", "expires_at")}
             if not Upload.objects.filter(pk=upload.pk).update(**changes):
                 raise overtaken(upload)
             finished(upload, now)

@@ -1,7 +1,6 @@
 """The words of tus 1.0.0, a protocol for resumable uploads: what its headers say, read strictly."""
 
 import base64
-import binascii
 import re
 from collections.abc import Mapping
 from uuid import UUID
@@ -10,6 +9,8 @@ VERSION = "1.0.0"
 EXTENSIONS = "creation,creation-with-upload,termination,checksum,expiration,concatenation"
 BYTES_TYPE = "application/offset+octet-stream"
 CHECKSUM_MISMATCH = 460
+# What a client may call the name of its file, the first that says something counting.
+NAMES = ("filename", "name")
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,100}")
 _UPLOAD = re.compile(r"(?:https?://[^/\s]+)?/portal/uploads/([0-9a-fA-F-]{32,36})/?")
@@ -36,15 +37,17 @@ def read_number(headers: Mapping[str, str], name: str) -> int:
 def read_metadata(text: str) -> dict[str, str]:
     """This will read Upload-Metadata: pairs set apart by commas, of an ASCII key and a value of UTF-8 in Base64.
 
-    Raise Unreadable for a key that stands twice or is none, for sloppy Base64, and for values that are no UTF-8.
+    A value may hold other bytes, which come out replaced, unless it names the file. Raise Unreadable for such a name,
+    for a key that stands twice or is none, and for sloppy Base64.
     """
     found: dict[str, str] = {}
     for pair in text.split(",") if text.strip() else []:
         key, _space, value = pair.strip(" ").partition(" ")
         if not _KEY.fullmatch(key) or key in found:
             raise Unreadable("Upload-Metadata")
+        errors = "strict" if key in NAMES else "replace"
         try:
-            found[key] = _unpacked(value, "Upload-Metadata").decode()
+            found[key] = _unpacked(value, "Upload-Metadata").decode(errors=errors)
         except UnicodeDecodeError:
             raise Unreadable("Upload-Metadata") from None
     return found
@@ -85,5 +88,5 @@ def read_concat(text: str) -> tuple[str, list[UUID]]:
 def _unpacked(text: str, header: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii.Error among them; other words than ASCII are none.
         raise Unreadable(header) from None

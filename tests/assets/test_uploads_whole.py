@@ -73,6 +73,20 @@ def test_a_part_whose_bytes_are_gone_is_not_joined(alice: Person) -> None:
     assert set(Upload.objects.values_list("pk", flat=True)) == {first, second}
 
 
+def test_a_joining_that_was_killed_expires_with_its_parts(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts, opened, seen = parts_of(alice, BYTES), joining._opened, []
+
+    def noting(row: Upload) -> object:
+        seen.append(Upload.objects.get(concatenation=Upload.FINAL).expires_at)
+        return opened(row)
+
+    monkeypatch.setattr(joining, "_opened", noting)
+    joined = assets.join_uploads(owner=alice, parts=parts, name="ink.png", now=NOON)
+    joined.refresh_from_db()
+
+    assert (seen, joined.expires_at) == ([later(hours=1)], later(hours=48))
+
+
 def test_a_file_that_is_removed_while_it_is_joined_is_gone(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = parts_of(alice, BYTES[:10], BYTES[10:])
     opened = joining._opened

@@ -97,7 +97,7 @@ def test_a_checksum_is_held_to(alice: Tus, algorithm: str) -> None:
     assert alice.sent(at, BYTES, Upload_Checksum=checksum(algorithm, BYTES)).status_code == 204
 
 
-@pytest.mark.parametrize("text", ["crc32 AAAA", "sha1", "sha1 ", "sha1 !!!!", " AAAA"])
+@pytest.mark.parametrize("text", ["crc32 AAAA", "sha1", "sha1 ", "sha1 !!!!", "sha1 ÄÄÄÄ", " AAAA"])
 def test_a_checksum_that_cannot_be_read_is_refused(alice: Tus, text: str) -> None:
     at = alice.begun()
 
@@ -117,7 +117,8 @@ def test_the_first_bytes_may_come_with_the_creation(alice: Tus) -> None:
         "POST", data=BYTES, Upload_Length=len(BYTES), Upload_Metadata=NAME, Upload_Checksum=checksum("sha1", b"")
     )
     long = alice.ask("POST", data=BYTES, Upload_Length=10, Upload_Metadata=NAME)
-    assert (damaged.status_code, long.status_code, Upload.objects.count()) == (460, 413, 2)
+    unread = alice.ask("POST", data=BYTES, Upload_Length=len(BYTES), Upload_Metadata=NAME, Upload_Checksum="sha1 !")
+    assert (damaged.status_code, long.status_code, unread.status_code, Upload.objects.count()) == (460, 413, 400, 2)
 
 
 def test_an_upload_can_be_removed(alice: Tus) -> None:
@@ -166,6 +167,7 @@ def test_a_creation_needs_a_length(alice: Tus, length: str | None) -> None:
         ("dateiname YQ==", "upload"),
         ("name YS5wbmc=,type aW1hZ2UvcG5n", "a.png"),
         ("is_draft,filename YS5wbmc=,name Yi5wbmc=", "a.png"),
+        ("filename YS5wbmc=,sha256 /w==", "a.png"),
     ],
 )
 def test_a_client_need_not_name_its_file_and_hears_again_what_it_said(alice: Tus, metadata: str, name: str) -> None:
@@ -182,6 +184,8 @@ def test_a_client_need_not_name_its_file_and_hears_again_what_it_said(alice: Tus
         "filename YQ",
         "filename Y Q==",
         "filename /w==",
+        "name /w==",
+        "filename ä",
         "filename Y$Q==",
         ",filename YQ==",
         "filename " + base64.b64encode(b"a\0b").decode(),
@@ -236,16 +240,19 @@ def test_parts_are_joined(alice: Tus) -> None:
         parts.append(at)
     concat = f"final;http://testserver{parts[0]} {parts[1]} {parts[2]}"
 
-    answer = alice.ask("POST", type="", Upload_Concat=concat, Upload_Metadata=NAME)
+    metadata = f"{NAME},relativePath eC/kuIA="
+    answer = alice.ask("POST", type="", Upload_Concat=concat, Upload_Metadata=metadata)
 
     assert answer.status_code == 201
     head = alice.ask("HEAD", answer["Location"])
+    assert head["Upload-Metadata"] == metadata
     assert (head["Upload-Concat"], head["Upload-Offset"], head["Upload-Length"]) == (
         concat,
         str(len(BYTES)),
         str(len(BYTES)),
     )
-    assert Upload.objects.get(concatenation="final").sha256 == SHA256
+    joined = Upload.objects.get(concatenation="final")
+    assert (joined.sha256, joined.expires_at - joined.created_at) == (SHA256, timedelta(hours=48))
     assert alice.sent(answer["Location"], b"x", len(BYTES)).status_code == 403
     assert UploadInspection.objects.count() == 1
 

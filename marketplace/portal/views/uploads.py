@@ -85,21 +85,24 @@ def uploads(request: HttpRequest, person: Person) -> HttpResponse:
     kind, parts = tus.read_concat(request.headers.get("Upload-Concat", ""))
     metadata = request.headers.get("Upload-Metadata", "")
     said = tus.read_metadata(metadata)
-    name, now = said.get("filename") or said.get("name", ""), timezone.now()
+    name, now = next(filter(None, map(said.get, tus.NAMES)), ""), timezone.now()
     if kind == Upload.FINAL:
         concat = request.headers["Upload-Concat"]
-        upload = assets.join_uploads(owner=person, parts=parts, name=name or "upload", said=concat, now=now)
+        upload = assets.join_uploads(
+            owner=person, parts=parts, name=name or "upload", metadata=metadata, said=concat, now=now
+        )
         return _created(upload)
     # A client need not say a name; what has no ending is refused by its inspection, which says so.
     name = name or ("part" if kind == Upload.PARTIAL else "upload")
     size_bytes = tus.read_number(request.headers, "Upload-Length")
+    checksum = _checksum(request)
     upload = assets.begin_upload(
         owner=person, name=name, size_bytes=size_bytes, concatenation=kind, metadata=metadata, now=now
     )
     if request.content_type != tus.BYTES_TYPE:
         return _created(upload)
     try:
-        upload = _append(request, person, upload.pk, 0)
+        upload = _append(request, person, upload.pk, 0, checksum)
     except (assets.UnableToUpload, UnableToStore):
         # Its address was never told to anybody.
         assets.abort_upload(upload_id=upload.pk, owner=person)
@@ -126,7 +129,8 @@ def upload(request: HttpRequest, person: Person, upload_id: UUID) -> HttpRespons
         return HttpResponse(status=204)
     if request.content_type != tus.BYTES_TYPE:
         return HttpResponse(status=415)
-    found = _append(request, person, upload_id, tus.read_number(request.headers, "Upload-Offset"))
+    offset = tus.read_number(request.headers, "Upload-Offset")
+    found = _append(request, person, upload_id, offset, _checksum(request))
     return HttpResponse(status=204, headers={"Upload-Offset": str(found.offset_bytes), **_expires(found)})
 
 
@@ -148,11 +152,16 @@ def _expires(found: Upload) -> dict[str, str]:
     return {"Upload-Expires": http_date(found.expires_at.timestamp())}
 
 
-def _append(request: HttpRequest, person: Person, upload_id: UUID, offset: int) -> Upload:
-    checksum = None
-    if text := request.headers.get("Upload-Checksum"):
-        algorithm, digest = tus.read_checksum(text)
-        checksum = assets.Checksum(algorithm=algorithm, digest=digest)
+def _checksum(request: HttpRequest) -> assets.Checksum | None:
+    if not (text := request.headers.get("Upload-Checksum")):
+        return None
+    algorithm, digest = tus.read_checksum(text)
+    return assets.Checksum(algorithm=algorithm, digest=digest)
+
+
+def _append(
+    request: HttpRequest, person: Person, upload_id: UUID, offset: int, checksum: assets.Checksum | None
+) -> Upload:
     stream, length_bytes = _body(request)
     return assets.append(
         upload_id=upload_id,
