@@ -221,9 +221,11 @@ class S3Incoming:
                 here.change(lambda state: replace(state, writer=_writer()))
 
     def open(self, place: str) -> BinaryIO:
-        """See Incoming.open. Reading raises StorageFailed, an OSError."""
+        """See Incoming.open. Raise UnableToStore when the object store does not answer; reading StorageFailed."""
         here = Place(self.bucket, place)
-        if (found := here.read()) is None:
+        with refusals(place):
+            found = here.read()
+        if found is None:
             raise BlobMissing(place)
         return open_pieces(self.bucket, here.keys_of(found[0]))
 
@@ -244,7 +246,8 @@ class S3Incoming:
 
     def discard(self, place: str) -> None:
         """See Incoming.discard."""
-        discard_place(self.bucket, place)
+        with refusals(place):
+            discard_place(self.bucket, place)
 
     def iter(self) -> Iterator[tuple[str, datetime]]:
         """See Incoming.iter, in the order of their names; remnants without a state are places too."""

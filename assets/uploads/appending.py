@@ -48,11 +48,11 @@ def append(
     """Take what the stream gives, from `offset` on, and return the upload as it stands then.
 
     The stream may end early, as a line that breaks does: what arrived is kept. Whoever wrote before is stopped, after
-    the moment that a request whose line has ended needs to keep what arrived. `length_bytes` is how many bytes were announced,
-    where that is known. Nothing of the stream counts when it is longer than the upload or has another checksum. Raise
-    UnableToUpload: `upload-unknown`, `upload-expired`, `upload-is-final`, `offset-wrong`, `upload-too-long`,
-    `checksum-unknown`, `checksum-wrong`, `upload-overtaken`;
-    UnableToStore when storage fails: then all counts that was acknowledged before.
+    the moment that a request whose line has ended needs to keep what arrived. `length_bytes` is how many bytes were
+    announced, where that is known. Nothing of the stream counts when it is longer than the upload or has another
+    checksum. Raise UnableToUpload: `upload-unknown`, `upload-expired`, `upload-is-final`, `offset-wrong`,
+    `upload-too-long`, `checksum-unknown`, `checksum-wrong`, `upload-overtaken`; UnableToStore when storage fails: then
+    all counts that was acknowledged before.
     """
     with contextlib.ExitStack() as stack:
         with beginning.taking_turns(upload_id, owner, now) as upload:

@@ -1,6 +1,7 @@
 """Making room for an upload within its owner's limits, finding it again, and letting go of it."""
 
 import contextlib
+import logging
 import time
 import unicodedata
 import uuid
@@ -13,10 +14,12 @@ from django.db.models import ProtectedError, Sum
 
 from assets import queries
 from assets.models import Upload
+from assets.storage.base import UnableToStore
 from assets.uploads.refusing import refused, refused_for, too_large, unknown
 from marketplace.people.models import Person
 from marketplace.ui.words import gettext_noop
 
+log = logging.getLogger(__name__)
 NAME_CHARACTERS = 300
 # What stands as the writer of an upload that no request writes to.
 NOBODY = uuid.UUID(int=0)
@@ -103,7 +106,7 @@ def resume_upload(*, upload_id: uuid.UUID, owner: Person, now: datetime) -> Uplo
 
 @contextlib.contextmanager
 def taking_turns(upload_id: uuid.UUID, owner: Person, now: datetime) -> Iterator[Upload]:
-    """Give one's own upload as `locked` does, in a transaction, once nobody writes to it or PATIENCE_SECONDS are over."""
+    """Give one's own upload, `locked` in a transaction, once nobody writes to it or PATIENCE_SECONDS are over."""
     until = time.monotonic() + PATIENCE_SECONDS
     while True:
         with transaction.atomic():
@@ -145,7 +148,10 @@ def abort_upload(*, upload_id: uuid.UUID, owner: Person) -> None:
             template = gettext_noop("it belongs to something that waits to be published: remove it there first.")
             raise refused_for(upload, "upload-in-use", template) from None
     if upload.place:
-        queries.storage().incoming().discard(upload.place)
+        try:
+            queries.storage().incoming().discard(upload.place)
+        except UnableToStore as error:
+            log.warning("the bytes of an upload that was removed go with the next sweep", exc_info=error)
 
 
 def owned(upload_id: uuid.UUID, owner: Person) -> Upload:

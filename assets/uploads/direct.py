@@ -56,7 +56,13 @@ def begin_direct(*, owner: Person, name: str, size_bytes: int, now: datetime) ->
     if size_bytes > settings.ASSET_FILE_LIMIT_BYTES:
         raise too_large(name, settings.ASSET_FILE_LIMIT_BYTES)
     upload = Upload(
-        owner=owner, name=name, size_bytes=size_bytes, created_at=now, touched_at=now, expires_at=beginning.expiry(now)
+        owner=owner,
+        name=name,
+        size_bytes=size_bytes,
+        writer=beginning.NOBODY,
+        created_at=now,
+        touched_at=now,
+        expires_at=beginning.expiry(now),
     )
     place = ""
     try:

@@ -82,7 +82,9 @@ def link_known(*, owner: Person, token: str, proof: str, is_published: Callable[
     said = _opened(token, owner, now)
     sha256, size_bytes = said["sha256"], said["size_bytes"]
     _known(sha256, size_bytes, is_published)
-    if not hmac.compare_digest(proof.encode(), _proof(bytes.fromhex(said["nonce"]), sha256, said["ranges"]).encode()):
+    if not hmac.compare_digest(
+        proof.encode(errors="replace"), _proof(bytes.fromhex(said["nonce"]), sha256, said["ranges"]).encode()
+    ):
         template = gettext_noop("%(file)s: the answer is not that of these bytes; send the file itself.")
         raise refused("proof-wrong", template, file=said["name"])
     return _link(owner, sha256, size_bytes, said["name"], now)

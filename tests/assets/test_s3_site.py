@@ -12,6 +12,7 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from assets import operations as assets
 from assets import queries
@@ -275,6 +276,30 @@ def test_a_store_that_does_not_answer_keeps_nothing(alice: Person, traces: Trace
     assert (traces.silent(), Upload.objects.count()) == (True, 0)
 
 
+def test_who_goes_on_or_removes_while_the_store_is_silent_is_told_in_words(
+    alice: Person, client: Client, bucket: Bucket, settings: Any
+) -> None:
+    client.force_login(alice)
+    upload = assets.begin_upload(owner=alice, name="p.txt", size_bytes=9, now=NOON)
+    append(upload, b"a cat", 0)
+    Upload.objects.update(expires_at=timezone.now() + timedelta(hours=1))
+    at, tus = reverse("upload", args=[upload.pk]), {"Tus-Resumable": "1.0.0", "Upload-Offset": "5"}
+    reachable = settings.S3
+
+    settings.S3 = {**reachable, "endpoint": "http://127.0.0.1:9"}
+    patch = client.patch(at, b" nap", content_type="application/offset+octet-stream", headers=tus)
+    assert (patch.status_code, patch.json()["code"]) == (507, "storage-refused")
+    with pytest.raises(UnableToStore, match="the object store does not answer"):
+        queries.storage().incoming().open(upload.place)
+    assert client.delete(at, headers=tus).status_code == 204
+    assert Upload.objects.count() == 0
+
+    settings.S3 = reachable
+    assert keys(bucket) != []
+    assets.expire_uploads(now=datetime.now(UTC) + timedelta(hours=2))
+    assert keys(bucket) == []
+
+
 def test_a_program_sends_a_file_by_the_addresses_of_the_portal(alice: Person, client: Client) -> None:
     client.force_login(alice)
     answer = post(client, reverse("uploads-direct"), name="世界.txt", size_bytes=len(PROMPTS))
@@ -324,6 +349,8 @@ def test_what_the_addresses_refuse(alice: Person, dave: Person, client: Client) 
     assert (refused.status_code, refused.json()["code"]) == (400, "part-unknown")
     assert refused["Content-Type"] == "application/problem+json"
     assert post(client, finish_at, sha256=CAT).json()["code"] == "parts-missing"
+    for slip in ("", CAT.upper(), CAT + "\n", "\ud800"):
+        assert post(client, finish_at, sha256=slip).status_code == 400
     assert client.get(none).status_code == client.delete(none).status_code == 404
 
     assert Upload.objects.get().offset_bytes == 0

@@ -3,11 +3,13 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
+from assets import queries
 from assets.models import Blob, PreviewImage, Upload
+from assets.storage.s3_bucket import StorageFailed
 from marketplace.intake.operations import publish_folder
 from marketplace.people.models import Creator
 from tests import packs
@@ -58,6 +60,7 @@ def test_who_has_the_bytes_need_not_send_them(alice: Tus, dave: Tus, published: 
         wrong = post(dave, "known/answer", answer | {"proof": proof(said, data[::-1])})
         assert (stolen.status_code, code_of(stolen)) == (403, "challenge-over")
         assert (wrong.status_code, code_of(wrong), Upload.objects.count()) == (403, "proof-wrong", number)
+        assert code_of(post(dave, "known/answer", answer | {"proof": "\ud800"})) == "proof-wrong"
 
         right = post(dave, "known/answer", answer)
         assert right.status_code == 201
@@ -80,6 +83,20 @@ def test_other_bytes_are_to_be_sent(alice: Tus, dave: Tus, published: dict[str, 
     ):
         answer = post(dave, "known", body)
         assert (answer.status_code, code_of(answer)) == (404, "bytes-unknown")
+
+
+def test_a_storage_that_breaks_off_is_told_as_such(
+    dave: Tus, published: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = published["cover.png"]
+    said = post(dave, "known", asked(data)).json()
+
+    def breaks(_sha256: str) -> BinaryIO:
+        raise StorageFailed("the object store does not answer")
+
+    monkeypatch.setattr(queries, "open_blob", breaks)
+    answer = post(dave, "known/answer", {"token": said["token"], "proof": proof(said, data)})
+    assert (answer.status_code, code_of(answer), Upload.objects.count()) == (507, "storage-refused", 0)
 
 
 @pytest.mark.parametrize(

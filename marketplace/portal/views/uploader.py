@@ -4,7 +4,7 @@ import json
 from http import HTTPStatus
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.translation import gettext as _
 
@@ -46,7 +46,8 @@ STATUS = {
 
 _BODY_BYTES = 64 * 1024
 
-REFUSALS = (UnableToUpload, UnableToStore, BlobMissing, BlobDamaged, tus.Unreadable)
+# An OSError is storage's, too: a bucket that breaks off while it is read.
+REFUSALS = (UnableToUpload, UnableToStore, BlobMissing, BlobDamaged, tus.Unreadable, OSError)
 
 
 class NoUploader(Exception):
@@ -98,7 +99,7 @@ def read_json(request: HttpRequest, **fields: type) -> dict[str, Any]:
     """This will read a small JSON object of exactly these fields, or raise Unreadable."""
     try:
         given = json.loads(request.read(_BODY_BYTES))
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, UnreadablePostError):
         raise tus.Unreadable("body") from None
     if not isinstance(given, dict) or set(given) != set(fields):
         raise tus.Unreadable("body")
@@ -124,7 +125,8 @@ def refusal(error: Exception) -> HttpResponse:
         return answer
     # Storage's own words name places of ours; who uploads can only come back.
     said = _("The bytes could not be stored just now: what was acknowledged is safe; go on in a moment.")
-    return _problem(507, str(getattr(error, "code", "storage-refused")), said)
+    code = "storage-refused" if isinstance(error, OSError) else getattr(error, "code", "storage-refused")
+    return _problem(507, str(code), said)
 
 
 def _problem(status: int, code: str, detail: str) -> HttpResponse:
