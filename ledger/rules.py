@@ -69,11 +69,7 @@ def encode_entry(
 
     `log` is the origin of the log, which signatures are bound to.
     """
-    schema = SCHEMAS.get(type)
-    if schema is None:
-        raise EntryRefused("type", f"{type!r} is not one of {', '.join(SCHEMAS)}")
-    _check_fields(schema, body)
-    _check_across(type, body)
+    schema = check_body(type, body)
     if stated_at.utcoffset() != timedelta(0):
         raise EntryRefused("stated_at", "is not in UTC")
     kids = [signer.kid for signer in signers]
@@ -98,6 +94,16 @@ def encode_foreign(*, release: str, content: Mapping[str, Any]) -> EntryBytes:
     if (content.get("kind"), content.get("apiVersion")) != (FOREIGN_TYPE, "0.0.2"):
         raise EntryRefused("kind", "is not dsse 0.0.2")
     return EntryBytes(f"release:{release}", _fitting(_canonical(dict(content))))
+
+
+def check_body(type: str, body: Mapping[str, Any]) -> Schema:
+    """Return the schema of the type, once the body has its fields; EntryRefused when it has not."""
+    schema = SCHEMAS.get(type)
+    if schema is None:
+        raise EntryRefused("type", f"{type!r} is not one of {', '.join(SCHEMAS)}")
+    _check_fields(schema, body)
+    _check_across(type, body)
+    return schema
 
 
 def _canonical(value: dict[str, Any]) -> bytes:

@@ -16,6 +16,7 @@ from ledger.operations import state_once
 from tests.ledger import makers
 
 TABLES = "ledger_anchorreceipt, ledger_anchorintent, ledger_checkpoint, ledger_leaf, ledger_pending, ledger_entry"
+INDEX_TABLES = "ledger_indexroot, ledger_indexnode, ledger_indexposting"
 
 
 @dataclass
@@ -101,7 +102,7 @@ def committed(test: Callable[..., None]) -> Callable[..., None]:
 def _empty_the_ledger() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")  # past the triggers that refuse it to everybody
-        cursor.execute(f"TRUNCATE {TABLES} RESTART IDENTITY")
+        cursor.execute(f"TRUNCATE {TABLES}, {INDEX_TABLES} RESTART IDENTITY CASCADE")
 
 
 def state_asset(name: str, now: datetime = makers.NOW) -> Entry:

@@ -1,0 +1,253 @@
+"""The law: what is lawful passes, and every violation there is gets planted and is found by its name."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from ledger.law.findings import RULES
+from ledger.law.store import Store, UnableToReadState
+from ledger.rules import encode_entry
+from tests.ledger import makers
+from tests.ledger.law import stories
+from tests.ledger.law.stories import (
+    ALICE,
+    ALICES_NEXT,
+    BOB,
+    CLOUDS,
+    DAVE,
+    GRANT,
+    LOG,
+    OFFER,
+    Told,
+    anchor_body,
+    claim_body,
+    grant_body,
+    key_body,
+    lawful,
+    offer_body,
+    release_body,
+    transfer_body,
+    uuid,
+)
+from tests.ledger.makers import NOW, sha256
+
+UNTIL = int(NOW.timestamp()) + 86_400
+ASSET = makers.asset_body(b"another")
+OTHER = sha256(b"another release")
+
+
+def rotation(**more: object) -> dict[str, object]:
+    return {"kid": ALICE.kid, "next": ALICES_NEXT.kid, "until": UNTIL} | more
+
+
+def test_a_lawful_log_passes() -> None:
+    assert lawful().judge() == []
+
+
+def test_a_whole_life_is_lawful() -> None:
+    told = lawful()
+    told.say("claim", claim_body("countered"))
+    told.say("claim", claim_body("maintained"))
+    told.say("claim", claim_body("upheld"))
+    told.say("takedown", {"release": CLOUDS, "status": "taken-down", "reason": "claim", "claim": stories.CLAIM})
+    told.say("takedown", {"release": CLOUDS, "status": "restored", "reason": "creator"})
+    told.say("grant-status", {"grant": GRANT, "status": "suspended"})
+    told.say("grant-status", {"grant": GRANT, "status": "active"})
+    told.say("grant-status", {"grant": GRANT, "status": "revoked"})
+    taken = told.say("transfer", transfer_body(told), ALICE, BOB)
+    told.say("offer-withdrawal", {"offer": OFFER}, BOB)
+    told.say("release", release_body(release=OTHER, version="1.1.0", creator=uuid("bob")), BOB)
+    told.say("key-rotation", rotation(), ALICE, ALICES_NEXT)
+    told.say("key-revocation", {"kid": ALICE.kid, "reason": "superseded"}, LOG)
+    back = transfer_body(told, owner=uuid("bob"), new_owner=uuid("alice"), previous=sha256(taken))
+    told.say("transfer", back, BOB, ALICES_NEXT)
+    told.say("offer", offer_body(offer=uuid("second")), ALICES_NEXT)
+    told.say("policy", {"policy": sha256(b"policy"), "witnesses": 2})
+    told.say(
+        "royalty-statement", {"period": "2026-11", "currency": "EUR", "statements": 2, "root": sha256(b"statements")}
+    )
+    told.index_root()
+    told.say("anchor-receipt", anchor_body(told, told.size))
+    assert told.judge() == []
+
+
+def test_entries_of_the_first_version_need_no_signatures_and_stand_before_the_others() -> None:
+    told = Told()
+    for type, body in (("asset", ASSET), ("release", release_body()), ("offer", offer_body()), ("grant", grant_body())):
+        told.plant({"format": "worldloom/ledger-entry/1", "signatures": None}, type, body)
+    told.say("key", key_body(BOB), BOB)
+    assert told.judge() == []
+    told.say("offer-withdrawal", {"offer": OFFER}, BOB)
+    assert [finding.rule for finding in told.judge()] == ["not-signed-by-owner"]
+
+
+def plant_both_revocation_and_offer(told: Told) -> None:
+    told.say("key-revocation", {"kid": ALICE.kid, "reason": "compromised"}, ALICE)
+    told.say("offer", offer_body(offer=uuid("second")), ALICE)
+
+
+def plant_ended(told: Told) -> None:
+    told.say("key-rotation", rotation(), ALICE, ALICES_NEXT)
+    told.say("offer", offer_body(offer=uuid("second")), ALICE, at=NOW + timedelta(days=1, seconds=1))
+
+
+def plant_withdrawn(told: Told) -> None:
+    told.say("offer-withdrawal", {"offer": OFFER}, ALICE)
+    told.say("grant", grant_body(grant=uuid("late")))
+
+
+def plant_taken_down(told: Told) -> None:
+    told.say("takedown", {"release": CLOUDS, "status": "taken-down", "reason": "law"})
+    told.say("grant", grant_body(grant=uuid("late")))
+
+
+def plant_revoked(told: Told) -> None:
+    told.say("grant-status", {"grant": GRANT, "status": "revoked"})
+    told.say("grant-status", {"grant": GRANT, "status": "active"})
+
+
+def plant_replayed_transfer(told: Told) -> None:
+    first = told.say("transfer", transfer_body(told), ALICE, BOB)
+    back = transfer_body(told, owner=uuid("bob"), new_owner=uuid("alice"), previous=sha256(first))
+    told.say("transfer", back, BOB, ALICE)
+    told.say("transfer", transfer_body(told), ALICE, BOB)
+
+
+def plant_raw(entry: bytes) -> Callable[[Told], object]:
+    return lambda told: told.entries.append(entry)
+
+
+def plant_wrong_signature(told: Told) -> None:
+    signed_elsewhere = encode_entry(
+        type="offer",
+        id=UUID(uuid("elsewhere")),
+        stated_at=told.now,
+        body=offer_body(offer=uuid("second")),
+        log="another.example/log",
+        signers=[ALICE],
+    )
+    told.entries.append(signed_elsewhere.body)
+
+
+PLANTED: dict[str, Callable[[Told], object]] = {
+    "entry-too-long": plant_raw(b'{"a":"' + b"a" * 4096 + b'"}'),
+    "not-canonical": plant_raw(b'{"b":1, "a":2}'),
+    "unknown-format": lambda told: told.plant({"format": "worldloom/ledger-entry/3"}, "asset", ASSET),
+    "format-went-back": lambda told: told.plant(
+        {"format": "worldloom/ledger-entry/1", "signatures": None}, "asset", ASSET
+    ),
+    "malformed-entry": lambda told: told.plant({"note": "a"}, "asset", ASSET),
+    "unknown-type": lambda told: told.plant({"type": "rumor"}, "asset", ASSET),
+    "bad-field": lambda told: told.plant({}, "asset", ASSET | {"size_bytes": -1}),
+    "split-misnamed": lambda told: told.say(
+        "split", {"split": OTHER, "shares": [{"payee": uuid("bob"), "share_ppb": 1_000_000_000}]}
+    ),
+    "repeated-id": lambda told: told.plant({"id": uuid("entry 0")}, "asset", ASSET),
+    "said-twice": lambda told: told.asset("wanderer"),
+    "stated-in-the-past": lambda told: told.say("asset", ASSET, at=NOW - timedelta(days=1, seconds=1)),
+    "stated-in-the-future": lambda told: told.say("asset", ASSET, at=stories.AFTER + timedelta(days=1, seconds=1)),
+    "signature-malformed": lambda told: told.plant(
+        {"signatures": [{"kid": ALICE.kid, "sig": "AA=="}]}, "offer", offer_body(offer=uuid("second"))
+    ),
+    "signature-key-unknown": lambda told: told.say("offer", offer_body(offer=uuid("second")), DAVE),
+    "signature-key-revoked": plant_both_revocation_and_offer,
+    "signature-key-ended": plant_ended,
+    "signature-invalid": plant_wrong_signature,
+    "key-misnamed": lambda told: told.say("key", key_body(DAVE, kid="A" * 43), ALICE),
+    "not-self-signed": lambda told: told.say("key", key_body(DAVE), LOG),
+    "rotation-of-unknown-key": lambda told: told.say("key-rotation", rotation(next=DAVE.kid), ALICE, ALICES_NEXT),
+    "rotation-mismatch": lambda told: told.say("key-rotation", rotation(next=BOB.kid), ALICE, BOB),
+    "revocation-of-unknown-key": lambda told: told.say("key-revocation", {"kid": DAVE.kid, "reason": "lost"}, LOG),
+    "not-signed-by-key": lambda told: told.say("key-revocation", {"kid": ALICE.kid, "reason": "lost"}, BOB),
+    "not-signed-by-creator": lambda told: told.say("release", release_body(release=OTHER), BOB),
+    "pack-of-another": lambda told: told.say("release", release_body(release=OTHER, creator=uuid("bob")), BOB),
+    "unknown-release": lambda told: told.say("offer", offer_body(offer=uuid("second"), release=OTHER), ALICE),
+    "not-signed-by-owner": lambda told: told.say("offer", offer_body(offer=uuid("second")), BOB),
+    "transfer-by-another": lambda told: told.say(
+        "transfer", transfer_body(told, owner=uuid("bob"), new_owner=uuid("alice")), BOB, ALICE
+    ),
+    "transfer-replayed": plant_replayed_transfer,
+    "not-signed-by-both": lambda told: told.say("transfer", transfer_body(told), ALICE, ALICES_NEXT),
+    "unknown-offer": lambda told: told.say("grant", grant_body(grant=uuid("free"), offer=uuid("no offer"))),
+    "grant-of-withdrawn-offer": plant_withdrawn,
+    "grant-mismatch": lambda told: told.say("grant", grant_body(grant=uuid("free"), terms=OTHER)),
+    "grant-while-taken-down": plant_taken_down,
+    "unknown-grant": lambda told: told.say("grant-status", {"grant": uuid("no grant"), "status": "revoked"}),
+    "status-after-revocation": plant_revoked,
+    "claim-out-of-order": lambda told: told.say("claim", claim_body("maintained")),
+    "claim-changed": lambda told: told.say("claim", claim_body("upheld", disputed=OTHER)),
+    "claim-of-unknown-asset": lambda told: told.say("claim", claim_body("opened", claim=uuid("c"), asset=OTHER)),
+    "takedown-out-of-order": lambda told: told.say(
+        "takedown", {"release": CLOUDS, "status": "restored", "reason": "rules"}
+    ),
+    "unknown-claim": lambda told: told.say(
+        "takedown", {"release": CLOUDS, "status": "taken-down", "reason": "claim", "claim": uuid("no claim")}
+    ),
+    "anchor-of-another-tree": lambda told: told.say("anchor-receipt", anchor_body(told, 5, root=OTHER)),
+    "index-out-of-order": lambda told: told.index_root(3),
+    "index-mismatch": lambda told: told.index_root(root=OTHER),
+}
+
+
+@pytest.mark.parametrize("rule", list(RULES))
+def test_every_violation_is_found_by_its_name_and_only_it(rule: str) -> None:
+    told = lawful()
+    PLANTED[rule](told)
+    assert [(finding.rule, finding.index) for finding in told.judge()] == [(rule, told.size - 1)]
+
+
+def test_an_entry_that_breaks_a_rule_counts_for_nothing() -> None:
+    told = lawful()
+    told.say("transfer", transfer_body(told), ALICE, ALICES_NEXT)
+    told.say("offer", offer_body(offer=uuid("second")), ALICE)
+    assert [finding.rule for finding in told.judge()] == ["not-signed-by-both"]
+
+
+def test_the_one_of_two_times_that_later_entries_contradict_is_wrong() -> None:
+    told = lawful()
+    told.say("asset", ASSET, at=NOW + timedelta(days=3))
+    told.asset("after it")
+    told.asset("and after that")
+    assert [(finding.rule, finding.index) for finding in told.judge()] == [("stated-in-the-future", 12)]
+
+
+def test_a_replay_of_an_entry_and_a_reordered_log_are_found() -> None:
+    told = lawful()
+    told.entries.append(told.entries[7])
+    assert [finding.rule for finding in told.judge()] == ["repeated-id"]
+    told.entries = [told.entries[index] for index in (0, 1, 2, 3, 4, 5, 7, 6, 8, 9)]
+    assert [(finding.rule, finding.index) for finding in told.judge()] == [("unknown-release", 6), ("unknown-offer", 8)]
+
+
+def test_the_store_goes_on_where_it_ended_and_knows_its_own_files(tmp_path: Path) -> None:
+    from ledger.law.replay import Law
+
+    told, path = lawful(), tmp_path / "state"
+    PLANTED["grant-mismatch"](told)
+    store = Store(path)
+    law = Law(store, origin=makers.ORIGIN, root_at=told.root_at, now=stories.AFTER)
+    for entry in told.entries[:8]:
+        law.take(entry)
+    law.save()
+    store.commit()
+    law.take(told.entries[8])
+    store.close()  # killed: what was not committed is replayed
+    store = Store(path)
+    assert [finding.rule for finding in told.judge(store=store)] == ["grant-mismatch"]
+    with pytest.raises(UnableToReadState):
+        Store(path)
+    store.close()
+    (tmp_path / "notes").write_text("shopping")
+    with pytest.raises(UnableToReadState):
+        Store(tmp_path / "notes")
+
+
+def test_the_public_page_names_every_rule() -> None:
+    page = (Path(__file__).parents[3] / "docs/formats/law.md").read_text()
+    from ledger.audit import LOG_RULES
+
+    assert set(re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE)) == {*RULES, *LOG_RULES}
