@@ -1,7 +1,7 @@
 """What becomes of a match: whose work it is, and whether the draft says that it is made with it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from assets.originality.base import Match
@@ -10,8 +10,13 @@ from marketplace.intake import queries
 from marketplace.people.models import Creator
 
 OWN, CONFIRMED, CLEARED, CLAIMED = "own", "confirmed", "cleared", "claimed"
+EXPLAINED = "explained"
 UNSEEN = "unseen"
 """Named as a source of weights, and nothing of it found in them: told, never refused."""
+
+_MEASURES = {"vectors_ppm": 3_000, "cosine_ppm": 3_000, "jaccard_ppm": 0, "pdq_bits": 31_250}
+"""What says how alike two files are, and what is noise in it: a cast to eight bits leaves .997 of the cosine, to save a
+picture again turns eight bits. Sets of prompts are counted exactly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +24,8 @@ class Likeness:
     """A match of one submitted file, where the other was published first, and what became of it.
 
     `outcome` is own (the same creator's work), confirmed (the draft says that it is made with that release, or with
-    one made with it), cleared (a claim about it was dismissed or withdrawn) or claimed.
+    one made with it), cleared (a claim about it was dismissed or withdrawn), explained (by a match with something
+    earlier that is as alike) or claimed.
     """
 
     path: str
@@ -45,7 +51,8 @@ def judge(
 ) -> list[Likeness]:
     """This will say of every match of (path, SHA-256, matches) whose it is and what follows, the strongest first.
 
-    An asset that several creators published belongs to the one who did so first.
+    An asset that several creators published belongs to the one who did so first. What others made from it later is
+    like it, too, and no reason for a claim of theirs: a match is explained by one with an earlier work.
     """
     published = queries.published_as(match.asset_id for _path, _sha256, matches in found for match in matches)
     declared = queries.with_ancestors(parents)
@@ -57,14 +64,54 @@ def judge(
             if not rows:
                 continue
             outcome = CLAIMED
-            if any(row.release.pack.creator_id == creator.pk for row in rows):
+            if rows[0].release.pack.creator_id == creator.pk:
                 outcome = OWN
             elif declared & {row.release_id for row in rows}:
                 outcome = CONFIRMED
             elif (match.asset_id, sha256) in cleared:
                 outcome = CLEARED
             judged.append(Likeness(path=path, sha256=sha256, match=match, first=rows[0], outcome=outcome))
-    return judged
+    return _explained(judged)
+
+
+def _explained(judged: Sequence[Likeness]) -> list[Likeness]:
+    """Leaves claimed what no match with an earlier work explains. What is one's own explains nothing once claimed."""
+    earlier = [one for one in judged if one.outcome != OWN or not queries.is_under_claim(one.first.asset.blob_id)]
+    return [
+        replace(one, outcome=EXPLAINED)
+        if one.outcome == CLAIMED and any(_explains(other, one) for other in earlier)
+        else one
+        for one in judged
+    ]
+
+
+def _explains(other: Likeness, one: Likeness) -> bool:
+    """Say whether the other match of the same file is with an earlier work, and as alike as can be told."""
+    if other.path != one.path or _published(other) >= _published(one):
+        return False
+    ours, theirs = other.match, one.match
+    if ours.member != theirs.member and (ours.member or ours.relation != "same-bytes"):
+        return False
+    if ours.relation == "same-bytes" or (ours.relation == "same-weights" and theirs.relation == "same-bytes"):
+        return True
+    (mine, noise), (least, _noise) = _alike(ours), _alike(theirs)
+    return _kind(ours) == _kind(theirs) and mine + noise >= least
+
+
+def _published(one: Likeness) -> tuple[Any, ...]:
+    return one.first.release.published_at, one.first.release_id, one.first.position
+
+
+def _kind(match: Match) -> str:
+    return match.relation.partition("-")[2]
+
+
+def _alike(match: Match) -> tuple[int, int]:
+    """Return how alike two files are, by one measure for each kind and whichever proved the match, and the noise."""
+    for measure, noise in _MEASURES.items():
+        if (value := match.evidence.get(measure)) is not None:
+            return match.score_ppm if measure == "pdq_bits" else abs(int(value)), noise
+    return match.score_ppm, 0
 
 
 def unseen(

@@ -1,12 +1,13 @@
 """Reporting a published release that holds one's own work."""
 
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from assets.models import Asset, Fingerprint
+from assets.models import Fingerprint
 from assets.operations import receive
 from assets.originality.base import Match, Print
 from assets.originality.compare import find_matches
@@ -14,7 +15,7 @@ from assets.queries import open_blob
 from marketplace.catalog.models import ReleaseAsset
 from marketplace.intake import claiming
 from marketplace.intake.claiming import STATEMENT_CHARACTERS, UnableToClaim
-from marketplace.intake.likeness import CLAIMED, Likeness
+from marketplace.intake.likeness import CLAIMED, CONFIRMED, Likeness, judge
 from marketplace.intake.models import Claim
 from marketplace.people.models import Creator
 
@@ -38,12 +39,17 @@ def report(*, claimant: Creator, own: ReleaseAsset, disputed: ReleaseAsset, stat
         raise UnableToClaim(_("Say what is yours in it: a statement of up to 2000 characters is needed."))
     if len(statement) > STATEMENT_CHARACTERS:
         raise UnableToClaim(_("The statement is longer than 2000 characters: shorten it."))
-    found = _match(own.asset, disputed.asset)
-    # A thief who published before the artist came here must not freeze the artist: only what was here first does.
+    found = _found(own, disputed)
+    # A thief who published before the artist came here must not freeze the artist: only what was here first does. Nor
+    # does what was made from an earlier work of the same creator, nor what was decided before. To name a source is no
+    # permission yet.
     is_first = own.asset.inspected_at <= disputed.asset.inspected_at
-    match = found if found and is_first else Match(relation=REPORTED, asset_id=own.asset_id, score_ppm=0)
-    if found and not is_first:
-        match = Match(relation=REPORTED, asset_id=own.asset_id, score_ppm=found.score_ppm, evidence=found.evidence)
+    if found is None:
+        match = Match(relation=REPORTED, asset_id=own.asset_id, score_ppm=0)
+    elif is_first and found.outcome in (CLAIMED, CONFIRMED):
+        match = found.match
+    else:
+        match = replace(found.match, relation=REPORTED)
     one = Likeness(path=disputed.path, sha256=disputed.asset.blob_id, match=match, first=own, outcome=CLAIMED)
     with transaction.atomic():
         return claiming.open_one(
@@ -59,13 +65,19 @@ def report(*, claimant: Creator, own: ReleaseAsset, disputed: ReleaseAsset, stat
         )
 
 
-def _match(own: Asset, disputed: Asset) -> Match | None:
+def _found(own: ReleaseAsset, disputed: ReleaseAsset) -> Likeness | None:
+    """Compares the disputed file as at the door, and gives what it has of the claimant's own."""
+    asset, release = disputed.asset, disputed.release
     prints = [
-        Print(row.kind, bytes(row.value), row.member)
-        for row in Fingerprint.objects.filter(asset=disputed).order_by("id")
+        Print(row.kind, bytes(row.value), row.member) for row in Fingerprint.objects.filter(asset=asset).order_by("id")
     ]
     with ExitStack() as stack:
-        stream = stack.enter_context(open_blob(disputed.blob_id))
+        stream = stack.enter_context(open_blob(asset.blob_id))
         file = stack.enter_context(receive(stream=stream, name="disputed"))
-        (matches,) = find_matches([(file.path, "disputed", disputed.facts, disputed.blob_id, prints)])
-    return next((match for match in matches if match.asset_id == own.pk), None)
+        (matches,) = find_matches([(file.path, "disputed", asset.facts, asset.blob_id, prints)])
+    judged = judge(
+        creator=release.pack.creator,
+        parents=[row.parent for row in release.parents.select_related("parent")],
+        found=[(disputed.path, asset.blob_id, matches)],
+    )
+    return next((one for one in judged if one.match.asset_id == own.asset_id), None)

@@ -78,6 +78,7 @@ LIKENESS_OUTCOMES: Names = {
     "own": gettext_lazy("Your own earlier work"),
     "confirmed": gettext_lazy("Confirmed: you named it as a source"),
     "cleared": gettext_lazy("A claim about it was settled for you"),
+    "explained": gettext_lazy("Explained by an earlier work"),
     "claimed": gettext_lazy("Somebody else published it first"),
     "unseen": gettext_lazy("Nothing of it was found in the weights"),
 }
