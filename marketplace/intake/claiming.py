@@ -139,6 +139,9 @@ def run_clocks(*, now: datetime) -> list[ClaimEvent]:
 
 @transaction.atomic
 def _step(*, claim: Claim, kind: str, party: Party, person: Person | None, statement: str, now: datetime) -> ClaimEvent:
+    if claim.submission_id is not None:
+        # The submission before its claim, as when it is taken back: else the two would wait for each other.
+        Submission.objects.select_for_update().get(pk=claim.submission_id)
     row = (
         Claim.objects.select_for_update(of=("self",))
         .select_related("claimant", "respondent", "release")

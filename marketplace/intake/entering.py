@@ -1,6 +1,6 @@
 """Entering what was handed in: inspected, compared and published in one transaction, or nothing of it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -76,10 +76,11 @@ def inspected(uploads: Sequence[Upload], now: datetime) -> list[UploadInspection
     return rows
 
 
-def enter(submission: Submission, now: datetime) -> tuple[Release, list[dict[str, Any]]]:
+def enter(submission: Submission, now: datetime, conclude: Callable[[Release, list[dict[str, Any]]], None]) -> Release:
     """This will publish a submission whose uploads have all arrived, or raise what stands in the way.
 
-    Return the release and what the comparison found, as Likeness.plain gives it.
+    `conclude` is given the release and what the comparison found, as Likeness.plain gives it, in the transaction that
+    publishes: what it raises leaves nothing published.
     Raise UnableToAdmit, UnableToCompare, PublicationHeld, and what catalog and licensing refuse.
     """
     draft, offers = rules.read_pack(submission.pack)
@@ -98,11 +99,12 @@ def enter(submission: Submission, now: datetime) -> tuple[Release, list[dict[str
         try:
             with transaction.atomic():
                 release, found, files = _enter(submission, draft, terms, ready, now)
+                conclude(release, found)
         except BaseException:
             forget(received=received)
             raise
     make_all_previews(assets=_drawn(draft, files), now=now)
-    return release, found
+    return release
 
 
 def _enter(

@@ -4,10 +4,12 @@ import contextlib
 import logging
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 
 from assets.keeping.inspecting import ATTEMPTS, UNFINISHED
 from assets.operations import UnableToAdmit
@@ -20,7 +22,7 @@ from marketplace.intake import claiming, queries
 from marketplace.intake.clocks import FOR_CLAIMANT
 from marketplace.intake.entering import PublicationHeld, enter
 from marketplace.intake.models import Submission
-from marketplace.intake.submitting import drop_uploads, keep_good_uploads, withdraw
+from marketplace.intake.submitting import UnableToWithdraw, drop_uploads, keep_good_uploads, withdraw
 from marketplace.licensing.operations import UnableToOffer
 from marketplace.payouts.rules import ParentsTakeTooMuch, ShareOutOfRange, TooManyPayees
 from marketplace.ui.words import Sayable
@@ -44,20 +46,24 @@ def examine(*, submission_id: UUID, now: datetime) -> Submission | None:
     """
     with _alone(submission_id) as mine:
         submission = Submission.objects.select_related("creator__person").filter(pk=submission_id).first()
+        if mine and submission is not None and submission.state == State.PUBLISHED:
+            drop_uploads(submission)  # a worker was killed before it did
         if not mine or submission is None or submission.state not in OPEN:
             return None
         if submission.by_hand and not _is_held_back(submission):
             return withdraw(submission=submission, now=now)
         try:
-            release, found = enter(submission, now)
+            enter(submission, now, partial(_publish, submission, now))
         except PublicationHeld as held:
             return _hold(submission, held, now)
+        except UnableToWithdraw:
+            return None
         except REFUSALS as refusal:
             return _refuse(submission, findings_in(refusal), now)
         except FAULTS as fault:
             log.warning("Submission %s did not finish: %s", submission_id, fault)
             return _refuse(submission, [Finding("files", _FAULT, {"code": fault.code})], now, unfinished=True)
-        return _published(submission, release, found, now)
+        return _published(submission)
 
 
 def examine_now(*, submission: Submission, now: datetime) -> Release:
@@ -66,7 +72,7 @@ def examine_now(*, submission: Submission, now: datetime) -> Release:
     A publication that is held stays, with its claims, and PublicationHeld is raised.
     """
     try:
-        release, found = enter(submission, now)
+        release = enter(submission, now, partial(_publish, submission, now))
     except PublicationHeld as held:
         _hold(submission, held, now)
         raise
@@ -74,14 +80,14 @@ def examine_now(*, submission: Submission, now: datetime) -> Release:
         drop_uploads(submission)
         submission.delete()
         raise
-    _published(submission, release, found, now)
+    _published(submission)
     return release
 
 
 def examine_due(*, now: datetime) -> int:
     """This will examine what a killed worker left and what is to be tried again; return how many had an outcome."""
     due = Submission.objects.filter(state__in=OPEN, next_at__lte=now, attempts__lt=ATTEMPTS).order_by("next_at", "id")
-    ids = list(due.values_list("pk", flat=True)[:_BATCH])
+    ids = [*due.values_list("pk", flat=True)[:_BATCH], *queries.published_with_uploads()[:_BATCH]]
     return sum(examine(submission_id=pk, now=now) is not None for pk in ids)
 
 
@@ -126,6 +132,9 @@ def _refuse(submission: Submission, findings: Sequence[Any], now: datetime, *, u
 def _hold(submission: Submission, held: PublicationHeld, now: datetime) -> Submission:
     likenesses = [one.plain() for one in held.all]
     with transaction.atomic():
+        row = Submission.objects.select_for_update().get(pk=submission.pk)
+        if row.state not in OPEN:
+            return row  # taken back meanwhile: nobody need claim anything
         claims = claiming.open_claims(submission=submission, likenesses=held.all, now=now)
         lost = [claim for claim in claims if {step.kind for step in queries.steps_of(claim)} & set(FOR_CLAIMANT)]
         if not lost:
@@ -144,9 +153,20 @@ def _hold(submission: Submission, held: PublicationHeld, now: datetime) -> Submi
     )
 
 
-def _published(submission: Submission, release: Release, found: Sequence[dict[str, Any]], now: datetime) -> Submission:
-    fields = {"findings": [], "release": release, "likenesses": list(found)}
-    return _conclude(submission, State.PUBLISHED, now, **fields)
+def _publish(submission: Submission, now: datetime, release: Release, found: Sequence[dict[str, Any]]) -> None:
+    """Writes the outcome in the transaction that publishes: what was taken back a moment before is not published."""
+    row = Submission.objects.select_for_update().get(pk=submission.pk)
+    if row.state not in OPEN:
+        raise UnableToWithdraw(row, _("Taken back"))
+    row.state, row.release, row.ended_at, row.findings, row.likenesses = State.PUBLISHED, release, now, [], list(found)
+    row.save()
+
+
+def _published(submission: Submission) -> Submission:
+    """Lets the uploads go. Killed before, they go the next time that the worker looks around."""
+    submission.refresh_from_db()
+    drop_uploads(submission)
+    return submission
 
 
 def _conclude(
@@ -154,7 +174,7 @@ def _conclude(
 ) -> Submission:
     """Writes the outcome: nobody else does, and what was withdrawn meanwhile stays withdrawn.
 
-    The uploads go after that: killed in between, they expire. `lost` are the SHA-256 digests of files that go, too.
+    The refused uploads go after that: killed in between, they expire. `lost` are the SHA-256 digests of such files.
     """
     with transaction.atomic():
         row = Submission.objects.select_for_update().get(pk=submission.pk)
@@ -164,8 +184,6 @@ def _conclude(
         for name, value in fields.items():
             setattr(row, name, value)
         row.save()
-    if state == State.PUBLISHED:
-        drop_uploads(row)
     if state == State.REFUSED:
         keep_good_uploads(row, lost, now)
     return row

@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from marketplace.catalog.models import Release, ReleaseAsset
 from marketplace.intake import clocks
 from marketplace.intake.clocks import ENDINGS, FOR_CLAIMANT, Step
-from marketplace.intake.models import Claim, ClaimEvent, Submission
+from marketplace.intake.models import Claim, ClaimEvent, Submission, SubmittedFile
 from marketplace.people.models import Creator
 
 SHOWN = 100
@@ -26,6 +26,13 @@ def submission_of(creator: Creator, submission_id: UUID) -> Submission | None:
     """This will find a creator's own submission, with its files and how far each has come."""
     rows = Submission.objects.filter(creator=creator, pk=submission_id)
     return rows.select_related("release__pack__creator").prefetch_related("files__upload__inspection").first()
+
+
+def published_with_uploads() -> QuerySet[Submission, UUID]:
+    """This will name the published submissions whose uploads a killed worker left."""
+    busy = SubmittedFile.objects.filter(submission=OuterRef("pk"), upload__isnull=False)
+    rows = Submission.objects.filter(Exists(busy), state=Submission.State.PUBLISHED)
+    return rows.order_by("ended_at", "id").values_list("pk", flat=True)
 
 
 def published_as(asset_ids: Iterable[UUID]) -> dict[UUID, list[ReleaseAsset]]:
