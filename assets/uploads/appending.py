@@ -107,22 +107,30 @@ class _Writing:
 
     def take_all(self, stream: Readable) -> Upload:
         """Take the whole stream, or as much of it as arrives."""
-        ticks = 0
+        beginning.let_go_of_the_database()
         with Feed(stream) as feed:
-            while (piece := feed.take(_TICK_SECONDS)) != b"":
-                if piece is not None:
-                    ticks = 0
-                    self._take(piece)
-                    continue
-                ticks += 1
-                if ticks % _TICKS_BETWEEN_LOOKS == 1:
-                    self._look()
+            try:
+                self._take_each(feed)
+            finally:
+                # A line that hangs is waited for, whatever became of its upload: with no connection in hand.
+                beginning.let_go_of_the_database()
         if self._checksum and self._sum and self._sum.digest() != self._checksum.digest:
             self._upload.offset_bytes = self._start
             template = gettext_noop("the bytes from %(offset)s on arrived damaged: send them again.")
             raise refused_for(self._upload, "checksum-wrong", template, offset=self._start)
         self._acknowledge(is_last=True)
         return self._upload
+
+    def _take_each(self, feed: Feed) -> None:
+        ticks = 0
+        while (piece := feed.take(_TICK_SECONDS)) != b"":
+            if piece is not None:
+                ticks = 0
+                self._take(piece)
+                continue
+            ticks += 1
+            if ticks % _TICKS_BETWEEN_LOOKS == 1:
+                self._look()
 
     def _take(self, piece: bytes) -> None:
         if self._offset + len(piece) > self._upload.size_bytes:

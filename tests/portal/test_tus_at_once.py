@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from assets import operations as assets
 from assets import queries
@@ -103,6 +103,38 @@ def test_who_comes_back_before_a_broken_line_was_seen_finds_what_it_brought(
 
     assert (first.offset_bytes, second.offset_bytes) == (3, 3)
     assert codes([second]) == (["offset-wrong"] if goes_on else [])
+
+
+def test_a_line_that_hangs_after_it_was_overtaken_holds_no_connection(
+    alice: Person, at_once: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload, let_go = begin(alice, 5), beginning.let_go_of_the_database
+    hangs, is_overtaken, is_free = threading.Event(), threading.Event(), threading.Event()
+
+    class Hanging:
+        """A line that says nothing until the site has no connection in hand for it."""
+
+        def read(self, size: int, /) -> bytes:
+            hangs.set()
+            is_free.wait(10)
+            return b""
+
+    def noted() -> None:
+        let_go()
+        if is_overtaken.is_set() and connection.connection is None:
+            is_free.set()
+
+    def overtake() -> None:
+        assert hangs.wait(30)
+        Upload.objects.update(writer=uuid4())
+        is_overtaken.set()
+
+    monkeypatch.setattr(beginning, "let_go_of_the_database", noted)
+    said = at_once(
+        lambda: assets.append(upload_id=upload.pk, owner=alice, offset=0, stream=Hanging(), now=NOON), overtake
+    )
+
+    assert (codes(said), is_free.is_set()) == (["upload-overtaken"], True)
 
 
 def test_a_writer_that_was_killed_is_waited_for_once(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
