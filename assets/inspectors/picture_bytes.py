@@ -13,10 +13,17 @@ from marketplace.ui.words import gettext_noop as _
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_CRITICAL = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
+_PNG_ONCE = {b"PLTE", b"tRNS", b"iCCP", b"cICP", b"sRGB", b"gAMA", b"cHRM", b"eXIf"}
+# Far more than writers make of pixels in a file of the largest size, and of all that stands beside them.
+_PNG_PIXEL_CHUNKS, _PNG_OTHER_CHUNKS = 100_000, 2_000
+_PNG_TEXT_BYTES = 1024**2
 _PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 
 _JPEG_BASELINE_TO_PROGRESSIVE = {0xC0, 0xC1, 0xC2}
+_JPEG_UNKNOWN = {0xC8, 0xDC, 0xDE, 0xDF, *range(0xF0, 0xFE)}
+# Writers make ten or so; each lets a decoder go over the whole picture once more.
+_JPEG_SCANS = 100
 _JPEG_OTHER_FRAMES = {0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 _JPEG_METADATA = {*range(0xE0, 0xF0), 0xFE}
 _JPEG_NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
@@ -28,7 +35,14 @@ _JPEG_BLOCK_BYTES = 64 * 27 // 8 * 2
 _WEBP_CHUNKS = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ICCP", b"EXIF", b"XMP ", b"C2PA"}
 _WEBP_ANIMATED = {b"ANIM", b"ANMF"}
 
-_ACTIVE = re.compile(rb"<\?php|<script|<!doctype html|<html|javascript:", re.IGNORECASE)
+_ACTIVE = re.compile(
+    rb"<\?php|<\?=\s*(?:\$_|`[$\w]|\w{1,20}\()|__halt_compiler|<script|<!doctype html|<html|javascript:"
+    rb"|<[a-z]{1,12}[\s/][^<>]{0,200}?\bon(?:abort|animation\w{3,9}|blur|click|error|focus\w{0,3}|load\w{0,8}"
+    rb"|mouse\w{2,5}|pageshow|pointer\w{2,14}|toggle|wheel)\s*=",
+    re.IGNORECASE,
+)
+# What no pixels spell by chance: a server or a browser would run it wherever in a file it stands.
+_ACTIVE_ANYWHERE = re.compile(rb"<\?php[ \t\r\n]|<script[ >/\t\r\n]|__halt_compiler\(", re.IGNORECASE)
 
 
 def check_png(data: bytes, limits: Limits) -> None:
@@ -38,9 +52,12 @@ def check_png(data: bytes, limits: Limits) -> None:
     header: bytes = b""
     pixels: list[bytes] = []
     pixels_ended = False
+    others: list[bytes] = []
     end = len(PNG_SIGNATURE)
     for kind, body, offset in _png_chunks(data):
         end = offset + 12 + len(body)
+        if len(pixels) > _PNG_PIXEL_CHUNKS or len(others) > _PNG_OTHER_CHUNKS:
+            raise bad(_("the PNG is in more pieces than a picture needs at offset %(offset)s."), offset)
         if not header and kind != b"IHDR":
             raise bad(_("the first chunk must be IHDR at offset %(offset)s."), offset)
         if kind in {b"acTL", b"fcTL", b"fdAT"}:
@@ -61,12 +78,39 @@ def check_png(data: bytes, limits: Limits) -> None:
             chunk = repr(shown_name(kind.decode()))
             raise bad(_("the critical chunk %(chunk)s is unknown at offset %(offset)s."), offset, chunk=chunk)
         else:
-            refuse_active(body, offset)
+            _check_png_beside(kind, body, offset, others, behind_pixels=bool(pixels))
+            others.append(kind)
         pixels_ended = bool(pixels) and kind != b"IDAT"
     else:
         raise at("picture-truncated", _("the PNG ends at offset %(offset)s without IEND."), end)
     refuse_trailing(data, end, "PNG")
+    if header[9] == 3 and b"PLTE" not in others:
+        raise bad(_("the PNG has no palette for its pixels at offset %(offset)s."), end - 12)
     _check_png_pixels(header, pixels, limits)
+
+
+def _check_png_beside(kind: bytes, body: bytes, offset: int, before: list[bytes], *, behind_pixels: bool) -> None:
+    """Refuse a chunk that two decoders would read differently, or whose text, packed or not, holds a program."""
+    if kind in _PNG_ONCE and kind in before:
+        template = _("the PNG chunk %(chunk)s comes twice at offset %(offset)s.")
+        raise bad(template, offset, chunk=repr(kind.decode()))
+    if kind == b"PLTE" and (behind_pixels or not body or len(body) % 3 or len(body) > 768):
+        raise bad(_("the palette of the PNG at offset %(offset)s is broken or behind its pixels."), offset)
+    refuse_active(body, offset)
+    keyword, _nul, rest = body.partition(b"\0")
+    if kind == b"zTXt":
+        packed = rest[1:]
+    elif kind == b"iTXt" and rest[:1] == b"\1":
+        packed = rest[2:].partition(b"\0")[2].partition(b"\0")[2]
+    else:
+        return
+    try:
+        text = zlib.decompressobj().decompress(packed, _PNG_TEXT_BYTES)
+    except zlib.error:
+        shown = repr(shown_name(keyword.decode("latin-1")))
+        template = _("the text %(keyword)s at offset %(offset)s cannot be decompressed.")
+        raise bad(template, offset, keyword=shown) from None
+    refuse_active(text, offset)
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, int]]:
@@ -93,7 +137,7 @@ def _check_png_pixels(header: bytes, pixels: list[bytes], limits: Limits) -> Non
     """Refuse compressed pixels that are more or fewer than the header's size needs."""
     width, height = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
     depth, color, interlaced = header[8], header[9], header[12]
-    if color not in _PNG_SAMPLES or depth not in {1, 2, 4, 8, 16} or interlaced > 1:
+    if color not in _PNG_SAMPLES or depth not in {1, 2, 4, 8, 16} or interlaced > 1 or any(header[10:12]):
         raise bad(_("the IHDR chunk names an unknown kind of pixel at offset %(offset)s."), 8)
     check_size(width, height, limits)
     bits = _PNG_SAMPLES[color] * depth
@@ -153,6 +197,9 @@ def check_jpeg(data: bytes, limits: Limits) -> None:
             refuse_active(body, offset)
         elif marker == 0xDA:
             scans += 1
+            if scans > _JPEG_SCANS:
+                template = _("the JPEG has more than %(limit)s scans, at offset %(offset)s; save it again.")
+                raise bad(template, offset, limit=_JPEG_SCANS)
             found = _JPEG_NEXT_MARKER.search(data, end)
             if found is None:
                 raise at("picture-truncated", _("the JPEG scan at offset %(offset)s has no end."), offset)
@@ -170,7 +217,7 @@ def check_jpeg(data: bytes, limits: Limits) -> None:
 def _jpeg_segment(data: bytes, offset: int) -> tuple[bytes, int]:
     """Return the body of the marker segment at `offset` and the offset behind it."""
     marker = data[offset + 1]
-    if marker in {0x00, 0x01, 0xD8} or 0xD0 <= marker <= 0xD7 or marker < 0xC0:
+    if marker in {0x00, 0x01, 0xD8} | _JPEG_UNKNOWN or 0xD0 <= marker <= 0xD7 or marker < 0xC0:
         template = _("the JPEG marker %(marker)s has no place at offset %(offset)s.")
         raise bad(template, offset, marker=f"{marker:02X}")
     length = int.from_bytes(data[offset + 2 : offset + 4], "big")
@@ -232,10 +279,17 @@ def refuse_trailing(data: bytes, end: int, name: str) -> None:
 
 
 def refuse_active(body: bytes, offset: int) -> None:
-    """Refuse metadata that a browser or a server could run."""
-    if _ACTIVE.search(body):
+    """Refuse metadata that a browser or a server could run, also where each of its letters has a zero beside it."""
+    if _ACTIVE.search(body) or (b"\0" in body and _ACTIVE.search(body.replace(b"\0", b""))):
         template = _("the metadata at offset %(offset)s holds program text; save the picture without metadata.")
         raise at("picture-active-metadata", template, offset)
+
+
+def refuse_active_anywhere(data: bytes) -> None:
+    """Refuse a picture whose bytes, its pixels too, spell what servers and browsers run in any file."""
+    if found := _ACTIVE_ANYWHERE.search(data):
+        template = _("the bytes at offset %(offset)s are program text; save the picture again.")
+        raise at("picture-active-metadata", template, found.start())
 
 
 def bad(template: str, offset: int, /, **values: str | int) -> Refused:

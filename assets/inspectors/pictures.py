@@ -75,6 +75,7 @@ def _inspect(file: BinaryIO, limits: Limits, form: PictureFormat) -> Inspection:
         place = f"offset {limits.picture_bytes}"
         raise refused("file-too-large", template, place, limit=limits.picture_bytes)
     form.check(data, limits)
+    picture_bytes.refuse_active_anywhere(data)
     with _open(data, (form.name,), limits) as picture:
         return Inspection(form.media_type, _facts(picture, form))
 

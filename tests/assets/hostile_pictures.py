@@ -88,7 +88,7 @@ def _jpegs_and_webps() -> list[Hostile]:
         ("trailing text", "picture-trailing", jpeg + b"hello"),
         ("second picture behind", "picture-trailing", jpeg + jpeg),
         ("zip appended", "polyglot", jpeg + make.zipped()),
-        ("rar appended", "picture-trailing", jpeg + b"Rar!\x1a\x07\0" + bytes(50)),
+        ("rar appended", "polyglot", jpeg + b"Rar!\x1a\x07\0" + bytes(50)),
         ("without end", "picture-truncated", jpeg[:-2]),
         ("cut in half", "picture-truncated", jpeg[: len(jpeg) // 2]),
         ("only a start", "picture-truncated", jpeg[:3]),
@@ -122,5 +122,85 @@ def _jpegs_and_webps() -> list[Hostile]:
     ]
 
 
+def _programs_and_archives_inside() -> list[Hostile]:
+    script, png, jpeg, lossless = (
+        b"<script>alert(1)</script>",
+        make.png(),
+        make.picture("JPEG"),
+        make.picture("WEBP", lossless=True),
+    )
+    utf16 = "<script>alert(1)</script>".encode("utf-16-le")
+    title = b"MM\0*\0\0\0\x08\0\x01\x9c\x9c\0\x01" + struct.pack(">II", len(utf16), 26) + bytes(4) + utf16
+    packed, rar = zlib.compress(script), b"Rar!\x1a\x07\x01\0" + bytes(64)
+    chunks = [
+        ("script in a packed comment", "picture-active-metadata", b"zTXt", b"C\0\0" + packed),
+        ("script in a packed international comment", "picture-active-metadata", b"iTXt", b"C\0\1\0\0\0" + packed),
+        ("packed comment that is none", "picture-malformed", b"zTXt", b"C\0\0nothing packed"),
+        ("script in wide letters", "picture-active-metadata", b"eXIf", title),
+        ("short PHP in a comment", "picture-active-metadata", b"tEXt", b"C\0<?=`$_GET[0]`?>"),
+        ("stub of a PHP archive", "picture-active-metadata", b"tEXt", b"C\0__HALT_COMPILER(); ?>" + bytes(40)),
+        ("element that runs in a comment", "picture-active-metadata", b"tEXt", b"C\0<svg/onload=alert(1)>"),
+        ("RAR in a chunk", "polyglot", b"raRr", rar),
+        ("7z in a chunk", "polyglot", b"seVn", b"7z\xbc\xaf\x27\x1c\0\4" + bytes(64)),
+    ]
+    comments = [
+        ("RAR in a comment", "polyglot", rar),
+        ("stub of a PHP archive in a comment", "picture-active-metadata", b"__HALT_COMPILER(); ?>"),
+    ]
+    return [
+        *(Hostile(trick, "picture.png", code, make.png(make.png_chunk(k, b))) for trick, code, k, b in chunks),
+        *(Hostile(t, "picture.jpg", code, jpeg[:2] + _segment(0xFE, b) + jpeg[2:]) for t, code, b in comments),
+        Hostile(
+            "PHP in the pixels",
+            "picture.jpg",
+            "picture-active-metadata",
+            jpeg[:-2] + b"<?php system($_GET[0]); ?>" + jpeg[-2:],
+        ),
+        Hostile(
+            "script behind the pixels",
+            "picture.webp",
+            "picture-active-metadata",
+            make.webp([make.webp_chunk(b"VP8L", lossless[20:] + script)]),
+        ),
+        Hostile("PHP behind a PNG's pixels", "picture.png", "picture-active-metadata", _split(png, b"<?php x();")),
+    ]
+
+
+def _split(png: bytes, text: bytes) -> bytes:
+    """Returns the PNG with a text in a chunk that nobody knows."""
+    return png[:-12] + make.png_chunk(b"abCd", text) + png[-12:]
+
+
+def _segment(marker: int, body: bytes) -> bytes:
+    return b"\xff" + bytes([marker]) + struct.pack(">H", len(body) + 2) + body
+
+
+def _read_in_two_ways_or_for_ever() -> list[Hostile]:
+    jpeg, gray = make.picture("JPEG"), make.png_chunk
+    waves = make.picture("JPEG", progressive=True)
+    scan = waves[waves.rindex(b"\xff\xda") : -2]
+    profile = gray(b"iCCP", b"p\0\0" + zlib.compress(make.srgb_profile()))
+    palette = {"header": struct.pack(">IIBBBBB", 4, 4, 8, 3, 0, 0, 0)}
+    pngs = [
+        ("unknown compression", make.png(header=struct.pack(">IIBBBBB", 4, 4, 8, 0, 1, 0, 0))),
+        ("palette that is not there", make.png(**palette)),
+        ("palette of half a color", make.png(gray(b"PLTE", b"four"), **palette)),
+        ("two palettes", make.png(gray(b"PLTE", bytes(3)), gray(b"PLTE", b"\xff" * 3), **palette)),
+        ("palette behind the pixels", make.png(**palette)[:-12] + gray(b"PLTE", bytes(3)) + gray(b"IEND", b"")),
+        ("two color profiles", make.png(profile, profile)),
+        ("two places", make.png(gray(b"eXIf", make.exif(1)), gray(b"eXIf", make.exif(6)))),
+        ("100 000 chunks", make.png(gray(b"abCd", b"") * 100_000)),
+        ("200 000 empty pixel chunks", make.png()[:33] + gray(b"IDAT", b"") * 200_000 + make.png()[33:]),
+    ]
+    jpegs = [
+        ("thousand scans", waves[:-2] + scan * 1000 + waves[-2:]),
+        ("height that comes later", jpeg[:-2] + _segment(0xDC, b"\0\x10") + jpeg[-2:]),
+    ]
+    return [
+        *(Hostile(trick, "picture.png", "picture-malformed", data) for trick, data in pngs),
+        *(Hostile(trick, "picture.jpg", "picture-malformed", data) for trick, data in jpegs),
+    ]
+
+
 def pictures() -> list[Hostile]:
-    return [*_pngs(), *_jpegs_and_webps()]
+    return [*_pngs(), *_jpegs_and_webps(), *_programs_and_archives_inside(), *_read_in_two_ways_or_for_ever()]
