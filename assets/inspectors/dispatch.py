@@ -19,6 +19,7 @@ from marketplace.ui.words import gettext_noop as _
 
 _HEAD_BYTES = 4096
 _PICKLE_BYTES = 1024 * 1024
+_ARCHIVE_BYTES = 1024 * 1024
 _ACCEPTED = Words(
     _(
         "Worldloom takes .safetensors, .png, .jpg, .jpeg, .webp, .avif, .glb, .vrm, .vrma, .bvh, .txt, .json, .yaml,"
@@ -92,6 +93,7 @@ KINDS: Mapping[str, Kind] = {
     ".charx": CHARX,
 }
 
+_PACKED = re.compile(rb"7z\xbc\xaf\x27\x1c|Rar!\x1a\x07[\x00\x01]")
 _PICKLE = (
     "pickle-refused",
     _("it is a Python pickle, which can run programs when opened; save it as .safetensors"),
@@ -125,7 +127,12 @@ _REFUSED_BEGINNINGS: tuple[tuple[re.Pattern[bytes], tuple[str, str]], ...] = (
     ),
     (re.compile(rb"MZ(?=.{0,126}\x00)|#!", re.DOTALL), _PROGRAM),
     (
-        re.compile(rb"(\xef\xbb\xbf)?\s*<(\?xml|\?php|!doctype|!--|html|svg|script|head|body)", re.IGNORECASE),
+        # What browsers take for HTML (WHATWG MIME Sniffing, 7.1), and a few elements more.
+        re.compile(
+            rb"(\xef\xbb\xbf)?\s*<(\?xml|\?php|\?=|!doctype|!--|html|svg|script|head|body"
+            rb"|(iframe|h[1-6]|div|font|table|a|style|title|b|br|p|img|embed|object|link|meta|base|form)[\s/>])",
+            re.IGNORECASE,
+        ),
         _MARKUP,
     ),
 )
@@ -256,23 +263,30 @@ def _is_pickle(file: BinaryIO, *, whole: bool) -> bool:
     file.seek(0)
     data = file.read(_PICKLE_BYTES)
     imports, last = False, 0
+    stream = io.BytesIO(data)
     try:
-        for opcode, argument, position in pickletools.genops(io.BytesIO(data)):
+        for opcode, argument, position in pickletools.genops(stream):
             last = position or 0
             if opcode.name in {"GLOBAL", "INST"}:
                 imports |= all(part.isidentifier() for part in re.split(r"[. ]", str(argument)))
             imports |= opcode.name == "STACK_GLOBAL"
     except Exception:  # Bytes that are no opcodes are no pickle; genops has no single error for that.
-        return False
+        # One that goes on where the reading stopped has been nothing else so far.
+        return imports and len(data) == _PICKLE_BYTES and stream.tell() == len(data)
     return imports and not (whole and data[last + 1 :].strip())
 
 
 def _refuse_second_nature(file: BinaryIO, head: bytes, *, is_archive: bool) -> None:
-    """Refuse a file that another program would open as a PDF or, unless it is one, as a zip archive."""
+    """Refuse a file that another program would open as a PDF or, unless it is an archive, as one."""
     if b"%PDF-" in head[:1024]:
         raise refused("polyglot", _("the file is also a PDF, which begins in its first 1024 bytes."), "offset 0")
     if is_archive:
         return
+    file.seek(0)
+    # Programs that unpack these look for their beginnings in the first megabyte, behind any stub.
+    if found := _PACKED.search(file.read(_ARCHIVE_BYTES)):
+        template = _("the file is also a RAR or 7z archive, which begins at offset %(offset)s.")
+        raise refused("polyglot", template, f"offset {found.start()}", offset=found.start())
     try:
         file.seek(0)
         with zipfile.ZipFile(file) as archive:

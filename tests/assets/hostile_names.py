@@ -65,6 +65,17 @@ def _kinds() -> list[Hostile]:
     ]
 
 
+def _disguises() -> list[Hostile]:
+    long_pickle = b"cos\nsystem\n(S'id'\ntR0" + b"".join(b"S'%s'\n0" % (b"a" * 300) for _line in range(5000)) + b"N."
+    return [
+        Hostile("text pickle longer than a megabyte", "world.txt", "pickle-refused", long_pickle),
+        Hostile("frame as .txt", "world.txt", "markup-refused", b'<iframe src="https://example.org/">'),
+        Hostile("picture of a page as .txt", "world.txt", "markup-refused", b"\n <img src=x onerror=alert(1)>"),
+        Hostile("style as .yaml", "world.yaml", "markup-refused", b"<style>*{}</style>"),
+        Hostile("short PHP as .txt", "world.txt", "markup-refused", b"<?=`$_GET[0]`?>"),
+    ]
+
+
 def _names() -> list[Hostile]:
     good = b"a cat"
     return [
@@ -82,4 +93,4 @@ def _names() -> list[Hostile]:
 
 
 def names_and_kinds() -> list[Hostile]:
-    return [*_kinds(), *_names()]
+    return [*_kinds(), *_disguises(), *_names()]
