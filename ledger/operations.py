@@ -2,17 +2,23 @@
 
 from ledger.anchoring import UnableToReachChain, anchor
 from ledger.custody import UnableToSignFor, signer_of
+from ledger.rotation import Rotation, UnableToRevoke, UnableToRotate, revoke_key, rotate_key
 from ledger.sealing import SealedBatch, UnableToSeal, seal
 from ledger.stating import UnableToState, register_keys, state, state_foreign, state_once
 
 __all__ = [
+    "Rotation",
     "SealedBatch",
     "UnableToReachChain",
+    "UnableToRevoke",
+    "UnableToRotate",
     "UnableToSeal",
     "UnableToSignFor",
     "UnableToState",
     "anchor",
     "register_keys",
+    "revoke_key",
+    "rotate_key",
     "seal",
     "signer_of",
     "state",

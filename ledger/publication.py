@@ -4,7 +4,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from ledger import queries
-from ledger.log.checkpoint import UnableToReadNote, UnableToVerifyNote, open_checkpoint
+from ledger.log.checkpoint import UnableToReadNote, UnableToVerifyNote
 from ledger.log.tiles import LogFolder, TileMissing, TileReader, TileWriter
 from ledger.models import Checkpoint, Leaf
 
@@ -74,7 +74,7 @@ def check_continuity(newest: Checkpoint | None) -> queries.Published | None:
 
 def _check_own_key(newest: Checkpoint) -> None:
     try:
-        open_checkpoint(newest.note, queries.verifier_key())
+        queries.open_own(newest.note)
     except (UnableToReadNote, UnableToVerifyNote) as error:
         raise UnableToPublish(
             _("the newest checkpoint in the database is by another key or for another log (%(error)s)")

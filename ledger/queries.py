@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
-from django.utils.module_loading import import_string
 
-from ledger.log.checkpoint import TreeHead, VerifierKey, open_checkpoint
+from ledger.keyring import KeyStanding, key_standing, key_uses, log_keys, public_keys, signer
+from ledger.log.checkpoint import TreeHead, UnableToVerifyNote, VerifierKey, open_checkpoint
 from ledger.log.merkle import verify_inclusion
 from ledger.log.proof import Proof
 from ledger.log.tiles import LogFolder, TileReader
 from ledger.models import AnchorReceipt, Checkpoint, Entry, Leaf
-from ledger.signing.base import Signer, Use
+
+__all__ = ["KeyStanding", "key_standing", "key_uses", "public_keys", "signer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,21 +27,35 @@ class LogCounts:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The checkpoint that the public sees, opened with our key."""
+    """The checkpoint that the public sees, opened with our key, or the one that it follows."""
 
     note: str
     head: TreeHead
-
-
-def signer(use: Use) -> Signer:
-    """Return the signer for `use` from the keys adapter in the settings."""
-    found: Signer = import_string(settings.ADAPTERS["keys"])().signer(use)
-    return found
+    key: VerifierKey
 
 
 def verifier_key() -> VerifierKey:
-    """Return the log's public note key; its text is what people compare and give to `ledger.verify --key`."""
-    return VerifierKey(settings.LOG_ORIGIN, signer("log").public_key.public_bytes_raw())
+    """Return the log's public note key; its text is what people compare and give to `ledger.verify --key`.
+
+    From a rotation until the next checkpoint is out, it is still the key of the one that is.
+    """
+    ours = log_keys()
+    out = published() if len(ours) > 1 else None
+    return out.key if out else ours[0]
+
+
+def open_own(note: str) -> tuple[TreeHead, VerifierKey]:
+    """Return the tree head of a checkpoint of ours, and the newest of our keys that signed it.
+
+    Raise UnableToReadNote when it is malformed, UnableToVerifyNote when none did.
+    """
+    ours = log_keys()
+    for key in ours[:-1]:
+        try:
+            return open_checkpoint(note, key), key
+        except UnableToVerifyNote:
+            continue
+    return open_checkpoint(note, ours[-1]), ours[-1]
 
 
 def log_folder() -> LogFolder:
@@ -57,7 +72,7 @@ def published() -> Published | None:
     if content is None:
         return None
     note = content.decode("utf-8", "replace")
-    return Published(note, open_checkpoint(note, verifier_key()))
+    return Published(note, *open_own(note))
 
 
 def latest_checkpoint() -> Checkpoint | None:

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
-from ledger import publication, queries
+from ledger import keyring, publication, queries
 from ledger.log.checkpoint import TreeHead, sign_checkpoint
 from ledger.log.merkle import CompactRange, leaf_hash
 from ledger.models import Checkpoint
@@ -87,10 +87,11 @@ def _seal_batch(newest: Checkpoint | None, now: datetime) -> SealedBatch | None:
     head = TreeHead(settings.LOG_ORIGIN, after.size, after.root())
     counts = Counter(newest.counts if newest else {})
     counts.update(type for _id, type, _body in waiting)
+    (key, sign), *also = keyring.log_signers(now=now)
     checkpoint = Checkpoint.objects.create(
         size=head.size,
         root=head.root,
-        note=sign_checkpoint(head, queries.verifier_key(), queries.signer("log").sign),
+        note=sign_checkpoint(head, key, sign, also),
         compact_range=after.to_bytes(),
         counts=dict(counts),
         sealed_at=now,

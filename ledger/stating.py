@@ -9,11 +9,11 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
-from ledger import queries
+from ledger import keyring
 from ledger.models import Entry
 from ledger.rules import EntryBytes, EntryRefused, encode_entry, encode_foreign
 from ledger.schemas import FOREIGN_TYPE, ONCE_TYPES
-from ledger.signing.base import ALGORITHM_OF, Signer
+from ledger.signing.base import Signer, UnableToLoadKey, Use
 
 
 class UnableToState(Exception):
@@ -111,16 +111,31 @@ def _insert_bytes(type: str, entry_id: UUID, encoded: EntryBytes, now: datetime)
 
 
 def register_keys(*, now: datetime) -> list[Entry]:
-    """State the public half of each signing key, each key once; return their entries."""
-    entries = []
+    """State the public half of each key that signs now, each key once; return their entries, ordered by use.
+
+    Raise UnableToLoadKey when a key is unusable, or registered for another use.
+    """
     with transaction.atomic():
-        for use in sorted(ALGORITHM_OF):
-            signer = queries.signer(use)
-            body = {
-                "kid": signer.kid,
-                "alg": signer.algorithm,
-                "use": use,
-                "public_jwk": signer.public_jwk,
-            }
-            entries.append(state_once(type="key", subject=f"key:{signer.kid}", body=body, now=now, signers=[signer]))
-    return entries
+        rings = keyring.rings(keyring.key_uses())
+        return [one.entry or register_key(use=use, signer=one.current, now=now) for use, one in rings.items()]
+
+
+def log_signer(*, now: datetime) -> Signer:
+    """Return the signer of the log's key, which the log knows from here on."""
+    signer = keyring.signer("log")
+    register_key(use="log", signer=signer, now=now)
+    return signer
+
+
+def register_key(*, use: Use, signer: Signer, now: datetime) -> Entry:
+    """State the public half of a key, once, signed by itself; return its entry. See `register_keys`.
+
+    An ML-DSA-44 signature does not fit into an entry beside its key: there the log's key signs instead.
+    """
+    body = {"kid": signer.kid, "alg": signer.algorithm, "use": use, "public_jwk": signer.public_jwk}
+    signers = [log_signer(now=now) if signer.algorithm == "ML-DSA-44" else signer]
+    entry = state_once(type="key", subject=f"key:{signer.kid}", body=body, now=now, signers=signers)
+    if entry.statement["use"] != use:
+        other = entry.statement["use"]
+        raise UnableToLoadKey(use, f"{signer.kid} is registered for {other}, and each use has its own")
+    return entry

@@ -7,6 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Tags, Warning, register
 
+from ledger.signing.base import ALGORITHM_OF
+
 # Port → id, the default that owns up, what it means, and what to set.
 _ADAPTERS = {
     "storage": (
@@ -27,13 +29,8 @@ _ADAPTERS = {
         "Payouts are only recorded: no creator receives money",
         "WORLDLOOM_PAYOUTS",
     ),
-    "keys": (
-        "worldloom.W006",
-        "ledger.signing.files.FileKeys",
-        "Signing keys are files in the data folder: whoever copies the folder can sign for this house",
-        "WORLDLOOM_KEYS",
-    ),
 }
+_FILE_KEYS = "ledger.signing.files.FileKeys"
 
 
 @register(Tags.security, deploy=True)
@@ -53,6 +50,14 @@ def _in_use() -> Iterator[CheckMessage]:
     for port, (id, default, meaning, variable) in _ADAPTERS.items():
         if settings.ADAPTERS[port] == default:
             yield Warning(f"{meaning}: set {variable} to another adapter.", hint=where, id=id)
+    adapters = {use: settings.KEYS_OF_USE.get(use, settings.ADAPTERS["keys"]) for use in ALGORITHM_OF}
+    if in_files := [use for use, name in adapters.items() if name == _FILE_KEYS]:
+        yield Warning(
+            f"Signing keys are files in the data folder ({', '.join(in_files)}): whoever copies the folder can sign "
+            "for this house: set WORLDLOOM_KEYS, or WORLDLOOM_KEYS_<USE>, to another adapter.",
+            hint=where,
+            id="worldloom.W006",
+        )
     if not settings.CHAIN_RPC_URL:
         yield Warning(
             "The log is anchored on the development chain of this machine, which proves nothing to anybody else: "

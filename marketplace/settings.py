@@ -211,7 +211,26 @@ ADAPTERS = {
 CHAIN_RPC_URL = os.environ.get("WORLDLOOM_CHAIN_RPC_URL", "")
 CHAIN_KEY_FILE = os.environ.get("WORLDLOOM_CHAIN_KEY_FILE", "")
 CHAIN_ANCHOR_ADDRESS = os.environ.get("WORLDLOOM_CHAIN_ANCHOR_ADDRESS", "")
+_KEY_USES = ("log", "certificates", "claims", "cosignatures")
+# Where the keys of a use are that have another adapter than ADAPTERS["keys"].
+KEYS_OF_USE = {use: name for use in _KEY_USES if (name := os.environ.get(f"WORLDLOOM_KEYS_{use.upper()}"))}
+PKCS11 = {
+    "module": os.environ.get("WORLDLOOM_PKCS11_MODULE", ""),
+    "token": os.environ.get("WORLDLOOM_PKCS11_TOKEN", ""),
+    "pin": os.environ.get("WORLDLOOM_PKCS11_PIN", ""),
+    "pin_file": os.environ.get("WORLDLOOM_PKCS11_PIN_FILE", ""),
+    "labels": {use: _words(f"WORLDLOOM_PKCS11_{use.upper()}", f"worldloom-{use}") for use in _KEY_USES},
+}
+KMS = {
+    "endpoint": os.environ.get("WORLDLOOM_KMS_ENDPOINT", ""),
+    "region": os.environ.get("WORLDLOOM_KMS_REGION", "us-east-1"),
+    "access_key": os.environ.get("WORLDLOOM_KMS_ACCESS_KEY", ""),
+    "secret_key": os.environ.get("WORLDLOOM_KMS_SECRET_KEY", ""),
+    "keys": {use: _words(f"WORLDLOOM_KMS_{use.upper()}", "") for use in _KEY_USES},
+}
 LOG_ORIGIN = os.environ.get("WORLDLOOM_LOG_ORIGIN", "localhost/worldloom")
+# A file in the c2sp.org/tlog-policy format: whose cosignatures the log's checkpoints need (docs/formats/policy.md).
+WITNESS_POLICY = os.environ.get("WORLDLOOM_WITNESS_POLICY", "")
 # What encrypts the keys kept for creators: Fernet keys, the first encrypts; with none, a file made on first use.
 CUSTODY_KEYS = _words("WORLDLOOM_CUSTODY_KEYS", "")
 

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -107,18 +107,25 @@ class VerifierKey:
         return key
 
 
-def sign_note(text: str, key: VerifierKey, sign: Callable[[bytes], bytes]) -> str:
-    """Return the note: `text`, which ends in a newline, a blank line, and one signature line by `key`."""
+NoteKey = tuple[VerifierKey, Callable[[bytes], bytes]]
+"""A public note key, and what signs with its private half."""
+
+
+def sign_note(text: str, key: VerifierKey, sign: Callable[[bytes], bytes], also: Sequence[NoteKey] = ()) -> str:
+    """Return the note: `text`, which ends in a newline, a blank line, and one signature line by each key."""
     if not text.endswith("\n") or any(ord(c) < 0x20 and c != "\n" for c in text):
         raise UnableToReadNote("note text", "it must end in a newline and hold no other control characters")
-    signature = base64.b64encode(key.key_id + sign(text.encode())).decode()
-    return f"{text}\n{_SIGNATURE_START}{key.name} {signature}\n"
+    lines = [f"{text}\n"]
+    for one, sign_with in ((key, sign), *also):
+        signature = base64.b64encode(one.key_id + sign_with(text.encode())).decode()
+        lines.append(f"{_SIGNATURE_START}{one.name} {signature}\n")
+    return "".join(lines)
 
 
-def open_note(note: str, key: VerifierKey) -> str:
-    """Return the text of a note that `key` signed (c2sp.org/signed-note), ignoring signatures by others.
+def split_note(note: str) -> tuple[str, list[tuple[str, bytes]]]:
+    """Return the text of a signed note and its signatures, each as key name and key id || signature; none is verified.
 
-    Raise UnableToReadNote when it is malformed and UnableToVerifyNote when `key` did not sign it.
+    Raise UnableToReadNote when it is malformed (c2sp.org/signed-note).
     """
     if len(note.encode()) > MAX_NOTE_BYTES:
         raise UnableToReadNote("signed note", f"it is longer than {MAX_NOTE_BYTES} bytes")
@@ -127,12 +134,20 @@ def open_note(note: str, key: VerifierKey) -> str:
     head, separator, tail = note.rpartition("\n\n")
     if not separator or not tail.endswith("\n"):
         raise UnableToReadNote("signed note", "a blank line and signature lines must follow its text")
-    text, lines = head + "\n", tail[:-1].split("\n")
+    lines = tail[:-1].split("\n")
     if len(lines) > MAX_SIGNATURES:
         raise UnableToReadNote("signed note", f"it carries more than {MAX_SIGNATURES} signatures")
+    return head + "\n", [_parse_signature(line) for line in lines]
+
+
+def open_note(note: str, key: VerifierKey) -> str:
+    """Return the text of a note that `key` signed (c2sp.org/signed-note), ignoring signatures by others.
+
+    Raise UnableToReadNote when it is malformed and UnableToVerifyNote when `key` did not sign it.
+    """
+    text, signatures = split_note(note)
     verified = False
-    for line in lines:
-        name, signature = _parse_signature(line)
+    for name, signature in signatures:
         if name != key.name or signature[:4] != key.key_id:
             continue
         try:
@@ -183,9 +198,14 @@ class TreeHead:
         return cls(lines[0], decode_decimal(lines[1], "checkpoint"), root)
 
 
-def sign_checkpoint(head: TreeHead, key: VerifierKey, sign: Callable[[bytes], bytes]) -> str:
-    """Return the signed note of the tree head; `sign` is the Ed25519 private half of `key`."""
-    return sign_note(head.to_text(), key, sign)
+def sign_checkpoint(
+    head: TreeHead, key: VerifierKey, sign: Callable[[bytes], bytes], also: Sequence[NoteKey] = ()
+) -> str:
+    """Return the signed note of the tree head; `sign` is the Ed25519 private half of `key`.
+
+    `also` are more keys of the same log: while it rotates from one to another, both sign.
+    """
+    return sign_note(head.to_text(), key, sign, also)
 
 
 def open_checkpoint(note: str, key: VerifierKey) -> TreeHead:

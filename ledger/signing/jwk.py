@@ -6,6 +6,7 @@ import json
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 
 from ledger.signing.base import PublicKey
 
@@ -16,14 +17,16 @@ def encode_base64url(content: bytes) -> str:
 
 
 def public_jwk(key: PublicKey) -> dict[str, str]:
-    """Return the required members of the key's JWK: OKP (RFC 8037) for Ed25519, EC (RFC 7518) for P-256."""
+    """Return the required members of the key's JWK: OKP (RFC 8037) for Ed25519, EC (RFC 7518) for P-256, AKP else."""
     if isinstance(key, Ed25519PublicKey):
         return {"crv": "Ed25519", "kty": "OKP", "x": encode_base64url(key.public_bytes_raw())}
     if isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1):
         point = key.public_numbers()
         x, y = (encode_base64url(number.to_bytes(32, "big")) for number in (point.x, point.y))
         return {"crv": "P-256", "kty": "EC", "x": x, "y": y}
-    raise ValueError("only Ed25519 and P-256 keys are used here")
+    if isinstance(key, MLDSA44PublicKey):
+        return {"alg": "ML-DSA-44", "kty": "AKP", "pub": encode_base64url(key.public_bytes_raw())}
+    raise ValueError("only Ed25519, P-256 and ML-DSA-44 keys are used here")
 
 
 def thumbprint(jwk: dict[str, str]) -> str:

@@ -1,5 +1,7 @@
 """Keys in files: made once, closed to others, and signatures that other libraries accept."""
 
+import base64
+import contextlib
 import json
 import os
 import stat
@@ -9,6 +11,7 @@ import sys
 import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP384R1, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -17,7 +20,8 @@ from joserfc.jwk import import_key
 from jwcrypto import jwk as jwcrypto_jwk
 from jwcrypto import jws as jwcrypto_jws
 
-from ledger.signing.base import UnableToLoadKey
+from ledger.signing.base import ALGORITHM_OF, UnableToLoadKey
+from ledger.signing.checking import verifies
 from ledger.signing.files import FileKeys
 from ledger.signing.jwk import public_jwk, thumbprint
 from ledger.signing.jws import sign_compact
@@ -113,7 +117,7 @@ def test_thumbprints_are_those_of_rfc_8037_appendix_a():
 
 
 def test_keys_of_other_curves_have_no_jwk_here():
-    with pytest.raises(ValueError, match="only Ed25519 and P-256"):
+    with pytest.raises(ValueError, match="only Ed25519, P-256 and ML-DSA-44"):
         public_jwk(generate_private_key(SECP384R1()).public_key())
 
 
@@ -127,6 +131,100 @@ def test_certificates_are_accepted_by_two_other_libraries(keys):
     other.deserialize(token, jwcrypto_jwk.JWK(**signer.public_jwk))
     assert other.payload == opened.payload
     assert jwcrypto_jwk.JWK(**signer.public_jwk).thumbprint() == signer.kid
+
+
+def test_a_cosignature_key_signs_as_fips_204_says(keys):
+    signer = keys.signer("cosignatures")
+    assert signer.public_jwk.keys() == {"kty", "alg", "pub"}
+    assert (signer.public_jwk["kty"], signer.public_jwk["alg"]) == ("AKP", "ML-DSA-44")
+    raw = base64.urlsafe_b64decode(signer.public_jwk["pub"] + "==")
+    signature = signer.sign(b"checkpoint")
+    assert (len(raw), len(signature)) == (1312, 2420)
+    MLDSA44PublicKey.from_public_bytes(raw).verify(signature, b"checkpoint")
+    assert not verifies(signer.public_key, b"another", signature)
+
+
+def test_without_ml_dsa_in_the_library_there_is_no_cosignature_key(keys, monkeypatch):
+    assert keys.offers("cosignatures")
+    monkeypatch.setattr("ledger.signing.files._has_mldsa", lambda: False)
+    assert [use for use in ALGORITHM_OF if keys.offers(use)] == ["log", "certificates", "claims"]
+
+
+def test_the_next_key_waits_beside_the_one_that_signs(keys, tmp_path):
+    first = keys.signer("log")
+    following = keys.prepare("log", after=first.kid)
+    assert keys.prepare("log", after=first.kid).kid == following.kid
+    assert [one.kid for one in keys.signers("log")] == [first.kid, following.kid]
+    assert names_in(tmp_path) == sorted(["log.pem", "log.next.pem", f"log.{following.kid}.pem"])
+    keys.select("log", following.kid)
+    keys.select("log", following.kid)
+    assert [one.kid for one in keys.signers("log")] == [following.kid, first.kid]
+    assert names_in(tmp_path) == sorted(["log.pem", f"log.{first.kid}.pem", f"log.{following.kid}.pem"])
+    with pytest.raises(UnableToLoadKey, match="nobody is not in"):
+        keys.select("log", "nobody")
+
+
+def names_in(tmp_path) -> list[str]:
+    return sorted(path.name for path in (tmp_path / "keys").iterdir() if not path.name.startswith("."))
+
+
+STEPS = ["os.open", "os.link", "os.fsync", "pathlib.Path.replace", "pathlib.Path.unlink"]
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("number", range(4))
+def test_a_rotation_killed_at_any_step_loses_no_key_and_is_gone_on_with(keys, tmp_path, monkeypatch, step, number):
+    first = keys.signer("log")
+    owner, _, name = step.rpartition(".")
+    target = os if owner == "os" else type(tmp_path)
+    real, calls = getattr(target, name), iter(range(100))
+
+    def killed(*arguments, **named):
+        if next(calls) == number:
+            raise KeyboardInterrupt
+        return real(*arguments, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(target, name, killed)
+        with contextlib.suppress(KeyboardInterrupt):
+            keys.select("log", keys.prepare("log", after=first.kid).kid)
+    left = {one.kid for one in keys.signers("log")}
+    assert first.kid in left
+    if keys.signer("log").kid == first.kid:
+        keys.select("log", keys.prepare("log", after=first.kid).kid)
+    following = keys.signer("log")
+    assert left <= {first.kid, following.kid} == {one.kid for one in keys.signers("log")}
+    after = keys.prepare("log", after=following.kid)
+    assert after.kid not in (first.kid, following.kid)
+    assert {one.kid for one in keys.signers("log")} == {first.kid, following.kid, after.kid}
+
+
+def test_a_lost_current_key_is_not_replaced_while_others_are_there(keys, tmp_path):
+    first = keys.signer("log")
+    keys.select("log", keys.prepare("log", after=first.kid).kid)
+    (tmp_path / "keys" / "log.pem").unlink()
+    with pytest.raises(
+        UnableToLoadKey, match=r"log\.pem is gone while log\..*\.pem is there: restore it from a backup"
+    ):
+        keys.signer("log")
+    assert not (tmp_path / "keys" / "log.pem").exists()
+
+
+def test_a_former_key_that_others_may_read_is_refused_too(keys, tmp_path):
+    first = keys.signer("log")
+    keys.select("log", keys.prepare("log", after=first.kid).kid)
+    (tmp_path / "keys" / f"log.{first.kid}.pem").chmod(0o604)
+    with pytest.raises(UnableToLoadKey, match="is open to other users"):
+        keys.signers("log")
+
+
+@pytest.mark.parametrize("length", [0, 63, 65, 128])
+def test_a_raw_signature_of_another_length_never_verifies(keys, length):
+    for use in ("log", "certificates"):
+        signer = keys.signer(use)
+        assert not verifies(signer.public_key, b"x", (signer.sign(b"x") * 2)[:length])
+        assert not verifies(signer.public_key, b"x", bytes(64))
+        assert not verifies(signer.public_key, b"x", b"\xff" * 64)
 
 
 def test_a_signer_shows_no_secret(keys):

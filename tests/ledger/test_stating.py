@@ -100,7 +100,7 @@ def test_a_refused_statement_writes_nothing(subject, body, sentence):
 
 def test_the_keys_are_registered_once():
     entries = register_keys(now=NOW)
-    assert [entry.statement["use"] for entry in entries] == ["certificates", "claims", "log"]
+    assert [entry.statement["use"] for entry in entries] == ["certificates", "claims", "cosignatures", "log"]
     assert register_keys(now=NOW) == entries
     signer = queries.signer("certificates")
     assert queries.find_key(signer.kid).statement == {
