@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from ledger import queries
 from ledger.chain.base import Chain, ChainIdentity, ChainUnavailable, Receipt
+from ledger.index.keys import UNINDEXED
 from ledger.models import AnchorIntent, AnchorReceipt, Checkpoint, Leaf
 from ledger.stating import state
 
@@ -33,7 +34,7 @@ class UnableToReachChain(Exception):
 
 
 def anchor(*, now: datetime) -> AnchorReceipt | None:
-    """Anchor the newest sealed checkpoint on chain, unless only receipts of anchors came since the last.
+    """Anchor the newest sealed checkpoint on chain, unless only receipts and index roots came since the last.
 
     The intent is committed before the chain is called, and the chain is asked for the root before it is sent,
     so that a crash anywhere anchors no root twice. None also when another process is at it. Raise
@@ -79,7 +80,8 @@ def _intend(identity: ChainIdentity, now: datetime) -> AnchorIntent | None:
         if newest is None:
             return None
         added = Leaf.objects.filter(index__gte=last.checkpoint.size if last else 0, index__lt=newest.size)
-        if not added.exclude(entry__type="anchor-receipt").exists():
+        # What the log adds about itself is not worth a transaction: it is anchored with the next fact.
+        if not added.exclude(entry__type__in=UNINDEXED).exists():
             return None
         return AnchorIntent.objects.create(checkpoint=newest, intended_at=now, **here)
 

@@ -165,6 +165,11 @@ def _replay(tree: RemoteTree, store: Store, now: datetime) -> int:
     return law.size - start
 
 
+def clock() -> datetime:
+    """Return the time, against which entries that are yet to come are found."""
+    return datetime.now(UTC)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="verify", description="Monitor a Worldloom log from its public files.")
     parser.add_argument("--log", required=True, metavar="URL", help="its address, as in https://…/log, or its folder")
@@ -178,7 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (UnableToReadNote, UnableToFetch, UnableToReadState) as error:
         parser.error(str(error))
     try:
-        report = audit(source, key, store, now=datetime.now(UTC))
+        report = audit(source, key, store, now=clock())
     except (UnableToFetch, UnableToReadState) as error:
         sys.stderr.write(f"{error}\n")
         return 2

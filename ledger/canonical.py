@@ -27,7 +27,7 @@ def canonical(value: Any) -> bytes:
     """Return the RFC 8785 bytes of a value that `parse` returned, or a part of one; ValueError when it has none."""
     text = _WRITE.encode(value)
     # Python orders names by code point and RFC 8785 by UTF-16: the same unless one is beyond the basic plane.
-    if max(text) > "\uffff":
+    if not text.isascii() and max(text) > "\uffff":
         try:
             return rfc8785.dumps(value)
         except rfc8785.CanonicalizationError as error:

@@ -73,9 +73,11 @@ class Law:
             self._is_second = store.add("second-version")
         if not store.add(f"id:{said['id']}"):
             raise Broken("repeated-id", f"the id {said['id']} is that of an earlier entry")
-        if typed.once and store.knows(f"once:{typed.name}:{typed.subject}"):
-            raise Broken("said-twice", f"{typed.subject} has its {typed.name} entry already")
         signers = counting_signers(store, typed, said, self._origin)
+        once = f"once:{typed.name}:{typed.subject}"
+        stands_alone = typed.name not in RULE_OF and typed.name != "index-root"
+        if typed.once and not (store.add(once) if stands_alone else not store.knows(once)):
+            raise Broken("said-twice", f"{typed.subject} has its {typed.name} entry already")
         case = Case(
             store=store,
             index=index,
@@ -90,8 +92,8 @@ class Law:
             self._index.check(said["body"], index)
         elif typed.name in RULE_OF:
             RULE_OF[typed.name](case)
-        if typed.once:
-            store.add(f"once:{typed.name}:{typed.subject}")
+        if typed.once and not stands_alone:
+            store.add(once)
 
     def _judge_foreign(self, entry: bytes) -> None:
         # Its subject is not in it, so only the same bytes are the same entry.

@@ -9,6 +9,7 @@ from typing import Any
 from ledger.law.findings import Finding
 
 _VERSION = 1
+_PAIRS_AT_ONCE = 10_000
 _CACHE_KIB = 128 * 1024
 _TABLES = f"""
 PRAGMA user_version = {_VERSION};
@@ -50,9 +51,11 @@ class Store:
         except sqlite3.Error as error:
             raise UnableToReadState(shown, str(error)) from None
         self._run: Callable[..., sqlite3.Cursor] = self._db.execute
+        self._unwritten: list[tuple[bytes, int]] = []
 
     def commit(self) -> None:
         """Keep all that was written since the last commit."""
+        self._write_waiting()
         self._db.execute("COMMIT")
         self._db.execute("BEGIN EXCLUSIVE")
 
@@ -96,10 +99,18 @@ class Store:
     # --- the index ---------------------------------------------------------------------------------------
     def wait(self, pairs: Iterable[tuple[bytes, int]]) -> None:
         """Remember (key hash, leaf) pairs for the next index root."""
-        self._db.executemany("INSERT OR IGNORE INTO waiting VALUES (?, ?)", pairs)
+        self._unwritten += pairs
+        if len(self._unwritten) >= _PAIRS_AT_ONCE:
+            self._write_waiting()
+
+    def _write_waiting(self) -> None:
+        # Sorted, so that each page of the table is touched once.
+        self._db.executemany("INSERT OR IGNORE INTO waiting VALUES (?, ?)", sorted(self._unwritten))
+        self._unwritten = []
 
     def waiting(self, size: int) -> Iterator[tuple[bytes, int]]:
         """Yield the pairs of the first `size` leaves by key and leaf."""
+        self._write_waiting()
         yield from self._run("SELECT key, leaf FROM waiting WHERE leaf < ? ORDER BY key, leaf", (size,))
 
     def drop_waiting(self, size: int) -> None:

@@ -27,10 +27,13 @@ from tests.ledger import makers
 from tests.ledger.makers import ALICE, BOB, LOG_KEY, NOW, ORIGIN, sha256
 
 LOG = FileSigner("Ed25519", LOG_KEY)
-ALICES_NEXT = FileSigner(
-    "Ed25519", Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"Alice's second key").digest())
-)
-DAVE = FileSigner("Ed25519", Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"Dave's key").digest()))
+
+
+def signer(seed: bytes) -> FileSigner:
+    return FileSigner("Ed25519", Ed25519PrivateKey.from_private_bytes(hashlib.sha256(seed).digest()))
+
+
+ALICES_NEXT, DAVE, LOGS_NEXT = signer(b"Alice's second key"), signer(b"Dave's key"), signer(b"the log's second key")
 
 
 def uuid(name: str) -> str:

@@ -8,9 +8,13 @@ from uuid import UUID
 
 import pytest
 
+from ledger.audit import LOG_RULES
+from ledger.index.keys import KEYS
 from ledger.law.findings import RULES
+from ledger.law.replay import Law
 from ledger.law.store import Store, UnableToReadState
 from ledger.rules import encode_entry
+from ledger.schemas import SCHEMAS
 from tests.ledger import makers
 from tests.ledger.law import stories
 from tests.ledger.law.stories import (
@@ -224,8 +228,6 @@ def test_a_replay_of_an_entry_and_a_reordered_log_are_found() -> None:
 
 
 def test_the_store_goes_on_where_it_ended_and_knows_its_own_files(tmp_path: Path) -> None:
-    from ledger.law.replay import Law
-
     told, path = lawful(), tmp_path / "state"
     PLANTED["grant-mismatch"](told)
     store = Store(path)
@@ -246,8 +248,27 @@ def test_the_store_goes_on_where_it_ended_and_knows_its_own_files(tmp_path: Path
         Store(tmp_path / "notes")
 
 
-def test_the_public_page_names_every_rule() -> None:
-    page = (Path(__file__).parents[3] / "docs/formats/law.md").read_text()
-    from ledger.audit import LOG_RULES
+PAGES = Path(__file__).parents[3] / "docs/formats"
 
+
+def test_the_public_page_names_every_rule() -> None:
+    page = (PAGES / "law.md").read_text()
     assert set(re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE)) == {*RULES, *LOG_RULES}
+
+
+def test_the_public_page_of_entries_names_every_type_and_field() -> None:
+    page = (PAGES / "ledger-entry.md").read_text()
+    rows = dict(re.findall(r"^\| `([a-z-]+)` \| (`[a-z]+:.*)$", page, re.MULTILINE))
+    assert rows.keys() == SCHEMAS.keys()
+    for name, schema in SCHEMAS.items():
+        subject, once, _signers, *fields = rows[name].split(" | ")
+        assert subject == "`" + re.sub(r"{(\w+)}", r"<\1>", schema.subject) + "`"
+        assert once == ("yes" if schema.once else "no")
+        assert {*schema.fields, *schema.optional} <= set(re.findall(r"`(\w+)`", fields[-1]))
+
+
+def test_the_public_page_of_the_index_names_every_key() -> None:
+    page = (PAGES / "index.md").read_text()
+    for name, keys in KEYS.items():
+        row = re.findall(rf"^\| `{name}` \| (.*) \|$", page, re.MULTILINE)[0]
+        assert all(kind in row and field in row for kind, field in keys)
