@@ -29,11 +29,11 @@ _CLAIMS = (
     "text_encoder",
 )
 _CLAIMED_FAMILIES = (
-    (r"stable-diffusion-xl|sdxl", "sdxl"),
-    (r"stable-diffusion-v1|sd[_-]?v?1|sd15", "sd15"),
-    (r"stable-diffusion-v2|sd[_-]?v?2", "sd2"),
-    (r"stable-diffusion-3|sd[_-]?v?3", "sd3"),
-    (r"flux", "flux1"),
+    (r"stable-diffusion-?xl|sd-?xl", "sdxl"),
+    (r"(?:stable-diffusion|sd)-?v?-?1", "sd15"),
+    (r"(?:stable-diffusion|sd)-?v?-?2", "sd2"),
+    (r"(?:stable-diffusion|sd)-?v?-?3", "sd3"),
+    (r"flux(?!\.?-?2)", "flux1"),
 )
 _FAMILY_CLAIMS = ("modelspec.architecture", "ss_base_model_version")
 _FAMILY_NAMES = {
@@ -179,5 +179,6 @@ def check_claims(metadata: Mapping[str, str], found: str) -> None:
 
 
 def _families(words: str) -> list[str]:
-    """Return the base families that a claim names."""
-    return [family for pattern, family in _CLAIMED_FAMILIES if re.search(pattern, words.lower())]
+    """Return the base families that a claim names, with blanks, underscores or hyphens between its words."""
+    plain = re.sub(r"[\s_-]+", "-", words.lower())
+    return [family for pattern, family in _CLAIMED_FAMILIES if re.search(pattern, plain)]

@@ -112,9 +112,22 @@ def _tensors() -> list[Hostile]:
     return [Hostile(trick, "model.safetensors", code, data) for trick, code, data in cases]
 
 
+def _families() -> list[Hostile]:
+    """Returns weights of Stable Diffusion 1.5 that say they were made for another, as tools of all kinds spell it."""
+    claims = {
+        "ss_base_model_version": ("SD 2.1", "sd_v2_768_v", "SD XL", "SDXL 1.0", "SD 3", "SD3.5", "Flux.1 D"),
+        "modelspec.architecture": ("Stable Diffusion XL", "stable diffusion 2", "stable_diffusion_3_medium"),
+    }
+    return [
+        Hostile(f"for {claim}, it says", "model.safetensors", "weights-base-family", make.lora(metadata={key: claim}))
+        for key, spellings in claims.items()
+        for claim in spellings
+    ]
+
+
 def _with_metadata(metadata: object) -> bytes:
     return make.header_and_data({"__metadata__": metadata, "t": _entry()}, bytes(4))
 
 
 def weights() -> list[Hostile]:
-    return [*_headers(), *_tensors()]
+    return [*_headers(), *_tensors(), *_families()]
