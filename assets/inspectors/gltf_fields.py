@@ -16,6 +16,9 @@ COUNT, NUMBER, FLAG = _("a count"), _("a number"), _("true or false")
 _LARGEST = 2**53 - 1
 _OBJECTS_IN_OBJECTS = 3  # How many objects of the JSON there may be for each node, mesh or the like.
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")  # NUL, and half a surrogate pair, which no UTF-8 can write.
+# Extensions whose addresses are read by people: licenses, contacts, vocabularies.
+_ADDRESSES_FOR_PEOPLE = frozenset(["VRM", "VRMC_vrm", "KHR_xmp", "KHR_xmp_json_ld"])
+_ADDRESS = re.compile(r"\s*(?:(?:https?|ftp|file|blob|wss?|ipfs|javascript):|[\\/]{2})", re.IGNORECASE)
 _Way = tuple[Any, str | int] | None
 """How one comes to a value: the way to what holds it and the last step; None is the root."""
 
@@ -198,9 +201,8 @@ def names(root: dict[str, Any], key: str) -> list[str]:
 def _check_keys(value: dict[str, Any], way: _Way, used: set[str]) -> None:
     for key in value:
         _check_text(key, way)
-        if key.lower() == "uri":
-            template = _("%(place)s.uri leads out of the file; save the model as one GLB with all it needs in it.")
-            raise wrong("gltf-uri", template, _place(way))
+        if key.lower().endswith("uri"):
+            raise _leading_out((way, key))
     extensions = value.get("extensions")
     if isinstance(extensions, dict) and not used.issuperset(extensions):
         place = _place(way)
@@ -214,6 +216,25 @@ def _check_keys(value: dict[str, Any], way: _Way, used: set[str]) -> None:
 def _check_text(value: str, way: _Way) -> None:
     if _NO_TEXT.search(value):
         raise wrong("gltf-text", _("%(place)s holds a character that is no text."), _place(way))
-    if value[:5].lower() == "data:":
+    if value.lstrip()[:5].lower() == "data:":
         template = _("%(place)s is a data: address; put the bytes into the BIN chunk.")
         raise wrong("gltf-uri", template, _place(way))
+    if _ADDRESS.match(value) and (_extension(way) or "VRM") not in _ADDRESSES_FOR_PEOPLE:
+        raise _leading_out(way)
+
+
+def _extension(way: _Way) -> str | None:
+    """Return the name of the innermost extension that a value belongs to; None in `extras` and outside of any."""
+    found = None
+    while way is not None:
+        way, step = way
+        if step == "extras":
+            return None
+        if found is None and way is not None and way[1] == "extensions":
+            found = str(step)
+    return found
+
+
+def _leading_out(way: _Way) -> Refused:
+    template = _("%(place)s leads out of the file; save the model as one GLB with all it needs in it.")
+    return wrong("gltf-uri", template, _place(way))

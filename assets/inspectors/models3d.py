@@ -12,6 +12,7 @@ from assets.inspectors.base import FACTS_FORMAT, Facts, Inspection, Limits, show
 from assets.inspectors.gltf_animations import check_animations
 from assets.inspectors.gltf_buffers import Buffers, read_buffers
 from assets.inspectors.gltf_container import read_glb
+from assets.inspectors.gltf_extensions import check_extensions
 from assets.inspectors.gltf_fields import wrong
 from assets.inspectors.gltf_materials import WEBP_TEXTURES, check_materials
 from assets.inspectors.gltf_meshes import QUANTIZATION, Mesh, read_meshes
@@ -109,6 +110,7 @@ def _inspect(file: BinaryIO, limits: Limits) -> Inspection:
     root, buffers, meshes = model.root, model.buffers, model.meshes
     animation_ms = check_animations(root, buffers, model.forest.nodes, meshes, limits.model_objects)
     pixels = check_materials(root, buffers, limits)
+    check_extensions(root)
     if not meshes and "animations" not in root:
         raise wrong("gltf-empty", _("the model has neither a mesh nor an animation."), "JSON")
     profile = vrm.profile_of(root)

@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.assets.hostile_3d import HOSTILE_3D
 from tests.assets.hostile_archives import archives
 from tests.assets.hostile_cards import cards
+from tests.assets.hostile_extensions import extensions
 from tests.assets.hostile_file import RLO as RLO
 from tests.assets.hostile_file import Hostile as Hostile
 from tests.assets.hostile_names import names_and_kinds
@@ -15,7 +16,7 @@ from tests.assets.hostile_pictures import pictures
 from tests.assets.hostile_prompts import prompts
 from tests.assets.hostile_weights import weights
 
-HOSTILE = [*weights(), *pictures(), *prompts(), *cards(), *archives(), *HOSTILE_3D, *names_and_kinds()]
+HOSTILE = [*weights(), *pictures(), *prompts(), *cards(), *archives(), *HOSTILE_3D, *extensions(), *names_and_kinds()]
 assert len({(item.trick, item.name) for item in HOSTILE}) == len(HOSTILE)
 
 
