@@ -22,16 +22,23 @@ _HANDLER = re.compile(
     r"|input|invalid|key\w{2,6}|load\w{0,8}|message\w{0,6}|mouse\w{2,8}|offline|online|open|page\w{4}|paste|pause"
     r"|play\w{0,4}|pointer\w{2,14}|popstate|progress|ratechange|reset|resize|scroll\w{0,4}|search|seek\w{2,4}|select\w{0,6}"
     r"|show|stalled|storage|submit|suspend|timeupdate|toggle|touch\w{3,6}|transition\w{3,6}|unload|volumechange"
-    r"|waiting|webkit\w{1,24}|wheel)\s*=",
+    r"|waiting|start|finish|bounce|begin|end|repeat|webkit\w{1,24}|wheel)\s*=",
     re.IGNORECASE,
 )
+# Where an address begins that leads elsewhere; browsers take a backslash for a slash, and one slash for two.
+_AWAY = r"\s{0,8}(?:(?:https?|ftp|file|blob|wss?|ipfs)\s{0,2}:|[\\/][\\/])"
+_TAG = r"<\s*(?:img|image|video|audio|source|track|input|body|table|th|td|tr|div|span|picture|a|area)\b"
+_INSIDE_TAG = r"(?:[^<>]{0,2000}?|(?:[^<>\"']|\"[^\"]{0,1000}\"|'[^']{0,1000}'){0,400}?)"
 _FETCHED = re.compile(
-    r"!\[[^\[\]]{0,500}\]\(\s{0,8}<?\s{0,8}(?:[a-z]{2,8}:)?//"
-    r"|<\s*(?:img|image|video|audio|source|track|input|body|table|td|div|span|picture)\b[^<>]{0,2000}?"
-    r"(?:src|srcset|poster|background|data)\s*=\s*[\"'`]?\s{0,8}(?:[a-z]{2,8}:)?//"
-    r"|url\(\s{0,8}[\"']?\s{0,8}(?:[a-z]{2,8}:)?//|@import\b",
+    r"!\[(?:[^\[\]]|\[[^\[\]]{0,100}\]){0,500}\]\(\s{0,8}<?" + _AWAY + r"|" + _TAG + _INSIDE_TAG
+    + r"(?:src|srcset|poster|background|data|ping)\s*=\s*[\"'`]?" + _AWAY
+    + r"|(?:url|image-set)\(\s{0,8}[\"']?" + _AWAY + r"|@import\b"
+    + r"|\{\{\s*(?:asset|img|image|raw|path|emotion|audio|video|bg|bgm)\s*::" + _AWAY,
     re.IGNORECASE,
-)
+)  # fmt: skip
+# A picture by reference, and where the reference leads (CommonMark, 4.7).
+_REFERENCE = re.compile(r"^[ >]{0,8}\[[^\[\]]{1,200}\]:\s{0,8}<?" + _AWAY, re.IGNORECASE | re.MULTILINE)
+_STYLE_ESCAPE = re.compile(r"\\([0-9a-f]{1,6})\s?", re.IGNORECASE)
 # Where programs that open cards keep what they run: patterns that rewrite, triggers, HTML behind the chat.
 _SCRIPT_KEYS = {
     "regexscripts", "customscripts", "triggerscript", "triggerscripts", "virtualscript", "tavernhelper",
@@ -54,12 +61,15 @@ def refuse_active(value: Any) -> None:
     _walk(value, "", extension=False)
 
 
-def _walk(value: Any, place: str, *, extension: bool) -> None:
+def _walk(value: Any, place: str, *, extension: bool, fetched: bool = False) -> None:
+    """Refuse what `value` holds; `fetched` when its key, or that of a list it is in, is one for pictures or sounds."""
     if isinstance(value, str):
+        if fetched and _ADDRESS.match(value):
+            _refuse_fetched(place, value)
         _check(value, place, extension=extension)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            _walk(item, f"{place}[{index}]", extension=extension)
+            _walk(item, f"{place}[{index}]", extension=extension, fetched=fetched)
     elif isinstance(value, dict):
         for key, item in value.items():
             inner = f"{place}.{shown_name(key, 40)}" if place else shown_name(key, 40)
@@ -68,19 +78,25 @@ def _walk(value: Any, place: str, *, extension: bool) -> None:
             if item and re.sub(r"[\W_]", "", key).casefold() in _SCRIPT_KEYS:
                 _refuse_script(inner)
             _check(key, inner, extension=False)
-            if isinstance(item, str) and _ADDRESS.match(item) and _FETCHED_KEYS.search(key):
-                _refuse_fetched(inner, item)
-            _walk(item, inner, extension=extension or key == "extensions")
+            fetched = bool(_FETCHED_KEYS.search(key))
+            _walk(item, inner, extension=extension or key == "extensions", fetched=fetched)
 
 
 def _check(text: str, place: str, *, extension: bool) -> None:
     plain = html.unescape(text) if "&" in text else text
     if _ACTIVE.search(plain) or (_ELEMENT.search(plain) and _HANDLER.search(plain)):
         _refuse_script(place)
-    if _FETCHED.search(plain):
+    if "\\" in plain and "style" in plain:
+        plain += _STYLE_ESCAPE.sub(_unescaped, plain)
+    if _FETCHED.search(plain) or ("![" in plain and _REFERENCE.search(plain)):
         _refuse_fetched(place, text)
     if extension and _ADDRESS.match(plain) and _FETCHED_ENDING.search(plain):
         _refuse_fetched(place, text)
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    code = int(escape[1], 16)
+    return chr(code) if code < 0x110000 else "\ufffd"
 
 
 def _refuse_script(place: str) -> NoReturn:

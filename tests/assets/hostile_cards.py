@@ -248,5 +248,27 @@ def _archives() -> list[Hostile]:
     return [Hostile(trick, "lin.charx", code, data) for trick, code, data in cases]
 
 
+def _addresses_in_other_words() -> list[Hostile]:
+    """Returns cards that fetch, and one that runs, by what browsers and readers of Markdown take for the same."""
+    away = "https://example.org/x.png"
+    texts = {
+        "picture by reference": f"![lin][1]\n\n[1]: {away}",
+        "picture with brackets in its words": f"![a [b] c]({away})",
+        "picture with one slash": '<img src="https:/example.org/x.png">',
+        "picture with backslashes": '<img src="\\\\example.org\\x.png">',
+        "picture behind a > in its words": f'<img alt=">" src="{away}">',
+        "background among pictures": f"<div style=\"background: image-set('{away}' 1x)\">",
+        "background in style escapes": f'<div style="background: \\75 rl({away})">',
+        "ping of a link": '<a href="#" ping="https://example.org/">hi</a>',
+        "picture of a program for cards": f"{{{{img::{away}}}}}",
+    }
+    cases = [(trick, "card-remote-asset", card(first_mes=text)) for trick, text in texts.items()]
+    cases += [
+        ("pictures in lists", "card-remote-asset", card(extensions={"x": {"additionalAssets": [["a", away[:21]]]}})),
+        ("text that runs as it moves", "card-script", card(first_mes="<marquee onstart=alert(1)>")),
+    ]
+    return [Hostile(trick, "lin.json", code, json.dumps(value).encode()) for trick, code, value in cases]
+
+
 def cards() -> list[Hostile]:
-    return [*_json_files(), *_pictures(), *_archives()]
+    return [*_json_files(), *_pictures(), *_archives(), *_addresses_in_other_words()]
