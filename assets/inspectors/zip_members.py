@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, NamedTuple, cast
@@ -19,6 +20,10 @@ _CHUNK_BYTES = 256 * 1024
 # What readers look at before they begin: a zip archive has its directory there.
 _TAIL_BYTES = 256 * 1024
 _FINDINGS = 20
+_DESCRIPTOR = 0x0008
+# Where a program that reads from the front would see a member end and the next one begin (4.3.9).
+_END_OF_ANOTHER = re.compile(rb"PK\x07\x08(?:.{12}|.{20})PK(?:\x01\x02|\x03\x04)", re.DOTALL)
+_END_BYTES = 28
 _JUNK_NAMES = {"__macosx", ".ds_store", "thumbs.db", "desktop.ini", ".localized"}
 
 
@@ -155,10 +160,16 @@ def inflated(file: BinaryIO, entry: Entry) -> Iterator[bytes]:
     piece comes before the checksum is known.
     """
     crc32, found = 0, 0
+    endless, kept = entry.method == STORED and entry.flags & _DESCRIPTOR, b""
     for piece in _unpacked(file, entry):
         found += len(piece)
         if found > entry.size_bytes:
             break
+        if endless:
+            if _END_OF_ANOTHER.search(kept + piece):
+                template = _("%(member)s holds what other programs take for its end and for more members.")
+                raise of_member("archive-hidden-data", template, entry, entry.header_begin)
+            kept = (kept + piece)[-_END_BYTES:]
         crc32 = zlib.crc32(piece, crc32)
         yield piece
     if found != entry.size_bytes:

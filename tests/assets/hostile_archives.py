@@ -291,6 +291,21 @@ def _made_by_others() -> list[tuple[str, str, bytes]]:
     ]
 
 
+def _seen_from_the_front() -> list[tuple[str, str, bytes]]:
+    """Returns a stored picture with its size behind it, in which a reader from the front sees its end and a program."""
+    evil = member(name="run.exe", data=b"MZ")
+    other = b"PK\7\x08" + struct.pack("<LLL", 0, 0, 0) + zipped([evil])[: 30 + len("run.exe") + 2]
+    picture = make.png(make.png_chunk(b"abCd", other))
+    return [
+        (
+            "members in a member",
+            "archive-hidden-data",
+            zipped([descriptor(member(name="a.png", data=picture, method=0))]),
+        )
+    ]
+
+
 def archives() -> list[Hostile]:
     cases = [*_paths(), *_kinds(), *_bombs(), *_containers(), *_members(), *_zip64(), *_made_by_others()]
+    cases += _seen_from_the_front()
     return [Hostile(trick, "world.zip", code, data) for trick, code, data in cases]
