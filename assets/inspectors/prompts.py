@@ -5,6 +5,7 @@ and an object without is a collection of wildcards, lists under nested names.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
@@ -29,6 +30,8 @@ _WILDCARD = re.compile(r"__([^\W_](?:[\w/.*-]{0,126}?[^\W_])?)__")
 _LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
 _NAME = re.compile(r"[^\W_](?:[\w .-]{0,62}[^\W_])?")
 _NAMES_SHOWN = 200
+_UNSEEN = {"Cc", "Cf", "Cn", "Mn", "Me", "Zs"}
+_FILLERS = "\u115f\u1160\u2800\u3164\uffa0"
 _PATH_CHARACTERS = 126
 _WHOLE = Words(_("the JSON"))
 _LINE = _("line %(number)s")
@@ -198,6 +201,9 @@ def _inspection(found: PromptSet, limits: Limits) -> Inspection:
             template = _("the file holds %(count)s prompts, the limit is %(limit)s.")
             raise refused("prompts-too-many", template, count=count, limit=limits.prompts)
     for prompt in [*prompts, *defined]:
+        if not _is_seen(prompt.text):
+            template, place = _("%(place)s must be text that is not empty."), prompt.place
+            raise refused("prompts-shape", template, str(place), place=place)
         if len(prompt.text) > limits.prompt_characters:
             _refuse_long(prompt.place, len(prompt.text), limits)
     texts = [prompt.text for prompt in prompts]
@@ -216,6 +222,11 @@ def _inspection(found: PromptSet, limits: Limits) -> Inspection:
             **dynamic,
         },
     )
+
+
+def _is_seen(text: str) -> bool:
+    """Say whether a text has any character that shows: not one that only joins, combines or fills."""
+    return any(unicodedata.category(c) not in _UNSEEN and c not in _FILLERS for c in text)
 
 
 def _refuse_long(place: Place, count: int, limits: Limits) -> None:

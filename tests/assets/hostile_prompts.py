@@ -20,6 +20,8 @@ def _texts_and_json() -> list[Hostile]:
         ("tag characters", "text-forbidden-character", "a cat\U000e0041\U000e0042".encode()),
         ("byte-order mark", "text-forbidden-character", "\ufeffa cat".encode()),
         ("lone return", "text-forbidden-character", b"a cat\ra dog"),
+        ("prompt that nobody sees", "prompts-shape", "a cat\n\u200b\u2060\u00ad\n".encode()),
+        ("prompt of fillers", "prompts-shape", "\u3164\u2800".encode()),
         ("blank lines only", "prompts-empty", b"\n  \n\t\n"),
         ("empty file", "file-empty", b""),
         ("10 001 prompts", "prompts-too-many", b"cat\n" * 10_001),
