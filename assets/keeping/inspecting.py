@@ -66,12 +66,16 @@ def inspect_uploads(*, uploads: Sequence[Upload], now: datetime) -> list[UploadI
 
 
 def inspect_due(*, now: datetime) -> int:
-    """Inspect what a killed worker left and what is to be tried again; return how many had an outcome."""
+    """Inspect what a killed worker left and what is to be tried again; return how many had an outcome.
+
+    They belong to different people: each has a child of its own, so that nobody's files can stop another's.
+    """
     due = UploadInspection.objects.filter(state__in=[State.WAITING, State.UNFINISHED], next_at__lte=now).exclude(
         attempts__gte=ATTEMPTS
     )
     uploads = [row.upload for row in due.select_related("upload").order_by("next_at", "upload_id")[:_BATCH]]
-    return sum(row.ended_at is not None for row in inspect_uploads(uploads=uploads, now=now))
+    rows = [row for upload in uploads for row in inspect_uploads(uploads=[upload], now=now)]
+    return sum(row.ended_at is not None for row in rows)
 
 
 @transaction.atomic
