@@ -4,7 +4,7 @@ import os
 import secrets
 import shutil
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ledger.log.merkle import (
@@ -18,6 +18,7 @@ from ledger.log.merkle import (
 
 WIDTH = 256
 HEIGHT = 8
+_WRITING = ".writing"
 
 
 class TileMissing(Exception):
@@ -89,8 +90,11 @@ class LogFolder:
         if target.parent not in self._made:
             target.parent.mkdir(parents=True, exist_ok=True)
             self._made.add(target.parent)
-        # A dot keeps half-written files out of what a plain static server offers by a guessable name.
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        # In one place, where `sweep` finds it after a crash; the dot keeps it from readers' eyes.
+        temporary = self.prefix / _WRITING / secrets.token_hex(8)
+        if temporary.parent not in self._made:
+            temporary.parent.mkdir(parents=True, exist_ok=True)
+            self._made.add(temporary.parent)
         try:
             with open(temporary, "wb") as file:
                 file.write(content)
@@ -102,6 +106,11 @@ class LogFolder:
             temporary.unlink(missing_ok=True)
             raise
 
+    def sweep(self) -> None:
+        """Remove what killed writers left half-written; a writer that lives on fails and changes nothing."""
+        for left in (self.prefix / _WRITING).glob("*"):
+            left.unlink(missing_ok=True)
+
     def read(self, path: str) -> bytes | None:
         """Return the file's bytes, or None when there is no such file."""
         try:
@@ -110,26 +119,32 @@ class LogFolder:
             return None
 
     def read_tile(self, level: int, number: int, width: int) -> bytes:
-        """Return the first `width` hashes of a tile, from the full one when the partial one is gone."""
+        """Return the first `width` hashes of a tile, from a wider file of it when that one is gone."""
         whole = width * HASH_BYTES
-        for path in dict.fromkeys((tile_path(level, number, width), tile_path(level, number))):
-            content = self.read(path)
-            if content is not None and len(content) >= whole and len(content) % HASH_BYTES == 0:
+        for content in self._files_of(str(level), number, width):
+            if len(content) >= whole and len(content) % HASH_BYTES == 0:
                 return content[:whole]
         raise TileMissing(tile_path(level, number, width))
 
     def read_bundle(self, number: int, width: int) -> list[bytes]:
-        """Return the first `width` entries of a bundle, from the full one when the partial one is gone."""
-        for path in dict.fromkeys((bundle_path(number, width), bundle_path(number))):
-            content = self.read(path)
-            if content is not None:
-                try:
-                    entries = decode_bundle(content)
-                except ValueError:
-                    continue
-                if len(entries) >= width:
-                    return entries[:width]
+        """Return the first `width` entries of a bundle, from a wider file of it when that one is gone."""
+        for content in self._files_of("entries", number, width):
+            try:
+                entries = decode_bundle(content)
+            except ValueError:
+                continue
+            if len(entries) >= width:
+                return entries[:width]
         raise TileMissing(bundle_path(number, width))
+
+    def _files_of(self, kind: str, number: int, width: int) -> Iterator[bytes]:
+        """Give the file of that width, the full one, and then what is wider, if only this folder knows of it."""
+        for path in dict.fromkeys((_path(kind, number, width), _path(kind, number, WIDTH))):
+            if (content := self.read(path)) is not None:
+                yield content
+        wider = (self.prefix / f"tile/{kind}/{number_path(number)}.p").glob("[1-9]*")
+        for path in sorted((path for path in wider if int(path.name) > width), key=lambda path: int(path.name)):
+            yield path.read_bytes()
 
     def drop_partials(self, kind: str, number: int) -> None:
         """Remove the partial forms of a tile or bundle (kind "entries") that is full now."""
@@ -227,7 +242,7 @@ class TileWriter:
                 self.folder.write(tile_path(row, number, len(hashes)), b"".join(hashes))
 
     def drop_partials(self) -> None:
-        """Remove partial files of the tiles that this writer filled; call it once the checkpoint is out."""
+        """Remove partial files of the tiles that this writer filled: who wants one reads the full tile."""
         for kind, number in self._filled:
             self.folder.drop_partials(kind, number)
 

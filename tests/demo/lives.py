@@ -10,9 +10,7 @@ commits by itself, a blob, a file of the log, a transaction on the chain. Point 
 
 import json
 import os
-import signal
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,20 +37,9 @@ from ledger.chain.base import ChainIdentity, Receipt
 from ledger.log.tiles import LogFolder
 from tests.demo.small import drawn, small_play
 from tests.demo.state import state
+from tests.points import Points, answer, around
 
 CONTRACT = "0x00000000000000000000000000000000000000aa"
-
-
-class Points:
-    """Counts the moments, and makes one of them the last."""
-
-    def __init__(self, die_at: int | None) -> None:
-        self.passed, self._die_at = 0, die_at
-
-    def __call__(self) -> None:
-        self.passed += 1
-        if self.passed == self._die_at:
-            os.kill(os.getpid(), signal.SIGKILL)
 
 
 class PaperChain:
@@ -85,19 +72,6 @@ class PaperChain:
         found = self.find(root=root)
         assert found is not None
         return found
-
-
-def around(owner: type, name: str, point: Points) -> None:
-    """Makes the moments before and after a method points."""
-    method: Callable[..., Any] = getattr(owner, name)
-
-    def watched(*args: Any, **named: Any) -> Any:
-        point()
-        result = method(*args, **named)
-        point()
-        return result
-
-    setattr(owner, name, watched)
 
 
 def watch(point: Points) -> Any:
@@ -138,22 +112,5 @@ def live(command: dict[str, Any]) -> dict[str, Any]:
     return {"died": False, "points": point.passed}
 
 
-def answers() -> Iterator[dict[str, Any]]:
-    """Forks for each command, and tells what became of it."""
-    for line in sys.stdin:
-        ours, theirs = os.pipe()
-        if (child := os.fork()) == 0:
-            answer = live(json.loads(line))
-            os.write(theirs, json.dumps(answer).encode())
-            os._exit(0)
-        os.close(theirs)
-        with os.fdopen(ours, "rb") as pipe:
-            said = pipe.read()
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        yield json.loads(said) if code == 0 else {"died": code == -signal.SIGKILL, "code": code}
-
-
 if __name__ == "__main__":
-    for answer in answers():
-        sys.stdout.write(json.dumps(answer) + "\n")
-        sys.stdout.flush()
+    answer(live)

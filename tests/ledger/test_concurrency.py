@@ -6,9 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection, transaction
 
-from ledger import operations, queries
+from ledger import queries
+from ledger.anchoring import ANCHOR_LOCK
 from ledger.models import AnchorIntent, Entry, Leaf, Pending
 from ledger.operations import anchor, seal
+from ledger.sealing import SEAL_LOCK
 from tests.ledger.conftest import FakeChain, closing, committed, in_another_thread, state_asset
 from tests.ledger.makers import NOW, sha256
 
@@ -26,7 +28,7 @@ def test_a_second_sealer_stands_aside():
     state_asset("a")
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [operations.SEAL_LOCK])
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SEAL_LOCK])
         assert in_another_thread(lambda: seal(now=NOW)) is None
         assert Pending.objects.count() == 1
     assert seal(now=NOW).count == 1
@@ -71,9 +73,9 @@ def test_a_second_anchorer_stands_aside(chain: FakeChain):
     state_asset("a")
     seal(now=NOW)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [operations.ANCHOR_LOCK])
+        cursor.execute("SELECT pg_advisory_lock(%s)", [ANCHOR_LOCK])
         assert in_another_thread(lambda: anchor(now=NOW)) is None
-        cursor.execute("SELECT pg_advisory_unlock(%s)", [operations.ANCHOR_LOCK])
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [ANCHOR_LOCK])
     assert chain.calls == []
     assert anchor(now=NOW).block_number == 1
 

@@ -43,6 +43,8 @@ def note(size: str, root: str) -> str:
         ("ledger_entry_digest_matches", f"{ENTRY} SELECT gen_random_uuid(), 'x', 'y', 'z', '', now()"),
         ("ledger_leaf_hash_matches", f"{LEAF} SELECT n, id, sha256(body) {WAITING}"),
         ("ledger_leaf_hash_matches", f"{LEAF} SELECT n, id, CASE n WHEN 2 THEN {RIGHT} ELSE sha256('') END {WAITING}"),
+        ("ledger_leaf_has_an_entry", f"{LEAF} SELECT n, id + 90, {RIGHT} {WAITING}"),
+        ("ledger_leaf_has_an_entry", f"{LEAF} SELECT n, CASE n WHEN 2 THEN id ELSE id + 90 END, {RIGHT} {WAITING}"),
         ("ledger_leaf_goes_on", f"{LEAF} SELECT n + 1, id, {RIGHT} {WAITING}"),
         ("ledger_leaf_goes_on", f"{LEAF} SELECT n * 2 - 2, id, {RIGHT} {WAITING}"),
         ("ledger_leaf_goes_on", f"{LEAF} SELECT n * 2, id, {RIGHT} {WAITING}"),

@@ -141,6 +141,28 @@ def test_partial_tiles_go_when_the_full_one_is_there(tmp_path):
     assert folder.read_bundle(0, 200) == [entry(i) for i in range(200)]
 
 
+def test_a_partial_tile_that_was_never_written_is_read_from_a_wider_one(tmp_path):
+    folder = LogFolder(tmp_path)
+    grow(folder, 0, 300)
+    grow(folder, 300, 303)
+    for path in ("tile/0/001.p/44", "tile/entries/001.p/44"):
+        (tmp_path / path).unlink()
+    assert TileReader(folder, 300).root() == root_of(300)
+    assert entries_in(folder, 300)[-2:] == [entry(298), entry(299)]
+    with pytest.raises(TileMissing, match=r"tile/0/001\.p/48 is missing or cut short"):
+        TileReader(folder, 304).root()
+
+
+def test_sweeping_removes_what_a_killed_writer_left_and_nothing_else(tmp_path):
+    folder = LogFolder(tmp_path)
+    grow(folder, 0, 3)
+    before = files_of(folder)
+    (tmp_path / ".writing" / "0123456789abcdef").write_bytes(b"half a ti")
+    folder.sweep()
+    assert files_of(folder) == before
+    LogFolder(tmp_path / "nowhere").sweep()
+
+
 def test_a_tile_that_is_missing_or_cut_short_is_named(tmp_path):
     folder = LogFolder(tmp_path)
     grow(folder, 0, 300)
