@@ -16,7 +16,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from ledger.law.findings import Finding
+from ledger.law.findings import Finding, printable
 from ledger.law.replay import Law
 from ledger.law.signatures import decoded
 from ledger.law.store import Store, UnableToReadState
@@ -79,7 +79,7 @@ class Report:
             return f"OK: {self.size} leaves of {self.origin} keep the law, {self.replayed} of them replayed now."
         lines = [f"FAILED: {self.origin} at {self.size} leaves breaks {self.count + bool(self.broken)} rules."]
         if self.broken:
-            lines.append(f"the log: {self.broken}")
+            lines.append(printable(f"the log: {self.broken}"))
         lines += [str(finding) for finding in self.findings]
         if self.count > len(self.findings):
             lines.append(f"and {self.count - len(self.findings)} more")
@@ -185,7 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         report = audit(source, key, store, now=clock())
     except (UnableToFetch, UnableToReadState) as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{printable(str(error))}\n")
         return 2
     finally:
         store.close()

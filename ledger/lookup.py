@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from ledger.index.proofs import Found, LookupProof
 from ledger.index.trie import UnableToVerifyLookup
+from ledger.law.findings import printable
 from ledger.log.checkpoint import UnableToReadNote, UnableToVerifyNote, VerifierKey
 from ledger.log.merkle import UnableToVerifyProof
 from ledger.log.remote import HttpSource, UnableToFetch
@@ -62,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         content = options.proof.read_bytes() if options.proof else fetch(options.log, options.about)
         found = verify_document(content, options.about, log_key)
     except (*UNPROVEN, UnableToFetch, OSError) as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{printable(str(error))}\n")
         return 2
     told = {
         "key": found.key,
@@ -72,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "committed_at": found.committed_at,
         "log_size": found.head.size,
     }
-    sys.stdout.write((json.dumps(told) if options.json else sentence(found)) + "\n")
+    sys.stdout.write((json.dumps(told) if options.json else printable(sentence(found))) + "\n")
     return 0 if found.indices else 1
 
 

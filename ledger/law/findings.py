@@ -53,6 +53,11 @@ RULES: Mapping[str, str] = {
 """Every rule there is, by the name of its violation."""
 
 
+def printable(text: str) -> str:
+    """Return the text with nothing left in it that could deceive a terminal."""
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+
+
 class Broken(Exception):
     """A rule that an entry breaks."""
 
@@ -75,5 +80,4 @@ class Finding:
         return asdict(self)
 
     def __str__(self) -> str:
-        shown = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in self.what)
-        return f"leaf {self.index}: {self.rule}: {shown}"
+        return printable(f"leaf {self.index}: {self.rule}: {self.what}")
