@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from django.conf import settings
-from django.db.models import BooleanField, Func, Value
+from django.db.models import BinaryField, BooleanField, Func, Value
 from django.utils.module_loading import import_string
 
 from ledger.log.checkpoint import VerifierKey
@@ -94,6 +94,17 @@ def signer(use: Use) -> Signer:
     return _unrevoked(ring(use))
 
 
+def signer_if_any(use: Use) -> Signer | None:
+    """Return the signer whose key signs for `use` now, None where it has no keys, or a revoked one that none followed.
+
+    For what is worth having and not worth stopping for. UnableToLoadKey when the key is there and unusable.
+    """
+    if not keys(use).offers(use):
+        return None
+    found = ring(use)
+    return None if found.is_revoked else found.current
+
+
 def log_signers(*, now: datetime) -> list[tuple[VerifierKey, Callable[[bytes], bytes]]]:
     """Return what signs checkpoints now, as sign_checkpoint takes it: the current key, then those it rotated from.
 
@@ -133,8 +144,8 @@ def public_keys(use: Use) -> list[dict[str, str]]:
     It looks through the entries of all keys, creators' too: cache what it returns.
     """
     has_use = Func(
-        Value(f'"use":"{use}"'),
-        template="position(convert_to(%(expressions)s, 'UTF8') in body) > 0",
+        Value(f'"use":"{use}"'.encode(), output_field=BinaryField()),
+        template="position(%(expressions)s in body) > 0",
         output_field=BooleanField(),
     )
     stated = Entry.objects.filter(has_use, type="key").order_by("id")

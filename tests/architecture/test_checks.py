@@ -46,3 +46,24 @@ def test_half_a_bucket_is_found_before_the_first_upload(
 
     assert len(found) == (1 if says else 0)
     assert all(says in message for message in found)
+
+
+@pytest.mark.parametrize(
+    ("default", "of_use", "in_files"),
+    [
+        ("ledger.signing.files.FileKeys", {}, "(log, certificates, claims, cosignatures)"),
+        ("ledger.signing.files.FileKeys", {"log": "ledger.signing.pkcs11.Pkcs11Keys"}, "(certificates, claims, cosi"),
+        ("ledger.signing.kms.KmsKeys", {"log": "ledger.signing.files.FileKeys"}, "(log)"),
+        ("ledger.signing.kms.KmsKeys", {"log": "ledger.signing.pkcs11.Pkcs11Keys"}, None),
+    ],
+)
+def test_each_use_whose_keys_are_files_is_named(
+    settings: Any, default: str, of_use: dict[str, str], in_files: str | None
+) -> None:
+    settings.ADAPTERS = {**settings.ADAPTERS, "keys": default}
+    settings.KEYS_OF_USE = of_use
+
+    found = [str(message.msg) for message in embedded_defaults(None) if message.id == "worldloom.W006"]
+
+    assert len(found) == (1 if in_files else 0)
+    assert all(in_files in message for message in found)

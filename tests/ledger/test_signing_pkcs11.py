@@ -3,18 +3,21 @@
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from ledger.signing import pkcs11 as adapter
 from ledger.signing.base import UnableToLoadKey, UnableToSign
 from ledger.signing.checking import verifies
 from ledger.signing.pkcs11 import Pkcs11Keys
 
+HOME = Path(__file__).resolve().parents[2]
 MODULES = ("/usr/lib/softhsm/libsofthsm2.so", "/opt/homebrew/lib/softhsm/libsofthsm2.so", "/usr/lib64/libsofthsm2.so")
 MODULE = next((name for name in MODULES if Path(name).exists()), "")
 
@@ -88,6 +91,41 @@ def test_a_key_is_made_once_and_never_leaves(keys: Pkcs11Keys) -> None:
     assert (private[pkcs11.Attribute.EXTRACTABLE], private[pkcs11.Attribute.SENSITIVE]) == (False, True)
     with pytest.raises(pkcs11.PKCS11Error):
         private[pkcs11.Attribute.VALUE]
+
+
+@pytest.mark.django_db
+def test_the_manuals_commands_make_a_token_that_signs(folder: Path, tmp_path: Path) -> None:
+    manual = (HOME / "docs" / "operate.md").read_text()
+    commands = next(block for block in manual.split("```sh\n") if "softhsm2-util" in block).split("```")[0]
+    assert "/etc/worldloom/" in commands
+    commands = commands.replace("/etc/worldloom/", f"{tmp_path}/").replace("/usr/lib/softhsm/libsofthsm2.so", MODULE)
+    commands = commands.replace("label worldloom", "label manual").replace("TOKEN=worldloom", "TOKEN=manual")
+    named = connection.settings_dict
+    url = f"dbname={named['NAME']} user={named['USER']} host={named['HOST']} port={named['PORT']}"
+    environment = os.environ | {"DATABASE_URL": url, "WORLDLOOM_DATA": str(tmp_path / "data")}
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    done = subprocess.run(
+        ["bash", "-e"],
+        input=commands,
+        cwd=HOME,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    made, listed = (done.stdout.splitlines()[-8:-4], done.stdout.splitlines()[-4:])
+    assert [line.split()[0] for line in made] == ["certificates", "claims", "cosignatures", "log"]
+    kids = [line.split()[1] for line in made]
+    assert [line.split()[1] for line in listed] == kids
+    assert [line.split(maxsplit=3)[3] for line in listed] == [
+        f"{adapter}: signs, not in the log yet" for adapter in ("Pkcs11Keys", "Pkcs11Keys", "FileKeys", "Pkcs11Keys")
+    ]
+    assert (tmp_path / "pin").stat().st_mode & 0o077 == 0
+    changes = {"token": "manual", "pin": "", "pin_file": str(tmp_path / "pin")}
+    adapter._tokens.clear()
+    signer = Pkcs11Keys(settings_for(**changes)).signer("log")
+    assert signer.kid == kids[3]
+    assert verifies(signer.public_key, b"x", signer.sign(b"x"))
 
 
 def test_threads_share_the_token(keys: Pkcs11Keys) -> None:

@@ -10,6 +10,7 @@ from django.utils import timezone
 from ledger import keyring
 from ledger.operations import UnableToRevoke, UnableToRotate, UnableToState, register_keys, revoke_key, rotate_key
 from ledger.signing.base import ALGORITHM_OF, Signer, UnableToLoadKey, Use
+from ledger.signing.listed import ListedKeys
 
 
 class Command(BaseCommand):
@@ -18,8 +19,8 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)
         verbs.add_parser("list", help="show each key that is here and what the log says of it")
-        make = verbs.add_parser("make", help="make the first key of a use where its adapter does not by itself")
-        make.add_argument("--use", choices=sorted(ALGORITHM_OF), required=True)
+        make = verbs.add_parser("make", help="make the first key of each use, where it is not there yet")
+        make.add_argument("--use", choices=sorted(ALGORITHM_OF), help="of this use only")
         rotate = verbs.add_parser("rotate", help="let the next key of a use sign from now on")
         rotate.add_argument("--use", choices=sorted(ALGORITHM_OF), required=True)
         rotate.add_argument("--days", type=int, default=30, help="how long the key before signs checkpoints too")
@@ -54,10 +55,10 @@ class Command(BaseCommand):
         return f"{use:<13} {signer.kid} {signer.algorithm:<9} {keyring.adapter_name(use).rpartition('.')[2]}: {state}"
 
     def _make(self, options: dict[str, Any], now: datetime) -> Iterator[str]:
-        use: Use = options["use"]
-        adapter = keyring.keys(use)
-        made = adapter.make(use) if hasattr(adapter, "make") else adapter.signers(use)[0]
-        yield self._line(use, made, "here")
+        for use in [options["use"]] if options["use"] else keyring.key_uses():
+            adapter = keyring.keys(use)
+            made = adapter.make(use) if isinstance(adapter, ListedKeys) else adapter.signers(use)[0]
+            yield self._line(use, made, "here")
 
     def _rotate(self, options: dict[str, Any], now: datetime) -> Iterator[str]:
         use: Use = options["use"]
