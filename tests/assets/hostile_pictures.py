@@ -180,13 +180,13 @@ def _read_in_two_ways_or_for_ever() -> list[Hostile]:
     waves = make.picture("JPEG", progressive=True)
     scan = waves[waves.rindex(b"\xff\xda") : -2]
     profile = gray(b"iCCP", b"p\0\0" + zlib.compress(make.srgb_profile()))
-    palette = {"header": struct.pack(">IIBBBBB", 4, 4, 8, 3, 0, 0, 0)}
+    palette = struct.pack(">IIBBBBB", 4, 4, 8, 3, 0, 0, 0)
     pngs = [
         ("unknown compression", make.png(header=struct.pack(">IIBBBBB", 4, 4, 8, 0, 1, 0, 0))),
-        ("palette that is not there", make.png(**palette)),
-        ("palette of half a color", make.png(gray(b"PLTE", b"four"), **palette)),
-        ("two palettes", make.png(gray(b"PLTE", bytes(3)), gray(b"PLTE", b"\xff" * 3), **palette)),
-        ("palette behind the pixels", make.png(**palette)[:-12] + gray(b"PLTE", bytes(3)) + gray(b"IEND", b"")),
+        ("palette that is not there", make.png(header=palette)),
+        ("palette of half a color", make.png(gray(b"PLTE", b"four"), header=palette)),
+        ("two palettes", make.png(gray(b"PLTE", bytes(3)), gray(b"PLTE", b"\xff" * 3), header=palette)),
+        ("palette behind the pixels", make.png(header=palette)[:-12] + gray(b"PLTE", bytes(3)) + gray(b"IEND", b"")),
         ("two color profiles", make.png(profile, profile)),
         ("two places", make.png(gray(b"eXIf", make.exif(1)), gray(b"eXIf", make.exif(6)))),
         ("100 000 chunks", make.png(gray(b"abCd", b"") * 100_000)),
