@@ -34,7 +34,7 @@ class UnableToReachChain(Exception):
 
 
 def anchor(*, now: datetime) -> AnchorReceipt | None:
-    """Anchor the newest sealed checkpoint on chain, unless only receipts and index roots came since the last.
+    """Anchor the newest published checkpoint on chain, unless only receipts and index roots came since the last.
 
     The intent is committed before the chain is called, and the chain is asked for the root before it is sent,
     so that a crash anywhere anchors no root twice. None also when another process is at it. Raise
@@ -76,7 +76,9 @@ def _intend(identity: ChainIdentity, now: datetime) -> AnchorIntent | None:
         ours = AnchorIntent.objects.filter(**here).select_related("checkpoint").order_by("-checkpoint__size")
         if (left_open := ours.filter(receipt=None).last()) is not None:
             return left_open
-        newest, last = queries.latest_checkpoint(), ours.first()
+        # What is not public yet may still turn out to lack its witnesses, and the chain forgets nothing.
+        out, last = queries.published(), ours.first()
+        newest = Checkpoint.objects.filter(size=out.head.size).first() if out else None
         if newest is None:
             return None
         added = Leaf.objects.filter(index__gte=last.checkpoint.size if last else 0, index__lt=newest.size)

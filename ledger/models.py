@@ -105,6 +105,11 @@ class Checkpoint(models.Model):
         """SHA-256 of the signed note's bytes, which the chain keeps beside the root."""
         return hashlib.sha256(self.note.encode()).digest()
 
+    @property
+    def cosigned_note(self) -> str:
+        """The signed note with the witnesses' lines that are stored; one query."""
+        return self.note + "".join(self.cosignatures.order_by("id").values_list("line", flat=True))
+
     def heads(self, head: TreeHead) -> bool:
         """Whether this is the row of that tree head."""
         return (self.size, bytes(self.root)) == (head.size, head.root)

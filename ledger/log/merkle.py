@@ -178,3 +178,39 @@ def verify_inclusion(index: int, size: int, leaf: bytes, proof: Sequence[bytes],
     """Raise UnableToVerifyProof unless the hash is leaf `index` under `root`: RFC 9162 section 2.1.3.2."""
     if root_from_inclusion(index, size, leaf, proof) != root:
         raise UnableToVerifyProof(f"it does not lead from leaf {index} to the root over {size} leaves")
+
+
+def verify_consistency(old_size: int, size: int, proof: Sequence[bytes], old_root: bytes, root: bytes) -> None:
+    """Raise UnableToVerifyProof unless the tree of `old_size` leaves is a prefix of the one of `size` leaves.
+
+    RFC 9162 section 2.1.4.2. A tree is consistent with itself, and nothing is proven from no leaves at all: then the
+    proof must be empty.
+    """
+    if not 0 <= old_size <= size:
+        raise UnableToVerifyProof(f"no tree of {size} leaves continues one of {old_size}")
+    _check_hashes([old_root, root, *proof])
+    if old_size in (0, size):
+        if proof:
+            raise UnableToVerifyProof("it must be empty")
+        if old_root != (root if old_size else EMPTY_ROOT) or (not size and root != EMPTY_ROOT):
+            raise UnableToVerifyProof(f"the roots over {old_size} leaves differ")
+        return
+    path = list(proof) if old_size & (old_size - 1) else [old_root, *proof]
+    if not path:
+        raise UnableToVerifyProof("it is empty")
+    position, last = old_size - 1, size - 1
+    while position & 1:
+        position, last = position >> 1, last >> 1
+    old = new = path[0]
+    for sibling in path[1:]:
+        if last == 0:
+            raise UnableToVerifyProof("it is longer than the tree is high")
+        if position & 1 or position == last:
+            old, new = node_hash(sibling, old), node_hash(sibling, new)
+            while not position & 1 and position:
+                position, last = position >> 1, last >> 1
+        else:
+            new = node_hash(new, sibling)
+        position, last = position >> 1, last >> 1
+    if last != 0 or old != old_root or new != root:
+        raise UnableToVerifyProof(f"it does not lead from the root over {old_size} leaves to the root over {size}")

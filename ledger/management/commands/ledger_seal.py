@@ -10,6 +10,10 @@ from ledger.log.checkpoint import UnableToReadNote
 from ledger.operations import UnableToSeal, seal
 from ledger.publication import UnableToPublish
 from ledger.signing.base import UnableToLoadKey
+from ledger.witnessing.gathering import UnableToWitness
+from ledger.witnessing.policy import UnableToReadPolicy
+
+_UNUSABLE = (UnableToLoadKey, UnableToReadNote)
 
 
 class Command(BaseCommand):
@@ -20,7 +24,7 @@ class Command(BaseCommand):
         try:
             while batch := seal(now=timezone.now()):
                 sealed += batch.count
-        except (UnableToSeal, UnableToPublish, UnableToLoadKey, UnableToReadNote) as error:
+        except (UnableToSeal, UnableToPublish, UnableToWitness, UnableToReadPolicy, *_UNUSABLE) as error:
             raise CommandError(str(error)) from error
         newest = queries.latest_checkpoint()
         self.stdout.write(f"{sealed} entries sealed; the log has {newest.size if newest else 0} leaves.")
