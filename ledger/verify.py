@@ -20,30 +20,21 @@ from pathlib import Path
 from typing import IO, Any
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
 from cryptography.hazmat.primitives.hashes import SHA256
 
-MEMBERS = {
-    *("README.txt", "certificate.jws", "checkpoint", "licensee.json", "log.vkey", "manifest.json"),
-    *("terms.json", "terms.en.txt", "terms.zh-Hans.txt"),
-    *("entries/grant.json", "entries/key.json", "entries/release.json"),
-    *("proofs/grant.tlog-proof", "proofs/key.tlog-proof", "proofs/release.tlog-proof"),
-}
-SMALL_LIMIT_BYTES = 16 * 1024 * 1024
-ENTRY_LIMIT_BYTES = 4096
-DEPTH_LIMIT = 64
-CHUNK_BYTES = 1024 * 1024
+ENTRIES = ("entries/%s.json", "proofs/%s.tlog-proof")
+TERMS = {"terms.json", "terms.en.txt", "terms.zh-Hans.txt"}
+MEMBERS = {"README.txt", "certificate.jws", "checkpoint", "licensee.json", "log.vkey", "manifest.json", *TERMS}
+MEMBERS |= {name % kind for name in ENTRIES for kind in ("release", "grant", "key")}
+CREATOR = {name % "creator-key" for name in ENTRIES}
+FOR_OTHERS = {"README.txt", "credentialed", "model.sigstore.json", "receipt.cose"}
+SMALL_LIMIT_BYTES, ENTRY_LIMIT_BYTES, CHUNK_BYTES = 16 << 20, 4096, 1 << 20
 DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, ValueError, RuntimeError)
 
 
 class Failed(Exception):
-    """The first check that did not hold: where in the bundle, and what."""
-
-    def __init__(self, where: str, what: str) -> None:
-        super().__init__(f"{where}: {what}")
-        self.where = where
-        self.what = what
+    """The first check that did not hold; its arguments are where in the bundle, and what."""
 
 
 def check(holds: bool, where: str, what: str) -> None:
@@ -52,15 +43,11 @@ def check(holds: bool, where: str, what: str) -> None:
 
 
 def show(text: str) -> str:
-    """The text with nothing left in it that could deceive a terminal."""
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
 
 
-# --- members: a zip file or a folder ---------------------------------------------------------------------
 def is_safe(path: str) -> bool:
-    """Whether the path stays inside its folder on any system."""
-    odd = re.search(r"[\x00-\x1f\x7f\\]|^[A-Za-z]:", path)
-    return not odd and not any(part in ("", ".", "..") for part in path.split("/"))
+    return not re.search(r"[\x00-\x1f\x7f\\]|^[A-Za-z]:|(^|/)\.{0,2}(/|$)", path)
 
 
 class Bundle:
@@ -69,10 +56,7 @@ class Bundle:
     def __init__(self, path: Path) -> None:
         self.streams: dict[str, Callable[[], IO[bytes]]] = {}
         try:
-            if path.is_dir():
-                self._list_folder(path)
-            else:
-                self._list_zip(path.open("rb"))
+            self._list_folder(path) if path.is_dir() else self._list_zip(path.open("rb"))
         except DAMAGE as error:
             raise Failed("bundle", f"is not a zip file or is damaged ({error})") from None
 
@@ -89,16 +73,16 @@ class Bundle:
             check(stat.S_IFMT(mode) in (0, stat.S_IFREG), show(name), "is not a plain file")
             plain = info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) and not info.flag_bits & 1
             check(plain, show(name), "is encrypted or compressed in another way than deflate")
+            if name.startswith("files/"):
+                del info.CRC  # SHA-256 says more, and a second pass over gigabytes would cost as much again
             self.streams[name] = lambda info=info: archive.open(info)  # type: ignore[misc]
 
     def _list_folder(self, root: Path) -> None:
-        for folder, subfolders, files in os.walk(root):
-            for path in (Path(folder, name) for name in subfolders + files):
-                mode = path.lstat().st_mode
-                if not stat.S_ISDIR(mode):
-                    name = path.relative_to(root).as_posix()
-                    check(is_safe(name) and stat.S_ISREG(mode), show(name), "is not a plain file")
-                    self.streams[name] = lambda path=path: path.open("rb")  # type: ignore[misc]
+        for path in (Path(folder, name) for folder, some, more in os.walk(root) for name in some + more):
+            name, mode = path.relative_to(root).as_posix(), path.lstat().st_mode
+            if not stat.S_ISDIR(mode):
+                check(is_safe(name) and stat.S_ISREG(mode), show(name), "is not a plain file")
+                self.streams[name] = lambda path=path: path.open("rb")  # type: ignore[misc]
 
     def chunks(self, name: str, limit_bytes: int) -> Iterator[bytes]:
         """Yield the member's bytes; Failed when it is longer than the limit or damaged."""
@@ -120,11 +104,17 @@ class Bundle:
         check(content.decode(errors="replace").encode() == content, name, "is not UTF-8")
         return content.decode()
 
+    def measure(self, name: str, limit_bytes: int = 1 << 40) -> tuple[str, int]:
+        digest, size = hashlib.sha256(), 0
+        for chunk in self.chunks(name, limit_bytes):
+            digest.update(chunk)
+            size += len(chunk)
+        return digest.hexdigest(), size
+
     def digest(self, name: str) -> str:
-        return hashlib.sha256(self.read(name)).hexdigest()
+        return self.measure(name)[0]
 
 
-# --- RFC 8785 JSON of objects, arrays, strings, integers, true, false and null ---------------------------
 def canonical(value: Any) -> str:
     if isinstance(value, dict):
         ordered = sorted(value.items(), key=lambda item: item[0].encode("utf-16-be"))
@@ -136,16 +126,11 @@ def canonical(value: Any) -> str:
 
 def parse_json(content: bytes, where: str) -> dict[str, Any]:
     """Return the JSON object, whose bytes must be the RFC 8785 form of what they say."""
-    depth = 0
-    # Counted before parsing: a hostile depth could exhaust the stack of the process that verifies.
-    for token in re.finditer(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', content, re.DOTALL):
-        depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(token[0], 0)
-        check(depth <= DEPTH_LIMIT, where, f"is nested deeper than {DEPTH_LIMIT} levels")
     try:
         # A number that is no integer is read as a text, which is then written in another way than it was.
         value: dict[str, Any] = json.loads(content.decode(), parse_float=str, parse_constant=str)
         same = canonical(value).encode() == content
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Failed(where, f"is not JSON ({error})") from None
     check(same and isinstance(value, dict), where, "is not an object in canonical (RFC 8785) JSON with integers only")
     return value
@@ -153,15 +138,15 @@ def parse_json(content: bytes, where: str) -> dict[str, Any]:
 
 def field(value: dict[str, Any], name: str, kind: type, where: str) -> Any:
     """Return the member, which must be there and be of the kind."""
-    check(type(value.get(name)) is kind, where, f"{name!r} is missing or of the wrong kind")
+    check(type(value) is dict and type(value.get(name)) is kind, where, f"{name!r} is missing or of the wrong kind")
     return value[name]
 
 
 def unbase64(text: str, where: str, *, url: bool = False) -> bytes:
     """Decode base64, or base64url without padding; Failed unless it is spelled in the one canonical way."""
     try:
-        padded = text + "=" * (-len(text) % 4) if url else text
-        decoded = base64.b64decode(padded, altchars=b"-_" if url else None, validate=True)
+        padding = "=" * (-len(text) % 4 if url else 0)
+        decoded = base64.b64decode(text + padding, altchars=b"-_" if url else None, validate=True)
     except ValueError:
         raise Failed(where, "holds invalid base64") from None
     spelled = base64.urlsafe_b64encode(decoded).rstrip(b"=") if url else base64.b64encode(decoded)
@@ -169,55 +154,32 @@ def unbase64(text: str, where: str, *, url: bool = False) -> bytes:
     return decoded
 
 
-# --- the log: signed note, checkpoint and proof (c2sp.org), Merkle tree (RFC 9162) ------------------------
-def parse_vkey(line: str) -> tuple[str, bytes, bytes]:
-    """Return name, 4-byte key id and 32-byte Ed25519 key of the c2sp.org/signed-note verifier key."""
+def open_log(vkey: str, note: str) -> tuple[str, int, bytes]:
+    """Return origin, size and root of a checkpoint that the c2sp.org/signed-note verifier key signed as its log."""
     where = "log.vkey"
-    name, key_id, encoded = [*line.split("+", 2), "", ""][:3]
-    decoded = unbase64(encoded, where)
-    check(len(decoded) == 33 and decoded[0] == 1 and bool(name), where, "is not an Ed25519 verifier key")
-    computed = hashlib.sha256(name.encode() + b"\n" + decoded).digest()[:4]
+    origin, key_id, encoded = [*vkey.split("+", 2), "", ""][:3]
+    public = unbase64(encoded, where)
+    check(len(public) == 33 and public[0] == 1 and bool(origin), where, "is not an Ed25519 verifier key")
+    computed = hashlib.sha256(origin.encode() + b"\n" + public).digest()[:4]
     check(key_id == computed.hex(), where, "has a hash that is not that of its name and key")
-    return name, computed, decoded[1:]
-
-
-def open_checkpoint(note: str, vkey: tuple[str, bytes, bytes]) -> tuple[int, bytes]:
-    """Return size and root of a checkpoint that the key signed and whose origin is the key's name."""
-    where, (name, key_id, public) = "checkpoint", vkey
+    where, signed = "checkpoint", False
     head, _, signatures = note.rpartition("\n\n")
-    signed = False
     for line in signatures.split("\n")[:-1]:
         dash, signer, encoded = [*line.split(" ", 2), "", ""][:3]
         check(dash == "—" and bool(signer), where, "has a malformed signature line")
         signature = unbase64(encoded, where)
-        if signer == name and signature[:4] == key_id:
+        if signer == origin and signature[:4] == computed:
             try:
-                ed25519.Ed25519PublicKey.from_public_bytes(public).verify(signature[4:], f"{head}\n".encode())
+                ed25519.Ed25519PublicKey.from_public_bytes(public[1:]).verify(signature[4:], f"{head}\n".encode())
             except (InvalidSignature, ValueError):
                 raise Failed(where, "its signature by the log key does not verify") from None
             signed = True
-    check(signed and signatures.endswith("\n"), where, f"is not a note signed by the log key of {show(name)}")
+    check(signed and signatures.endswith("\n"), where, f"is not a note signed by the log key of {show(origin)}")
     lines = head.split("\n")
-    check(len(lines) == 3 and lines[0] == name, where, f"is not a checkpoint of {show(name)}")
+    check(len(lines) == 3 and lines[0] == origin, where, f"is not a checkpoint of {show(origin)}")
     root = unbase64(lines[2], where)
     check(bool(re.fullmatch(r"[1-9][0-9]{0,18}", lines[1])) and len(root) == 32, where, "has a bad size or root")
-    return int(lines[1]), root
-
-
-def root_of(entry: bytes, index: int, size: int, proof: Sequence[bytes], where: str) -> bytes:
-    """Return the root that the inclusion proof leads to: RFC 9162 section 2.1.3.2."""
-    check(index < size, where, f"leaf {index} is not in a tree of {size}")
-    position, last = index, size - 1
-    root = hashlib.sha256(b"\x00" + entry).digest()
-    for sibling in proof:
-        check(last > 0, where, "the proof is too long")
-        is_right = position & 1 or position == last
-        root = hashlib.sha256(b"\x01" + (sibling + root if is_right else root + sibling)).digest()
-        while is_right and position and not position & 1:
-            position, last = position >> 1, last >> 1
-        position, last = position >> 1, last >> 1
-    check(last == 0, where, "the proof is too short")
-    return root
+    return origin, int(lines[1]), root
 
 
 def check_proof(bundle: Bundle, kind: str, entry: bytes, note: str, size: int, root: bytes) -> int:
@@ -226,88 +188,121 @@ def check_proof(bundle: Bundle, kind: str, entry: bytes, note: str, size: int, r
     head, _, checkpoint = bundle.text(where).partition("\n\n")
     check(checkpoint == note, where, "carries another checkpoint than the bundle's")
     form = re.fullmatch(r"c2sp\.org/tlog-proof@v1\nindex (0|[1-9][0-9]{0,18})((?:\n[^\n]+)*)", head)
-    if form is None:
-        raise Failed(where, "is not a tlog-proof without extra data")
-    hashes = [unbase64(line, where) for line in form[2].split("\n")[1:]]
-    check(all(len(one) == 32 for one in hashes), where, "has a hash that is not 32 bytes")
+    check(form is not None, where, "is not a tlog-proof without extra data")
     index = int(form[1])
-    check(root_of(entry, index, size, hashes, where) == root, where, f"{kind} is not leaf {index} of the log")
+    check(index < size, where, f"leaf {index} is not in a tree of {size}")
+    position, last = index, size - 1  # RFC 9162 section 2.1.3.2
+    computed = hashlib.sha256(b"\x00" + entry).digest()
+    for sibling in [unbase64(line, where) for line in form[2].split("\n")[1:]]:
+        check(len(sibling) == 32, where, "has a hash that is not 32 bytes")
+        check(last > 0, where, "the proof is too long")
+        is_right = position & 1 or position == last
+        computed = hashlib.sha256(b"\x01" + (sibling + computed if is_right else computed + sibling)).digest()
+        while is_right and position and not position & 1:
+            position, last = position >> 1, last >> 1
+        position, last = position >> 1, last >> 1
+    check(last == 0, where, "the proof is too short")
+    check(computed == root, where, f"{kind} is not leaf {index} of the log")
     return index
 
 
-# --- the certificate: JWS (RFC 7515) under ES256 (RFC 7518) ----------------------------------------------
-def open_certificate(token: str, key: dict[str, Any]) -> dict[str, Any]:
-    """Return the claims of the certificate, signed by the key that the key entry registers."""
-    where, registry = "certificate.jws", "entries/key.json"
-    parts = token.split(".")
-    check(len(parts) == 3, where, "is not a compact JWS")
-    header, payload, signature = (unbase64(part, where, url=True) for part in parts)
+def check_signature(key: dict[str, Any], registry: str, signature: bytes, message: bytes, where: str) -> None:
+    """Check an Ed25519 (RFC 8032) or ES256 (RFC 7518) signature by the key that a key entry registers."""
     kid, jwk = field(key, "kid", str, registry), field(key, "public_jwk", dict, registry)
-    due = {"alg": "ES256", "kid": kid, "typ": "worldloom-license+jwt"}
-    check(parse_json(header, where) == due, where, "its header is not that of a license by the registered key")
-    purpose = (key.get("use"), key.get("alg"), jwk.get("crv"))
-    check(purpose == ("certificates", "ES256", "P-256"), registry, "does not register a key for certificates")
-    thumbprint = hashlib.sha256(canonical(jwk).encode()).digest()
+    x, y = (unbase64(field({"y": "", **jwk}, name, str, registry), registry, url=True) for name in "xy")
+    thumbprint = hashlib.sha256(canonical(jwk).encode()).digest()  # RFC 7638
     check(unbase64(kid, registry, url=True) == thumbprint, registry, "its kid is not its key's thumbprint")
-    x, y = (unbase64(field(jwk, name, str, registry), registry, url=True) for name in "xy")
+    kind = (key.get("alg"), jwk.get("crv"))
+    check(kind in (("Ed25519", "Ed25519"), ("ES256", "P-256")), registry, "is not a key that signs entries")
     check(len(signature) == 64, where, "its signature is not 64 bytes")
     r, s, px, py = (int.from_bytes(part, "big") for part in (signature[:32], signature[32:], x, y))
     try:
-        public = ec.EllipticCurvePublicNumbers(px, py, ec.SECP256R1()).public_key()
-        public.verify(encode_dss_signature(r, s), f"{parts[0]}.{parts[1]}".encode(), ec.ECDSA(SHA256()))
+        if kind[0] == "Ed25519":
+            ed25519.Ed25519PublicKey.from_public_bytes(x).verify(signature, message)
+        else:
+            public = ec.EllipticCurvePublicNumbers(px, py, ec.SECP256R1()).public_key()
+            public.verify(utils.encode_dss_signature(r, s), message, ec.ECDSA(SHA256()))
     except (InvalidSignature, ValueError):
         raise Failed(where, "its signature does not verify") from None
-    return parse_json(payload, where)
 
 
-# --- the checks, in the order of docs/formats/bundle.md ---------------------------------------------------
+def open_certificate(token: str, key: dict[str, Any]) -> dict[str, Any]:
+    """Return what a JWS (RFC 7515) says of the license, as the credential it is (W3C VC 2.0) or in its former shape."""
+    where, registry, parts = "certificate.jws", "entries/key.json", token.split(".")
+    check(len(parts) == 3, where, "is not a compact JWS")
+    header, payload, signature = (unbase64(part, where, url=True) for part in parts)
+    former = {"alg": "ES256", "kid": key.get("kid"), "typ": "worldloom-license+jwt"}
+    said, claims = parse_json(header, where), parse_json(payload, where)
+    known = said in (former, former | {"cty": "vc", "typ": "vc+jwt"})
+    check(known, where, "its header is not that of a license by the registered key")
+    due = key.get("use") == "certificates" and key.get("alg") == "ES256"
+    check(due, registry, "does not register a key for certificates")
+    check_signature(key, registry, signature, f"{parts[0]}.{parts[1]}".encode(), where)
+    if said == former:
+        return claims | {"status": []}
+    check("WorldloomLicense" in field(claims, "type", list, where), where, "is not a license")
+    lists = [field(one, "statusListCredential", str, where) for one in field(claims, "credentialStatus", list, where)]
+    grant = field(claims, "jti", str, where).removeprefix("urn:uuid:")
+    return field(claims, "credentialSubject", dict, where) | {"jti": grant, "status": lists}
+
+
+def check_creator(entry: dict[str, Any], key: dict[str, Any], origin: str) -> str:
+    """Return the key with which the release's creator signed the entry for this log: DSSE v1."""
+    where, registry, kid = "entries/release.json", "entries/creator-key.json", key.get("kid")
+    check(bool(key), registry, "is missing")
+    owns = key.get("use") == "creators" and key.get("holder") == entry["body"].get("creator")
+    check(owns, registry, "does not register a key of the release's creator")
+    payload = canonical({"body": entry["body"], "log": origin}).encode()
+    message = b"DSSEv1 38 application/vnd.worldloom.release+json %d %s" % (len(payload), payload)
+    signatures = [one for one in field(entry, "signatures", list, where) if field(one, "kid", str, where) == kid]
+    check(len(signatures) == 1, where, "is not signed by the creator's key")
+    check_signature(key, registry, unbase64(field(signatures[0], "sig", str, where), where, url=True), message, where)
+    return str(kid)
+
+
 def check_manifest(bundle: Bundle) -> tuple[dict[str, Any], str]:
     """Return the manifest and its digest, once the bundle holds exactly what it should."""
     where = "manifest.json"
     check(where in bundle.streams, where, "is missing")
     manifest = parse_json(bundle.read(where), where)
     check(manifest.get("format") == "worldloom/release-manifest/1", where, "is of another format")
-    expected = set(MEMBERS)
+    expected, others = set(MEMBERS), {}
     for asset in field(manifest, "assets", list, where):
-        check(isinstance(asset, dict), where, "lists an asset that is not an object")
         path, digest = field(asset, "path", str, where), field(asset, "sha256", str, where)
         check(is_safe(path) and f"files/{path}" not in expected, where, f"lists {show(path)} twice or unsafely")
         sound = re.fullmatch(r"[0-9a-f]{64}", digest) and field(asset, "size_bytes", int, where) >= 0
         check(bool(sound), where, f"lists {show(path)} without a proper digest and size")
         expected.add(f"files/{path}")
-    for name in sorted(expected - bundle.streams.keys()):
-        raise Failed(show(name), "is missing")
-    for name in sorted(bundle.streams.keys() - expected - {"anchor.json"}):
-        raise Failed(show(name), "does not belong to the bundle")
+    if "bundle.json" in bundle.streams:  # format 1 has none
+        said = parse_json(bundle.read("bundle.json"), "bundle.json")
+        check(said.get("format") == "worldloom/bundle/2", "bundle.json", "is of another format")
+        others = field(said, "for_others", dict, "bundle.json")
+        known = said.keys() == {"format", "for_others"} and {name.partition("/")[0] for name in others} <= FOR_OTHERS
+        check(known, "bundle.json", "holds more than the digests of what other tools check")
+        expected |= {"bundle.json", *others} | (CREATOR if CREATOR & bundle.streams.keys() else set())
+    for name in sorted(expected ^ bundle.streams.keys() - {"anchor.json"}):
+        raise Failed(show(name), "is missing" if name in expected else "does not belong to the bundle")
+    for name, due in others.items():
+        check(bundle.digest(name) == due, show(name), "is not the one that bundle.json names")
     return manifest, bundle.digest(where)
 
 
-def check_files(bundle: Bundle, assets: list[dict[str, Any]]) -> None:
-    """Compare each file with the manifest's digest and size, in memory that does not grow."""
-    for asset in assets:
-        name, digest, size = f"files/{asset['path']}", hashlib.sha256(), 0
-        for chunk in bundle.chunks(name, asset["size_bytes"]):
-            digest.update(chunk)
-            size += len(chunk)
-        check(size == asset["size_bytes"], show(name), f"has {size} bytes instead of {asset['size_bytes']}")
-        check(digest.hexdigest() == asset["sha256"], show(name), "is not the file that was registered")
-
-
 def check_entries(bundle: Bundle, note: str, size: int, root: bytes) -> dict[str, tuple[int, dict[str, Any]]]:
-    """Return leaf index and body of the release, grant and key entries, each proven to be in the log."""
+    """Return leaf index and content of the release, grant and key entries, each proven to be in the log."""
     found = {}
-    for kind in ("release", "grant", "key"):
-        name = f"entries/{kind}.json"
+    for kind in ("release", "grant", "key", *(["creator-key"] if CREATOR & bundle.streams.keys() else [])):
+        name, type_ = f"entries/{kind}.json", kind.removeprefix("creator-")
         content = bundle.read(name, ENTRY_LIMIT_BYTES)
         entry = parse_json(content, name)
         known = entry.get("format") in ("worldloom/ledger-entry/1", "worldloom/ledger-entry/2")
-        check(known and entry.get("type") == kind, name, f"is not a {kind} entry of this format")
-        found[kind] = check_proof(bundle, kind, content, note, size, root), field(entry, "body", dict, name)
+        check(known and entry.get("type") == type_, name, f"is not a {type_} entry of this format")
+        field(entry, "body", dict, name)
+        found[kind] = check_proof(bundle, kind, content, note, size, root), entry
     return found
 
 
-def check_license(bundle: Bundle, digest: str, grant: dict[str, Any], key: dict[str, Any]) -> str:
-    """Return the licensee's name, once terms, licensee and certificate are those of the grant entry."""
+def check_license(bundle: Bundle, digest: str, grant: dict[str, Any], key: dict[str, Any]) -> tuple[str, list[str]]:
+    """Return licensee and status lists, once terms, licensee and certificate are those of the grant entry."""
     check(grant.get("release") == digest, "entries/grant.json", "is a grant for another release")
     bound = {"terms.json": "terms", "licensee.json": "licensee_commitment", "certificate.jws": "certificate"}
     for name, member in bound.items():
@@ -320,11 +315,11 @@ def check_license(bundle: Bundle, digest: str, grant: dict[str, Any], key: dict[
     for language in ("en", "zh-Hans"):
         text = f"terms.{language}.txt"
         check(texts.get(language) == bundle.digest(text), text, "is not the text that the certificate names")
-    holder: str = field(licensee, "name", str, "licensee.json")
+    holder = field(licensee, "name", str, "licensee.json")
     due = {"jti": grant.get("grant"), "release": digest, "terms": grant.get("terms"), "licensee": holder}
     for claim, value in due.items():
         check(claims.get(claim) == value, "certificate.jws", f"its claim {claim!r} is not that of the grant")
-    return holder
+    return holder, claims["status"]
 
 
 def check_anchor(bundle: Bundle, size: int, root: bytes) -> list[str]:
@@ -333,14 +328,13 @@ def check_anchor(bundle: Bundle, size: int, root: bytes) -> list[str]:
     if where not in bundle.streams:
         return []
     anchor = parse_json(bundle.read(where, ENTRY_LIMIT_BYTES), where)
-    texts, numbers = {"contract", "transaction", "root"}, {"chain_id", "block_number", "size"}
-    check(anchor.keys() == texts | numbers, where, "has other members than it should")
-    for name in anchor:
-        field(anchor, name, str if name in texts else int, where)
+    kinds = {"contract": str, "transaction": str, "root": str, "chain_id": int, "block_number": int, "size": int}
+    check(anchor.keys() == kinds.keys(), where, "has other members than it should")
+    for name, kind in kinds.items():
+        field(anchor, name, kind, where)
     check(anchor["size"] >= size, where, f"covers only {anchor['size']} of the {size} leaves")
-    same = anchor["size"] == size
-    check(not same or anchor["root"] == root.hex(), where, "is about another tree of the same size")
-    which = "this tree" if same else f"a later tree of {anchor['size']} leaves"
+    which = "this tree" if anchor["size"] == size else f"a later tree of {anchor['size']} leaves"
+    check(anchor["size"] > size or anchor["root"] == root.hex(), where, "is about another tree of the same size")
     return [f"the anchor of {which} in transaction {anchor['transaction']} of chain {anchor['chain_id']}"]
 
 
@@ -351,20 +345,27 @@ def verify(path: Path, trusted_key: str | None = None) -> dict[str, Any]:
     vkey, note = bundle.text("log.vkey"), bundle.text("checkpoint")
     check(vkey.endswith("\n") and "\n" not in vkey[:-1], "log.vkey", "is not one line")
     check(trusted_key in (None, vkey[:-1]), "log.vkey", f"is not the key that you gave, {trusted_key}")
-    log_key = parse_vkey(vkey[:-1])
-    origin, (size, root) = log_key[0], open_checkpoint(note, log_key)
+    origin, size, root = open_log(vkey[:-1], note)
     entries = check_entries(bundle, note, size, root)
-    (_, release), (index, grant), (_, key) = (entries[kind] for kind in ("release", "grant", "key"))
+    index, bodies = entries["grant"][0], {kind: entry["body"] for kind, (_index, entry) in entries.items()}
+    release, grant = bodies["release"], bodies["grant"]
     due = {"release": digest, "pack": manifest.get("pack"), "version": manifest.get("version")}
     for name, value in due.items():
         check(release.get(name) == value, "entries/release.json", f"its {name} is not that of the manifest")
-    licensee = check_license(bundle, digest, grant, key)
-    unchecked = ["whether the license was revoked later", "what README.txt says", *check_anchor(bundle, size, root)]
+    is_signed = "bundle.json" in bundle.streams and entries["release"][1].get("signatures")
+    signer = check_creator(entries["release"][1], bodies.get("creator-key", {}), origin) if is_signed else None
+    licensee, lists = check_license(bundle, digest, grant, bodies["key"])
+    asked = " (now: " + ", ".join(lists) + ")" if lists else ""
+    tops = {name.partition("/")[0] for name in bundle.streams} & FOR_OTHERS
+    unchecked = [f"whether the license was revoked later{asked}", *(f"what {top} says" for top in sorted(tops))]
+    unchecked += check_anchor(bundle, size, root)
     bundle.read("README.txt")  # for the zip's checksum; nothing registered binds its text
-    check_files(bundle, manifest["assets"])
+    for asset in manifest["assets"]:  # streamed, in memory that does not grow
+        name, due_file = f"files/{asset['path']}", (asset["sha256"], asset["size_bytes"])
+        check(bundle.measure(name, asset["size_bytes"]) == due_file, show(name), "is not the file that was registered")
     facts = {"files": len(manifest["assets"]), "licensee": licensee, "grant": grant.get("grant"), "entry": index}
     log = {"origin": origin, "size": size, "root": root.hex(), "key": vkey[:-1], "key_given": bool(trusted_key)}
-    return {"ok": True, **due, **facts, **log, "unchecked": unchecked}
+    return {"ok": True, **due, **facts, **log, "signed_by": signer, "unchecked": unchecked}
 
 
 def sentence(found: dict[str, Any]) -> str:
@@ -377,6 +378,8 @@ def sentence(found: dict[str, Any]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    if any(one.partition("=")[0] == "--log" for one in (sys.argv[1:] if arguments is None else arguments)):
+        return int(__import__("ledger.audit").audit.main(arguments))  # a whole log: that needs the whole package
     parser = argparse.ArgumentParser(prog="verify", description="Verify a Worldloom bundle offline.")
     parser.add_argument("bundle", type=Path, help="the zip file or the folder")
     parser.add_argument("--key", metavar="VKEY", help="the log's verifier key, from where it is published")
@@ -386,8 +389,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"there is no {options.bundle}")
     try:
         found, told = verify(options.bundle, options.key), ""
-    except Failed as failure:
-        found, told = {"ok": False, "where": failure.where, "what": failure.what}, f"FAILED: {failure}."
+    except Failed as fault:
+        found, told = {"ok": False, "where": fault.args[0], "what": fault.args[1]}, f"FAILED: {': '.join(fault.args)}."
     output = json.dumps(found) if options.json else show(told or sentence(found))
     print(output.encode(sys.stdout.encoding or "utf-8", "backslashreplace").decode(sys.stdout.encoding or "utf-8"))
     return 0 if found["ok"] else 1

@@ -122,6 +122,12 @@ def publish(
         now=now,
         signers=[signer or ledger.operations.signer_of(creator=creator, now=now)],
     )
+    ledger.operations.attest_release(
+        release=release.digest,
+        name=str(release),
+        digests={file.path: files[file.path].blob_id for file in draft.files},
+        now=now,
+    )
     list_pack(pack=release.pack)
     return release
 

@@ -1,25 +1,31 @@
 """The download of a license: files, manifest, certificate and proofs in one zip (docs/formats/bundle.md)."""
 
-import base64
 import io
 import json
 import stat
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import rfc8785
 from django.utils.translation import gettext as _
 
 import assets.queries
+import ledger.attesting
 import ledger.queries
+from ledger.attestations import cose, modelsigning
+from ledger.log.proof import Proof
 from ledger.models import AnchorReceipt, Entry
-from marketplace.licensing import rules
+from ledger.signing.jwk import public_jwk, thumbprint
+from marketplace.catalog.models import Release
+from marketplace.licensing import certificates, credentialed, rules
 from marketplace.licensing.models import Grant, GrantStatus
 from marketplace.licensing.queries import status_of
 
-ZIP_VERSION = 1  # counts the changes of `_zip` that give other bytes for the same papers
+FORMAT = "worldloom/bundle/2"
+FOR_OTHERS = ("README.txt", "model.sigstore.json", "receipt.cose")
+ZIP_VERSION = 2  # counts the changes of `_zip` that give other bytes for the same papers
 README = """This bundle holds what you licensed, and the proof.
 
   pack      {pack} {version}
@@ -32,6 +38,13 @@ Check it offline, with any Python 3.11 or newer and its package "cryptography":
 
 verify.py is one file that anyone may read: {site}/verify.py
 The key of the log is published at {site}/log/
+
+Other tools check parts of it without us:
+
+  certificate.jws       a W3C Verifiable Credential (JWS, ES256) under the keys at {site}/.well-known/jwks.json
+  model.sigstore.json   the signature of files/ by OpenSSF model signing, under the key at {site}/keys/{claims_kid}.pem:
+                        model_signing verify key files --signature model.sigstore.json --public_key {claims_kid}.pem
+  receipt.cose          a COSE receipt (RFC 9942) that the grant is in the log
 """
 
 
@@ -65,30 +78,36 @@ class Bundle:
 
     grant: Grant
     papers: Mapping[str, bytes]
+    copies: Mapping[str, str] = field(default_factory=dict)
+    """Pictures that carry Content Credentials: SHA-256 of a copy by its path."""
 
     @property
     def digest(self) -> str:
         """A name for the very bytes of the zip: its papers fix them, since the manifest fixes the files."""
         moment = self.grant.granted_at.astimezone(UTC).isoformat()
         digests = {name: rules.digest(paper) for name, paper in self.papers.items()}
-        return rules.digest(rfc8785.dumps({"zip": ZIP_VERSION, "granted_at": moment, "papers": digests}))
+        named = {"zip": ZIP_VERSION, "granted_at": moment, "papers": digests, "copies": dict(self.copies)}
+        return rules.digest(rfc8785.dumps(named))
 
     def chunks(self) -> Iterator[bytes]:
         """This will give the bytes of the zip, in flat memory."""
-        return _zip(self.grant, self.papers)
+        return _zip(self.grant, self.papers, self.copies)
 
 
 def prepare(grant: Grant, *, site: str) -> Bundle:
     """This will gather all but the files, and see that those are there: what can fail fails before the first byte.
 
-    Raises ProofPending until release, grant and key are under one published checkpoint, NotDownloadable when the
+    Raises ProofPending until all that it proves is under one published checkpoint, NotDownloadable when the
     license is suspended or revoked, BlobMissing or BlobDamaged when storage lost a file.
     """
     if (status := status_of(grant)) != GrantStatus.ACTIVE:
         raise NotDownloadable(grant, status)
-    bundle = Bundle(grant, _papers(grant, site))
-    for asset in json.loads(bundle.papers["manifest.json"])["assets"]:
-        assets.queries.open_blob(asset["sha256"]).close()
+    papers, copies = _papers(grant, site), credentialed.copies(grant)
+    papers["bundle.json"] = _contents(papers, copies)
+    bundle = Bundle(grant, papers, copies)
+    files = [asset["sha256"] for asset in json.loads(bundle.papers["manifest.json"])["assets"]]
+    for sha256 in (*files, *bundle.copies.values()):
+        assets.queries.open_blob(sha256).close()
     return bundle
 
 
@@ -97,24 +116,22 @@ def stream(grant: Grant, *, site: str) -> Iterator[bytes]:
     return prepare(grant, site=site).chunks()
 
 
+def digests_in(release: Release) -> dict[str, str]:
+    """This will read from a release's manifest the SHA-256 of every file by its path."""
+    listed = json.loads(bytes(release.manifest))["assets"]
+    return {asset["path"]: asset["sha256"] for asset in listed}
+
+
 def _papers(grant: Grant, site: str) -> dict[str, bytes]:
     """Everything but the files, by name."""
     release, terms = grant.release, grant.terms
-    kid = header_of(grant.certificate)["kid"]
-    entries: dict[str, Entry | None] = {
-        "release": _entry("release", f"release:{release.digest}"),
-        "grant": _entry("grant", f"grant:{grant.pk}"),
-        "key": ledger.queries.find_key(kid),
-    }
-    found = {name: entry for name, entry in entries.items() if entry is not None}
-    proofs = ledger.queries.proofs_for(list(found.values())) if len(found) == len(entries) else None
-    if proofs is None:
-        raise ProofPending(grant)
+    entries = _entries(grant)
+    proofs = _proofs(grant, entries)
     # Under an anchored checkpoint, where there is one: the chain vouches for the tree that the proofs lead to.
-    receipt = ledger.queries.latest_anchor_covering(max(proof.index for proof in proofs))
+    receipt = ledger.queries.latest_anchor_covering(max(proof.index for proof in proofs.values()))
     if receipt is not None:
-        proofs = ledger.queries.proofs_for(list(found.values()), checkpoint=receipt.intent.checkpoint) or proofs
-    key = str(ledger.queries.verifier_key())
+        proofs = _proofs(grant, entries, receipt)
+    checkpoint, key = proofs["grant"].checkpoint, str(ledger.queries.verifier_key())
     papers = {
         "manifest.json": bytes(release.manifest),
         "certificate.jws": grant.certificate.encode(),
@@ -122,8 +139,14 @@ def _papers(grant: Grant, site: str) -> dict[str, bytes]:
         "terms.en.txt": terms.text_en.encode(),
         "terms.zh-Hans.txt": terms.text_zh_hans.encode(),
         "licensee.json": rules.licensee_document(grant.licensee_name, grant.licensee_salt),
-        "checkpoint": proofs[0].checkpoint.encode(),
+        "checkpoint": checkpoint.encode(),
         "log.vkey": (key + "\n").encode(),
+        "receipt.cose": cose.receipt(
+            proofs["grant"],
+            subject=f"grant:{grant.pk}",
+            key=ledger.queries.verifier_key(),
+            signer=ledger.queries.signer("log"),
+        ),
         "README.txt": README.format(
             pack=release.pack,
             version=release.version,
@@ -131,21 +154,60 @@ def _papers(grant: Grant, site: str) -> dict[str, bytes]:
             grant=grant.pk,
             key=key,
             site=site,
+            claims_kid=_claims_kid(entries.get("model")),
         ).encode(),
     }
-    for (name, entry), proof in zip(found.items(), proofs, strict=True):
+    if model := entries.pop("model", None):
+        papers["model.sigstore.json"] = ledger.attesting.bundle_of(
+            model, proofs["model"], name=str(release), digests=digests_in(release)
+        )
+    for name, entry in entries.items():
         papers[f"entries/{name}.json"] = bytes(entry.body)
-        papers[f"proofs/{name}.tlog-proof"] = proof.to_text().encode()
-    if receipt is not None and proofs[0].checkpoint == receipt.intent.checkpoint.note:
+        papers[f"proofs/{name}.tlog-proof"] = proofs[name].to_text().encode()
+    if receipt is not None and checkpoint == receipt.intent.checkpoint.note:
         papers["anchor.json"] = _anchor(receipt)
     return papers
 
 
-def header_of(certificate: str) -> dict[str, str]:
-    """This will read the protected header of a certificate of ours (RFC 7515, section 4)."""
-    encoded = certificate.partition(".")[0]
-    header: dict[str, str] = json.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
-    return header
+def _contents(papers: Mapping[str, bytes], copies: Mapping[str, str]) -> bytes:
+    """The digests of what nothing in the log binds, since tools that are not ours check it."""
+    named = {name: rules.digest(papers[name]) for name in FOR_OTHERS if name in papers}
+    named |= {f"credentialed/{path}": sha256 for path, sha256 in copies.items()}
+    return rfc8785.dumps({"format": FORMAT, "for_others": named})
+
+
+def _entries(grant: Grant) -> dict[str, Entry]:
+    """What the bundle proves to be in the log, by name; ProofPending while the log lacks what it must have."""
+    due = {
+        "release": _entry("release", f"release:{grant.release.digest}"),
+        "grant": _entry("grant", f"grant:{grant.pk}"),
+        "key": ledger.queries.find_key(certificates.kid_of(grant.certificate)),
+    }
+    found = {name: entry for name, entry in due.items() if entry is not None}
+    if len(found) < len(due):
+        raise ProofPending(grant)
+    # Releases from before there were such signatures have neither.
+    signatures = json.loads(bytes(found["release"].body)).get("signatures") or [{"kid": ""}]
+    optional = {
+        "creator-key": ledger.queries.find_key(signatures[0]["kid"]),
+        "model": ledger.attesting.signature_of(grant.release.digest),
+    }
+    return found | {name: entry for name, entry in optional.items() if entry is not None}
+
+
+def _proofs(grant: Grant, entries: Mapping[str, Entry], receipt: AnchorReceipt | None = None) -> dict[str, Proof]:
+    checkpoint = receipt.intent.checkpoint if receipt else None
+    proofs = ledger.queries.proofs_for(list(entries.values()), checkpoint=checkpoint)
+    if proofs is None and checkpoint is not None:
+        proofs = ledger.queries.proofs_for(list(entries.values()))
+    if proofs is None:
+        raise ProofPending(grant)
+    return dict(zip(entries, proofs, strict=True))
+
+
+def _claims_kid(model: Entry | None) -> str:
+    key = modelsigning.read_signed(model.statement).public_key if model else ledger.queries.signer("claims").public_key
+    return thumbprint(public_jwk(key))
 
 
 def _entry(kind: str, subject: str) -> Entry | None:
@@ -185,7 +247,7 @@ class _Sink(io.RawIOBase):
         return taken
 
 
-def _zip(grant: Grant, papers: Mapping[str, bytes]) -> Iterator[bytes]:
+def _zip(grant: Grant, papers: Mapping[str, bytes], copies: Mapping[str, str]) -> Iterator[bytes]:
     sink = _Sink()
     moment = grant.granted_at.astimezone(UTC)
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
@@ -193,11 +255,13 @@ def _zip(grant: Grant, papers: Mapping[str, bytes]) -> Iterator[bytes]:
             archive.writestr(_member(name, moment, len(papers[name])), papers[name])
             yield sink.take()
         # The manifest, not the database, says what belongs into the bundle.
-        for asset in json.loads(papers["manifest.json"])["assets"]:
-            member = _member(f"files/{asset['path']}", moment, asset["size_bytes"])
-            with archive.open(member, "w") as target:
+        listed = json.loads(papers["manifest.json"])["assets"]
+        members = [(f"files/{asset['path']}", asset["sha256"], asset["size_bytes"]) for asset in listed]
+        members += [(f"credentialed/{path}", sha256, 0) for path, sha256 in sorted(copies.items())]
+        for name, sha256, size_bytes in members:
+            with archive.open(_member(name, moment, size_bytes), "w") as target:
                 # The last chunk comes only when the digest of all is right, so damaged bytes never make a whole file.
-                for chunk in assets.queries.read_chunks(asset["sha256"]):
+                for chunk in assets.queries.read_chunks(sha256):
                     target.write(chunk)
                     yield sink.take()
     yield sink.take()

@@ -76,9 +76,14 @@ class Grant(models.Model):
     granted_at = models.DateTimeField()
     certificate = models.TextField()
     certificate_sha256 = models.CharField(max_length=64, unique=True)
+    # Its bit in the status lists; none for grants whose certificates were signed before there were lists.
+    status_index = models.BigIntegerField(null=True, unique=True)
 
     class Meta:
         indexes = [models.Index(fields=["studio", "-granted_at", "-id"], name="licensing_grants_of_studio")]
+        constraints = [
+            models.CheckConstraint(condition=Q(status_index__gte=0), name="licensing_status_index_is_natural")
+        ]
 
     def __str__(self) -> str:
         return str(self.id)
@@ -105,6 +110,24 @@ class GrantStatus(models.Model):
 
     def __str__(self) -> str:
         return f"{self.grant_id} {self.status}"
+
+
+class StatusList(models.Model):
+    """A status list as it was signed after so many changes of its grants; the same is served until there are more."""
+
+    address = models.CharField(max_length=300)
+    changes = models.BigIntegerField()
+    kid = models.CharField(max_length=43)
+    credential = models.TextField()
+    issued_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["address", "changes", "kid"], name="licensing_status_list_is_signed_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.address} after {self.changes} changes"
 
 
 class Download(models.Model):

@@ -7,17 +7,24 @@ from datetime import datetime
 from uuid import uuid4
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import translation
 from django.utils.translation import gettext as _
 
 import ledger.operations
 import ledger.queries
 from ledger.signing.base import Signer
-from ledger.signing.jws import sign_compact
 from marketplace.catalog.models import Release
-from marketplace.licensing import rules
-from marketplace.licensing.models import Download, Grant, GrantStatus, Offer, OfferWithdrawal, TermsText
+from marketplace.licensing import certificates, queries, rules, statuslists
+from marketplace.licensing.models import (
+    Download,
+    Grant,
+    GrantStatus,
+    Offer,
+    OfferWithdrawal,
+    StatusList,
+    TermsText,
+)
 from marketplace.licensing.words import TERMS
 from marketplace.payouts.rules import Money
 from marketplace.people.models import Studio
@@ -169,7 +176,10 @@ def grant(*, offer: Offer, studio: Studio, source: str, now: datetime) -> Grant:
     ledger.operations.register_keys(now=now)
     release, terms = offer.release, offer.terms
     grant_id, salt, seats = uuid4(), secrets.token_hex(32), _seats(terms)
-    certificate = _certificate(offer, studio, grant_id=str(grant_id), salt=salt, seats=seats, now=now)
+    status_index = _next_status_index()
+    certificate = _certificate(
+        offer, studio, grant_id=str(grant_id), salt=salt, seats=seats, status_index=status_index, now=now
+    )
     try:
         with transaction.atomic():
             made = Grant.objects.create(
@@ -185,9 +195,12 @@ def grant(*, offer: Offer, studio: Studio, source: str, now: datetime) -> Grant:
                 granted_at=now,
                 certificate=certificate,
                 certificate_sha256=rules.digest(certificate.encode()),
+                status_index=status_index,
             )
     except IntegrityError:
-        return Grant.objects.get(source=source)
+        if there := Grant.objects.filter(source=source).first():
+            return there
+        raise
     ledger.operations.state(
         type="grant",
         subject=f"grant:{grant_id}",
@@ -204,13 +217,11 @@ def grant(*, offer: Offer, studio: Studio, source: str, now: datetime) -> Grant:
     return made
 
 
-def _certificate(offer: Offer, studio: Studio, *, grant_id: str, salt: str, seats: int, now: datetime) -> str:
-    """Writes and signs the paper (docs/formats/certificate.md)."""
+def _certificate(
+    offer: Offer, studio: Studio, *, grant_id: str, salt: str, seats: int, status_index: int, now: datetime
+) -> str:
     release, terms = offer.release, offer.terms
-    claims = {
-        "iss": settings.SITE_URL,
-        "iat": int(now.timestamp()),
-        "jti": grant_id,
+    subject = {
         "licensee": studio.name,
         "licensee_salt": salt,
         "offer": str(offer.pk),
@@ -226,7 +237,21 @@ def _certificate(offer: Offer, studio: Studio, *, grant_id: str, salt: str, seat
         "seats": seats,
         "log": settings.LOG_ORIGIN,
     }
-    return sign_compact(claims, typ=rules.CERTIFICATE_TYPE, signer=ledger.queries.signer("certificates"))
+    return certificates.write(
+        site=settings.SITE_URL,
+        grant=grant_id,
+        subject=subject,
+        status_index=status_index,
+        granted_at=now,
+        signer=ledger.queries.signer("certificates"),
+    )
+
+
+def _next_status_index() -> int:
+    """Takes the next bit of the status lists; one that a failed sale took stays unused."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval('licensing_status_index')")
+        return int(cursor.fetchone()[0])
 
 
 def _seats(terms: TermsText) -> int:
@@ -249,6 +274,28 @@ def set_status(*, grant: Grant, status: str, reason: str, now: datetime) -> Gran
         subject=f"grant:{grant.pk}",
         body={"grant": str(grant.pk), "status": status},
         now=now,
+    )
+    return row
+
+
+@transaction.atomic
+def ensure_status_list(*, purpose: str, number: int, now: datetime) -> StatusList:
+    """This will give the signed status list of a purpose as it is now, signing it when something changed.
+
+    The same bits are signed once by each key, so that readers are told when they have the newest.
+    """
+    signer = ledger.queries.signer("certificates")
+    listed = queries.listed(purpose=purpose, number=number)
+    name = statuslists.address(settings.SITE_URL, purpose, number)
+    there = StatusList.objects.filter(address=name, changes=listed.changes, kid=signer.kid).first()
+    if there is not None:
+        return there
+    ledger.operations.register_keys(now=now)
+    credential = statuslists.write(
+        site=settings.SITE_URL, purpose=purpose, number=number, set_bits=listed.bits, now=now, signer=signer
+    )
+    row, _made = StatusList.objects.get_or_create(
+        address=name, changes=listed.changes, kid=signer.kid, defaults={"credential": credential, "issued_at": now}
     )
     return row
 

@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import OuterRef, Prefetch, QuerySet, Subquery, Value
+from django.db.models import Max, OuterRef, Prefetch, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from marketplace.catalog.models import Release, ReleaseAsset
 from marketplace.catalog.queries import place
-from marketplace.licensing import rules
+from marketplace.licensing import rules, statuslists
 from marketplace.licensing.models import Grant, GrantStatus, Offer, TermsText
 from marketplace.people.models import Studio
 
@@ -110,6 +111,39 @@ def granted_total() -> int:
     return Grant.objects.count()
 
 
+def grant_of_certificate(certificate: str) -> Grant | None:
+    """This will find the grant whose certificate is this very text."""
+    return _grants().filter(certificate_sha256=rules.digest(certificate.encode())).first()
+
+
 def terms_text(digest: str) -> TermsText | None:
     """This will find terms by the digest of their document."""
     return TermsText.objects.filter(pk=digest).first()
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The bits of a status list that are 1, after so many changes of status."""
+
+    bits: frozenset[int]
+    changes: int
+
+
+def listed(*, purpose: str, number: int) -> Listed:
+    """This will read from the statuses which bits of a list are 1; one query, so that both parts are of one moment."""
+    first = number * statuslists.LENGTH
+    rows = (
+        GrantStatus.objects.filter(grant__status_index__gte=first, grant__status_index__lt=first + statuslists.LENGTH)
+        .order_by("id")
+        .values_list("grant__status_index", "status")
+    )
+    changes = list(rows)
+    newest = {index - first: status for index, status in changes if index is not None}
+    due = {"revocation": GrantStatus.REVOKED, "suspension": GrantStatus.SUSPENDED}[purpose]
+    return Listed(frozenset(bit for bit, status in newest.items() if status == due), len(changes))
+
+
+def status_lists() -> int:
+    """This will count the status lists of each purpose: the first is there before any license."""
+    newest = Grant.objects.aggregate(newest=Max("status_index"))["newest"] or 0
+    return int(statuslists.place_of(newest)[0]) + 1

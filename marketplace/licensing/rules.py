@@ -9,7 +9,6 @@ import rfc8785
 TERMS_FORMAT = "worldloom/terms/1"
 LICENSEE_FORMAT = "worldloom/licensee/1"
 PRICE_FORMAT = "worldloom/price/1"
-CERTIFICATE_TYPE = "worldloom-license+jwt"
 
 # Each scale goes from nothing to everything; a word further right includes those left of it.
 COMMERCIAL = ("none", "limited", "full")

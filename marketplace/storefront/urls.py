@@ -2,7 +2,19 @@
 
 from django.urls import include, path, re_path
 
-from marketplace.storefront.views import browse, checkout, home, licenses, log, media, pack, preferences, verify
+from marketplace.storefront.views import (
+    browse,
+    certificate,
+    checkout,
+    credentials,
+    home,
+    licenses,
+    log,
+    media,
+    pack,
+    preferences,
+    verify,
+)
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -15,15 +27,29 @@ urlpatterns = [
     path("licenses/<uuid:grant>/download", licenses.download, name="download"),
     re_path(r"^terms/(?P<digest>[0-9a-f]{64})$", licenses.terms, name="terms"),
     path("verify", verify.verify, name="verify"),
+    path("verify/certificate", certificate.certificate, name="verify-certificate"),
     path("verify.py", log.source, name="source"),
+    path("verify.sh", log.source_sh, name="source-sh"),
+    path(".well-known/jwks.json", credentials.key_set, name="jwks"),
+    re_path(r"^keys/(?P<kid>[A-Za-z0-9_-]{43})\.pem$", credentials.key, name="key"),
+    path("credentials/license/v1", credentials.license_context, name="license-context"),
+    path("credentials/status/<slug:purpose>/<int:number>", credentials.status_list, name="status-list"),
+    re_path(
+        r"^releases/(?P<digest>[0-9a-f]{64})/model\.sigstore\.json$",
+        credentials.model_signature,
+        name="model-signature",
+    ),
+    path("log/trusted-root.json", credentials.trusted_root, name="trusted-root"),
     path("log/", log.log, name="log"),
     path("log/checkpoint", log.checkpoint, name="log-checkpoint"),
+    path("log/policy", log.policy, name="log-policy"),
     # c2sp.org/tlog-tiles: a level or "entries", the number in groups of three digits, the width of a partial tile.
     re_path(
         r"^log/tile/(?P<path>(?:entries|[0-9]{1,2})/(?:x[0-9]{3}/){0,6}[0-9]{3}(?:\.p/[0-9]{1,3})?)$",
         log.tile,
         name="log-tile",
     ),
+    path("log/lookup/<path:key>", log.lookup, name="log-lookup"),
     re_path(r"^media/(?P<sha256>[0-9a-f]{64})\.webp$", media.preview, name="preview"),
     re_path(
         r"^media/(?P<sha256>[0-9a-f]{64})\.avif$", media.preview, {"media_type": "image/avif"}, name="preview-avif"

@@ -103,9 +103,10 @@ def test_a_world_goes_from_a_folder_to_a_verified_license_and_the_money_to_the_c
     receipt = ledger.operations.anchor(now=later(hours=4))
     assert receipt is not None
     assert receipt.intent.checkpoint == batch.checkpoint
-    # assets 3 + 3 − the cover differs, so 6; splits 2; releases 2; offers 2; keys 3 and those of Alice and Bob; grant 1
+    # assets 3 + 3 − the cover differs, so 6; splits 2; releases 2, each with its model signature; offers 2;
+    # keys 4 and those of Alice and Bob; grant 1
     assert ledger.queries.log_counts().by_type == {
-        "asset": 6, "split": 2, "release": 2, "offer": 2, "key": 5, "grant": 1,
+        "asset": 6, "split": 2, "release": 2, "dsse": 2, "offer": 2, "key": 6, "grant": 1,
     }  # fmt: skip
 
     bundle = tmp_path / "bundle.zip"
@@ -135,11 +136,11 @@ def verify(bundle: Path) -> "subprocess.CompletedProcess[str]":
 
 
 def assert_every_altered_member_is_refused(bundle: Path, folder: Path) -> None:
-    """Flips one byte in the middle of each member in turn; only the README may say what it likes."""
+    """Flips one byte in the middle of each member in turn; nothing binds the hint of where to ask the chain."""
     with zipfile.ZipFile(bundle) as source:
         members = {name: source.read(name) for name in source.namelist()}
     assert {"manifest.json", "checkpoint", "certificate.jws", "files/style.safetensors"} <= members.keys()
-    for altered in sorted(members.keys() - {"README.txt", "anchor.json"}):
+    for altered in sorted(members.keys() - {"anchor.json"}):
         path = folder / "altered.zip"
         with zipfile.ZipFile(path, "w") as target:
             for name, data in members.items():

@@ -26,6 +26,7 @@ CERTIFICATE_KEY = derive_private_key(20_261_122, SECP256R1())
 ALICE = FileSigner("Ed25519", Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"Alice's key in tests").digest()))
 BOB = FileSigner("Ed25519", Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"Bob's key in tests").digest()))
 GRANT = UUID("00000000-0000-4000-8000-00000000ca01")
+CREATOR = UUID("00000000-0000-4000-8000-0000000a11ce")
 OFFER = UUID("00000000-0000-4000-8000-00000000a11c")
 
 
@@ -94,6 +95,12 @@ class BundleMaker:
     manifest: dict[str, object] = field(default_factory=dict)
     other_entries: int = 5
     anchor: dict[str, object] | None = None
+    credential: bool = False
+    """Whether the certificate has the shape of today, a Verifiable Credential, or the former one."""
+    creator_key: dict[str, object] | None = None
+    """What is other in the entry of Alice's key; None leaves it out."""
+    for_others: dict[str, bytes] | None = None
+    """What other tools check, which makes it a bundle of format 2; None makes one of format 1."""
 
     def members(self) -> dict[str, bytes]:
         """Return a bundle as docs/formats/bundle.md has it: content by name."""
@@ -111,8 +118,8 @@ class BundleMaker:
             "terms_texts": {language: sha256(text) for language, text in texts.items()},
             "licensee": self.licensee,
         }
-        certificate = sign_compact(claims | self.claims, typ="worldloom-license+jwt", signer=signer).encode()
-        release = {"release": sha256(manifest), "pack": "alice/yunhai", "version": "1.0.0", "creator": "alice"}
+        certificate = self._certificate(claims, signer)
+        release = {"release": sha256(manifest), "pack": "alice/yunhai", "version": "1.0.0", "creator": str(CREATOR)}
         grant = {
             "grant": str(GRANT),
             "release": sha256(manifest),
@@ -122,16 +129,44 @@ class BundleMaker:
             "certificate": sha256(certificate),
         }
         key = {"kid": signer.kid, "alg": "ES256", "use": "certificates", "public_jwk": signer.public_jwk}
-        return {
+        bodies = {"release": release | self.release, "grant": grant | self.grant, "key": key}
+        if self.creator_key is not None:
+            own = {"kid": ALICE.kid, "alg": "Ed25519", "use": "creators", "public_jwk": ALICE.public_jwk}
+            bodies["creator-key"] = own | {"holder": str(CREATOR), "custody": "own"} | self.creator_key
+        members = {
             "manifest.json": manifest,
             "certificate.jws": certificate,
             "terms.json": terms,
             **{f"terms.{language}.txt": text for language, text in texts.items()},
             "licensee.json": licensee,
             "README.txt": b"How to verify: see docs/formats/bundle.md.\n",
-            **self._log({"release": release | self.release, "grant": grant | self.grant, "key": key}),
+            **self._log(bodies),
             **{f"files/{path}": content for path, content in self.files.items()},
         }
+        if self.for_others is not None:
+            others = {"README.txt": members["README.txt"], **self.for_others}
+            listed = {name: sha256(content) for name, content in others.items()}
+            members |= others | {"bundle.json": rfc8785.dumps({"format": "worldloom/bundle/2", "for_others": listed})}
+        return members
+
+    def _certificate(self, claims: dict[str, object], signer: FileSigner) -> bytes:
+        if not self.credential:
+            return sign_compact(claims | self.claims, typ="worldloom-license+jwt", signer=signer).encode()
+        registered = {name: claims.pop(name) for name in ("iss", "iat", "jti")}
+        name = f"urn:uuid:{registered['jti']}"
+        address = "http://127.0.0.1:8000/credentials/status/revocation/0"
+        whole = {
+            "@context": ["https://www.w3.org/ns/credentials/v2", "http://127.0.0.1:8000/credentials/license/v1"],
+            "id": name,
+            "type": ["VerifiableCredential", "WorldloomLicense"],
+            "issuer": registered["iss"],
+            "validFrom": "2026-11-22T02:05:56Z",
+            "credentialSubject": claims,
+            "credentialStatus": [{"type": "BitstringStatusListEntry", "statusListCredential": address}],
+            **registered,
+            "jti": name,
+        }
+        return sign_compact(whole | self.claims, typ="vc+jwt", cty="vc", signer=signer).encode()
 
     def _manifest(self) -> bytes:
         assets = [
@@ -163,10 +198,10 @@ class BundleMaker:
             encode_entry(type="asset", id=UUID(int=i), stated_at=NOW, body=asset_body(b"%d" % i)).body
             for i in range(self.other_entries)
         ]
-        signers = {"release": [ALICE], "key": [FileSigner("ES256", CERTIFICATE_KEY)]}
+        signers = {"release": [ALICE], "creator-key": [ALICE], "key": [FileSigner("ES256", CERTIFICATE_KEY)]}
         ours = {
             kind: encode_entry(
-                type=kind,
+                type=kind.removeprefix("creator-"),
                 id=UUID(int=1000 + i),
                 stated_at=NOW,
                 body=body,

@@ -272,7 +272,7 @@ def test_a_link_in_a_folder_is_refused(tmp_path, capsys):
         (BundleMaker(claims={"terms_texts": 1}), "certificate.jws: 'terms_texts' is missing or of the wrong kind"),
         (BundleMaker(manifest={"format": "other/1"}), "manifest.json: is of another format"),
         (BundleMaker(manifest={"assets": {}}), "manifest.json: 'assets' is missing or of the wrong kind"),
-        (BundleMaker(manifest={"assets": [1]}), "manifest.json: lists an asset that is not an object"),
+        (BundleMaker(manifest={"assets": [1]}), "manifest.json: 'path' is missing or of the wrong kind"),
         (
             BundleMaker(manifest={"assets": [{"path": "../a", "sha256": "ab" * 32, "size_bytes": 1}]}),
             "manifest.json: lists ../a twice or unsafely",

@@ -6,12 +6,15 @@ import json
 import tracemalloc
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import ledger.operations
+import ledger.queries
 from assets.storage.base import BlobMissing
+from ledger import verify
 from marketplace.licensing import bundles
 from marketplace.licensing import operations as licensing
 from marketplace.licensing.models import Grant
@@ -20,17 +23,22 @@ from tests.cast import later
 SITE = "http://testserver"
 PAPERS = {
     "README.txt",
+    "bundle.json",
     "certificate.jws",
     "checkpoint",
+    "entries/creator-key.json",
     "entries/grant.json",
     "entries/key.json",
     "entries/release.json",
     "licensee.json",
     "log.vkey",
     "manifest.json",
+    "model.sigstore.json",
+    "proofs/creator-key.tlog-proof",
     "proofs/grant.tlog-proof",
     "proofs/key.tlog-proof",
     "proofs/release.tlog-proof",
+    "receipt.cose",
     "terms.en.txt",
     "terms.json",
     "terms.zh-Hans.txt",
@@ -53,6 +61,41 @@ def test_a_bundle_holds_its_papers_its_files_and_nothing_else(sealed: Grant) -> 
     assert bundle.read("certificate.jws").decode() == sealed.certificate
     assert hashlib.sha256(bundle.read("terms.json")).hexdigest() == sealed.terms_id
     assert hashlib.sha256(bundle.read("manifest.json")).hexdigest() == sealed.release.digest
+
+
+def test_the_verifier_that_strangers_run_accepts_it(sealed: Grant, tmp_path: Path) -> None:
+    path = tmp_path / "bundle.zip"
+    path.write_bytes(b"".join(bundles.stream(sealed, site=SITE)))
+    release = json.loads(opened(sealed).read("entries/release.json"))
+
+    found = verify.verify(path, str(ledger.queries.verifier_key()))
+
+    assert (found["grant"], found["licensee"]) == (str(sealed.pk), "Lantern Films")
+    assert found["signed_by"] == release["signatures"][0]["kid"]
+    assert found["unchecked"] == [
+        "whether the license was revoked later (now: http://127.0.0.1:8000/credentials/status/revocation/0,"
+        " http://127.0.0.1:8000/credentials/status/suspension/0)",
+        "what README.txt says",
+        "what model.sigstore.json says",
+        "what receipt.cose says",
+    ]
+
+
+def test_copies_with_content_credentials_lie_beside_the_files(
+    sealed: Grant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (picture, *_rest) = json.loads(bytes(sealed.release.manifest))["assets"]
+    before = bundles.prepare(sealed, site=SITE).digest
+    monkeypatch.setattr(bundles.credentialed, "copies", lambda _grant: {picture["path"]: picture["sha256"]})
+    path = tmp_path / "bundle.zip"
+    path.write_bytes(b"".join(bundles.stream(sealed, site=SITE)))
+
+    with zipfile.ZipFile(path) as archive:
+        copy, listed = archive.read(f"credentialed/{picture['path']}"), json.loads(archive.read("bundle.json"))
+    assert hashlib.sha256(copy).hexdigest() == picture["sha256"]
+    assert listed["for_others"][f"credentialed/{picture['path']}"] == picture["sha256"]
+    assert "what credentialed says" in verify.verify(path)["unchecked"]
+    assert bundles.prepare(sealed, site=SITE).digest != before
 
 
 def test_the_same_license_gives_the_same_bytes(sealed: Grant) -> None:

@@ -17,6 +17,8 @@ from marketplace.payouts.rules import Money
 from tests.api.studios import Market
 from tests.cast import NOON, later
 
+SITE = "http://127.0.0.1:8000"
+
 
 def certificate_of(grant: Grant) -> tuple[dict[str, Any], dict[str, Any]]:
     """Header and claims, by another library and the public key that the log holds."""
@@ -34,25 +36,42 @@ def certificate_of(grant: Grant) -> tuple[dict[str, Any], dict[str, Any]]:
 def test_a_certificate_is_verified_with_the_key_in_the_log(market: Market, grant: Grant) -> None:
     header, claims = certificate_of(grant)
 
-    assert header == {"alg": "ES256", "kid": header["kid"], "typ": "worldloom-license+jwt"}
+    assert header == {"alg": "ES256", "cty": "vc", "kid": header["kid"], "typ": "vc+jwt"}
     assert claims == {
-        "iss": "http://127.0.0.1:8000",
-        "iat": int(later(hours=1).timestamp()),
-        "jti": str(grant.pk),
-        "licensee": "Lantern Films",
-        "licensee_salt": grant.licensee_salt,
-        "offer": str(grant.offer_id),
-        "release": market.world.digest,
-        "pack": "alice/yunhai",
-        "version": "1.0.0",
-        "terms": grant.terms_id,
-        "terms_name": "studio",
-        "terms_texts": {
-            "en": hashlib.sha256(grant.terms.text_en.encode()).hexdigest(),
-            "zh-Hans": hashlib.sha256(grant.terms.text_zh_hans.encode()).hexdigest(),
+        "@context": ["https://www.w3.org/ns/credentials/v2", f"{SITE}/credentials/license/v1"],
+        "id": f"urn:uuid:{grant.pk}",
+        "type": ["VerifiableCredential", "WorldloomLicense"],
+        "issuer": SITE,
+        "validFrom": "2026-11-22T13:00:00Z",
+        "credentialSubject": {
+            "licensee": "Lantern Films",
+            "licensee_salt": grant.licensee_salt,
+            "offer": str(grant.offer_id),
+            "release": market.world.digest,
+            "pack": "alice/yunhai",
+            "version": "1.0.0",
+            "terms": grant.terms_id,
+            "terms_name": "studio",
+            "terms_texts": {
+                "en": hashlib.sha256(grant.terms.text_en.encode()).hexdigest(),
+                "zh-Hans": hashlib.sha256(grant.terms.text_zh_hans.encode()).hexdigest(),
+            },
+            "seats": 30,
+            "log": "localhost/worldloom",
         },
-        "seats": 30,
-        "log": "localhost/worldloom",
+        "credentialStatus": [
+            {
+                "id": f"{SITE}/credentials/status/{purpose}/0#{grant.status_index}",
+                "type": "BitstringStatusListEntry",
+                "statusPurpose": purpose,
+                "statusListIndex": str(grant.status_index),
+                "statusListCredential": f"{SITE}/credentials/status/{purpose}/0",
+            }
+            for purpose in ("revocation", "suspension")
+        ],
+        "iss": SITE,
+        "iat": int(later(hours=1).timestamp()),
+        "jti": f"urn:uuid:{grant.pk}",
     }
 
 

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 import ledger.queries
 import ledger.verify
+from ledger.index.proofs import KEY
 from marketplace.storefront import queries, words
 
 FOREVER = "public, max-age=31536000, immutable"
@@ -29,9 +30,28 @@ def checkpoint(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+def policy(request: HttpRequest) -> HttpResponse:
+    """This will send the witness policy that checkpoints are published under (docs/formats/policy.md)."""
+    return _file("policy", "text/plain; charset=utf-8", "public, max-age=300")
+
+
+@require_safe
 def tile(request: HttpRequest, path: str) -> HttpResponse:
     """This will send a tile or an entry bundle; the address allows no other path (c2sp.org/tlog-tiles)."""
     return _file(f"tile/{path}", "application/octet-stream", FOREVER)
+
+
+@require_safe
+def lookup(request: HttpRequest, key: str) -> HttpResponse:
+    """This will prove which entries of the log are about a key, or that none is (docs/formats/index.md)."""
+    headers = {"Cache-Control": "public, max-age=5", "Access-Control-Allow-Origin": "*"}
+    if not KEY.fullmatch(key):
+        return JsonResponse({"error": "not a key: see docs/formats/index.md"}, status=400, headers=headers)
+    proof = ledger.queries.lookup_proof(key)
+    if proof is None:
+        soon = headers | {"Retry-After": "60", "Cache-Control": "no-store"}
+        return JsonResponse({"error": "the log has no index yet: ask again in a minute"}, status=503, headers=soon)
+    return JsonResponse(proof.to_document(), headers=headers)
 
 
 @require_safe
@@ -54,6 +74,16 @@ def log(request: HttpRequest) -> HttpResponse:
 @require_safe
 def source(request: HttpRequest) -> HttpResponse:
     """This will send the offline verifier, one file, as it is in this house."""
-    headers = {"Cache-Control": "public, max-age=300", "Content-Disposition": 'inline; filename="verify.py"'}
-    content = Path(ledger.verify.__file__).read_bytes()
+    return _source("verify.py")
+
+
+@require_safe
+def source_sh(request: HttpRequest) -> HttpResponse:
+    """This will send the smaller verifier, for machines that have bash and openssl and nothing else."""
+    return _source("verify.sh")
+
+
+def _source(name: str) -> HttpResponse:
+    headers = {"Cache-Control": "public, max-age=300", "Content-Disposition": f'inline; filename="{name}"'}
+    content = Path(ledger.verify.__file__).with_name(name).read_bytes()
     return HttpResponse(content, content_type="text/plain; charset=utf-8", headers=headers)
