@@ -6,6 +6,7 @@ from pathlib import Path
 
 from django.conf import settings
 
+from ledger.index.proofs import LookupProof
 from ledger.keyring import KeyStanding, key_standing, key_uses, log_keys, public_keys, signer
 from ledger.log.checkpoint import TreeHead, UnableToVerifyNote, VerifierKey, open_checkpoint
 from ledger.log.merkle import verify_inclusion
@@ -139,7 +140,7 @@ def proofs_for(entries: Sequence[Entry], *, checkpoint: Checkpoint | None = None
     if checkpoint is not None:
         if checkpoint.size > size:
             return None
-        size, root, note = checkpoint.size, bytes(checkpoint.root), checkpoint.note
+        size, root, note = checkpoint.size, bytes(checkpoint.root), checkpoint.cosigned_note
     leaves = _leaves_of(entries)
     if any(entry.pk not in leaves or leaves[entry.pk].index >= size for entry in entries):
         return None
@@ -151,6 +152,16 @@ def proofs_for(entries: Sequence[Entry], *, checkpoint: Checkpoint | None = None
         verify_inclusion(leaf.index, size, bytes(leaf.leaf_hash), hashes, root)
         proofs.append(Proof(leaf.index, tuple(hashes), note))
     return proofs
+
+
+def lookup_proof(key: str) -> LookupProof | None:
+    """Return the proof of all entries of a key such as "digest:<sha256>" (docs/formats/index.md), or of none.
+
+    None before the first root of the index is public.
+    """
+    from ledger.index import lookups  # it asks this module for what is published
+
+    return lookups.lookup_proof(key)
 
 
 def _leaves_of(entries: Iterable[Entry]) -> dict[int, Leaf]:

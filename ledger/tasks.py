@@ -1,16 +1,19 @@
-"""What the worker does for the log: seal every second, anchor every half minute."""
+"""What the worker does for the log: seal every second, anchor every half minute, index every minute, audit hourly."""
 
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
+import ledger.monitoring
 import ledger.operations
+from ledger.sealing import BATCH_LIMIT
 
 
 @app.periodic(cron="* * * * * *")
 @app.task(queueing_lock="ledger.seal", pass_context=False)
 def seal(timestamp: int) -> None:
-    """Seals what was stated since the last batch."""
-    ledger.operations.seal(now=timezone.now())
+    """Seals what was stated since the last batch, without a pause while more waits than one batch takes."""
+    while (batch := ledger.operations.seal(now=timezone.now())) and batch.count >= BATCH_LIMIT:
+        pass
 
 
 @app.periodic(cron="*/30 * * * * *")
@@ -18,3 +21,17 @@ def seal(timestamp: int) -> None:
 def anchor(timestamp: int) -> None:
     """Anchors the newest checkpoint; a chain that is down is tried again at the next turn."""
     ledger.operations.anchor(now=timezone.now())
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queueing_lock="ledger.index", pass_context=False)
+def index(timestamp: int) -> None:
+    """Commits the index of what was sealed into the log."""
+    ledger.operations.commit_index(now=timezone.now())
+
+
+@app.periodic(cron="41 * * * *")
+@app.task(queueing_lock="ledger.monitor", pass_context=False)
+def monitor(timestamp: int) -> None:
+    """Audits our own log as outsiders do, and logs what breaks its law."""
+    ledger.monitoring.monitor(now=timezone.now())

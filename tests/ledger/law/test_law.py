@@ -7,14 +7,18 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from ledger.audit import LOG_RULES
 from ledger.index.keys import KEYS
 from ledger.law.findings import RULES
 from ledger.law.replay import Law
+from ledger.law.signatures import verifies
 from ledger.law.store import Store, UnableToReadState
 from ledger.rules import encode_entry
 from ledger.schemas import SCHEMAS
+from ledger.signing.files import FileSigner
+from ledger.signing.jwk import public_jwk, thumbprint
 from tests.ledger import makers
 from tests.ledger.law import stories
 from tests.ledger.law.stories import (
@@ -217,6 +221,31 @@ def test_the_one_of_two_times_that_later_entries_contradict_is_wrong() -> None:
     told.asset("after it")
     told.asset("and after that")
     assert [(finding.rule, finding.index) for finding in told.judge()] == [("stated-in-the-future", 12)]
+
+
+def test_a_key_too_large_to_sign_its_own_entry_is_vouched_for_by_the_logs() -> None:
+    jwk = public_jwk(MLDSA44PrivateKey.generate().public_key())
+    body = {"kid": thumbprint(jwk), "alg": "ML-DSA-44", "use": "cosignatures", "public_jwk": jwk}
+    told = lawful()
+    told.say("key", body, LOG)
+    assert told.judge() == []
+    told = lawful()
+    told.say("key", body, BOB)
+    assert [finding.rule for finding in told.judge()] == ["not-self-signed"]
+
+
+def test_signatures_of_every_algorithm_verify_and_bent_ones_do_not() -> None:
+    for signer in (BOB, FileSigner("ES256", makers.CERTIFICATE_KEY)):
+        signature = signer.sign(b"said")
+        assert verifies(signer.public_jwk, signature, b"said")
+        for bent in (signature[:-1], signature + b"a", bytes(64), bytes([signature[0] ^ 1]) + signature[1:]):
+            assert not verifies(signer.public_jwk, bent, b"said")
+        assert not verifies(signer.public_jwk, signature, b"sad")
+    key = MLDSA44PrivateKey.generate()
+    assert verifies(public_jwk(key.public_key()), key.sign(b"said"), b"said")
+    assert not verifies(public_jwk(key.public_key()), key.sign(b"sad"), b"said")
+    assert not verifies({"crv": "P-256", "kty": "EC", "x": "AA", "y": "AA"}, bytes(64), b"said")
+    assert not verifies({"crv": "Ed25519", "kty": "OKP", "x": "A"}, bytes(64), b"said")
 
 
 def test_a_replay_of_an_entry_and_a_reordered_log_are_found() -> None:
