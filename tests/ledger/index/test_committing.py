@@ -3,7 +3,10 @@
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -187,3 +190,22 @@ def test_the_command_says_present_absent_or_unproven(
     }  # fmt: skip
     assert lookup.main(["pack:a/b", "--proof", str(saved), "--key", str(verifier_key())]) == 2
     assert lookup.main(["pack:a/b", "--log", "http://127.0.0.1:9", "--key", vkey]) == 2
+
+
+def test_the_command_asks_a_log_over_http(tmp_path: Path, client: Client):
+    state_asset("a")
+    sealed()
+    commit_index(now=NOW)
+    sealed()
+    vkey, key = str(queries.verifier_key()), f"digest:{sha256(b'a')}"
+    (tmp_path / "log" / "lookup").mkdir(parents=True)
+    (tmp_path / "log" / "lookup" / key).write_bytes(client.get(f"/log/lookup/{key}").content)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(tmp_path)))
+    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    try:
+        address = f"http://127.0.0.1:{server.server_port}/log"
+        assert lookup.main([key, "--log", address, "--key", vkey]) == 0
+        assert lookup.main(["pack:a/b", "--log", address, "--key", vkey]) == 2
+    finally:
+        server.shutdown()
+        server.server_close()
