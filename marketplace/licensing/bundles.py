@@ -41,10 +41,11 @@ The key of the log is published at {site}/log/
 
 Other tools check parts of it without us:
 
-  certificate.jws       a W3C Verifiable Credential (JWS, ES256) under the keys at {site}/.well-known/jwks.json
-  model.sigstore.json   the signature of files/ by OpenSSF model signing, under the key at {site}/keys/{claims_kid}.pem:
-                        model_signing verify key files --signature model.sigstore.json --public_key {claims_kid}.pem
-  receipt.cose          a COSE receipt (RFC 9942) that the grant is in the log
+  certificate.jws       a W3C Verifiable Credential (JWS, ES256); keys: {site}/.well-known/jwks.json
+  model.sigstore.json   the signature of files/ by OpenSSF model signing; key: {site}/keys/{claims_kid}.pem
+  receipt.cose          a COSE receipt (RFC 9942) that the license is in the log
+
+  model_signing verify key files --signature model.sigstore.json --public_key {claims_kid}.pem
 """
 
 
