@@ -1,15 +1,29 @@
 """The log's files, derived from the sealed rows: what is out, what must go out, and what must never."""
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from ledger import queries
 from ledger.log.checkpoint import UnableToReadNote, UnableToVerifyNote
-from ledger.log.tiles import LogFolder, TileMissing, TileReader, TileWriter
-from ledger.models import Checkpoint, Leaf
+from ledger.log.tiles import (
+    HEIGHT,
+    WIDTH,
+    LogFolder,
+    TileMissing,
+    TileReader,
+    TileWriter,
+    bundle_path,
+    encode_bundle,
+    tile_path,
+)
+from ledger.models import Checkpoint
+from ledger.witnessing import gathering
 
 PUBLISH_LOCK = 0x574C_0002
-_CHUNK = 2_000
 
 
 class UnableToPublish(Exception):
@@ -83,7 +97,15 @@ def _check_own_key(newest: Checkpoint) -> None:
         ) from error
 
 
-def publish() -> None:
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """Leaves from `first_index` on that were sealed a moment ago, as hash and entry: nobody need read them again."""
+
+    first_index: int
+    leaves: Sequence[tuple[bytes, bytes]]
+
+
+def publish(*, now: datetime, fresh: Fresh | None = None) -> None:
     """Bring the files up to the newest sealed checkpoint: bundles and tiles first, the checkpoint last.
 
     It looks at what is out and goes on from there, so that a crash between any two files is healed by the
@@ -97,14 +119,13 @@ def publish() -> None:
             return
         folder = queries.log_folder()
         try:
-            writer = _write(folder, TileWriter.start_for(out.head.size if out else 0), newest)
+            _write(folder, TileWriter.start_for(out.head.size if out else 0), newest, fresh)
         except TileMissing:
-            writer = _write(folder, 0, newest)
-        folder.write("checkpoint", newest.note.encode(), durable=True)
-        writer.drop_partials()
+            _write(folder, 0, newest)
+    _put_out(newest, now)
 
 
-def rebuild() -> Checkpoint | None:
+def rebuild(*, now: datetime) -> Checkpoint | None:
     """Write every file again from the sealed rows and return the checkpoint they now stand for."""
     with transaction.atomic(durable=True):
         _lock()
@@ -112,17 +133,32 @@ def rebuild() -> Checkpoint | None:
         if newest is None:
             return None
         _check_own_key(newest)
-        folder = queries.log_folder()
         try:
             queries.published()
         except (UnableToReadNote, UnableToVerifyNote):
             pass  # a damaged file proves nothing about what was published
         else:
             check_continuity(newest)
-        writer = _write(folder, 0, newest)
-        folder.write("checkpoint", newest.note.encode(), durable=True)
-        writer.drop_partials()
-        return newest
+        _write(queries.log_folder(), 0, newest)
+        _write_former_partials(queries.log_folder(), newest.size)
+    _put_out(newest, now)
+    return newest
+
+
+def _put_out(checkpoint: Checkpoint, now: datetime) -> None:
+    """Put the checkpoint out, whose files are, cosigned by its witnesses, unless a later one was put out meanwhile."""
+    try:
+        note = gathering.gather(checkpoint, now=now)
+    except gathering.LogForked as error:
+        raise UnableToPublish(error.reason, error.advice) from error
+    with transaction.atomic(durable=True):
+        _lock()
+        try:
+            out = queries.published()
+        except (UnableToReadNote, UnableToVerifyNote):
+            out = None
+        if out is None or out.head.size <= checkpoint.size:
+            queries.log_folder().write("checkpoint", note.encode(), durable=True)
 
 
 def _lock() -> None:
@@ -131,22 +167,64 @@ def _lock() -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [PUBLISH_LOCK])
 
 
-def _write(folder: LogFolder, start: int, newest: Checkpoint) -> TileWriter:
-    """Write tiles and bundles for the leaves from `start` on, and check them by reading the root back."""
+def _write(folder: LogFolder, start: int, newest: Checkpoint, fresh: Fresh | None = None) -> None:
+    """Write tiles and bundles for the leaves from `start` on, and check them by reading the root back.
+
+    Partial tiles go as soon as the full one is there. Until the checkpoint is out the next call starts here
+    again, so none is left behind by a crash.
+    """
+    folder.sweep()
     writer = TileWriter(folder, start)
-    rows = (
-        Leaf.objects.filter(index__gte=start, index__lt=newest.size)
-        .order_by("index")
-        .values_list("leaf_hash", "entry__body")
-    )
-    for leaf_hash, body in rows.iterator(chunk_size=_CHUNK):
-        writer.append(bytes(leaf_hash), bytes(body))
+    for leaf_hash, entry in _leaves(start, newest.size, fresh):
+        writer.append(leaf_hash, entry)
     writer.finish()
     if writer.size == newest.size and TileReader(folder, newest.size).root() == bytes(newest.root):
-        return writer
+        writer.drop_partials()
+        return
     if start:
         raise TileMissing(str(folder.prefix))
     raise UnableToPublish(
         _("the leaves in the database do not add up to the root of its checkpoint of %(size)d") % {"size": newest.size},
         _("restore the database from a backup"),
     )
+
+
+def _write_former_partials(folder: LogFolder, size: int) -> None:
+    """Write the partial files of older checkpoints too: who holds one still asks for them by their widths."""
+    row = 0
+    while filled := size >> (HEIGHT * row):
+        number, now_wide = divmod(filled, WIDTH)
+        first = number << (HEIGHT * (row + 1))
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT DISTINCT (size >> %s) %% %s FROM ledger_checkpoint WHERE size > %s",
+                [HEIGHT * row, WIDTH, first],
+            )
+            widths = {width for (width,) in cursor.fetchall()} - {0, now_wide}
+        for width in widths:
+            folder.write(tile_path(row, number, width), folder.read_tile(row, number, width))
+            if row == 0:
+                folder.write(bundle_path(number, width), encode_bundle(folder.read_bundle(number, width)))
+        row += 1
+
+
+def _leaves(start: int, end: int, fresh: Fresh | None) -> Iterator[tuple[bytes, bytes]]:
+    """Give hash and entry of each leaf of [start, end), from the database those that are not fresh."""
+    if fresh is None or not start <= fresh.first_index < end:
+        yield from _sealed_leaves(start, end)
+        return
+    yield from _sealed_leaves(start, fresh.first_index)
+    yield from fresh.leaves
+    yield from _sealed_leaves(fresh.first_index + len(fresh.leaves), end)
+
+
+def _sealed_leaves(start: int, end: int) -> Iterator[tuple[bytes, bytes]]:
+    if start >= end:
+        return
+    select = (
+        "SELECT l.leaf_hash, e.body FROM ledger_leaf l JOIN ledger_entry e ON e.id = l.entry_id"
+        f" WHERE l.index >= {start:d} AND l.index < {end:d} ORDER BY l.index"
+    )
+    with connection.cursor() as cursor, cursor.copy(f"COPY ({select}) TO STDOUT (FORMAT BINARY)") as copy:
+        copy.set_types(["bytea", "bytea"])
+        yield from copy.rows()

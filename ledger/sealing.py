@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 
+import psycopg
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
@@ -13,8 +14,10 @@ from ledger import keyring, publication, queries
 from ledger.log.checkpoint import TreeHead, sign_checkpoint
 from ledger.log.merkle import CompactRange, leaf_hash
 from ledger.models import Checkpoint
+from ledger.publication import Fresh
+from ledger.witnessing import gathering, own
 
-BATCH_LIMIT = 10_000
+BATCH_LIMIT = 25_000
 SEAL_LOCK = 0x574C_0001
 
 
@@ -48,9 +51,15 @@ def seal(*, now: datetime) -> SealedBatch | None:
     """Seal up to BATCH_LIMIT stated entries into the log, sign the new tree, and publish it.
 
     One sealer works at a time: None when another one does, and when nothing waits. Raise UnableToSeal before
-    anything is signed when the rows do not continue what is published. UnableToPublish means that the batch
-    is sealed and not yet public; the next call publishes it.
+    anything is signed when the rows do not continue what is published, or what a witness saw. UnableToPublish and
+    UnableToWitness mean that the batch is sealed and not yet public; the next call publishes it.
     """
+    batch: SealedBatch | None = None
+    fresh: Fresh | None = None
+    try:
+        gathering.check_sizes(now=now)
+    except gathering.LogForked as error:
+        raise UnableToSeal(error.reason, error.advice) from error
     with transaction.atomic(durable=True):
         if not _try_seal_lock():
             return None
@@ -59,8 +68,9 @@ def seal(*, now: datetime) -> SealedBatch | None:
             publication.check_continuity(newest)
         except publication.UnableToPublish as error:
             raise UnableToSeal(error.reason, error.advice) from error
-        batch = _seal_batch(newest, now)
-    publication.publish()
+        if waiting := _take_pending():
+            batch, fresh = _seal_batch(newest, waiting, now)
+    publication.publish(now=now, fresh=fresh)
     return batch
 
 
@@ -70,20 +80,34 @@ def _try_seal_lock() -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def _seal_batch(newest: Checkpoint | None, now: datetime) -> SealedBatch | None:
-    waiting = _take_pending()
-    if not waiting:
-        return None
-    hashes = [leaf_hash(body) for _id, _type, body in waiting]
+def _take_pending() -> list[tuple[int, str, bytes]]:
+    """Take the entries that have waited longest off the queue: id, type and bytes, ordered by id."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM ledger_pending WHERE entry_id <= (SELECT max(entry_id) FROM"
+            " (SELECT entry_id FROM ledger_pending ORDER BY entry_id LIMIT %s) longest) RETURNING entry_id",
+            [BATCH_LIMIT],
+        )
+        ids = [id for (id,) in cursor.fetchall()]
+    # Not Django's cursor, which would have every byte spelled in hex.
+    with psycopg.Cursor(connection.connection) as raw:
+        raw.execute("SELECT id, type, body FROM ledger_entry WHERE id = ANY(%s) ORDER BY id", [ids], binary=True)
+        return raw.fetchall()
+
+
+def _seal_batch(
+    newest: Checkpoint | None, waiting: list[tuple[int, str, bytes]], now: datetime
+) -> tuple[SealedBatch, Fresh]:
     before = newest.range if newest else CompactRange()
-    after = before.extended(hashes)
+    fresh = Fresh(before.size, [(leaf_hash(body), body) for _id, _type, body in waiting])
+    after = before.extended(hash for hash, _body in fresh.leaves)
     with (
         connection.cursor() as cursor,
-        cursor.copy("COPY ledger_leaf (index, entry_id, leaf_hash) FROM STDIN") as copy,
+        cursor.copy("COPY ledger_leaf (index, entry_id, leaf_hash) FROM STDIN (FORMAT BINARY)") as copy,
     ):
-        rows = zip(count(before.size), (id for id, _type, _body in waiting), hashes, strict=False)
-        for row in rows:
-            copy.write_row(row)
+        copy.set_types(["int8", "int8", "bytea"])
+        for index, (id, _type, _body), (hash, _same) in zip(count(before.size), waiting, fresh.leaves, strict=False):
+            copy.write_row((index, id, hash))
     head = TreeHead(settings.LOG_ORIGIN, after.size, after.root())
     counts = Counter(newest.counts if newest else {})
     counts.update(type for _id, type, _body in waiting)
@@ -91,21 +115,9 @@ def _seal_batch(newest: Checkpoint | None, now: datetime) -> SealedBatch | None:
     checkpoint = Checkpoint.objects.create(
         size=head.size,
         root=head.root,
-        note=sign_checkpoint(head, key, sign, also),
+        note=sign_checkpoint(head, key, sign, also) + own.own_cosignature(head, now=now),
         compact_range=after.to_bytes(),
         counts=dict(counts),
         sealed_at=now,
     )
-    return SealedBatch(before.size, len(waiting), checkpoint)
-
-
-def _take_pending() -> list[tuple[int, str, bytes]]:
-    """Take the entries that have waited longest off the queue: id, type and bytes, ordered by id."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "WITH taken AS (DELETE FROM ledger_pending WHERE entry_id = ANY(ARRAY"
-            "(SELECT entry_id FROM ledger_pending ORDER BY entry_id LIMIT %s)) RETURNING entry_id AS id)"
-            " SELECT id, type, body FROM ledger_entry JOIN taken USING (id) ORDER BY id",
-            [BATCH_LIMIT],
-        )
-        return [(id, type, bytes(body)) for id, type, body in cursor.fetchall()]
+    return SealedBatch(before.size, len(waiting), checkpoint), fresh

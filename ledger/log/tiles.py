@@ -142,8 +142,9 @@ class LogFolder:
         for path in dict.fromkeys((_path(kind, number, width), _path(kind, number, WIDTH))):
             if (content := self.read(path)) is not None:
                 yield content
-        wider = (self.prefix / f"tile/{kind}/{number_path(number)}.p").glob("[1-9]*")
-        for path in sorted((path for path in wider if int(path.name) > width), key=lambda path: int(path.name)):
+        partial = (self.prefix / f"tile/{kind}/{number_path(number)}.p").glob("*")
+        widths = {int(path.name): path for path in partial if path.name.isdecimal()}
+        for _width, path in sorted(one for one in widths.items() if one[0] > width):
             yield path.read_bytes()
 
     def drop_partials(self, kind: str, number: int) -> None:

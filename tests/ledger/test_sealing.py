@@ -116,7 +116,7 @@ def test_a_crash_at_any_file_is_healed_by_the_next_call(monkeypatch, step):
 def test_a_crash_between_commit_and_publication_loses_nothing_and_seals_nothing_twice(monkeypatch):
     first = state_asset("a")
 
-    def killed():
+    def killed(**_named):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

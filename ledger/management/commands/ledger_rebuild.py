@@ -3,9 +3,12 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
 from ledger.publication import UnableToPublish, rebuild
 from ledger.signing.base import UnableToLoadKey
+from ledger.witnessing.gathering import UnableToWitness
+from ledger.witnessing.policy import UnableToReadPolicy
 
 
 class Command(BaseCommand):
@@ -13,8 +16,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            checkpoint = rebuild()
-        except (UnableToPublish, UnableToLoadKey) as error:
+            checkpoint = rebuild(now=timezone.now())
+        except (UnableToPublish, UnableToWitness, UnableToReadPolicy, UnableToLoadKey) as error:
             raise CommandError(str(error)) from error
         if checkpoint is None:
             self.stdout.write("Nothing is sealed yet.")
