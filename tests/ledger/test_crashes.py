@@ -16,6 +16,7 @@ from ledger.log.merkle import CompactRange, leaf_hash
 from ledger.log.tiles import LogFolder, TileReader, TileWriter
 from ledger.models import Checkpoint, Leaf, Pending
 from ledger.operations import seal
+from ledger.witnessing import gathering
 from tests.ledger.conftest import committed
 from tests.ledger.makers import NOW, entries_in
 from tests.ledger.many import state_assets
@@ -43,6 +44,8 @@ def _seal_under_watch(point: Points) -> None:
     for owner, name in ((LogFolder, "write"), (LogFolder, "drop_partials"), (LogFolder, "sweep")):
         around(owner, name, point)
     around(TileWriter, "finish", point)
+    around(gathering, "check_sizes", point)
+    around(gathering, "gather", point)
 
     def statement(execute: Any, *arguments: Any) -> Any:
         point()
@@ -108,7 +111,7 @@ def test_a_sealer_that_dies_a_step_later_each_time_leaves_the_log_of_one_that_ne
 
 @committed
 def test_a_sealer_that_dies_anywhere_leaves_the_log_of_one_that_never_died():
-    live_and_die(sorted(random.Random(4).sample(range(1, 80), 8)))
+    live_and_die(sorted(random.Random(4).sample(range(1, 90), 8)))
 
 
 @committed
