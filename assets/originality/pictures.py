@@ -105,6 +105,11 @@ def alike(pdq: bytes, phash: bytes, other_pdq: bytes, other_phash: bytes) -> Ali
     return Alike(int(far[look, crop]), int(confirm[look, crop]), look, crop)
 
 
+def pdq_bits(mine: bytes, theirs: bytes) -> int:
+    """Return the fewest bits by which a look of the first PDQ print and a crop of the second differ."""
+    return int(_distances(looks_of(PICTURE_PDQ, mine), crops_of(PICTURE_PDQ, theirs)).min())
+
+
 def pdq(picture: Image.Image) -> tuple[bytes, int]:
     """Return the PDQ hash of a picture, 32 bytes as Meta's tools print them, and its quality, 0 to 100."""
     luma = _luma(picture)

@@ -151,6 +151,17 @@ def releases_with(sha256: str) -> Sequence[Release]:
     )
 
 
+def first_release_with(asset_id: UUID) -> Release | None:
+    """This will find the release that held an asset first, with its creator and its files' previews at hand."""
+    return (
+        Release.objects.filter(assets__asset=asset_id)
+        .select_related("pack__creator")
+        .prefetch_related("assets__asset__previews")
+        .order_by("published_at", "id")
+        .first()
+    )
+
+
 def versions_of(release: Release) -> list[Release]:
     """This will list all versions of a release's pack, highest first."""
     rows = Release.objects.filter(pack_id=release.pack_id)

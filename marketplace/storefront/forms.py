@@ -84,6 +84,12 @@ class VerifyForm(forms.Form):
     """A SHA-256 as people paste it: any case, blanks around it, `sha256:` before it."""
 
     digest = forms.CharField(max_length=200)
+    looks = forms.RegexField(r"^([0-9a-f]{64}){1,8}$", required=False)
+
+    def clean_looks(self) -> list[bytes]:
+        """Reads the PDQ hashes of a picture, which the browser worked out."""
+        text: str = self.cleaned_data["looks"]
+        return [bytes.fromhex(text[at : at + 64]) for at in range(0, len(text), 64)]
 
     def clean_digest(self) -> str:
         text: str = self.cleaned_data["digest"].strip().lower().removeprefix("sha256:").strip()
@@ -93,3 +99,13 @@ class VerifyForm(forms.Form):
                 params={"count": len(text)},
             )
         return text
+
+
+class CertificateForm(forms.Form):
+    """A certificate as people paste it, and what the browser found out about the bundle that it lay in."""
+
+    certificate = forms.CharField(max_length=128 * 1024, strip=True)
+    manifest = forms.RegexField(r"^[0-9a-f]{64}$", required=False)
+    files = forms.IntegerField(min_value=0, required=False)
+    wrong = forms.CharField(max_length=32 * 1024, required=False)
+    wrong_count = forms.IntegerField(min_value=0, required=False)

@@ -47,6 +47,7 @@ ENTRY_TYPES: Names = {
     "asset": gettext_lazy("File registered"),
     "split": gettext_lazy("Split stated"),
     "release": gettext_lazy("Release published"),
+    "dsse": gettext_lazy("Release signed for other tools"),
     "offer": gettext_lazy("Offer made"),
     "grant": gettext_lazy("License granted"),
     "grant-status": gettext_lazy("License status changed"),

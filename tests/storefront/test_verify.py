@@ -1,8 +1,16 @@
 """Anybody asks; the answer is one sentence that claims no more than what was registered."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 from django.test import Client
+from PIL import Image
 
+from assets.originality import pictures
+from marketplace.intake.operations import publish_folder
+from tests import packs
+from tests.cast import NOON
 from tests.storefront.market import Market, browser_of
 
 
@@ -113,3 +121,45 @@ def test_previews_are_public_immutable_and_nothing_else_is(market: Market) -> No
     content = market.world.assets.get(path="style.safetensors").asset
     for other in (content.blob_id, shown.blob_id, "0" * 64):
         assert client.get(f"/media/{other}.webp").status_code == 404
+
+
+def looks_of(picture: Image.Image) -> str:
+    """The PDQ hashes that the browser would send for a picture."""
+    luma = pictures._luma(picture)
+    turns = pictures._turns(luma, (0, luma.shape[0], 0, luma.shape[1]))
+    return "".join(pictures.pdq_of_grid(turn).tobytes().hex() for turn in turns)
+
+
+def scenery(seed: int) -> Image.Image:
+    """A picture with enough to see."""
+    chance = np.random.default_rng(seed)
+    small = Image.fromarray(chance.integers(0, 255, (12, 12, 3), dtype=np.uint8))
+    return small.resize((600, 600), Image.Resampling.BICUBIC)
+
+
+def test_a_re_saved_picture_looks_like_what_alice_published_and_is_no_match(
+    client: Client, market: Market, tmp_path: Path
+) -> None:
+    folder = packs.write(tmp_path / "shan", handle="shan")
+    scenery(1).save(folder / "cover.png")
+    publish_folder(folder=folder, creator=market.cast.alice, now=NOON)
+    resaved = scenery(1).resize((300, 300)).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+
+    page = client.get("/verify", {"digest": "ab" * 32, "looks": looks_of(resaved)}).content.decode()
+
+    assert "This is not registered here." in page
+    assert "It looks like" in page
+    assert "alice/shan 1.0.0" in page
+    assert "a lead, not a match" in page
+    assert "verdict ok" not in page
+
+    other = client.get("/verify", {"digest": "ab" * 32, "looks": looks_of(scenery(2))}).content.decode()
+    assert "It looks like" not in other
+
+
+@pytest.mark.parametrize("looks", ["", "xyz", "ab" * 31, "ab" * 32 * 9, "AB" * 32])
+def test_what_is_no_print_of_a_picture_looks_like_nothing(client: Client, market: Market, looks: str) -> None:
+    response = client.get("/verify", {"digest": "ab" * 32, "looks": looks})
+
+    assert response.status_code == 200
+    assert "It looks like" not in response.content.decode()

@@ -1,6 +1,10 @@
-"""Verify: does a digest match what was registered here, by whom and when, and how anyone can check that."""
+"""Verify: does a digest match what was registered here, by whom and when, and how anyone can check that.
+
+Of a picture that matches nothing it says what looks like it: a lead, and never called a match.
+"""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse
@@ -10,12 +14,15 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 import ledger.queries
+from assets.originality.seen import looking_like
 from ledger.models import Entry
 from marketplace.catalog import queries as catalog
 from marketplace.catalog.models import Release
-from marketplace.storefront import provenance, queries, words
+from marketplace.storefront import pictures, provenance, queries, words
 from marketplace.storefront.forms import VerifyForm
 from marketplace.ui import formats
+
+ALIKE_SHOWN = 6
 
 
 @dataclass(frozen=True)
@@ -33,13 +40,22 @@ class Match:
         return self.releases[0] if self.releases else None
 
 
+@dataclass(frozen=True)
+class Alike:
+    """A release with a picture that looks like the one asked about, by so many of 256 bits of difference."""
+
+    release: Release
+    cover: Mapping[str, str]
+    bits: int
+
+
 @require_safe
 def verify(request: HttpRequest) -> HttpResponse:
     """This will say in one sentence whether a digest matches what was registered."""
     if "digest" not in request.GET:
         return render(request, "storefront/verify.html", {"here": "verify"})
     form = VerifyForm(request.GET)
-    if not form.is_valid():
+    if "digest" in form.errors:
         error = " ".join(str(sentence) for sentence in form.errors.get("digest", []))
         context = {"here": "verify", "error": error, "value": request.GET["digest"][:80]}
         return render(request, "storefront/verify.html", context, status=422)
@@ -48,6 +64,8 @@ def verify(request: HttpRequest) -> HttpResponse:
     context = {"here": "verify", "asked": True, "value": digest, "match": match}
     if match:
         context |= _proofs(request, match)
+    elif looks := form.cleaned_data.get("looks"):
+        context["alike"] = _alike(looks)
     return render(request, "storefront/verify.html", context)
 
 
@@ -63,6 +81,16 @@ def _match(digest: str) -> Match | None:
         release = catalog.release_by_digest(named) if named else None
         releases = [release] if release else []
     return Match(digest, entry.type, queries.standing(entry), releases)
+
+
+def _alike(looks: Sequence[bytes]) -> list[Alike]:
+    """Finds the first release of each published picture that looks like the one asked about."""
+    found = []
+    for asset, bits in looking_like(looks)[:ALIKE_SHOWN]:
+        if (release := catalog.first_release_with(asset)) is not None:
+            covers = [row.asset for row in release.assets.all() if row.is_cover]
+            found.append(Alike(release, pictures.shown(covers[0].previews.all() if covers else ()), bits))
+    return found
 
 
 def _verdict(match: Match) -> str:

@@ -1,5 +1,5 @@
 // SHA-256 (FIPS 180-4), fed piece by piece: WebCrypto's digest() wants the whole file in memory.
-// A module for tests, and a worker for verify-file.js: post it a File, and it posts {bytes} while it reads, then {digest}.
+// verify-worker.js and tests import it.
 
 // The first 32 bits of the fractions of the cube roots of the first 64 primes, and of the square roots of the first 8:
 // worked out with whole numbers, so that no table can be mistyped.
@@ -110,20 +110,4 @@ export async function digestOf(blob, onBytes = () => {}) {
     onBytes(bytes);
   }
   return hasher.hex();
-}
-
-if (typeof WorkerGlobalScope !== "undefined" && self instanceof WorkerGlobalScope) {
-  self.addEventListener("message", async ({ data: file }) => {
-    let told = 0;
-    try {
-      const digest = await digestOf(file, (bytes) => {
-        if (performance.now() - told < 100) return;
-        told = performance.now();
-        self.postMessage({ bytes });
-      });
-      self.postMessage({ digest });
-    } catch (reason) {
-      self.postMessage({ failed: String(reason) });
-    }
-  });
 }

@@ -1,4 +1,5 @@
-// <verify-file data-hasher="…/sha256.js">: hashes a chosen or dropped file in a worker, then sends the digest alone.
+// <verify-file data-worker="…/verify-worker.js">: looks at a chosen or dropped file in a worker, then sends what names it:
+// a digest and, of a picture, its perceptual hashes; the certificate itself, alone or out of a bundle. Never the file.
 class VerifyFile extends HTMLElement {
   #worker = null;
   #told = 0;
@@ -35,12 +36,13 @@ class VerifyFile extends HTMLElement {
     this.querySelector(".progress").hidden = false;
     this.querySelector(".notice").hidden = true;
     this.#show(0, file.size, 0);
-    this.#worker = new Worker(this.dataset.hasher, { type: "module" });
+    this.#worker = new Worker(this.dataset.worker, { type: "module" });
     this.#worker.addEventListener("error", () => this.#fail());
     this.#worker.addEventListener("message", ({ data }) => {
       if (data.failed) this.#fail();
-      else if (data.digest) this.#send(data.digest);
-      else this.#show(data.bytes, file.size, (data.bytes * 1000) / Math.max(performance.now() - began, 1));
+      else if (data.certificate) this.#sendPaper(data);
+      else if (data.digest) this.#send(data);
+      else this.#show(data.bytes, data.total, (data.bytes * 1000) / Math.max(performance.now() - began, 1));
     });
     this.#worker.postMessage(file);
   }
@@ -70,12 +72,27 @@ class VerifyFile extends HTMLElement {
     }).format(bytes / 1000 ** step);
   }
 
-  #send(digest) {
-    const form = this.querySelector("form");
+  #send({ digest, looks }) {
+    this.#finish();
+    const form = this.querySelector("form[data-digest]");
+    form.querySelector("#id_digest").value = digest;
+    const prints = form.querySelector("[name=looks]");
+    prints.value = looks.join("");
+    prints.disabled = !looks.length;
+    form.requestSubmit();
+  }
+
+  #sendPaper({ certificate, manifest = "", files = "", wrong = [], wrongCount = "" }) {
+    this.#finish();
+    const form = this.querySelector("form[data-certificate]");
+    const given = { certificate, manifest, files, wrong: wrong.join("\n"), wrong_count: wrongCount };
+    for (const [name, value] of Object.entries(given)) form.elements[name].value = value;
+    form.requestSubmit();
+  }
+
+  #finish() {
     this.querySelector("[data-says]").textContent = this.dataset.done;
     this.querySelector("progress").value = 1000;
-    form.querySelector("#id_digest").value = digest;
-    form.requestSubmit();
   }
 
   #fail() {
