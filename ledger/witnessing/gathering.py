@@ -166,9 +166,18 @@ def _show(policy: Policy, newest: Checkpoint | None, now: datetime, post: Post) 
     try:
         _ask(policy, offer, until_met=False)
     finally:
-        if newest is not None:
+        # What is out stays as it is: bundles under a checkpoint are the same bytes for ever.
+        if newest is not None and not _is_out(newest):
             _store(policy, newest, offer)
     return offer
+
+
+def _is_out(checkpoint: Checkpoint) -> bool:
+    try:
+        out = queries.published()
+    except (UnableToReadNote, UnableToVerifyNote):
+        return True  # and the sealer says so in a moment
+    return out is not None and out.head.size >= checkpoint.size
 
 
 def _check_own_key(policy: Policy) -> None:

@@ -165,7 +165,7 @@ def _papers(grant: Grant, site: str) -> dict[str, bytes]:
     for name, entry in entries.items():
         papers[f"entries/{name}.json"] = bytes(entry.body)
         papers[f"proofs/{name}.tlog-proof"] = proofs[name].to_text().encode()
-    if receipt is not None and checkpoint == receipt.intent.checkpoint.note:
+    if receipt is not None and checkpoint.startswith(receipt.intent.checkpoint.note):  # witnesses may have added theirs
         papers["anchor.json"] = _anchor(receipt)
     return papers
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+import subprocess
 import threading
 import time
 from datetime import timedelta
@@ -13,37 +14,28 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from tlog_scales import signing, tlog
 
-from ledger import queries
-from ledger.log.checkpoint import open_checkpoint
+from ledger import queries, verify
 from ledger.log.cosignature import MLDSA44_COSIGNATURE, cosign, find_cosignature
 from ledger.log.proof import Proof
-from ledger.models import Checkpoint, Cosignature, Entry, Leaf, Pending
-from ledger.operations import UnableToSeal, seal
-from ledger.publication import UnableToPublish, rebuild
+from ledger.models import Checkpoint, Cosignature, Entry, Pending
+from ledger.operations import seal
+from ledger.publication import rebuild
 from ledger.witnessing import gathering, own
-from ledger.witnessing.client import Answer, UnableToReachWitness, post
-from ledger.witnessing.gathering import LogForked, UnableToWitness, check_sizes, gather
+from ledger.witnessing.client import Answer, post
+from ledger.witnessing.gathering import UnableToWitness, gather
 from ledger.witnessing.policy import Policy, UnableToReadPolicy
 from tests.ledger.conftest import state_asset
 from tests.ledger.makers import NOW
+from tests.ledger.witnessing.published import out, size_of
 
 pytestmark = pytest.mark.django_db
 LATER = NOW + timedelta(seconds=1)
-
-
-def out() -> str:
-    """Return the published checkpoint, empty before the first."""
-    return (queries.log_folder().read("checkpoint") or b"").decode()
 
 
 def two_of_three(policy: Any, witness: Any) -> list[Any]:
     three = [witness(name) for name in ("w1", "w2", "w3")]
     policy("".join(one.line for one in three) + "group most 2 w1 w2 w3\nquorum most\n")
     return three
-
-
-def size_of(note: str) -> int:
-    return open_checkpoint(note, queries.verifier_key()).size
 
 
 def test_without_a_policy_the_log_alone_signs_by_both_its_keys():
@@ -224,136 +216,6 @@ def test_a_slow_witness_is_not_waited_for_once_the_others_are_enough(policy, wit
     assert size_of(out()) == 4
 
 
-def test_a_restored_backup_with_an_empty_log_folder_is_noticed_before_anything_is_signed(policy, witness):
-    one = witness("w1")
-    policy(f"{one.line}quorum w1\n")
-    backup = transaction.savepoint()
-    for name in ("a", "b"):
-        state_asset(name)
-    seal(now=NOW)
-    transaction.savepoint_rollback(backup)
-    shutil.rmtree(queries.log_folder().prefix)
-    state_asset("another history")
-    with pytest.raises(UnableToSeal) as refused:
-        seal(now=LATER)
-    assert str(refused.value) == (
-        "The log cannot be sealed: the witness w1 cosigned 3 leaves but the database holds 0, as if it were restored "
-        "from an older backup; restore the newest backup, which the witness has seen, or start a new log with an empty "
-        "log folder and another WORLDLOOM_LOG_ORIGIN; only if the witness itself is at fault, take it out of the "
-        "policy."
-    )
-    assert not Checkpoint.objects.exists()
-    assert not Leaf.objects.exists()
-    assert Pending.objects.count() == 1
-    assert out() == ""
-
-
-def test_a_backup_from_between_is_noticed_by_its_size(policy, witness):
-    one = witness("w1")
-    policy(f"{one.line}quorum w1\n")
-    state_asset("a")
-    seal(now=NOW)
-    backup = transaction.savepoint()
-    state_asset("b")
-    seal(now=LATER)
-    transaction.savepoint_rollback(backup)
-    shutil.rmtree(queries.log_folder().prefix)
-    state_asset("another history")
-    with pytest.raises(UnableToSeal, match="the witness w1 cosigned 3 leaves but the database holds 2"):
-        seal(now=LATER)
-    assert queries.latest_checkpoint().size == 2
-
-
-def test_a_rewritten_history_that_grew_longer_is_refused_by_its_witness(policy, witness, settings):
-    one = witness("w1")
-    named = policy(f"{one.line}quorum w1\n")
-    backup = transaction.savepoint()
-    state_asset("a")
-    seal(now=NOW)
-    transaction.savepoint_rollback(backup)
-    shutil.rmtree(queries.log_folder().prefix)
-    # Sealed while nobody asked the witness.
-    settings.WITNESS_POLICY = ""
-    for name in ("x", "y", "z"):
-        state_asset(name)
-        seal(now=LATER)
-    assert size_of(out()) == 3
-    published = out()
-    settings.WITNESS_POLICY = str(named)
-    state_asset("more")
-    with pytest.raises(UnableToSeal, match=r"w1 contradicts our tree of 3 leaves: it refuses the proof from its 2"):
-        seal(now=LATER)
-    assert queries.latest_checkpoint().size == 3
-    assert out() == published
-    assert len(one.witness.evidence("localhost/worldloom")) == 1
-
-
-def test_a_size_that_the_database_never_sealed_is_a_fork(policy, witness, settings):
-    one = witness("w1")
-    named = policy(f"{one.line}quorum w1\n")
-    backup = transaction.savepoint()
-    state_asset("a")
-    seal(now=NOW)
-    transaction.savepoint_rollback(backup)
-    shutil.rmtree(queries.log_folder().prefix)
-    settings.WITNESS_POLICY = ""
-    for name in ("x", "y", "z"):
-        state_asset(name)
-    seal(now=LATER)
-    settings.WITNESS_POLICY = str(named)
-    with pytest.raises(UnableToSeal, match="w1 cosigned a tree of 2 leaves that the database never sealed"):
-        seal(now=LATER)
-
-
-def test_another_tree_of_the_same_size_is_a_fork(policy, witness, settings):
-    one = witness("w1")
-    named = policy(f"{one.line}quorum w1\n")
-    backup = transaction.savepoint()
-    state_asset("a")
-    seal(now=NOW)
-    transaction.savepoint_rollback(backup)
-    shutil.rmtree(queries.log_folder().prefix)
-    settings.WITNESS_POLICY = ""
-    for name in ("x", "y"):
-        state_asset(name)
-    seal(now=LATER)
-    settings.WITNESS_POLICY = str(named)
-    with pytest.raises(UnableToSeal, match="it cosigned another tree of 2 leaves"):
-        seal(now=LATER)
-
-
-def test_a_fork_that_is_seen_only_at_publication_is_not_published(policy, witness, monkeypatch):
-    one = witness("w1")
-    policy(f"{one.line}quorum w1\n")
-    backup = transaction.savepoint()
-    for name in ("a", "b"):
-        state_asset(name)
-    seal(now=NOW)
-    transaction.savepoint_rollback(backup)
-    shutil.rmtree(queries.log_folder().prefix)
-    state_asset("another history")
-    one.stop()  # nobody to ask before signing
-    with pytest.raises(UnableToWitness):
-        seal(now=LATER)
-    one.start()
-    with pytest.raises(UnableToPublish, match="the witness w1 cosigned 3 leaves but the database holds 2"):
-        rebuild(now=LATER)
-    assert out() == ""
-
-
-def test_a_witness_that_lost_its_memory_is_shown_the_log_again(policy, witness, tmp_path):
-    one = witness("w1")
-    policy(f"{one.line}quorum w1\n")
-    state_asset("a")
-    seal(now=NOW)
-    with one.witness._transaction() as rows:
-        rows.execute("DELETE FROM seen")
-    state_asset("b")
-    seal(now=LATER)
-    assert size_of(out()) == 3
-    assert find_cosignature(out(), one.key)
-
-
 def test_a_crash_between_the_witness_and_the_file_loses_nothing(policy, witness, monkeypatch):
     one = witness("w1")
     policy(f"{one.line}quorum w1\n")
@@ -386,27 +248,6 @@ def test_rebuilt_files_carry_the_same_cosignatures(policy, witness):
     shutil.rmtree(queries.log_folder().prefix)
     rebuild(now=LATER)
     assert out() == before
-
-
-def test_damaged_tiles_are_not_mistaken_for_a_fork(policy, witness):
-    one = witness("w1")
-    policy(f"{one.line}quorum w1\n")
-    for number in range(100):
-        state_asset(str(number))
-    seal(now=NOW)
-    one.stop()
-    for number in range(100, 260):
-        state_asset(str(number))
-    with pytest.raises(UnableToWitness):
-        seal(now=LATER)
-    one.start()
-    tile = queries.log_folder().prefix / "tile/0/000"
-    tile.write_bytes(bytes(256 * 32))
-    with pytest.raises(UnableToWitness, match=r"w1: The log file .* write it with `manage\.py ledger_rebuild`"):
-        gather(queries.latest_checkpoint(), now=LATER)
-    assert one.witness.evidence("localhost/worldloom") == []
-    rebuild(now=LATER)
-    assert size_of(out()) == 261
 
 
 def test_the_witnesses_are_asked_once_a_process_and_once_a_batch(policy, witness, monkeypatch):
@@ -474,64 +315,34 @@ def test_without_a_policy_no_file_claims_one(policy, witness, settings, client: 
     assert out().count("witness.example") == 0
 
 
-def test_a_witness_that_says_another_size_each_time_is_left_alone(policy, witness):
+def test_both_offline_verifiers_read_over_cosignatures(policy, witness, tmp_path: Path):
     one = witness("w1")
     policy(f"{one.line}quorum w1\n")
-    state_asset("a")
-    seal(now=NOW)
-    sizes = iter([0, 2, 0, 2, 0, 2, 0, 2])
-
-    def fickle(_url: str, _body: bytes) -> Answer:
-        return Answer(409, "text/x.tlog.size", b"%d\n" % next(sizes))
-
-    state_asset("b")
-    with pytest.raises(UnableToWitness):
-        seal_unwitnessed(one)
-    with pytest.raises(UnableToWitness, match="w1: it says another size each time|contradicts itself"):
-        gather(queries.latest_checkpoint(), now=LATER, post=fickle)
+    entry = state_asset("a")
+    batch = seal(now=NOW)
+    key = str(queries.verifier_key())
+    assert verify.open_log(key, out()) == ("localhost/worldloom", 2, bytes(batch.checkpoint.root))
+    (tmp_path / "entry.json").write_bytes(bytes(entry.body))
+    (tmp_path / "proof").write_text(queries.proof_for(entry).to_text())
+    script = Path(verify.__file__).with_name("verify.sh")
+    command = ["bash", str(script), "entry", str(tmp_path / "entry.json"), str(tmp_path / "proof"), key]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (ran.returncode, ran.stdout[:4]) == (0, "OK: ")
 
 
-def seal_unwitnessed(one: Any) -> None:
-    one.stop()
-    seal(now=LATER)
-
-
-def test_a_later_checkpoint_of_ours_is_no_fork(policy, witness):
-    one = witness("w1")
-    policy(f"{one.line}quorum w1\n")
-    one.stop()
-    state_asset("a")
-    with pytest.raises(UnableToWitness):
-        seal(now=NOW)
-    older = queries.latest_checkpoint()
-    one.start()
-    state_asset("b")
-    seal(now=LATER)
-    with pytest.raises(UnableToWitness, match="w1: it has seen a later checkpoint of ours, of 3 leaves"):
-        gather(older, now=LATER)
-
-
-def test_check_sizes_forgives_those_who_do_not_answer(policy, witness):
-    one = witness("w1")
-    policy(f"{one.line}quorum w1\n")
-
-    def unreachable(_url: str, _body: bytes) -> Answer:
-        raise UnableToReachWitness("the cable is cut")
-
-    check_sizes(now=NOW, post=unreachable)
-    gathering._checked.clear()
-    with pytest.raises(LogForked, match="The log is forked: the witness w1 cosigned 9 leaves but the database holds 0"):
-        check_sizes(now=NOW, post=lambda _url, _body: Answer(409, "text/x.tlog.size", b"9\n"))
-
-
-def test_the_offline_verifier_reads_over_cosignatures(policy, witness):
-    from ledger.verify import open_log
-
-    one = witness("w1")
-    policy(f"{one.line}quorum w1\n")
+def test_what_is_published_gains_no_more_lines(policy, witness):
+    three = two_of_three(policy, witness)
+    three[0].stop()
     state_asset("a")
     batch = seal(now=NOW)
-    assert open_log(str(queries.verifier_key()), out()) == ("localhost/worldloom", 2, bytes(batch.checkpoint.root))
+    three[0].start()
+    gathering._checked.clear()  # another process, which asks once more
+    assert seal(now=LATER) is None
+    assert out() == batch.checkpoint.cosigned_note
+    assert Cosignature.objects.count() == 2
+    state_asset("b")
+    seal(now=LATER)
+    assert all(find_cosignature(out(), one.key) for one in three)
 
 
 def test_stored_lines_are_only_added(policy, witness, tmp_path: Path):
