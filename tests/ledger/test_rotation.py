@@ -15,7 +15,7 @@ from ledger import keyring, queries
 from ledger import rotation as rotating
 from ledger.law.replay import Law
 from ledger.law.store import Store
-from ledger.log.checkpoint import UnableToVerifyNote, VerifierKey, open_checkpoint
+from ledger.log.checkpoint import TreeHead, UnableToVerifyNote, VerifierKey, open_checkpoint
 from ledger.models import Entry
 from ledger.operations import (
     UnableToRevoke,
@@ -32,6 +32,7 @@ from ledger.signing.base import UnableToLoadKey
 from ledger.signing.checking import verifies
 from ledger.signing.files import FileKeys
 from ledger.signing.kms import KmsKeys
+from ledger.witnessing.own import own_cosignature
 from tests.ledger.conftest import committed, in_another_thread, state_asset
 from tests.ledger.kms_server import running
 from tests.ledger.makers import ALICE, NOW, ORIGIN
@@ -57,7 +58,9 @@ def message_of(entry: Entry) -> bytes:
 
 
 def lines_of(note: str) -> list[str]:
-    return note.rpartition("\n\n")[2].splitlines()
+    """Return the lines by the log's Ed25519 keys: 4 bytes of key hash and 64 of signature."""
+    lines = note.rpartition("\n\n")[2].splitlines()
+    return [line for line in lines if len(base64.b64decode(line.split(" ")[2])) == 68]
 
 
 def vkey(signer: Any) -> VerifierKey:
@@ -289,6 +292,20 @@ def test_a_revoked_log_key_signs_no_checkpoint_although_its_date_is_not_over():
     assert len(lines_of(seal(now=NOW).checkpoint.note)) == 2
     revoke_key(kid=old, reason="compromised", now=NOW)
     assert len(lines_of(seal(now=NOW).checkpoint.note)) == 1
+
+
+@committed
+def test_the_log_goes_on_without_cosignatures_when_their_key_is_revoked():
+    register_keys(now=NOW)
+    first = keyring.signer_if_any("cosignatures")
+    assert len(own_cosignature(TreeHead(ORIGIN, 1, bytes(32)), now=NOW)) > 2420
+    revoke_key(kid=first.kid, reason="lost", now=NOW)
+    assert keyring.signer_if_any("cosignatures") is None
+    assert own_cosignature(TreeHead(ORIGIN, 1, bytes(32)), now=NOW) == ""
+    assert seal(now=NOW).count == 5
+    second = rotate_key(use="cosignatures", until=NOW, now=NOW).current
+    assert keyring.signer_if_any("cosignatures").kid == second != first.kid
+    assert seal(now=NOW).count == 1
 
 
 def test_what_cannot_be_revoked_says_why():

@@ -6,16 +6,22 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import connection
 
+from ledger import queries
+from ledger.log.checkpoint import open_checkpoint
+from ledger.operations import register_keys, rotate_key, seal
 from ledger.signing import pkcs11 as adapter
 from ledger.signing.base import UnableToLoadKey, UnableToSign
 from ledger.signing.checking import verifies
 from ledger.signing.pkcs11 import Pkcs11Keys
+from tests.ledger.conftest import committed
+from tests.ledger.makers import NOW
 
 HOME = Path(__file__).resolve().parents[2]
 MODULES = ("/usr/lib/softhsm/libsofthsm2.so", "/opt/homebrew/lib/softhsm/libsofthsm2.so", "/usr/lib64/libsofthsm2.so")
@@ -31,7 +37,7 @@ def initialize(label: str, pin: str = "1234") -> None:
     subprocess.run(command, check=True, capture_output=True)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # the library reads its settings once
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """SoftHSM, with a token called worldloom."""
     folder = tmp_path_factory.mktemp("softhsm")
@@ -237,3 +243,28 @@ def test_a_signature_by_a_token_that_lies_is_refused(keys: Pkcs11Keys, monkeypat
         monkeypatch.setattr(signer._token, "run", lambda _pin, _work, lie=lie: lie)
         with pytest.raises(UnableToSign, match="what the token signed with worldloom-certificates does not verify"):
             signer.sign(b"x")
+
+
+@pytest.mark.django_db
+@committed
+def test_the_log_signs_and_rotates_in_a_token_while_certificates_are_signed_elsewhere(
+    keys: Pkcs11Keys, settings: Any, tmp_path: Path
+) -> None:
+    settings.DATA_FOLDER = tmp_path
+    settings.KEYS_OF_USE = {"log": "ledger.signing.pkcs11.Pkcs11Keys"}
+    settings.PKCS11 = settings_for(labels={"log": ["worldloom-log"]})
+    register_keys(now=NOW)
+    first = seal(now=NOW).checkpoint.note
+    old = queries.verifier_key()
+    assert old.public_key == keys.signer("log").public_key.public_bytes_raw()
+    assert open_checkpoint(first, old).size == len(queries.key_uses())
+    assert sorted(path.name for path in (tmp_path / "keys").glob("*.pem")) == sorted(
+        f"{use}.pem" for use in queries.key_uses() if use != "log"
+    )
+
+    settings.PKCS11 = settings_for(labels={"log": ["worldloom-log", "worldloom-log-2027"]})
+    rotate_key(use="log", until=NOW + timedelta(days=30), now=NOW)
+    note = seal(now=NOW).checkpoint.note
+    new = queries.verifier_key()
+    assert new != old
+    assert open_checkpoint(note, old) == open_checkpoint(note, new)
