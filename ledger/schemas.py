@@ -108,6 +108,8 @@ SCHEMAS: Mapping[str, Schema] = {
         terms=checks.DIGEST,
         licensee_commitment=checks.DIGEST,
         certificate=checks.DIGEST,
+        # Said of a grant whose offer was withdrawn between order and payment: Unix seconds.
+        optional={"ordered_at": checks.integer(0)},
     ),
     "grant-status": _schema("grant:{grant}", once=False, grant=checks.UUID, status=checks.text(64)),
     "claim": _schema(

@@ -84,6 +84,7 @@ class Law:
             version=typed.version,
             body=said["body"],
             digest=hashlib.sha256(entry).hexdigest(),
+            stated_at=int(datetime.fromisoformat(said["stated_at"]).timestamp()),
             signers=signers,
         )
         if typed.name == "anchor-receipt":

@@ -16,6 +16,9 @@ NEXT_EVENTS: Mapping[str | None, tuple[str, ...]] = {
 }
 """The newest event of a claim → what may follow it; nothing follows the others, which end it."""
 
+ORDER_SECONDS = 30 * 86_400
+"""How long ago what is granted may have been ordered."""
+
 _ABOUT = ("asset", "disputed", "evidence")
 
 
@@ -28,6 +31,7 @@ class Case:
     version: int
     body: Mapping[str, Any]
     digest: str
+    stated_at: int
     signers: Sequence[Signed]
 
     def signed_for(self, holder: str) -> bool:
@@ -144,18 +148,21 @@ def withdraw_offer(case: Case) -> None:
     owner = case.store.get(f"release:{offer['release']}")["owner"]
     if not case.signed_for(owner):
         raise Broken("not-signed-by-owner", f"no key of the owner {owner} signed it")
-    case.store.set(f"offer:{case.body['offer']}", offer | {"withdrawn": case.index})
+    case.store.set(f"offer:{case.body['offer']}", offer | {"withdrawn": case.index, "withdrawn_at": case.stated_at})
 
 
 def make_grant(case: Case) -> None:
-    """What is granted was offered, under these terms, and still is."""
+    """What is granted was offered, under these terms, and still is, or was when it was ordered not long ago."""
     body, release = case.body, case.release()
     offer = case.store.get(f"offer:{body['offer']}")
     if offer is None:
         raise Broken("unknown-offer", f"no offer {body['offer']} precedes it")
     if (offer["release"], offer["terms"]) != (body["release"], body["terms"]):
         raise Broken("grant-mismatch", f"its offer is of release {offer['release']} under terms {offer['terms']}")
-    if "withdrawn" in offer:
+    ordered_at = body.get("ordered_at", case.stated_at)
+    if not case.stated_at - ORDER_SECONDS <= ordered_at <= case.stated_at:
+        raise Broken("grant-of-no-order", f"its order is of {ordered_at}, the grant of {case.stated_at}")
+    if "withdrawn" in offer and not ("ordered_at" in body and ordered_at <= offer["withdrawn_at"]):
         raise Broken("grant-of-withdrawn-offer", f"its offer was withdrawn in leaf {offer['withdrawn']}")
     if release["down"]:
         raise Broken("grant-while-taken-down", "its release is taken down")

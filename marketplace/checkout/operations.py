@@ -220,7 +220,7 @@ def _record(order: Order, kind: str, charge: Charge, now: datetime) -> PaymentOu
 def _fulfill(order: Order, now: datetime) -> None:
     lines = order.lines.select_related("offer__terms", "offer__release__split", "offer__release__pack__creator")
     for line in lines:
-        licensing.grant(offer=line.offer, studio=order.studio, source=line.source, now=now)
+        licensing.grant(offer=line.offer, studio=order.studio, source=line.source, now=now, ordered_at=order.placed_at)
         if line.price_minor:
             record_sale(
                 source=line.source,

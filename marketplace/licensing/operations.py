@@ -150,6 +150,8 @@ def _offered(release: Release, terms: TermsText, price: Money) -> Offer | None:
 @transaction.atomic
 def withdraw_offer(*, offer: Offer, now: datetime, signer: Signer | None = None) -> OfferWithdrawal:
     """This will stop the sale of an offer and state it; grants stay as they are. Doing it twice changes nothing."""
+    # Grants that are being made end first, so that the log has both in their order.
+    Offer.objects.select_for_update().get(pk=offer.pk)
     row, made = OfferWithdrawal.objects.get_or_create(offer=offer, defaults={"withdrawn_at": now})
     if made:
         ledger.operations.state(
@@ -163,11 +165,11 @@ def withdraw_offer(*, offer: Offer, now: datetime, signer: Signer | None = None)
 
 
 @transaction.atomic
-def grant(*, offer: Offer, studio: Studio, source: str, now: datetime) -> Grant:
+def grant(*, offer: Offer, studio: Studio, source: str, now: datetime, ordered_at: datetime | None = None) -> Grant:
     """This will grant a license to a studio, sign its certificate and state both; once for each `source`.
 
     `source` names what was paid, as in `order-line:<uuid>`. Whether an offer is still sold is decided when the order
-    is placed: an offer withdrawn while the buyer was paying is honored.
+    is placed, at `ordered_at`: an offer withdrawn while the buyer was paying is honored.
     """
     there = Grant.objects.filter(source=source).first()
     if there is not None:
@@ -211,10 +213,19 @@ def grant(*, offer: Offer, studio: Studio, source: str, now: datetime) -> Grant:
             "terms": terms.digest,
             "licensee_commitment": rules.digest(rules.licensee_document(studio.name, salt)),
             "certificate": made.certificate_sha256,
+            **_order_before_withdrawal(offer, ordered_at),
         },
         now=now,
     )
     return made
+
+
+def _order_before_withdrawal(offer: Offer, ordered_at: datetime | None) -> dict[str, int]:
+    """Says when the order was placed, where its offer was withdrawn since: the log's law asks for it."""
+    # The grant's row is written and holds the offer's (FOR KEY SHARE): one who withdraws it now waits.
+    if ordered_at is None or not OfferWithdrawal.objects.filter(offer=offer).exists():
+        return {}
+    return {"ordered_at": int(ordered_at.timestamp())}
 
 
 def _certificate(

@@ -148,7 +148,9 @@ def test_an_offer_withdrawn_while_the_buyer_pays_is_honored(market: Market) -> N
     licensing.withdraw_offer(offer=order.lines.get().offer, now=later(hours=1))
 
     assert checkout.pay(order=order, now=later(hours=1)).outcome == "succeeded"
-    assert Grant.objects.count() == 1
+    grant = Grant.objects.get()
+    stated = Entry.objects.get(type="grant", subject=f"grant:{grant.pk}").statement
+    assert stated["ordered_at"] == int(NOON.timestamp())
 
 
 def test_a_free_order_asks_no_gateway(market: Market, buy: Buy, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,6 +108,11 @@ def plant_withdrawn(told: Told) -> None:
     told.say("grant", grant_body(grant=uuid("late")))
 
 
+def plant_old_order(told: Told) -> None:
+    old = int((told.now - timedelta(days=31)).timestamp())
+    told.say("grant", grant_body(grant=uuid("late"), ordered_at=old))
+
+
 def plant_taken_down(told: Told) -> None:
     told.say("takedown", {"release": CLOUDS, "status": "taken-down", "reason": "law"})
     told.say("grant", grant_body(grant=uuid("late")))
@@ -182,6 +187,7 @@ PLANTED: dict[str, Callable[[Told], object]] = {
     "not-signed-by-both": lambda told: told.say("transfer", transfer_body(told), ALICE, ALICES_NEXT),
     "unknown-offer": lambda told: told.say("grant", grant_body(grant=uuid("free"), offer=uuid("no offer"))),
     "grant-of-withdrawn-offer": plant_withdrawn,
+    "grant-of-no-order": plant_old_order,
     "grant-mismatch": lambda told: told.say("grant", grant_body(grant=uuid("free"), terms=OTHER)),
     "grant-while-taken-down": plant_taken_down,
     "unknown-grant": lambda told: told.say("grant-status", {"grant": uuid("no grant"), "status": "revoked"}),
