@@ -1,19 +1,30 @@
 """What the worker does for the log: seal every second, anchor every half minute, index every minute, audit hourly."""
 
+import logging
+
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
 import ledger.monitoring
 import ledger.operations
 from ledger.sealing import BATCH_LIMIT
+from ledger.witnessing.gathering import UnableToWitness
+
+LOGGER = logging.getLogger(__name__)
 
 
 @app.periodic(cron="* * * * * *")
 @app.task(queueing_lock="ledger.seal", pass_context=False)
 def seal(timestamp: int) -> None:
-    """Seals what was stated since the last batch, without a pause while more waits than one batch takes."""
-    while (batch := ledger.operations.seal(now=timezone.now())) and batch.count >= BATCH_LIMIT:
-        pass
+    """Seals what was stated since the last batch, without a pause while more waits than one batch takes.
+
+    Missing witnesses are logged and no failure of the job: the next second asks them again.
+    """
+    try:
+        while (batch := ledger.operations.seal(now=timezone.now())) and batch.count >= BATCH_LIMIT:
+            pass
+    except UnableToWitness as error:
+        LOGGER.error("%s", error)
 
 
 @app.periodic(cron="*/30 * * * * *")

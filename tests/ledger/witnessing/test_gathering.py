@@ -356,31 +356,6 @@ def test_stored_lines_are_only_added(policy, witness, tmp_path: Path):
     assert gather(checkpoint, now=LATER) == out()
 
 
-def test_the_operator_sees_the_keys_and_what_each_witness_says(policy, witness, settings, capsys):
-    call_command("ledger_witnesses")
-    assert capsys.readouterr().out == (
-        f"origin        localhost/worldloom\nkey           {queries.verifier_key()}\n"
-        f"ML-DSA-44 key {own.cosigner_key()}\n"
-        "No witness is asked: WORLDLOOM_WITNESS_POLICY names no policy.\n"
-    )
-    one, stranger = witness("w1"), witness("w2", knows=False)
-    policy(f"{one.line}{stranger.line}group both all w1 w2\nquorum both\n")
-    state_asset("a")
-    with pytest.raises(UnableToWitness):
-        seal(now=NOW)
-    capsys.readouterr()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("django.utils.timezone.now", lambda: LATER)
-        call_command("ledger_witnesses")
-    said = capsys.readouterr().out.splitlines()
-    assert said[4] == f"w1: cosigned ({one.url})"
-    assert said[5].startswith("w2: it does not know the log (404)")
-    assert said[6] == "The quorum both is not met."
-    stranger.witness.add_log(str(queries.verifier_key()))
-    seal(now=LATER)
-    assert size_of(out()) == 2
-
-
 def test_others_read_our_cosigned_checkpoint_and_its_proofs(policy, witness):
     one = witness("w1")
     policy(f"{one.line}quorum w1\n")
