@@ -1,7 +1,6 @@
 """The platform's keys hand over and end in the log: who signs when, and what counts where."""
 
 import base64
-import json
 import threading
 from datetime import timedelta
 from io import StringIO
@@ -15,7 +14,7 @@ from ledger import keyring, queries
 from ledger import rotation as rotating
 from ledger.law.replay import Law
 from ledger.law.store import Store
-from ledger.log.checkpoint import TreeHead, UnableToVerifyNote, VerifierKey, open_checkpoint
+from ledger.log.checkpoint import TreeHead, UnableToVerifyNote, open_checkpoint
 from ledger.models import Entry
 from ledger.operations import (
     UnableToRevoke,
@@ -26,7 +25,6 @@ from ledger.operations import (
     seal,
     state,
 )
-from ledger.rules import signing_input
 from ledger.signing import kms as kms_adapter
 from ledger.signing.base import UnableToLoadKey
 from ledger.signing.checking import verifies
@@ -36,6 +34,7 @@ from ledger.witnessing.own import own_cosignature
 from tests.ledger.conftest import committed, in_another_thread, state_asset
 from tests.ledger.kms_server import running
 from tests.ledger.makers import ALICE, NOW, ORIGIN
+from tests.ledger.signed import lines_of, message_of, signatures_of, vkey
 
 pytestmark = pytest.mark.django_db
 SOON, LATER = NOW + timedelta(days=30), NOW + timedelta(days=31)
@@ -46,25 +45,6 @@ def folder(settings: Any, tmp_path: Any) -> Any:
     """A data folder of the story's own."""
     settings.DATA_FOLDER = tmp_path
     return tmp_path
-
-
-def signatures_of(entry: Entry) -> dict[str, bytes]:
-    said = json.loads(bytes(entry.body))["signatures"]
-    return {one["kid"]: base64.urlsafe_b64decode(one["sig"] + "==") for one in said}
-
-
-def message_of(entry: Entry) -> bytes:
-    return signing_input(type=entry.type, log=ORIGIN, body=entry.statement)
-
-
-def lines_of(note: str) -> list[str]:
-    """Return the lines by the log's Ed25519 keys: 4 bytes of key hash and 64 of signature."""
-    lines = note.rpartition("\n\n")[2].splitlines()
-    return [line for line in lines if len(base64.b64decode(line.split(" ")[2])) == 68]
-
-
-def vkey(signer: Any) -> VerifierKey:
-    return VerifierKey(ORIGIN, signer.public_key.public_bytes_raw())
 
 
 def test_every_key_is_registered_and_the_logs_key_answers_for_the_one_that_is_too_long():
