@@ -14,6 +14,7 @@ ED25519 = 0x01
 MAX_NOTE_BYTES = 64 * 1024
 MAX_SIGNATURES = 64
 _SIGNATURE_START = "— "
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 
 
 class UnableToReadNote(Exception):
@@ -129,7 +130,7 @@ def split_note(note: str) -> tuple[str, list[tuple[str, bytes]]]:
     """
     if len(note.encode()) > MAX_NOTE_BYTES:
         raise UnableToReadNote("signed note", f"it is longer than {MAX_NOTE_BYTES} bytes")
-    if any(ord(c) < 0x20 and c != "\n" for c in note):
+    if _CONTROL.search(note):
         raise UnableToReadNote("signed note", "it holds control characters")
     head, separator, tail = note.rpartition("\n\n")
     if not separator or not tail.endswith("\n"):
