@@ -38,7 +38,8 @@ class Likeness:
     `dot`, `first`, `second` are the inner product and the two squared lengths of the changes; `rank` is the lesser
     rank, and `numbers` how many the lesser factor has. `rows` and `columns` are the corrected containments of the
     spaces read and written; `down` and `up` the cosines of the factors number by number, and `faint` that of up in
-    all but the strongest quarter of the directions that the second writes; None where they cannot be told.
+    all but the strongest quarter of the directions that the second writes; None where they cannot be told. `joint` is
+    the cosine of one change and what the other does between the spaces that the first reads and writes.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Likeness:
     down: float | None
     up: float | None
     faint: float | None
+    joint: float
 
     @property
     def contained(self) -> float | None:
@@ -133,6 +135,7 @@ def compare(first: Spectral, second: Spectral) -> Likeness:
         _cosine(a.down, b.down),
         None if a.down is None or b.down is None else _cosine(a.up, b.up),
         None if a.down is None or b.down is None else _faint(a.up, b.up),
+        _joint(first, second),
     )
 
 
@@ -144,6 +147,15 @@ def _contained(first: Matrix, second: Matrix) -> float | None:
         return None
     share = float(np.square(first.T @ second).sum()) / smaller
     return (share - chance) / (1 - chance)
+
+
+def _joint(first: Spectral, second: Spectral) -> float:
+    """Return how alike two changes are where both act: 1 for a part of something, little for an equal frame alone."""
+    strengths, others = (one.strengths / np.linalg.norm(one.strengths) for one in (first, second))
+    out, into = second.out.T @ first.out, first.into.T @ second.into
+    between, back = (out * strengths) @ into, (out.T * others) @ into.T
+    least = min(float(np.linalg.norm(between)), float(np.linalg.norm(back)))
+    return min(abs(float(np.vdot(between.diagonal(), others))) / least, 1.0) if least > 0 else 0.0
 
 
 def _dot(first: Layer, second: Layer) -> float:

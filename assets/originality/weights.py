@@ -25,7 +25,7 @@ from assets.originality.weights_layers import Weights
 from assets.originality.weights_pairs import Pairs, are_embeddings, pair_by_content, pair_by_names, vectors_of
 from marketplace.ui.words import gettext_noop as _
 
-MEASURE = "weights-containment/1"
+MEASURE = "weights-containment/2"
 
 SAME_COSINE = 0.997
 """Casts to eight bits keep .998 of the cosine; a tenth of noise leaves .995, a rank cut away less."""
@@ -47,6 +47,9 @@ ALIGNED_ERRORS = 6.0
 """And so many standard errors of such a cosine, for weights of few numbers."""
 LAYER_CONTAINED, LAYERS_CONTAINED = 0.75, 0.15
 """A merge of some layers only: this share of the layers each contained so far. Innocents had no layer of theirs so."""
+JOINT = 0.5
+"""What shares spaces because training began with the base's own strongest directions (PiSSA) does other things between
+them: innocents reached .38, what was stolen .68. Factors count as they are written up to `SEEDED`, or with this."""
 FEWEST_LAYERS = 3
 """Where fewer layers can be compared, one that is alike by chance would be the median."""
 DENSE_COSINE = 0.7
@@ -117,9 +120,11 @@ def _is_derived(evidence: Evidence) -> bool:
     if evidence["layers_told"] < FEWEST_LAYERS:
         return abs(evidence["cosine_ppm"] or 0) >= _ppm(DENSE_COSINE)
     layers_needed = max(_ppm(LAYERS_CONTAINED), -(-FEWEST_LAYERS * 1_000_000 // evidence["layers_told"]))
+    is_joint = evidence["joint_ppm"] >= _ppm(JOINT)
+    faintly = min(evidence["down_ppm"] or 0, evidence["up_ppm"] or 0) < _ppm(SEEDED)
     return bool(
-        evidence["containment_ppm"] >= evidence["containment_needed_ppm"]
-        or (evidence["aligned_ppm"] or 0) >= evidence["aligned_needed_ppm"]
+        (is_joint and evidence["containment_ppm"] >= evidence["containment_needed_ppm"])
+        or ((is_joint or faintly) and (evidence["aligned_ppm"] or 0) >= evidence["aligned_needed_ppm"])
         or evidence["layers_contained_ppm"] >= layers_needed
     )
 
@@ -168,13 +173,15 @@ def _containment(likenesses: list[Likeness]) -> Evidence:
     if rows is not None and columns is not None:
         needed = COLUMNS_LEAD_CONTAINED if columns > COLUMNS_LEAD * rows else needed
         needed = ROWS_LEAD_CONTAINED if rows > ROWS_LEAD * columns else needed
-    clear = [value >= min(LAYER_CONTAINED + FEW_RANKS / x.rank**2, 0.9) for x, value in told]
+    clear = [value >= min(LAYER_CONTAINED + FEW_RANKS / x.rank**2, 0.9) and x.joint >= JOINT for x, value in told]
     return {
         "layers_told": len(told),
         "containment_ppm": _ppm(_median([value for _x, value in told])),
         "containment_needed_ppm": _ppm(needed + extra),
         "rows_ppm": _ppm(rows),
         "columns_ppm": _ppm(columns),
+        "joint_ppm": _ppm(_median([x.joint for x, _value in told])),
+        "joint_needed_ppm": _ppm(JOINT),
         "layers_contained_ppm": sum(clear) * 1_000_000 // len(clear) if clear else None,
     }
 

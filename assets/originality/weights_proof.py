@@ -91,12 +91,17 @@ def proven(path: Path, name: str, sha256: str, member: str, value: bytes, exclud
         {"asset_id": str(found.rows[at].asset_id), "member": found.rows[at].member, "weight_ppm": weight}
         for at, weight in found.sources.items()
     ]
+    proven_sources: list[Fingerprint] = []
     for at in found.order:
         row = found.rows[at]
         if row.asset_id in exclude:
             continue
         evidence = _proof(path, name, member, row)
         relation = weights.judge(evidence, len(found.sources) if at in found.sources else 1)
+        if relation is not None and at in found.sources:
+            proven_sources.append(row)
+        elif relation is not None and proven_sources and not any(_holds(name, one, row) for one in proven_sources):
+            continue
         if relation is not None:
             cosines = [round(float(cosine) * 1_000_000) for cosine in found.cosines[at]]
             yield Match(
@@ -107,6 +112,21 @@ def proven(path: Path, name: str, sha256: str, member: str, value: bytes, exclud
                 other_member=row.member,
                 evidence=evidence | {"sketch_cosines_ppm": cosines, "searched": found.searched, "sources": listed},
             )
+
+
+def _holds(name: str, source: Fingerprint, row: Fingerprint) -> bool:
+    """Say whether a source that was found in a file holds other published weights, or is held by them.
+
+    What is like a source, by an equal seed or subject, is like all that is made from it: if it is not in the source,
+    it is not in the file either, or un-mixing would have named it.
+    """
+    with original(source.asset.blob_id) as path, original(row.asset.blob_id) as other:
+        pairs = [(path, source.member, other, row.member), (other, row.member, path, source.member)]
+        found = sandbox.compare_weights(pairs, queries.box())
+    for evidence in found:
+        if isinstance(evidence, Refused):
+            raise UnableToCompare(name, str(evidence)) from evidence
+    return any(weights.judge(evidence) is not None for evidence in found)
 
 
 def _near(units: Matrix, key_id: bytes, least: float, known: Collection[int], sha256: str) -> dict[int, Sketch]:

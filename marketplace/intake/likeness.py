@@ -64,7 +64,7 @@ def judge(
             if not rows:
                 continue
             outcome = CLAIMED
-            if rows[0].release.pack.creator_id == creator.pk:
+            if rows[0].release.pack.owner_id == creator.pk:
                 outcome = OWN
             elif declared & {row.release_id for row in rows}:
                 outcome = CONFIRMED
@@ -86,16 +86,22 @@ def _explained(judged: Sequence[Likeness]) -> list[Likeness]:
 
 
 def _explains(other: Likeness, one: Likeness) -> bool:
-    """Say whether the other match of the same file is with an earlier work, and as alike as can be told."""
+    """Say whether the other match of the same file is with an earlier work, which alone makes the file like this one.
+
+    It does where the file is that work, or where this one is made from it and is no more alike than that. Two sources
+    of a merge do not explain each other.
+    """
     if other.path != one.path or _published(other) >= _published(one):
         return False
     ours, theirs = other.match, one.match
     if ours.member != theirs.member and (ours.member or ours.relation != "same-bytes"):
         return False
-    if ours.relation == "same-bytes" or (ours.relation == "same-weights" and theirs.relation == "same-bytes"):
+    if ours.relation == "same-bytes" or (ours.relation == "same-weights" and _kind(theirs) in ("bytes", "weights")):
         return True
     (mine, noise), (least, _noise) = _alike(ours), _alike(theirs)
-    return _kind(ours) == _kind(theirs) and mine + noise >= least
+    if _kind(ours) != _kind(theirs) or mine + noise < least:
+        return False
+    return _kind(ours) == "picture" or other.first.release_id in queries.with_ancestors([one.first.release])
 
 
 def _published(one: Likeness) -> tuple[Any, ...]:
@@ -152,7 +158,7 @@ def strongest(likenesses: Iterable[Likeness]) -> list[Likeness]:
     kept: dict[tuple[str, object], Likeness] = {}
     for one in likenesses:
         if one.outcome == CLAIMED:
-            kept.setdefault((one.sha256, one.first.release.pack.creator_id), one)
+            kept.setdefault((one.sha256, one.first.release.pack.owner_id), one)
     return list(kept.values())
 
 

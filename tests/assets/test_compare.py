@@ -197,6 +197,26 @@ def test_a_merge_is_unmixed_into_its_sources_and_their_weights(tmp_path: Path) -
         assert sources[str(carols.pk)] == pytest.approx(250_000, abs=20_000)
 
 
+def test_who_is_like_a_source_of_a_merge_and_not_in_it_is_not_found(tmp_path: Path) -> None:
+    rng = np.random.Generator(np.random.PCG64(5))
+
+    def noise(x: loras.Matrix) -> loras.Matrix:
+        return (x.std() * rng.standard_normal(x.shape)).astype(np.float32)
+
+    def of_one_seed(up: loras.Matrix, down: loras.Matrix) -> tuple[loras.Matrix, loras.Matrix]:
+        """What another author makes of the same seed and subject: down all but equal, and half of up."""
+        mixed = up @ (rng.standard_normal((8, 8)) / np.sqrt(8)).astype(np.float32)
+        return 0.52 * up + 0.45 * mixed + 0.75 * noise(up), 0.85 * down + 0.53 * noise(down)
+
+    like = loras.changed(factors(1), of_one_seed)
+    hers, carols = published([(f"{n}.safetensors", loras.kohya(factors(n))) for n in (1, 2)])
+    merge = loras.kohya(loras.summed([(factors(1), 0.35), (factors(2), 0.65)]))
+
+    assert brought(tmp_path, "d.safetensors", loras.kohya(like)) == []
+    published([("d.safetensors", loras.kohya(like))])
+    assert {match.asset_id for match in brought(tmp_path, "b.safetensors", merge)} == {hers.pk, carols.pk}
+
+
 def test_what_is_admitted_through_the_sandbox_is_found(tmp_path: Path) -> None:
     assets = send(
         [("a.png", file_of(PICTURE)), ("a.safetensors", loras.kohya(factors(1))), ("a.txt", text_of(PROMPTS))]

@@ -184,3 +184,37 @@ def test_a_real_numbered_lora_is_known_under_its_layers_names(tmp_path: Path) ->
     gauged = loras.gauged(factors, np.random.Generator(np.random.PCG64(1)))
     found = evidence(tmp_path, loras.kohya(gauged, name=lambda name: "q" + name.replace(".", "_")), file)
     assert (found["paired_by"], weights.judge(found)) == ("content", "same-weights")
+
+
+def _begun_with_the_base(seed: int, rank: int = 8) -> loras.Factors:
+    """A LoRA that began with the base's own strongest directions (PiSSA), as it is shared: less what it began with."""
+    base = np.random.Generator(np.random.PCG64(1))
+    own = np.random.Generator(np.random.PCG64(seed))
+    found = {}
+    for layer in loras.LAYERS:
+        left, strengths, right = np.linalg.svd(base.standard_normal((96, 128)))
+        scale = np.sqrt(strengths[:rank])
+        up, down = left[:, :rank] * scale, scale[:, None] * right[:rank]
+        trained = up + own.normal(0, 0.2, up.shape), down + own.normal(0, 0.2, down.shape)
+        found[layer] = (
+            np.concatenate([trained[0], -up], axis=1).astype(np.float32),
+            np.concatenate([trained[1], down]).astype(np.float32),
+        )
+    return found
+
+
+def test_two_who_began_with_the_strongest_directions_of_one_base_are_strangers(tmp_path: Path) -> None:
+    mine, theirs = _begun_with_the_base(2), _begun_with_the_base(3)
+    shown = evidence(tmp_path, loras.kohya(mine), loras.kohya(theirs))
+    assert shown["containment_ppm"] > shown["containment_needed_ppm"]
+    assert shown["aligned_ppm"] > shown["aligned_needed_ppm"]
+    assert shown["joint_ppm"] < shown["joint_needed_ppm"]
+    assert weights.judge(shown) is None
+
+
+def test_what_is_cut_out_of_such_a_one_or_merged_with_it_is_found(tmp_path: Path) -> None:
+    mine, other = _begun_with_the_base(2), _begun_with_the_base(3)
+    for made in (loras.resized(mine, 8), loras.svd_merged([(mine, 0.5), (other, 0.5)], 16)):
+        shown = evidence(tmp_path, loras.kohya(made), loras.kohya(mine))
+        assert shown["joint_ppm"] > 600_000
+        assert weights.judge(shown) in ("derived-weights", "merged-weights")

@@ -14,11 +14,15 @@ from marketplace.intake.models import Claim, Submission
 from marketplace.payouts.freezes import SubjectFreeze
 from marketplace.people.models import Creator
 from tests import packs
+from tests.assets import loras
+from tests.assets.bringing import factors
 from tests.cast import NOON, Cast, later
 from tests.intake.stage import examined, hand_in
 
 State = Submission.State
 WEIGHTS = "style.safetensors"
+WHO = ("old wanderer", "young ferryman", "tired courier", "masked dancer", "silent monk", "blind weaver", "proud smith")
+HOURS = ("dawn", "noon", "dusk")
 
 
 @pytest.fixture
@@ -105,6 +109,24 @@ def test_a_copy_of_hers_is_her_claim_and_not_that_of_those_who_made_theirs_with_
     assert Claim.objects.get().claimant == cast.alice
 
 
+def test_each_source_of_a_mixture_is_its_authors_claim(cast: Cast, tmp_path: Path) -> None:
+    words = {
+        "clouds": [f"a {who} above the clouds at {hour}, red cloak" for who in WHO for hour in HOURS[:3]],
+        "harbor": [f"{hour}: neon rain over the harbor, a {who} waits" for who in WHO for hour in HOURS[:2]],
+    }
+    words["mist"] = words["clouds"] + words["harbor"]
+    weights = {name: loras.kohya(factors(at)) for at, name in enumerate(["clouds", "harbor"], 1)}
+    weights["mist"] = loras.kohya(loras.concatenated([(factors(1), 0.5), (factors(2), 0.25)]))
+    for at, (creator, name) in enumerate([(cast.alice, "clouds"), (cast.mo, "harbor"), (cast.bob, "mist")]):
+        folder = packs.write(tmp_path / name, handle=name, seed=3 + at)
+        (folder / WEIGHTS).write_bytes(weights[name])
+        (folder / "prompts.txt").write_text("\n".join(words[name]), encoding="utf-8")
+        submission = examined(hand_in(creator, folder, later(hours=at)), later(hours=at))
+    assert [row["outcome"] for row in submission.likenesses] == ["claimed"] * 4, submission.likenesses
+    claims = Claim.objects.values_list("claimant__handle", "disputed_path")
+    assert sorted(claims) == [(who, path) for who in ("alice", "mo") for path in ("prompts.txt", WEIGHTS)]
+
+
 def test_to_have_named_the_source_once_does_not_make_it_ones_own(cast: Cast, original: Release, tmp_path: Path) -> None:
     for at, (handle, parents) in enumerate([("mist", SOURCE), ("dew", [])]):
         folder = packs.write(tmp_path / handle, handle=handle, seed=2 + at, parents=parents)
@@ -120,7 +142,7 @@ def test_the_maker_of_a_derived_work_cannot_freeze_its_source(cast: Cast, derive
     release = operations.publish_folder(folder=folder, creator=cast.alice, now=later(hours=2))
     claim = reported(cast.bob, derived, release)
     assert (claim.relation, claim.claimant, claim.respondent) == ("reported", cast.bob, cast.alice)
-    assert claim.evidence["found"]["measure"] == "weights-containment/1"
+    assert claim.evidence["found"]["measure"] == "weights-containment/2"
     assert not SubjectFreeze.objects.exists()
 
 
