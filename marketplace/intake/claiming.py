@@ -17,7 +17,6 @@ from marketplace.intake.clocks import FOR_CLAIMANT, Party
 from marketplace.intake.likeness import Likeness, evidence, strongest
 from marketplace.intake.models import Claim, ClaimEvent, Submission
 from marketplace.licensing import operations as licensing
-from marketplace.licensing import queries as licenses
 from marketplace.payouts import operations as books
 from marketplace.people.models import Person
 
@@ -80,7 +79,7 @@ def open_one(
     """This will write a claim with its first event and state it; what a release in it earns by a match is frozen."""
     found = evidence(one, size_bytes=size_bytes, first_seen=first_seen(one.first.asset.blob_id))
     made = Claim(
-        claimant=one.first.release.pack.creator,
+        claimant=one.first.release.pack.owner,
         asset=one.first.asset,
         claimed_release=one.first.release,
         claimed_path=one.first.path,
@@ -100,14 +99,9 @@ def open_one(
         return before
     made.save(force_insert=True)
     _add(made, "opened", person=person, statement=statement, now=now)
-    if made.release is not None and is_evident(made):
+    if made.release is not None and queries.is_evident(made):
         books.freeze(subject=f"release:{made.release.digest}", reason=f"claim:{made.pk}", now=now)
     return made
-
-
-def is_evident(claim: Claim) -> bool:
-    """This will say whether a claim rests on a match, and not on a statement alone."""
-    return claim.relation != "reported"
 
 
 def answer(*, claim: Claim, kind: str, person: Person, statement: str = "", now: datetime) -> ClaimEvent:
@@ -167,9 +161,8 @@ def end(*, claim: Claim, kind: str, person: Person | None, statement: str = "", 
         _release_submission(claim, now)
     elif claim.release is not None:
         if kind in FOR_CLAIMANT:
-            for offer in licenses.live_offers(claim.release):
-                licensing.withdraw_offer(offer=offer, now=now)
-            if not is_evident(claim):
+            licensing.take_down(release=claim.release, claim=claim.pk, now=now)
+            if not queries.is_evident(claim):
                 books.freeze(subject=f"release:{claim.release.digest}", reason=f"claim:{claim.pk}", now=now)
         else:
             books.thaw(subject=f"release:{claim.release.digest}", reason=f"claim:{claim.pk}", now=now)

@@ -144,6 +144,11 @@ def claims_due(now: datetime) -> list[Claim]:
     return [row for row in _whole(_open_claims().filter(events__due_at__lte=now).distinct()) if _is_due(row, now)]
 
 
+def is_evident(claim: Claim) -> bool:
+    """This will say whether a claim rests on a match, and not on a statement alone."""
+    return claim.relation != "reported"
+
+
 def _is_due(row: Claim, now: datetime) -> bool:
     return bool(clocks.next_steps(steps_of(row), "clock", now))
 

@@ -1,13 +1,15 @@
 """A claim's evidence in words: both files side by side, and what the comparison measured beside what it needed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from marketplace.catalog.models import ReleaseAsset
 from marketplace.portal import words
 from marketplace.ui import formats
 from marketplace.ui.formats import Names
@@ -35,6 +37,7 @@ _MEASURES: Names = {
     "layers_compared": gettext_lazy("Layers compared"),
     "cosine_ppm": gettext_lazy("How alike the changes are (cosine)"),
     "containment_ppm": gettext_lazy("How much of one is contained in the other"),
+    "joint_ppm": gettext_lazy("How alike they are where both act"),
     "aligned_ppm": gettext_lazy("How alike the factors are as they are written"),
     "layers_contained_ppm": gettext_lazy("Share of the layers that are contained"),
     "identical_bytes_ppm": gettext_lazy("Bytes that are the same"),
@@ -45,6 +48,7 @@ _MEASURES: Names = {
 }
 _NEEDED = {
     "containment_ppm": "containment_needed_ppm",
+    "joint_ppm": "joint_needed_ppm",
     "aligned_ppm": "aligned_needed_ppm",
     "jaccard_ppm": "jaccard_limit_ppm",
     "of_ours_ppm": "contained_limit_ppm",
@@ -55,6 +59,15 @@ _SIDES: Names = {
     "top": gettext_lazy("top"),
     "right": gettext_lazy("right"),
     "bottom": gettext_lazy("bottom"),
+}
+_TURNS: Names = {
+    "transposed": gettext_lazy("mirrored at its diagonal"),
+    "mirrored": gettext_lazy("mirrored"),
+    "rotated-90": gettext_lazy("rotated by 90°, counterclockwise"),
+    "flipped": gettext_lazy("upside down, mirrored"),
+    "rotated-270": gettext_lazy("rotated by 90°, clockwise"),
+    "rotated-180": gettext_lazy("rotated by 180°"),
+    "anti-transposed": gettext_lazy("mirrored at its other diagonal"),
 }
 
 
@@ -120,8 +133,24 @@ def _measure(key: str, found: Evidence) -> Fact | None:
         text = _("%(share)s is a match") % {"share": _percent(needed)} if needed is not None else ""
         return Fact(name, _percent(value), text)
     if key == "turn":
-        return None if value == "upright" else Fact(name, str(value))
+        return None if value == "upright" else Fact(name, words.say(_TURNS, value))
     return Fact(name, str(value), is_digest=True)
+
+
+def source_ids(evidence: Evidence) -> list[UUID]:
+    """This will list the assets that a merge was un-mixed into; one source alone is no merge, and gives none."""
+    rows = evidence.get("found", {}).get("sources", [])
+    return [UUID(row["asset_id"]) for row in rows] if len(rows) > 1 else []
+
+
+def sources(evidence: Evidence, published: Mapping[UUID, Sequence[ReleaseAsset]]) -> list[Fact]:
+    """This will name what a merge was un-mixed into, with the weight of each, as `published` says where it stands."""
+    named = []
+    for asset_id in source_ids(evidence):
+        row = next(row for row in evidence["found"]["sources"] if row["asset_id"] == str(asset_id))
+        if first := next(iter(published.get(asset_id, ())), None):
+            named.append(Fact(f"{first.release}: {first.path}", _percent(row["weight_ppm"])))
+    return named
 
 
 def groups(evidence: Evidence) -> list[Group]:

@@ -21,11 +21,18 @@ def public_picture(asset_id: UUID) -> PreviewImage | None:
 
 def has_disputed_picture(claim: Claim) -> bool:
     """This will say whether there is a picture to show of the disputed file: none once its bytes are gone."""
-    if claim.relation not in ("same-picture", "same-bytes") or claim.asset.facts.get("kind") != "picture":
-        return False
-    if claim.evidence["disputed"].get("member"):
+    if not _is_of_pictures(claim) or claim.evidence["disputed"].get("member"):
         return False
     return claim.submission is None or _disputed_upload(claim) is not None
+
+
+def has_claimed_picture(claim: Claim) -> bool:
+    """This will say whether there is a picture to show of the published file."""
+    return _is_of_pictures(claim) and not claim.evidence["claimed"].get("member")
+
+
+def _is_of_pictures(claim: Claim) -> bool:
+    return claim.relation in ("same-picture", "same-bytes") and claim.asset.facts.get("kind") == "picture"
 
 
 def _disputed_upload(claim: Claim) -> Upload | None:
@@ -38,12 +45,24 @@ def disputed_picture(claim: Claim) -> bytes | None:
     """This will draw a WebP copy of the disputed picture, wherever its bytes are; None when they are gone or none."""
     if not has_disputed_picture(claim):
         return None
+    return _drawn(claim.disputed_sha256, _disputed_upload(claim))
+
+
+def claimed_picture(claim: Claim) -> bytes | None:
+    """This will draw a WebP copy of the published picture, which a match shows to be the other's, too; None for none.
+
+    Small, and for the two parties alone: it need not be one that pages show.
+    """
+    return _drawn(claim.asset.blob_id, None) if has_claimed_picture(claim) else None
+
+
+def _drawn(sha256: str, upload: Upload | None) -> bytes | None:
     with ExitStack() as stack:
-        if upload := _disputed_upload(claim):
+        if upload is not None:
             (received,) = stack.enter_context(uploaded_files([upload]))
         else:
-            stream = stack.enter_context(open_blob(claim.disputed_sha256))
-            received = stack.enter_context(receive(stream=stream, name="disputed"))
+            stream = stack.enter_context(open_blob(sha256))
+            received = stack.enter_context(receive(stream=stream, name="picture"))
         try:
             return sandbox.make_preview(received.path, [WIDTH], box())[0]
         except Refused:

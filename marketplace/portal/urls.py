@@ -21,6 +21,7 @@ urlpatterns = [
     path("claims/<uuid:claim>", claims.claim, name="claim"),
     path("claims/<uuid:claim>/answer", claims.answer, name="claim-answer"),
     path("claims/<uuid:claim>/picture", claims.picture, name="claim-picture"),
+    path("claims/<uuid:claim>/picture/claimed", claims.picture, {"side": "claimed"}, name="claim-picture-claimed"),
     path("report/<slug:owner>/<slug:pack>/<str:version>", claims.report, name="report"),
     path("packs/<slug:pack>", packs.pack, name="portal-pack"),
     path("offers/<uuid:offer>/withdraw", packs.withdraw, name="portal-withdraw"),

@@ -188,7 +188,7 @@ def test_a_dispute_goes_back_and_forth(held: Submission, alice: Client, bob: Cli
     assert "cannot be done with the claim now" in page(early)
 
     said = bob.post(f"{address}/answer", {"kind": "countered", "statement": "Alice <b>made</b> it for me."})
-    assert said.headers["Location"] == address
+    assert said.headers["Location"] == f"{address}#top"
     text = page(alice.get(address))
     assert "Alice &lt;b&gt;made&lt;/b&gt; it for me." in text
     assert "Maintain the claim" in text

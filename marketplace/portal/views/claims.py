@@ -7,6 +7,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -19,7 +20,13 @@ from marketplace.intake.models import Claim
 from marketplace.people.models import Creator
 from marketplace.portal import evidence, words
 from marketplace.portal.forms.claims import AnswerForm, ReportForm
-from marketplace.portal.pictures import disputed_picture, has_disputed_picture, public_picture
+from marketplace.portal.pictures import (
+    claimed_picture,
+    disputed_picture,
+    has_claimed_picture,
+    has_disputed_picture,
+    public_picture,
+)
 from marketplace.portal.views.access import creators_only
 
 
@@ -28,7 +35,7 @@ from marketplace.portal.views.access import creators_only
 @creators_only
 def claims(request: HttpRequest, creator: Creator) -> HttpResponse:
     """This will list the claims that a creator made or has to answer."""
-    rows = [_row(row, creator) for row in queries.claims_of(creator)]
+    rows = [claim_row(row, creator) for row in queries.claims_of(creator)]
     return render(request, "portal/claims.html", {"here": "sell", "rows": rows})
 
 
@@ -45,18 +52,21 @@ def _page(request: HttpRequest, creator: Creator, found: Claim, form: AnswerForm
     may = clocks.next_steps(queries.steps_of(found), party, timezone.now())
     context = {
         "here": "sell",
-        **_row(found, creator),
+        **claim_row(found, creator),
         "party": party,
         "may": may,
         "form": form or AnswerForm(),
         "says": [kind for kind in may if kind not in clocks.ENDINGS],
         "gives_in": next((kind for kind in may if kind in clocks.ENDINGS), ""),
         "events": [{"event": event, "name": words.say(words.CLAIM_EVENTS, event.kind)} for event in found.events.all()],
+        "is_frozen": found.release is not None and queries.is_evident(found),
         "files": evidence.files(found.evidence),
         "measures": evidence.measures(found.evidence),
         "groups": evidence.groups(found.evidence),
         "evidence": json.dumps(found.evidence, ensure_ascii=False, indent=2),
+        "sources": evidence.sources(found.evidence, queries.published_as(evidence.source_ids(found.evidence))),
         "their_picture": public_picture(found.asset_id),
+        "has_claimed_picture": has_claimed_picture(found),
         "has_disputed_picture": has_disputed_picture(found),
     }
     return render(request, "portal/claim.html", context, status=422 if form and form.errors else 200)
@@ -76,15 +86,16 @@ def answer(request: HttpRequest, creator: Creator, claim: UUID) -> HttpResponse:
         form.add_error(None, str(refusal))
         return _page(request, creator, found, form)
     messages.success(request, _("Said. It is stated in the public log."))
-    return redirect("claim", found.pk)
+    return redirect(reverse("claim", args=[found.pk]) + "#top")
 
 
 @never_cache
 @require_safe
 @creators_only
-def picture(request: HttpRequest, creator: Creator, claim: UUID) -> HttpResponse:
-    """This will send a small copy of the disputed picture to the two parties, and to nobody else."""
-    found = disputed_picture(_found(creator, claim))
+def picture(request: HttpRequest, creator: Creator, claim: UUID, side: str = "disputed") -> HttpResponse:
+    """This will send a small copy of the disputed or the claimed picture to the two parties, and to nobody else."""
+    draw = claimed_picture if side == "claimed" else disputed_picture
+    found = draw(_found(creator, claim))
     if found is None:
         raise Http404
     return HttpResponse(found, content_type="image/webp", headers={"Cache-Control": "private, no-store"})
@@ -122,7 +133,8 @@ def _found(creator: Creator, pk: UUID) -> Claim:
     return found
 
 
-def _row(row: Claim, creator: Creator) -> dict[str, Any]:
+def claim_row(row: Claim, creator: Creator) -> dict[str, Any]:
+    """This will say how a claim stands, as one of its two parties reads it."""
     steps = queries.steps_of(row)
     waits = clocks.waits_for(steps)
     mine = {"claimant": row.claimant_id, "respondent": row.respondent_id}.get(waits) == creator.pk

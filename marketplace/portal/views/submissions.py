@@ -21,6 +21,7 @@ from marketplace.intake.stories import said
 from marketplace.people.models import Creator
 from marketplace.portal import evidence, words
 from marketplace.portal.views.access import creators_only
+from marketplace.portal.views.claims import claim_row
 from marketplace.portal.views.hand_in import plain
 
 State = Submission.State
@@ -69,7 +70,7 @@ def submission(request: HttpRequest, creator: Creator, submission: UUID) -> Http
         "inspected": sum(file["is_inspected"] for file in files),
         "findings": [said(finding) for finding in found.findings],
         "likenesses": [_likeness(row) for row in found.likenesses],
-        "claims": queries.claims_about(found),
+        "claims": [claim_row(row, creator) for row in queries.claims_about(found)],
         "is_moving": found.state in MOVING,
         "may_withdraw": found.state in (*MOVING, State.HELD),
         "seen": seen,

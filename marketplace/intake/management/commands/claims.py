@@ -54,7 +54,19 @@ class Command(BaseCommand):
     def _show(self, row: Claim) -> None:
         self.stdout.write(self._line(row))
         for event in row.events.all():
-            self.stdout.write(f"  {event.at:%Y-%m-%d %H:%M} {event.kind} {event.statement}".rstrip())
+            self.stdout.write(f"  {event.at:%Y-%m-%d %H:%M} {event.kind}")
+            for line in event.statement.splitlines():
+                self.stdout.write(f"    | {_plain(line)}")
         for part in ("claimed", "disputed", "found"):
             for name, value in row.evidence[part].items():
-                self.stdout.write(f"  {part} {name}: {value}")
+                self.stdout.write(_plain(f"  {part} {name}: {value}"))
+        sources = row.evidence["found"].get("sources", [])
+        published = queries.published_as(UUID(source["asset_id"]) for source in sources)
+        for source in sources:
+            for first in published.get(UUID(source["asset_id"]), [])[:1]:
+                self.stdout.write(f"  mixed from {first.release} {first.path}: {source['weight_ppm']} ppm")
+
+
+def _plain(text: str) -> str:
+    """Writes what a party wrote so that it cannot speak to the terminal."""
+    return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text)
