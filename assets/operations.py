@@ -1,6 +1,7 @@
 """Every write about bytes, by name; each verb stands in its module beside its errors."""
 
 from assets.keeping.admitting import UnableToAdmit, admit, keep
+from assets.keeping.credentialing import is_signable, sign_originals
 from assets.keeping.inspecting import findings_of, inspect_due, inspect_uploads, outcome_of, retry_inspection
 from assets.keeping.previewing import UnableToPreview, make_all_previews, make_previews
 from assets.keeping.receiving import Received, UnableToReceive, receive
@@ -35,6 +36,7 @@ __all__ = [
     "forget",
     "inspect_due",
     "inspect_uploads",
+    "is_signable",
     "join_uploads",
     "keep",
     "link_known",
@@ -47,6 +49,7 @@ __all__ = [
     "receive",
     "resume_upload",
     "retry_inspection",
+    "sign_originals",
     "sign_parts",
     "sweep",
     "take_stream",

@@ -242,3 +242,33 @@ class IndexNode(models.Model):
 
     def __str__(self) -> str:
         return f"node {bytes(self.prefix).hex()} of the index of {self.size} leaves"
+
+
+class CredentialCertificate(models.Model):
+    """An X.509 certificate of our own authorities for Content Credentials, as PEM: a root, what it vouches for, a leaf.
+
+    `kid` names the key that it certifies. `issuer` is set for leaves, which are sent with their issuer's certificate.
+    """
+
+    authority = models.CharField(max_length=8)
+    role = models.CharField(max_length=8)
+    kid = models.CharField(max_length=43)
+    sha256 = models.CharField(max_length=64, unique=True)
+    pem = models.TextField()
+    issuer = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+")
+    not_before = models.DateTimeField()
+    not_after = models.DateTimeField()
+    issued_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["authority", "role", "kid", "-id"], name="ledger_newest_certificate")]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(authority__in=["platform", "creators"], role__in=["root", "issuing"], issuer=None)
+                | models.Q(authority__in=["platform", "creators"], role="leaf", issuer__isnull=False),
+                name="ledger_certificate_has_its_place",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} certificate of {self.authority} for {self.kid}"

@@ -3,9 +3,10 @@
 import contextlib
 import io
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from uuid import UUID
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -15,10 +16,12 @@ from assets.inspectors import sandbox
 from assets.inspectors.base import Refused
 from assets.inspectors.sandbox import Wanted
 from assets.keeping import storing
+from assets.keeping.credentialing import Desk
 from assets.keeping.receiving import Received, receive
 from assets.models import Asset, PreviewImage
 from assets.previews.base import Copy, preview_widths
 from assets.storage.base import BlobDamaged, BlobMissing
+from ledger.credentials.base import Credentials, UnableToSignPicture
 from marketplace.ui.formats import sentence
 from marketplace.ui.words import Words, gettext_noop
 
@@ -41,28 +44,33 @@ class UnableToPreview(Exception):
         return _("No preview could be made: %(reason)s") % {"reason": sentence(self.reason)}
 
 
-def make_previews(*, asset: Asset, now: datetime) -> list[PreviewImage]:
+def make_previews(*, asset: Asset, now: datetime, credentials: Credentials | None = None) -> list[PreviewImage]:
     """Make the WebP and AVIF copies of an asset for pages, 480, 960 and 1600 pixels wide as `preview_widths` says.
 
+    Each carries the `credentials` that are given (docs/formats/content-credentials.md).
     Return them, the narrowest first; those made before are returned, not made again. Raise UnableToPreview
-    when there is no picture of the asset or it cannot be drawn, BlobDamaged when its bytes have changed in storage.
+    when there is no picture of the asset or it cannot be drawn, UnableToSignPicture, and BlobDamaged when its bytes
+    have changed in storage.
     """
-    for _asset, failure in _make([asset], now):
+    for _asset, failure in _make([asset], now, {asset.pk: credentials} if credentials else {}):
         raise failure
     return list(PreviewImage.objects.filter(asset=asset).order_by("width", "media_type"))
 
 
-def make_all_previews(*, assets: Sequence[Asset], now: datetime) -> int:
+def make_all_previews(
+    *, assets: Sequence[Asset], now: datetime, credentials: Mapping[UUID, Credentials] | None = None
+) -> int:
     """Make the missing copies of several assets, 20 by one child; return how many assets got some.
 
-    Each asset has all of its copies or none. One that has no picture is passed over; one that cannot be drawn, or
-    whose bytes are gone, is logged and leaves the others theirs. Doing it again makes only what is missing.
+    Each asset has all of its copies or none, with what `credentials` has for it inside. One that has no picture is
+    passed over; one that cannot be drawn or signed, or whose bytes are gone, is logged and leaves the others theirs.
+    Doing it again makes only what is missing.
     """
     drawable = [asset for asset in {asset.pk: asset for asset in assets}.values() if preview_widths(asset.facts)]
     lacking = list(_missing(drawable))
     failed = 0
     for start in range(0, len(lacking), _BATCH):
-        for asset, failure in _make(lacking[start : start + _BATCH], now):
+        for asset, failure in _make(lacking[start : start + _BATCH], now, credentials or {}):
             failed += 1
             logger.warning("No preview of asset %s: %s", asset.pk, failure)
     return len(lacking) - failed
@@ -80,7 +88,9 @@ def _missing(assets: Sequence[Asset]) -> dict[Asset, tuple[int, ...]]:
     }
 
 
-def _make(assets: Sequence[Asset], now: datetime) -> Iterator[tuple[Asset, Exception]]:
+def _make(
+    assets: Sequence[Asset], now: datetime, credentials: Mapping[UUID, Credentials]
+) -> Iterator[tuple[Asset, Exception]]:
     """Make what the assets lack, and yield each that stays without, and why."""
     for asset in assets:
         if not preview_widths(asset.facts):
@@ -88,6 +98,7 @@ def _make(assets: Sequence[Asset], now: datetime) -> Iterator[tuple[Asset, Excep
             yield asset, UnableToPreview(asset, Words(template))
     missing = _missing(assets)
     paths: dict[Asset, Path] = {}
+    desk = Desk(credentials, now)
     with contextlib.ExitStack() as originals:
         for asset in missing:
             try:
@@ -103,8 +114,12 @@ def _make(assets: Sequence[Asset], now: datetime) -> Iterator[tuple[Asset, Excep
             if refusals:
                 finding = refusals[0].findings[0]
                 yield asset, UnableToPreview(asset, Words(finding.template, finding.values))
-            else:
-                _keep(asset, [copy for copies in outcomes if not isinstance(copies, Refused) for copy in copies], now)
+                continue
+            try:
+                made = [copy for copies in outcomes if not isinstance(copies, Refused) for copy in copies]
+                _keep(asset, desk.sign(asset, made), now)
+            except UnableToSignPicture as failure:
+                yield asset, failure
 
 
 def _keep(asset: Asset, copies: Sequence[Copy], now: datetime) -> None:

@@ -53,6 +53,10 @@ class FileSigner:
             return raw_ecdsa(self._private_key.sign(message, ECDSA(SHA256())))
         return self._private_key.sign(message)
 
+    def private_pem(self) -> bytes:
+        """Return the key as PKCS#8 PEM, for a library in this process that signs by itself."""
+        return self._private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
     def __repr__(self) -> str:
         return f"FileSigner({self.algorithm}, {self.kid})"
 

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
@@ -25,6 +26,7 @@ from assets.operations import (
 from assets.originality.base import Print
 from assets.originality.compare import find_matches
 from marketplace.catalog import operations as catalog
+from marketplace.catalog.credentials import credentials_on_pages
 from marketplace.catalog.models import Release
 from marketplace.catalog.rules import Draft, Finding, gettext_noop
 from marketplace.intake import rules
@@ -103,7 +105,9 @@ def enter(submission: Submission, now: datetime, conclude: Callable[[Release, li
         except BaseException:
             forget(received=received)
             raise
-    make_all_previews(assets=_drawn(draft, files), now=now)
+    drawn = _drawn(draft, files)
+    said = credentials_on_pages([asset.pk for asset in drawn], settings.SITE_URL)
+    make_all_previews(assets=drawn, now=now, credentials=said)
     return release
 
 

@@ -6,9 +6,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
+from django.conf import settings
+
 from assets.operations import make_all_previews
 from assets.queries import missing_previews
 from assets.rules import paths_findings
+from marketplace.catalog.credentials import credentials_on_pages
 from marketplace.catalog.models import Release
 from marketplace.catalog.rules import Draft, Finding, gettext_noop
 from marketplace.intake import queries, rules
@@ -101,4 +104,5 @@ def draw_missing(*, now: datetime) -> int:
     What cannot be drawn is given up after a day.
     """
     missing = missing_previews(shown=queries.shown_assets(), since=now - timedelta(days=1))
-    return make_all_previews(assets=missing, now=now)
+    said = credentials_on_pages([asset.pk for asset in missing], settings.SITE_URL)
+    return make_all_previews(assets=missing, now=now, credentials=said)

@@ -5,6 +5,7 @@ import uuid
 from django.db import models
 from django.db.models import Q
 
+from assets.models import Asset, Blob
 from marketplace.catalog.models import Release
 from marketplace.people.models import Studio
 
@@ -128,6 +129,24 @@ class StatusList(models.Model):
 
     def __str__(self) -> str:
         return f"{self.address} after {self.changes} changes"
+
+
+class CredentialedCopy(models.Model):
+    """A picture of a release with Content Credentials that name the terms: signed once, the same for all holders."""
+
+    release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="+")
+    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="+")
+    terms = models.ForeignKey(TermsText, on_delete=models.PROTECT, related_name="+")
+    blob = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="+")
+    signed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["release", "asset", "terms"], name="licensing_copy_is_signed_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"copy of {self.asset_id} under {self.terms_id}"
 
 
 class Download(models.Model):

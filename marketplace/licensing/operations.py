@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.utils import translation
 from django.utils.translation import gettext as _
+from procrastinate.contrib.django import app
 
 import ledger.operations
 import ledger.queries
@@ -203,6 +204,7 @@ def grant(*, offer: Offer, studio: Studio, source: str, now: datetime, ordered_a
         if there := Grant.objects.filter(source=source).first():
             return there
         raise
+    app.configure_task("licensing.sign_copies", queue="intake").defer(grant_id=str(grant_id))
     ledger.operations.state(
         type="grant",
         subject=f"grant:{grant_id}",

@@ -1,0 +1,1 @@
+"""Content Credentials (C2PA): our own certificate authorities, and signed manifests inside pictures."""
