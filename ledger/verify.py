@@ -1,7 +1,6 @@
 """Verify a Worldloom bundle offline: `python verify.py BUNDLE [--key VKEY] [--json]`.
 
-One file, Python's standard library and `cryptography`, no network. What a bundle holds and each check below are
-written down in docs/formats/bundle.md. Exit status: 0 it matches what was registered, 1 it does not, 2 wrong usage.
+One file, `cryptography`, no network; docs/formats/bundle.md says what is checked. Exit: 0 good, 1 not, 2 wrong usage.
 """
 
 import argparse
@@ -17,6 +16,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
 from pathlib import Path
 from typing import IO, Any
 
@@ -117,13 +117,15 @@ def canonical(value: Any) -> str:
     if isinstance(value, dict):
         ordered = sorted(value.items(), key=lambda item: item[0].encode("utf-16-be"))
         return "{" + ",".join(f"{canonical(key)}:{canonical(item)}" for key, item in ordered) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join(map(canonical, value)) + "]"
-    return json.dumps(value, ensure_ascii=False)
+    listed = isinstance(value, list)
+    return "[" + ",".join(map(canonical, value)) + "]" if listed else json.dumps(value, ensure_ascii=False)
 
 
 def parse_json(content: bytes, where: str) -> dict[str, Any]:
     """Return the JSON object, whose bytes must be the RFC 8785 form of what they say."""
+    brackets = re.findall(rb"[][{}]", re.sub(rb'"(?:[^"\\]|\\.)*"', b"", content, flags=re.DOTALL))
+    depth = max(accumulate(1 if one in b"[{" else -1 for one in brackets), default=0)
+    check(depth <= 64, where, "is nested deeper than 64 levels")  # before it is parsed: that could exhaust the stack
     try:
         # A number that is no integer is read as a text, which is then written in another way than it was.
         value: dict[str, Any] = json.loads(content.decode(), parse_float=str, parse_constant=str)
@@ -143,8 +145,7 @@ def field(value: dict[str, Any], name: str, kind: type, where: str) -> Any:
 def unbase64(text: str, where: str, *, url: bool = False) -> bytes:
     """Decode base64, or base64url without padding; Failed unless it is spelled in the one canonical way."""
     try:
-        padding = "=" * (-len(text) % 4 if url else 0)
-        decoded = base64.b64decode(text + padding, altchars=b"-_" if url else None, validate=True)
+        decoded = base64.b64decode(text + "=" * (-len(text) % 4 * url), b"-_" if url else None, validate=True)
     except ValueError:
         raise Failed(where, "holds invalid base64") from None
     spelled = base64.urlsafe_b64encode(decoded).rstrip(b"=") if url else base64.b64encode(decoded)
@@ -310,8 +311,7 @@ def check_license(bundle: Bundle, digest: str, grant: dict[str, Any], key: dict[
     check(licensee.get("format") == "worldloom/licensee/1", "licensee.json", "is of another format")
     claims = open_certificate(bundle.text("certificate.jws"), key)
     texts = field(claims, "terms_texts", dict, "certificate.jws")
-    for language in ("en", "zh-Hans"):
-        text = f"terms.{language}.txt"
+    for language, text in (("en", "terms.en.txt"), ("zh-Hans", "terms.zh-Hans.txt")):
         check(texts.get(language) == bundle.measure(text)[0], text, "is not the text that the certificate names")
     holder = field(licensee, "name", str, "licensee.json")
     due = {"jti": grant.get("grant"), "release": digest, "terms": grant.get("terms"), "licensee": holder}

@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+import ledger.keyring
 import ledger.queries
 import ledger.verify
 from ledger.index.proofs import KEY
@@ -64,7 +65,8 @@ def log(request: HttpRequest) -> HttpResponse:
         "root": published.head.root.hex() if published else "",
         "counts": ledger.queries.log_counts(),
         "origin": settings.LOG_ORIGIN,
-        "vkey": str(ledger.queries.verifier_key()),
+        "vkeys": [str(key) for key in ledger.keyring.log_keys()],
+        "witnessed": ledger.queries.log_folder().read("policy") is not None,
         "anchor": ledger.queries.latest_anchor_covering(0),
         "leaves": [{"leaf": leaf, "type": words.say(words.ENTRY_TYPES, leaf.entry.type)} for leaf in leaves],
     }
