@@ -40,11 +40,13 @@ class Issuer:
 
 
 @transaction.atomic
-def ensure_authority(*, authority: Authority, now: datetime, replace: bool = False) -> CredentialCertificate:
+def ensure_authority(
+    *, authority: Authority, now: datetime, replace: bool = False, new_root: bool = False
+) -> CredentialCertificate:
     """Make the root and the issuing authority where they are missing, renew the latter; return its certificate.
 
-    `replace` makes a new key for the issuing authority whose own is lost. Raise UnableToIssue when a key is needed
-    that is not here.
+    `replace` makes a new key for the issuing authority whose own is gone, `new_root` does the same for the root. Raise
+    UnableToIssue when a key is needed that is not here.
     """
     _lock()
     newest = _newest(authority, "issuing")
@@ -56,7 +58,7 @@ def ensure_authority(*, authority: Authority, now: datetime, replace: bool = Fal
         key = keyfiles.make(authority, "issuing")
     if newest is not None and newest.kid == _kid(key.public_key()) and newest.not_after - now >= _LEAF:
         return newest
-    above, by = _root(authority, now)
+    above, by = _root(authority, now, new_root)
     return _keep(authority, "issuing", papers.issuing(authority, key.public_key(), above, by, now), now)
 
 
@@ -95,10 +97,10 @@ def certificates() -> list[CredentialCertificate]:
     return sorted(rows, key=lambda row: (AUTHORITIES.index(row.authority), row.role != "root"))  # type: ignore[arg-type]
 
 
-def _root(authority: Authority, now: datetime) -> tuple[x509.Certificate, EllipticCurvePrivateKey]:
+def _root(authority: Authority, now: datetime, new: bool) -> tuple[x509.Certificate, EllipticCurvePrivateKey]:
     newest, key = _newest(authority, "root"), keyfiles.load(authority, "root")
     if key is None:
-        if newest is not None:
+        if newest is not None and not new:
             path = keyfiles.path_of(authority, "root")
             raise UnableToIssue(authority, f"its issuing certificate is due, so bring the root's key back to {path}")
         key = keyfiles.make(authority, "root")

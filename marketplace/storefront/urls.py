@@ -6,6 +6,7 @@ from marketplace.storefront.views import (
     browse,
     certificate,
     checkout,
+    content_credentials,
     credentials,
     home,
     licenses,
@@ -32,6 +33,9 @@ urlpatterns = [
     path("verify.sh", log.source_sh, name="source-sh"),
     path(".well-known/jwks.json", credentials.key_set, name="jwks"),
     re_path(r"^keys/(?P<kid>[A-Za-z0-9_-]{43})\.pem$", credentials.key, name="key"),
+    re_path(
+        r"^credentials/(?P<authority>platform|creators)-roots\.pem$", content_credentials.roots, name="credential-roots"
+    ),
     path("credentials/license/v1", credentials.license_context, name="license-context"),
     path("credentials/status/<slug:purpose>/<int:number>", credentials.status_list, name="status-list"),
     re_path(

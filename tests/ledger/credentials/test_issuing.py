@@ -156,6 +156,20 @@ def test_an_issuing_key_that_is_lost_is_replaced_by_hand(capsys: pytest.CaptureF
     ]
 
 
+def test_a_root_that_is_gone_for_good_is_followed_by_another_and_both_are_served() -> None:
+    issued(timezone.now())
+    for role in ("root", "issuing"):
+        keyfiles.path_of("creators", role).unlink()
+
+    with pytest.raises(CommandError, match="bring the root's key back"):
+        call_command("ledger_credentials", "make", "--replace", "creators")
+    call_command("ledger_credentials", "make", "--replace", "creators", "--new-root")
+
+    newest, first = x509.load_pem_x509_certificates(roots("creators").encode())
+    assert newest.public_key() != first.public_key()
+    issued(timezone.now() + 2 * YEAR)[1].verify_directly_issued_by(newest)
+
+
 def test_certificates_are_only_added() -> None:
     issued()
     with connection.cursor() as cursor:
