@@ -49,6 +49,9 @@ Other tools check parts of it without us:
 """
 
 
+ERASED = "erased"
+
+
 class ProofPending(Exception):
     """The grant is not sealed into the log yet; ask again in a second."""
 
@@ -68,6 +71,7 @@ class NotDownloadable(Exception):
         words = {
             GrantStatus.SUSPENDED: _("The license %s is suspended while its payment is disputed."),
             GrantStatus.REVOKED: _("The license %s is revoked, since its payment was taken back."),
+            ERASED: _("Who holds the license %s was erased, so its papers cannot be made again."),
         }
         super().__init__(words[status] % grant.pk)
         self.grant, self.status = grant, status
@@ -103,6 +107,8 @@ def prepare(grant: Grant, *, site: str) -> Bundle:
     """
     if (status := status_of(grant)) != GrantStatus.ACTIVE:
         raise NotDownloadable(grant, status)
+    if not grant.certificate:
+        raise NotDownloadable(grant, ERASED)
     papers, copies = _papers(grant, site), credentialed.copies(grant)
     papers["bundle.json"] = _contents(papers, copies)
     bundle = Bundle(grant, papers, copies)
