@@ -15,6 +15,7 @@ from marketplace.ui.words import gettext_noop as _
 
 _SEQUENCE_BRANDS = {b"avis", b"msf1"}
 _PADDING = {b"free", b"skip"}
+_CREDENTIALS = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")  # names the box of C2PA manifests
 _META_CHILDREN = {b"hdlr", b"pitm", b"iloc", b"iinf", b"iref", b"iprp", b"idat", b"dinf", b"grpl"}
 _PROPERTIES = (
     {b"ispe", b"pixi", b"av1C", b"colr", b"auxC", b"irot", b"imir", b"clap", b"pasp", b"a1op", b"a1lx", b"lsel"}
@@ -82,12 +83,15 @@ def check_avif(data: bytes, limits: Limits) -> None:
         raise refused("picture-not-as-declared", _("the file does not begin as an AVIF at offset 0."), "offset 0")
     boxes = list(_boxes(data, 0, len(data), open_end=True))
     _check_brands(data, boxes[0])
-    metas, stored = [], []
+    metas, stored, signed = [], [], False
     for box in boxes[1:]:
         if box.kind == b"meta":
             metas.append(box)
         elif box.kind == b"mdat":
             stored.append(box)
+        elif box.kind == b"uuid" and data[box.begin : box.begin + 16] == _CREDENTIALS and not signed:
+            signed = True
+            refuse_active(data[box.begin : box.end], box.offset)
         elif box.kind in (b"moov", b"moof", b"trak"):
             raise at("picture-animated", _("the AVIF is a sequence at offset %(offset)s."), box.offset)
         else:

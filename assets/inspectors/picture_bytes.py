@@ -254,7 +254,9 @@ def check_webp(data: bytes, limits: Limits) -> None:
         images += kind in {b"VP8 ", b"VP8L"}
         order.append(kind)
         offset = behind
-    if images != 1 or (b"VP8X" in order and order[0] != b"VP8X") or (b"VP8X" not in order and len(order) > 1):
+    # Tools that sign (C2PA) add their chunk to a simple WebP and make no extended one of it.
+    is_simple = order[1:] in ([], [b"C2PA"])
+    if images != 1 or (order[0] != b"VP8X" if b"VP8X" in order else not is_simple):
         template = _("the WebP must hold one picture at offset %(offset)s, with VP8X first when it holds more.")
         raise bad(template, 12)
 
