@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from ledger.models import CreatorKey, CreatorKeyEnd
-from ledger.presenting import Hands
+from ledger.presenting import Hands, PresentedSigner
 from ledger.signing.base import Signer
 from ledger.signing.files import FileSigner
 from ledger.stating import log_signer, state, state_once
@@ -99,6 +99,16 @@ def elsewhere(*, creator: Creator, hands: Hands) -> Signer:
     if key is None:
         raise UnableToSignFor(creator, _("the key that signs now is not in the creator's browser"))
     return hands.signer(key.public_jwk)
+
+
+@transaction.atomic
+def presented(*, creator: Creator, signatures: Mapping[bytes, bytes]) -> Signer:
+    """Return the creator's own key as signer of what was signed before: signatures by message. See `elsewhere`."""
+    _lock(creator, shared=True)
+    key = own_key(creator)
+    if key is None:
+        raise UnableToSignFor(creator, _("the key that signs now is not in the creator's browser"))
+    return PresentedSigner(key.public_jwk, signatures)
 
 
 def any_signer(*, creator: Creator, hands: Hands, now: datetime) -> Signer:

@@ -118,6 +118,11 @@ class Hands:
         self.messages: list[Message] = []
         self._presented = presented
 
+    @property
+    def is_rehearsal(self) -> bool:
+        """Whether signatures are collected only."""
+        return self._presented is None
+
     def signer(self, jwk: Mapping[str, Any]) -> Signer:
         """Return the signer of the key: it collects in a rehearsal, and gives what was presented otherwise."""
         if self._presented is None:

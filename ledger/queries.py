@@ -166,3 +166,18 @@ def lookup_proof(key: str) -> LookupProof | None:
 
 def _leaves_of(entries: Iterable[Entry]) -> dict[int, Leaf]:
     return {leaf.entry_id: leaf for leaf in Leaf.objects.filter(entry__in=list(entries))}
+
+
+def is_taken_down(release: str) -> bool:
+    """Say whether the newest takedown entry about the release, by its digest, says so; sealed or not."""
+    newest = Entry.objects.filter(type="takedown", subject=f"release:{release}").order_by("-id").first()
+    return newest is not None and newest.statement["status"] == "taken-down"
+
+
+def made_owner_by(release: str) -> str:
+    """Return the digest of the entry that made the release's owner the owner: its newest transfer, or its first entry.
+
+    Raise Entry.DoesNotExist for a release that nobody stated.
+    """
+    rows = Entry.objects.filter(type__in=["release", "transfer"], subject=f"release:{release}")
+    return str(rows.order_by("-id").values_list("digest", flat=True)[:1].get())

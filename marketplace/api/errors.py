@@ -17,6 +17,7 @@ from assets.operations import UnableToAdmit, UnableToPreview, UnableToReceive, U
 from assets.originality.compare import UnableToCompare
 from marketplace.api.problems import KINDS, TYPE_PREFIX, Finding, pointer
 from marketplace.catalog.operations import UnableToPublish
+from marketplace.catalog.transferring import UnableToTransfer
 from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod
 from marketplace.checkout.operations import KeyUsedOtherwise, PaymentDeclined, UnableToBuy
 from marketplace.licensing.bundles import NotDownloadable, ProofPending
@@ -38,6 +39,7 @@ STATUS: Mapping[type[Exception], int] = {
     UnableToAdmit: 422,
     UnableToPreview: 422,
     UnableToPublish: 422,
+    UnableToTransfer: 409,
     UnableToOffer: 422,
     UnableToGrant: 409,
     UnableToBuy: 422,

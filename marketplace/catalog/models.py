@@ -1,6 +1,7 @@
 """Packs, their immutable releases, and how they are found."""
 
 import uuid
+from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
@@ -15,10 +16,14 @@ from marketplace.people.models import Creator
 
 
 class Pack(models.Model):
-    """The product: a name under which releases appear."""
+    """The product: a name under which releases appear.
+
+    Its address stays that of its `creator`; its `owner`, at first the creator, publishes further releases and sells.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     creator = models.ForeignKey(Creator, on_delete=models.PROTECT, related_name="packs")
+    owner = models.ForeignKey(Creator, on_delete=models.PROTECT, related_name="owned_packs")
     handle = models.CharField(max_length=40)
     kind = models.CharField(max_length=12)
     created_at = models.DateTimeField()
@@ -31,6 +36,12 @@ class Pack(models.Model):
 
     def __str__(self) -> str:
         return f"{self.creator.handle}/{self.handle}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Write it; whoever creates a pack owns it, as a trigger says too."""
+        if self.owner_id is None:
+            self.owner_id = self.creator_id
+        super().save(*args, **kwargs)
 
 
 class Release(models.Model):
@@ -153,3 +164,57 @@ class Listing(models.Model):
 
     def __str__(self) -> str:
         return str(self.release_id)
+
+
+class TransferProposal(models.Model):
+    """That an owner wants to hand a pack over. While it is open, nothing is published into the pack.
+
+    `signatures` are the owner's of each release's `transfer` entry, release → base64url, where the owner's key `kid` is
+    their own; a key that is kept signs when the proposal is accepted.
+    """
+
+    class State(models.TextChoices):
+        OPEN = "open", "open"
+        ACCEPTED = "accepted", "accepted"
+        DECLINED = "declined", "declined"
+        WITHDRAWN = "withdrawn", "withdrawn"
+        EXPIRED = "expired", "expired"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    pack = models.ForeignKey(Pack, on_delete=models.PROTECT, related_name="transfer_proposals")
+    owner = models.ForeignKey(Creator, on_delete=models.PROTECT, related_name="+")
+    new_owner = models.ForeignKey(Creator, on_delete=models.PROTECT, related_name="+")
+    kid = models.CharField(max_length=43, blank=True)
+    signatures = models.JSONField(default=dict)
+    state = models.CharField(max_length=9, choices=State, default=State.OPEN)
+    proposed_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["pack"], condition=Q(state="open"), name="catalog_pack_has_one_proposal"),
+            models.CheckConstraint(condition=~Q(owner=F("new_owner")), name="catalog_proposal_is_to_another"),
+            models.CheckConstraint(
+                condition=Q(state="open", ended_at=None)
+                | Q(state__in=["accepted", "declined", "withdrawn", "expired"], ended_at__isnull=False),
+                name="catalog_proposal_state_is_known",
+            ),
+        ]
+        indexes = [models.Index(fields=["new_owner", "-proposed_at"], name="catalog_proposals_to")]
+
+    def __str__(self) -> str:
+        return f"{self.pack_id} to {self.new_owner_id}: {self.state}"
+
+
+class Transfer(models.Model):
+    """That a pack changed hands; the log says it of each of its releases. Rows are only added."""
+
+    proposal = models.OneToOneField(TransferProposal, on_delete=models.PROTECT, primary_key=True)
+    pack = models.ForeignKey(Pack, on_delete=models.PROTECT, related_name="transfers")
+    owner = models.ForeignKey(Creator, on_delete=models.PROTECT, related_name="+")
+    new_owner = models.ForeignKey(Creator, on_delete=models.PROTECT, related_name="+")
+    transferred_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.pack_id} from {self.owner_id} to {self.new_owner_id}"

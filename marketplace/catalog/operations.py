@@ -12,7 +12,7 @@ from assets.models import Asset
 from assets.rules import paths_findings
 from ledger.signing.base import Signer
 from marketplace.catalog import rules
-from marketplace.catalog.models import Derivation, Element, Listing, Pack, Release, ReleaseAsset
+from marketplace.catalog.models import Derivation, Element, Listing, Pack, Release, ReleaseAsset, TransferProposal
 from marketplace.catalog.rules import Draft, Finding
 from marketplace.payouts.operations import ensure_split
 from marketplace.payouts.rules import TooManyPayees
@@ -38,6 +38,7 @@ def check(*, creator: Creator, draft: Draft) -> None:
     """
     findings = rules.findings_in(draft)
     findings.extend(Finding("files", f.template, f.values) for f in paths_findings(file.path for file in draft.files))
+    findings.extend(_of_another(creator, draft))
     findings.extend(_other_kind(creator, draft))
     findings.extend(_unknown_people(draft))
     findings.extend(_unknown_parents(draft))
@@ -45,8 +46,30 @@ def check(*, creator: Creator, draft: Draft) -> None:
         raise UnableToPublish(draft, findings)
 
 
+def address_of(creator: Creator, draft: Draft) -> str:
+    """This will name the pack that a draft is for: under its creator's name, whoever owns it now."""
+    return f"{draft.of or creator.handle}/{draft.handle}"
+
+
+def _pack(creator: Creator, draft: Draft) -> Pack | None:
+    rows = Pack.objects.select_related("creator", "owner")
+    return rows.filter(creator__handle=draft.of or creator.handle, handle=draft.handle).first()
+
+
+def _of_another(creator: Creator, draft: Draft) -> Iterable[Finding]:
+    pack = _pack(creator, draft)
+    if pack is None and draft.of in ("", creator.handle):
+        return
+    if pack is None or pack.owner_id != creator.pk:
+        text = rules.gettext_noop("The pack %(pack)s is not yours: only its owner publishes further versions.")
+        yield Finding("handle", text, {"pack": address_of(creator, draft)[:90]})
+    elif pack.transfer_proposals.filter(state=TransferProposal.State.OPEN).exists():
+        text = rules.gettext_noop("The transfer of %(pack)s is proposed: withdraw that first, or wait for the answer.")
+        yield Finding("handle", text, {"pack": str(pack)})
+
+
 def _other_kind(creator: Creator, draft: Draft) -> Iterable[Finding]:
-    pack = Pack.objects.filter(creator=creator, handle=draft.handle).first()
+    pack = _pack(creator, draft)
     if pack is not None and pack.kind != draft.kind:
         text = rules.gettext_noop("%(pack)s is of the kind %(kind)s, which its versions share: use another handle.")
         yield Finding("kind", text, {"pack": str(pack), "kind": pack.kind})
@@ -85,6 +108,7 @@ def publish(
     key that is kept here; UnableToSignFor when that cannot sign. Publishing the same content under the same version
     again returns the release that is there; other content under it is refused with UnableToPublish.
     """
+    _hold_pack(creator, draft)
     check(creator=creator, draft=draft)
     _check_files(draft, files)
     parents = [(parent, found) for parent in draft.derived_from if (found := release_of(parent))]
@@ -115,7 +139,7 @@ def publish(
         subject=f"release:{release.digest}",
         body={
             "release": release.digest,
-            "pack": f"{creator.handle}/{draft.handle}",
+            "pack": address_of(creator, draft),
             "version": draft.version,
             "creator": str(creator.pk),
         },
@@ -158,7 +182,7 @@ def _manifest_writer(
     def manifest_at(moment: datetime) -> bytes:
         return rules.manifest(
             draft,
-            creator=creator.handle,
+            creator=draft.of or creator.handle,
             assets=assets,
             parents=named,
             split=split,
@@ -175,13 +199,20 @@ def _own_shares(creator: Creator, draft: Draft) -> dict[Creator, int]:
     return {people[handle]: share for handle, share in draft.split.items()}
 
 
+def _hold_pack(creator: Creator, draft: Draft) -> None:
+    """Keeps the pack with its owner for the rest of the transaction."""
+    rows = Pack.objects.select_for_update(of=("self",), no_key=True)
+    rows.filter(creator__handle=draft.of or creator.handle, handle=draft.handle).first()
+
+
 def _published(creator: Creator, draft: Draft) -> Release | None:
-    return Release.objects.filter(pack__creator=creator, pack__handle=draft.handle, version=draft.version).first()
+    rows = Release.objects.filter(pack__creator__handle=draft.of or creator.handle, pack__handle=draft.handle)
+    return rows.filter(version=draft.version).first()
 
 
 def _taken(creator: Creator, draft: Draft) -> Finding:
     text = rules.gettext_noop("%(release)s is already published with other content: raise the version.")
-    return Finding("version", text, {"release": f"{creator.handle}/{draft.handle}@{draft.version}"})
+    return Finding("version", text, {"release": f"{address_of(creator, draft)}@{draft.version}"})
 
 
 def _check_files(draft: Draft, files: Mapping[str, Asset]) -> None:
@@ -203,9 +234,11 @@ def _write(
     now: datetime,
 ) -> Release:
     """Writes the rows of a release; two publishers of one version are told apart by the database."""
-    pack, _made = Pack.objects.get_or_create(
-        creator=creator, handle=draft.handle, defaults={"kind": draft.kind, "created_at": now}
-    )
+    pack = _pack(creator, draft)
+    if pack is None:
+        pack, _made = Pack.objects.get_or_create(
+            creator=creator, handle=draft.handle, defaults={"kind": draft.kind, "created_at": now}
+        )
     try:
         with transaction.atomic():
             release = Release.objects.create(

@@ -122,7 +122,7 @@ def release(creator: str, pack: str, version: str = "") -> Release | None:
         return None
     rows = (
         Release.objects.filter(pack__creator__handle=creator, pack__handle=pack)
-        .select_related("pack__creator", "split")
+        .select_related("pack__creator", "pack__owner", "split")
         .prefetch_related(
             "elements",
             Prefetch("assets", queryset=_assets()),
@@ -172,6 +172,16 @@ def packs_of(creator_id: UUID) -> Sequence[Listing]:
     """This will list a creator's packs, newest first."""
     return list(
         Listing.objects.filter(pack__creator_id=creator_id)
+        .select_related("release", "pack__creator")
+        .prefetch_related(_covers())
+        .order_by("-published_at", "-pack")
+    )
+
+
+def packs_owned_by(owner_id: UUID) -> Sequence[Listing]:
+    """This will list the packs that a creator owns, whoever's name they stand under, newest first."""
+    return list(
+        Listing.objects.filter(pack__owner_id=owner_id)
         .select_related("release", "pack__creator")
         .prefetch_related(_covers())
         .order_by("-published_at", "-pack")

@@ -72,7 +72,7 @@ class DraftParent:
 
 @dataclass(frozen=True)
 class Draft:
-    """What a creator says about a release before it is one."""
+    """What a creator says about a release before it is one; `of` names another, under whose name the pack stands."""
 
     handle: str
     version: str
@@ -88,6 +88,7 @@ class Draft:
     ai_training: str = "not-allowed"
     split: Mapping[str, int] = field(default_factory=dict)
     derived_from: tuple[DraftParent, ...] = ()
+    of: str = ""
 
 
 def gettext_noop(message: str) -> str:

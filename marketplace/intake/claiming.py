@@ -17,7 +17,6 @@ from marketplace.intake.clocks import FOR_CLAIMANT, Party
 from marketplace.intake.likeness import Likeness, evidence, strongest
 from marketplace.intake.models import Claim, ClaimEvent, Submission
 from marketplace.licensing import operations as licensing
-from marketplace.licensing import queries as licenses
 from marketplace.payouts import operations as books
 from marketplace.people.models import Person
 
@@ -80,7 +79,7 @@ def open_one(
     """This will write a claim with its first event and state it; what a release in it earns by a match is frozen."""
     found = evidence(one, size_bytes=size_bytes, first_seen=first_seen(one.first.asset.blob_id))
     made = Claim(
-        claimant=one.first.release.pack.creator,
+        claimant=one.first.release.pack.owner,
         asset=one.first.asset,
         claimed_release=one.first.release,
         claimed_path=one.first.path,
@@ -162,8 +161,7 @@ def end(*, claim: Claim, kind: str, person: Person | None, statement: str = "", 
         _release_submission(claim, now)
     elif claim.release is not None:
         if kind in FOR_CLAIMANT:
-            for offer in licenses.live_offers(claim.release):
-                licensing.withdraw_offer(offer=offer, now=now)
+            licensing.take_down(release=claim.release, claim=claim.pk, now=now)
             if not queries.is_evident(claim):
                 books.freeze(subject=f"release:{claim.release.digest}", reason=f"claim:{claim.pk}", now=now)
         else:

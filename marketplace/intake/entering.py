@@ -25,6 +25,7 @@ from assets.operations import (
 )
 from assets.originality.base import Print
 from assets.originality.compare import find_matches
+from ledger.signing.base import Signer
 from marketplace.catalog import operations as catalog
 from marketplace.catalog.credentials import credentials_on_pages
 from marketplace.catalog.models import Release
@@ -78,8 +79,27 @@ def inspected(uploads: Sequence[Upload], now: datetime) -> list[UploadInspection
     return rows
 
 
-def enter(submission: Submission, now: datetime, conclude: Callable[[Release, list[dict[str, Any]]], None]) -> Release:
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """Who signs for a creator with a key of their own, what chance is drawn from, and whether it is a rehearsal.
+
+    `signer` is asked in the transaction that publishes. A rehearsal compares nothing; what follows it does.
+    """
+
+    signer: Callable[[], Signer]
+    seed: bytes
+    is_rehearsal: bool = False
+
+
+def enter(
+    submission: Submission,
+    now: datetime,
+    conclude: Callable[[Release, list[dict[str, Any]]], None],
+    hand: Hand | None = None,
+) -> Release:
     """This will publish a submission whose uploads have all arrived, or raise what stands in the way.
+
+    The creator's key that is kept here signs, or else `hand`.
 
     `conclude` is given the release and what the comparison found, as Likeness.plain gives it, in the transaction that
     publishes: what it raises leaves nothing published.
@@ -100,7 +120,7 @@ def enter(submission: Submission, now: datetime, conclude: Callable[[Release, li
         }
         try:
             with transaction.atomic():
-                release, found, files = _enter(submission, draft, terms, ready, now)
+                release, found, files = _enter(submission, draft, terms, ready, now, hand)
                 conclude(release, found)
         except BaseException:
             forget(received=received)
@@ -117,6 +137,7 @@ def _enter(
     terms: Sequence[tuple[Terms, Money]],
     ready: Mapping[str, Ready],
     now: datetime,
+    hand: Hand | None,
 ) -> tuple[Release, list[dict[str, Any]], dict[str, Asset]]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
@@ -124,7 +145,7 @@ def _enter(
     catalog.check(creator=creator, draft=draft)
     _check_model_licenses(draft, terms, ready)
     parents = [release for parent in draft.derived_from if (release := catalog.release_of(parent))]
-    likenesses = compare(creator, parents, ready)
+    likenesses = [] if hand and hand.is_rehearsal else compare(creator, parents, ready)
     if any(one.outcome == CLAIMED for one in likenesses):
         raise PublicationHeld(submission, likenesses)
     paths = list(ready)
@@ -134,8 +155,9 @@ def _enter(
         now=now,
     )
     files = dict(zip(paths, assets, strict=True))
-    release = catalog.publish(creator=creator, draft=draft, files=files, now=now)
-    licensing.offer_all(release=release, offers=terms, now=now)
+    signer, seed = (hand.signer(), hand.seed) if hand else (None, b"")
+    release = catalog.publish(creator=creator, draft=draft, files=files, now=now, signer=signer)
+    licensing.offer_all(release=release, offers=terms, now=now, signer=signer, seed=seed)
     weights = {path: facts for path, one in ready.items() if (facts := one.inspection.facts).get("kind") == "weights"}
     told = unseen(parents=parents, judged=likenesses, weights=weights)
     return release, [one.plain() for one in likenesses] + told, files

@@ -8,34 +8,59 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection, transaction
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
+import ledger.operations
 from assets.keeping.inspecting import ATTEMPTS, UNFINISHED
 from assets.operations import UnableToAdmit
 from assets.originality.compare import UnableToCompare
 from assets.storage.base import BlobDamaged, BlobMissing, UnableToStore
+from ledger.custody import own_key
+from ledger.operations import Hands
 from marketplace.catalog.models import Release
 from marketplace.catalog.operations import UnableToPublish
 from marketplace.catalog.rules import Finding, gettext_noop
 from marketplace.intake import claiming, queries
 from marketplace.intake.clocks import FOR_CLAIMANT
-from marketplace.intake.entering import PublicationHeld, enter
+from marketplace.intake.entering import Hand, PublicationHeld, enter
 from marketplace.intake.models import Submission
 from marketplace.intake.submitting import UnableToWithdraw, drop_uploads, keep_good_uploads, withdraw
 from marketplace.licensing.operations import UnableToOffer
 from marketplace.payouts.rules import ParentsTakeTooMuch, ShareOutOfRange, TooManyPayees
+from marketplace.people.models import Creator
 from marketplace.ui.words import Sayable
 
 log = logging.getLogger(__name__)
 
+
+class SignatureNeeded(Exception):
+    """Everything has passed; what is missing is the signature by the creator's own key, which is in their browser."""
+
+    code = "signature-needed"
+
+    def __init__(self, submission: Submission, found: Sequence[dict[str, Any]]) -> None:
+        super().__init__(submission)
+        self.submission, self.found = submission, found
+
+    def __str__(self) -> str:
+        address = settings.SITE_URL.rstrip("/") + reverse("submission", args=[self.submission.pk])
+        return _("It has passed and is published once you sign it, in the browser that has your key: %(address)s") % {
+            "address": address
+        }
+
+
 REFUSALS = (UnableToPublish, UnableToOffer, UnableToAdmit, ShareOutOfRange, ParentsTakeTooMuch, TooManyPayees)
 FAULTS = (UnableToCompare, UnableToStore, BlobMissing, BlobDamaged)
+OUTCOMES = (PublicationHeld, SignatureNeeded, *REFUSALS, *FAULTS)
 _WAIT = (timedelta(seconds=20), timedelta(minutes=2), timedelta(minutes=10))
 _LOCK = 0x65786D6E
 _BATCH = 20
 State = Submission.State
 OPEN = (State.WAITING, State.UNFINISHED)
+GOING_ON = (*OPEN, State.TO_SIGN)
 
 
 def examine(*, submission_id: UUID, now: datetime) -> Submission | None:
@@ -53,26 +78,98 @@ def examine(*, submission_id: UUID, now: datetime) -> Submission | None:
         if submission.by_hand and not _is_held_back(submission):
             return withdraw(submission=submission, now=now)
         try:
-            enter(submission, now, partial(_publish, submission, now))
-        except PublicationHeld as held:
-            return _hold(submission, held, now)
+            _go_through(submission, now)
         except UnableToWithdraw:
             return None
-        except REFUSALS as refusal:
-            return _refuse(submission, findings_in(refusal), now)
-        except FAULTS as fault:
-            log.warning("Submission %s did not finish: %s", submission_id, fault)
-            return _refuse(submission, [Finding("files", _FAULT, {"code": fault.code})], now, unfinished=True)
+        except OUTCOMES as outcome:
+            return _conclude_with(submission, outcome, now)
         return _published(submission)
+
+
+def _go_through(submission: Submission, now: datetime) -> Release:
+    """Publishes; or, where the creator's own key is to sign, raises SignatureNeeded once nothing else is missing."""
+    key = own_key(submission.creator)
+    if key is None:
+        return enter(submission, now, partial(_publish, submission, now))
+    hand = Hand(partial(Hands().signer, key.public_jwk), seed=b"rehearsal")
+    return enter(submission, now, partial(_ask_to_sign, submission), hand)
+
+
+def _ask_to_sign(submission: Submission, release: Release, found: Sequence[dict[str, Any]]) -> None:
+    raise SignatureNeeded(submission, found)
+
+
+def _conclude_with(submission: Submission, outcome: Exception, now: datetime) -> Submission:
+    """Writes what became of a submission that was not published."""
+    if isinstance(outcome, PublicationHeld):
+        return _hold(submission, outcome, now)
+    if isinstance(outcome, SignatureNeeded):
+        found = list(outcome.found)
+        return _conclude(submission, State.TO_SIGN, now, findings=[], likenesses=found, by_hand=False)
+    if isinstance(outcome, FAULTS):
+        log.warning("Submission %s did not finish: %s", submission.pk, outcome)
+        return _refuse(submission, [Finding("files", _FAULT, {"code": outcome.code})], now, unfinished=True)
+    return _refuse(submission, findings_in(outcome), now)
+
+
+def publish_signed(*, submission: Submission, hands: Hands, seed: bytes, now: datetime) -> Release:
+    """This will publish a submission that waits for its creator's signatures, which `hands` give.
+
+    In a rehearsal they are collected: `now` and `seed` are those of the publication that follows it. What stands in
+    the way by now is written as the outcome, but in a rehearsal, and raised; so are UnableToSignFor, UnableToCount,
+    and UnableToWithdraw for a submission that does not wait for a signature.
+    """
+    with _alone(submission.pk) as mine:
+        submission = Submission.objects.select_related("creator__person").get(pk=submission.pk)
+        if submission.state == State.PUBLISHED and submission.release is not None:
+            return submission.release  # sent twice
+        if not mine or submission.state != State.TO_SIGN:
+            raise UnableToWithdraw(submission, _("It does not wait for a signature: read how far it has come."))
+        signer = partial(ledger.operations.elsewhere, creator=submission.creator, hands=hands)
+        hand = Hand(signer, seed, is_rehearsal=hands.is_rehearsal)
+        if hands.is_rehearsal:
+            return _rehearsed(submission, now, hand)
+        try:
+            release = enter(submission, now, partial(_publish, submission, now), hand)
+        except OUTCOMES as outcome:
+            _conclude_with(submission, outcome, now)
+            raise
+        _published(submission)
+        return release
+
+
+class _Rehearsed(Exception):
+    def __init__(self, release: Release) -> None:
+        self.release = release
+
+
+def _rehearsed(submission: Submission, now: datetime, hand: Hand) -> Release:
+    def end(release: Release, found: Sequence[dict[str, Any]]) -> None:
+        raise _Rehearsed(release)
+
+    try:
+        return enter(submission, now, end, hand)
+    except _Rehearsed as over:
+        return over.release
+
+
+def examine_again(*, creator: Creator, now: datetime) -> int:
+    """This will examine what waits for the creator's signature once more, as their key is kept here again."""
+    rows = Submission.objects.filter(creator=creator, state=State.TO_SIGN)
+    return rows.update(state=State.WAITING, next_at=now, attempts=0, ended_at=None)
 
 
 def examine_now(*, submission: Submission, now: datetime) -> Release:
     """This will examine a submission at once: publish it, or raise what stands in the way and leave nothing of it.
 
-    A publication that is held stays, with its claims, and PublicationHeld is raised.
+    A publication that is held stays, with its claims, and PublicationHeld is raised; one that its creator must sign in
+    a browser stays too, and SignatureNeeded says where.
     """
     try:
-        release = enter(submission, now, partial(_publish, submission, now))
+        release = _go_through(submission, now)
+    except SignatureNeeded as needed:
+        _conclude_with(submission, needed, now)
+        raise
     except PublicationHeld as held:
         _hold(submission, held, now)
         raise
@@ -133,7 +230,7 @@ def _hold(submission: Submission, held: PublicationHeld, now: datetime) -> Submi
     likenesses = [one.plain() for one in held.all]
     with transaction.atomic():
         row = Submission.objects.select_for_update().get(pk=submission.pk)
-        if row.state not in OPEN:
+        if row.state not in GOING_ON:
             return row  # taken back meanwhile: nobody need claim anything
         claims = claiming.open_claims(submission=submission, likenesses=held.all, now=now)
         lost = [claim for claim in claims if {step.kind for step in queries.steps_of(claim)} & set(FOR_CLAIMANT)]
@@ -156,7 +253,7 @@ def _hold(submission: Submission, held: PublicationHeld, now: datetime) -> Submi
 def _publish(submission: Submission, now: datetime, release: Release, found: Sequence[dict[str, Any]]) -> None:
     """Writes the outcome in the transaction that publishes: what was taken back a moment before is not published."""
     row = Submission.objects.select_for_update().get(pk=submission.pk)
-    if row.state not in OPEN:
+    if row.state not in GOING_ON:
         raise UnableToWithdraw(row, _("Taken back"))
     row.state, row.release, row.ended_at, row.findings, row.likenesses = State.PUBLISHED, release, now, [], list(found)
     row.save()
@@ -178,7 +275,7 @@ def _conclude(
     """
     with transaction.atomic():
         row = Submission.objects.select_for_update().get(pk=submission.pk)
-        if row.state not in OPEN:
+        if row.state not in GOING_ON:
             return row
         row.state, row.ended_at = state, None if state in OPEN else now
         for name, value in fields.items():

@@ -64,7 +64,7 @@ def judge(
             if not rows:
                 continue
             outcome = CLAIMED
-            if rows[0].release.pack.creator_id == creator.pk:
+            if rows[0].release.pack.owner_id == creator.pk:
                 outcome = OWN
             elif declared & {row.release_id for row in rows}:
                 outcome = CONFIRMED
@@ -158,7 +158,7 @@ def strongest(likenesses: Iterable[Likeness]) -> list[Likeness]:
     kept: dict[tuple[str, object], Likeness] = {}
     for one in likenesses:
         if one.outcome == CLAIMED:
-            kept.setdefault((one.sha256, one.first.release.pack.creator_id), one)
+            kept.setdefault((one.sha256, one.first.release.pack.owner_id), one)
     return list(kept.values())
 
 

@@ -23,6 +23,7 @@ class Submission(models.Model):
         UNFINISHED = "unfinished", "unfinished"
         REFUSED = "refused", "refused"
         HELD = "held", "held"
+        TO_SIGN = "to-sign", "to be signed"
         PUBLISHED = "published", "published"
         WITHDRAWN = "withdrawn", "withdrawn"
 
@@ -42,7 +43,9 @@ class Submission(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(state__in=["waiting", "unfinished", "refused", "held", "published", "withdrawn"]),
+                condition=Q(
+                    state__in=["waiting", "unfinished", "refused", "held", "to-sign", "published", "withdrawn"]
+                ),
                 name="intake_submission_state_is_known",
             ),
             models.CheckConstraint(

@@ -2,7 +2,15 @@
 
 from marketplace.intake.claiming import UnableToAnswer, UnableToClaim, answer, decide, run_clocks
 from marketplace.intake.entering import PublicationHeld
-from marketplace.intake.examining import REFUSALS, examine, examine_due, examine_now
+from marketplace.intake.examining import (
+    REFUSALS,
+    SignatureNeeded,
+    examine,
+    examine_again,
+    examine_due,
+    examine_now,
+    publish_signed,
+)
 from marketplace.intake.publishing import UnableToReadFolder, draw_missing, publish, publish_folder, read_folder
 from marketplace.intake.reporting import report
 from marketplace.intake.submitting import UnableToWithdraw, hand_in, submit, try_again, withdraw
@@ -10,6 +18,7 @@ from marketplace.intake.submitting import UnableToWithdraw, hand_in, submit, try
 __all__ = [
     "REFUSALS",
     "PublicationHeld",
+    "SignatureNeeded",
     "UnableToAnswer",
     "UnableToClaim",
     "UnableToReadFolder",
@@ -18,11 +27,13 @@ __all__ = [
     "decide",
     "draw_missing",
     "examine",
+    "examine_again",
     "examine_due",
     "examine_now",
     "hand_in",
     "publish",
     "publish_folder",
+    "publish_signed",
     "read_folder",
     "report",
     "run_clocks",

@@ -29,9 +29,9 @@ def report(*, claimant: Creator, own: ReleaseAsset, disputed: ReleaseAsset, stat
     ends; a statement alone freezes nothing. Reporting the same again returns the claim that is there. Raise
     UnableToClaim or UnableToCompare, and write nothing.
     """
-    respondent = disputed.release.pack.creator
+    respondent = disputed.release.pack.owner
     statement = statement.strip()
-    if own.release.pack.creator_id != claimant.pk:
+    if own.release.pack.owner_id != claimant.pk:
         raise UnableToClaim(_("Choose a file that you published yourself."))
     if respondent.pk == claimant.pk:
         raise UnableToClaim(_("That release is your own."))
@@ -76,7 +76,7 @@ def _found(own: ReleaseAsset, disputed: ReleaseAsset) -> Likeness | None:
         file = stack.enter_context(receive(stream=stream, name="disputed"))
         (matches,) = find_matches([(file.path, "disputed", asset.facts, asset.blob_id, prints)])
     judged = judge(
-        creator=release.pack.creator,
+        creator=release.pack.owner,
         parents=[row.parent for row in release.parents.select_related("parent")],
         found=[(disputed.path, asset.blob_id, matches)],
     )

@@ -90,9 +90,11 @@ def read_pack(data: Mapping[str, Any]) -> tuple[Draft, list[DraftOffer]]:
     findings = _form(data)
     if findings:
         raise UnreadablePack(findings)
+    of, _slash, handle = data["handle"].rpartition("/")
     parents = [(parse_reference(row["release"]), row["share_ppb"]) for row in data.get("derived_from", [])]
     draft = Draft(
-        handle=data["handle"],
+        of=of,
+        handle=handle,
         version=data["version"],
         kind=data["kind"],
         title=_said(data["title"]),
@@ -123,7 +125,7 @@ def write_pack(draft: Draft, offers: Sequence[DraftOffer]) -> dict[str, Any]:
     """This will write a draft and its offers as plain JSON that `read_pack` reads back as the same."""
     return {
         "format": PACK_FORMAT,
-        "handle": draft.handle,
+        "handle": f"{draft.of}/{draft.handle}" if draft.of else draft.handle,
         "version": draft.version,
         "kind": draft.kind,
         "tags": list(draft.tags),
@@ -148,6 +150,12 @@ def write_pack(draft: Draft, offers: Sequence[DraftOffer]) -> dict[str, Any]:
         "derived_from": [{"release": parent.reference, "share_ppb": parent.share_ppb} for parent in draft.derived_from],
         "offers": [{"terms": row.terms, "price": row.price, "currency": row.currency} for row in offers],
     }
+
+
+def pack_name(creator: str, pack: Mapping[str, Any]) -> str:
+    """This will name the pack that a written draft is for, handed in by the creator of that handle."""
+    handle = str(pack.get("handle"))
+    return handle if "/" in handle else f"{creator}/{handle}"
 
 
 def _said(texts: Mapping[str, str]) -> dict[str, str]:

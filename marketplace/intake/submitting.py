@@ -26,7 +26,7 @@ KEPT_DAYS = 60
 """How long the files of a submission are kept beside the time that a claim can take."""
 
 BY_HAND = timedelta(hours=1)
-BUSY = (State.WAITING, State.UNFINISHED, State.HELD)
+BUSY = (State.WAITING, State.UNFINISHED, State.HELD, State.TO_SIGN)
 
 
 class UnableToWithdraw(Exception):

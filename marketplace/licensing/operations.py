@@ -4,7 +4,7 @@ import json
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
@@ -14,6 +14,7 @@ from procrastinate.contrib.django import app
 
 import ledger.operations
 import ledger.queries
+from ledger.custody import own_key
 from ledger.signing.base import Signer
 from marketplace.catalog.models import Release
 from marketplace.licensing import certificates, queries, rules, statuslists
@@ -90,10 +91,19 @@ def ready_terms(name: str) -> rules.Terms:
 
 
 @transaction.atomic
-def offer(*, release: Release, terms: rules.Terms, price: Money, now: datetime, signer: Signer | None = None) -> Offer:
+def offer(
+    *,
+    release: Release,
+    terms: rules.Terms,
+    price: Money,
+    now: datetime,
+    signer: Signer | None = None,
+    seed: bytes = b"",
+) -> Offer:
     """This will offer a release under terms at a price; the log holds the terms and a commitment to the price.
 
-    The fact is signed by `signer`, the owner's key that is kept here when there is none.
+    The fact is signed by `signer`, the owner's key that is kept here when there is none. The offer's id and salt are
+    drawn from `seed` where there is one, so that a rehearsal and what follows it state the same.
     The same terms at the same price again are the offer that is there, which stays withdrawn if it was; at another
     price they are refused.
     """
@@ -106,14 +116,16 @@ def offer(*, release: Release, terms: rules.Terms, price: Money, now: datetime, 
     row = _terms_text(rules.within_consent(terms, release.ai_training), now)
     if there := _offered(release, row, price):
         return there
+    offer_id, salt = rules.drawn(seed or secrets.token_bytes(32), release.digest, row.digest, price.currency)
     try:
         with transaction.atomic():
             made = Offer.objects.create(
+                id=offer_id,
                 release=release,
                 terms=row,
                 price_minor=price.amount_minor,
                 currency=price.currency,
-                salt=secrets.token_hex(32),
+                salt=salt,
                 created_at=now,
             )
     except IntegrityError:  # licensing_terms_are_offered_once: somebody was a moment faster
@@ -131,7 +143,7 @@ def offer(*, release: Release, terms: rules.Terms, price: Money, now: datetime, 
             "price_commitment": commitment,
         },
         now=now,
-        signers=[signer or ledger.operations.signer_of(creator=release.pack.creator, now=now)],
+        signers=[signer or ledger.operations.signer_of(creator=release.pack.owner, now=now)],
     )
     return made
 
@@ -160,9 +172,29 @@ def withdraw_offer(*, offer: Offer, now: datetime, signer: Signer | None = None)
             subject=f"offer:{offer.pk}",
             body={"offer": str(offer.pk)},
             now=now,
-            signers=[signer or ledger.operations.signer_of(creator=offer.release.pack.creator, now=now)],
+            signers=[signer or ledger.operations.signer_of(creator=offer.release.pack.owner, now=now)],
         )
     return row
+
+
+@transaction.atomic
+def take_down(*, release: Release, claim: UUID, now: datetime) -> None:
+    """This will stop the sale of a release for a claim: its offers are withdrawn, whoever's key signs for the owner.
+
+    A key that is kept here signs that; where it is the owner's own, the log says that the release is taken down.
+    """
+    offers = list(queries.live_offers(release))
+    if own_key(release.pack.owner) is None:
+        for one in offers:
+            withdraw_offer(offer=one, now=now)
+        return
+    OfferWithdrawal.objects.bulk_create(
+        [OfferWithdrawal(offer=one, withdrawn_at=now) for one in offers], ignore_conflicts=True
+    )
+    subject = f"release:{release.digest}"
+    if not ledger.queries.is_taken_down(release.digest):
+        body = {"release": release.digest, "status": "taken-down", "reason": "claim", "claim": str(claim)}
+        ledger.operations.state(type="takedown", subject=subject, body=body, now=now)
 
 
 @transaction.atomic
@@ -325,6 +357,9 @@ def offer_all(
     offers: Sequence[tuple[rules.Terms, Money]],
     now: datetime,
     signer: Signer | None = None,
+    seed: bytes = b"",
 ) -> list[Offer]:
     """This will make several offers for a release, or none."""
-    return [offer(release=release, terms=terms, price=price, now=now, signer=signer) for terms, price in offers]
+    return [
+        offer(release=release, terms=terms, price=price, now=now, signer=signer, seed=seed) for terms, price in offers
+    ]

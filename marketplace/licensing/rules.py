@@ -1,8 +1,10 @@
 """What a license allows, as data: nothing is allowed by default, and the words are made from the data."""
 
 import hashlib
+import hmac
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from uuid import UUID
 
 import rfc8785
 
@@ -154,3 +156,12 @@ def rights_in(terms: Terms) -> list[Right]:
         Right(True, _("Credit the creator by name")) if terms.credit_required else Right(True, _("No credit needed"))
     )
     return [commercial, derivatives, training, redistribution, seats, credit]
+
+
+def drawn(seed: bytes, *about: str) -> tuple[UUID, str]:
+    """This will draw an offer's id and salt, 32 bytes in hex, by HMAC-SHA-256: always the same from the same seed."""
+
+    def draw(name: str) -> bytes:
+        return hmac.digest(seed, "\n".join((name, *about)).encode(), "sha256")
+
+    return UUID(bytes=draw("id")[:16], version=4), draw("salt").hex()

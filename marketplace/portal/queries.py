@@ -119,7 +119,7 @@ SELECT f.release_id, s.currency, count(*)::int AS sales, sum(l.amount_minor)::bi
   JOIN catalog_pack p ON p.id = r.pack_id
   LEFT JOIN payouts_dispute d ON d.sale_id = s.id
   LEFT JOIN payouts_dispute_outcome e ON e.dispute_id = d.id
- WHERE l.payee_id = %(creator)s AND p.creator_id <> %(creator)s AND (d.id IS NULL OR e.outcome = 'won')
+ WHERE l.payee_id = %(creator)s AND p.owner_id <> %(creator)s AND (d.id IS NULL OR e.outcome = 'won')
  GROUP BY f.release_id, s.currency ORDER BY amount_minor DESC, f.release_id, s.currency LIMIT %(limit)s
 """
 
@@ -158,21 +158,22 @@ def granted(pack_ids: Iterable[UUID]) -> dict[UUID, int]:
     return dict(rows.annotate(n=Count("pk")))
 
 
-def pack_of(creator: Creator, handle: str) -> Pack | None:
-    """This will find a pack of a creator; to everybody else it does not exist."""
-    return Pack.objects.select_related("creator").filter(creator=creator, handle=handle).first()
+def pack_of(creator: Creator, handle: str, of: str = "") -> Pack | None:
+    """This will find a pack that a creator owns, which may stand under another's name; to others it does not exist."""
+    rows = Pack.objects.select_related("creator", "owner")
+    return rows.filter(owner=creator, creator__handle=of or creator.handle, handle=handle).first()
 
 
 def versions_of(pack: Pack) -> list[Release]:
     """This will list all versions of a pack, the highest first."""
-    rows = pack.releases.select_related("pack__creator")
+    rows = pack.releases.select_related("pack__creator", "pack__owner")
     return sorted(rows, key=lambda row: catalog_rules.version_key(row.version), reverse=True)
 
 
 def my_offer(creator: Creator, offer_id: UUID) -> Offer | None:
     """This will find an offer of a creator's own pack."""
-    rows = Offer.objects.select_related("terms", "release__pack__creator")
-    return rows.filter(pk=offer_id, release__pack__creator=creator).first()
+    rows = Offer.objects.select_related("terms", "release__pack__creator", "release__pack__owner")
+    return rows.filter(pk=offer_id, release__pack__owner=creator).first()
 
 
 def earnings(creator: Creator, cursor: str = "", *, size: int = books.PAGE_LENGTH) -> tuple[list[Earned], str | None]:
@@ -212,7 +213,7 @@ def entries_of(creator: Creator) -> Iterator[bytes]:
     `entry` is the exact text whose SHA-256, after a zero byte, is the leaf; `index` its place in the log, null until
     it is sealed (docs/formats/ledger-entry.md).
     """
-    releases: Sequence[Release] = list(Release.objects.filter(pack__creator=creator).only("digest", "split_id"))
+    releases: Sequence[Release] = list(Release.objects.filter(pack__owner=creator).only("digest", "split_id"))
     subjects = [f"release:{row.digest}" for row in releases] + [f"split:{row.split_id}" for row in releases]
     offers = Offer.objects.filter(release__in=releases).values_list("pk", flat=True)
     subjects += [f"offer:{offer}" for offer in offers]

@@ -2,7 +2,20 @@
 
 from django.urls import path
 
-from marketplace.portal.views import claims, earnings, hand_in, keys, packs, parts, publish, sell, submissions, uploads
+from marketplace.portal.views import (
+    claims,
+    earnings,
+    hand_in,
+    keys,
+    packs,
+    parts,
+    publish,
+    sell,
+    signing_keys,
+    submissions,
+    transfers,
+    uploads,
+)
 
 urlpatterns = [
     path("", sell.sell, name="sell"),
@@ -13,6 +26,7 @@ urlpatterns = [
     path("earnings.csv", earnings.earnings_csv, name="earnings-csv"),
     path("submissions", submissions.submissions, name="submissions"),
     path("submissions/<uuid:submission>", submissions.submission, name="submission"),
+    path("submissions/<uuid:submission>/sign", submissions.sign, name="submission-sign"),
     path("submissions/<uuid:submission>/retry", submissions.retry, name="submission-retry"),
     path("submissions/<uuid:submission>/withdraw", submissions.withdraw, name="submission-withdraw"),
     path("hand-in", hand_in.hand_in, name="hand-in"),
@@ -24,6 +38,11 @@ urlpatterns = [
     path("claims/<uuid:claim>/picture/claimed", claims.picture, {"side": "claimed"}, name="claim-picture-claimed"),
     path("report/<slug:owner>/<slug:pack>/<str:version>", claims.report, name="report"),
     path("packs/<slug:pack>", packs.pack, name="portal-pack"),
+    path("packs/<slug:of>/<slug:pack>", packs.pack, name="portal-pack-of"),
+    path("packs/<slug:of>/<slug:pack>/transfer", transfers.propose, name="transfer-propose"),
+    path("transfers/<uuid:proposal>", transfers.proposal, name="transfer"),
+    path("transfers/<uuid:proposal>/accept", transfers.accept, name="transfer-accept"),
+    path("transfers/<uuid:proposal>/end", transfers.end, name="transfer-end"),
     path("offers/<uuid:offer>/withdraw", packs.withdraw, name="portal-withdraw"),
     path("uploads/", uploads.uploads, name="uploads"),
     path("uploads/known", uploads.known, name="uploads-known"),
@@ -34,6 +53,10 @@ urlpatterns = [
     path("uploads/direct/<uuid:upload_id>/finish", parts.finish, name="upload-direct-finish"),
     path("uploads/<uuid:upload_id>", uploads.upload, name="upload"),
     path("uploads/<uuid:upload_id>/inspection", uploads.inspection, name="upload-inspection"),
+    path("keys/signing", signing_keys.signing_key, name="portal-signing-key"),
+    path("keys/signing/make", signing_keys.make, name="portal-signing-key-make"),
+    path("keys/signing/keep", signing_keys.keep, name="portal-signing-key-keep"),
+    path("keys/signing/revoke", signing_keys.revoke, name="portal-signing-key-revoke"),
     path("keys", keys.keys, name="portal-keys"),
     path("keys/<uuid:key_id>/revoke", keys.revoke, name="portal-key-revoke"),
 ]

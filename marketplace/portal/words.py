@@ -46,6 +46,7 @@ SUBMISSION_STATES: Names = {
     "unfinished": gettext_lazy("Not finished"),
     "refused": gettext_lazy("Refused"),
     "held": gettext_lazy("Held"),
+    "to-sign": gettext_lazy("Waits for your signature"),
     "published": gettext_lazy("Published"),
     "withdrawn": gettext_lazy("Taken back"),
 }
@@ -54,6 +55,7 @@ SUBMISSION_TONES = {
     "unfinished": "warn",
     "refused": "bad",
     "held": "warn",
+    "to-sign": "accent",
     "published": "",
     "withdrawn": "",
 }

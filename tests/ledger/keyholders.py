@@ -6,6 +6,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
+from django.utils import timezone
 
 from ledger.law.findings import Finding
 from ledger.law.replay import Law
@@ -61,7 +62,7 @@ def makes_own_key(creator: Creator, browser: Browser, *, after: str = "", now: d
 
 def findings() -> list[Finding]:
     """What the law finds in all that was stated, in the order in which it is sealed."""
-    law = Law(Store(), origin=settings.LOG_ORIGIN, root_at=lambda size: b"", now=later(days=1))
+    law = Law(Store(), origin=settings.LOG_ORIGIN, root_at=lambda size: b"", now=max(later(days=1), timezone.now()))
     return [finding for entry in Entry.objects.order_by("id") for finding in law.take(bytes(entry.body))]
 
 

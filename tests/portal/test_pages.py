@@ -263,7 +263,7 @@ def test_an_offer_is_withdrawn_when_its_pack_is_named(cast: Cast, family: tuple[
     assert signed_in(cast.dave).post(address, {"name": "yunhai"})["Location"] == "/portal/"
     assert OfferWithdrawal.objects.count() == 0
 
-    assert alice.post(address, {"name": " yunhai "})["Location"] == "/portal/packs/yunhai"
+    assert alice.post(address, {"name": " yunhai "})["Location"] == "/portal/packs/alice/yunhai"
 
     assert OfferWithdrawal.objects.get().offer == offer
     assert "Withdrawn on" in page(alice, "/portal/packs/yunhai")

@@ -38,12 +38,14 @@ def start_from(
     since the makers' own cannot be told apart in the folded split.
     """
     parents = list(release.parents.all())
+    is_theirs = release.pack.creator_id != creator.pk
+    named = str(release.pack) if is_theirs else release.pack.handle
     makers = [] if parents or [payee for payee, _ppb in shares] == [creator] else shares
     return {
         "details": {
-            "base": release.pack.handle,
+            "base": named,
             "kind": release.pack.kind,
-            "handle": release.pack.handle,
+            "handle": named,
             "version": next_version(release.version),
             "title_en": release.title.get("en", ""),
             "title_zh": release.title.get("zh-Hans", ""),
@@ -89,7 +91,7 @@ def start_again(submission: Submission, uploads: Iterable[Upload]) -> dict[str, 
     return {
         "details": {
             "kind": draft.kind,
-            "handle": draft.handle,
+            "handle": f"{draft.of}/{draft.handle}" if draft.of else draft.handle,
             "version": draft.version,
             "title_en": draft.title.get("en", ""),
             "title_zh": draft.title.get("zh-Hans", ""),

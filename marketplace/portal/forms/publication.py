@@ -189,8 +189,10 @@ class Publication:
         """
         given = self.details.cleaned_data
         files, streams = self._files()
+        of, _slash, handle = given.get("handle", "").strip().rpartition("/")
         draft = Draft(
-            handle=given.get("handle", "").strip(),
+            of=of,
+            handle=handle,
             version=given.get("version", "").strip(),
             kind=given.get("kind", ""),
             title=_texts(given.get("title_en", ""), given.get("title_zh", "")),

@@ -16,7 +16,7 @@ from marketplace.catalog.rules import Finding, gettext_noop
 from marketplace.intake import operations, queries
 from marketplace.intake.examining import findings_in
 from marketplace.intake.models import Submission
-from marketplace.intake.rules import PACK_FILE_LIMIT_BYTES, UnreadablePack, parse_pack, read_pack
+from marketplace.intake.rules import PACK_FILE_LIMIT_BYTES, UnreadablePack, pack_name, parse_pack, read_pack
 from marketplace.intake.stories import said
 from marketplace.people.models import Creator, Person
 from marketplace.people.queries import creator_of
@@ -87,11 +87,12 @@ def plain(found: Submission) -> dict[str, Any]:
     return {
         "id": str(found.pk),
         "state": found.state,
-        "pack": f"{found.creator.handle}/{found.pack['handle']}",
+        "pack": pack_name(found.creator.handle, found.pack),
         "version": found.pack["version"],
         "release": found.release.digest if found.release else None,
         "findings": [{"where": finding.get("where", ""), "message": said(finding)} for finding in found.findings],
         "likenesses": found.likenesses,
+        **({"sign_at": reverse("submission", args=[found.pk])} if found.state == Submission.State.TO_SIGN else {}),
         "claims": [str(claim.pk) for claim in queries.claims_about(found)],
     }
 

@@ -122,8 +122,10 @@ def publish(request: HttpRequest, creator: Creator) -> HttpResponse:
 
 
 def _base(creator: Creator, handle: str) -> Release | None:
-    """Finds the newest version of a pack of the creator's own; anything else starts from nothing."""
-    return packs.release(creator.handle, handle) if handle else None
+    """Finds the newest version of a pack that the creator owns; anything else starts from nothing."""
+    of, _slash, name = handle.rpartition("/")
+    found = packs.release(of or creator.handle, name) if name else None
+    return found if found and found.pack.owner_id == creator.pk else None
 
 
 def _page(request: HttpRequest, form: Publication, base: Release | None, status: int = 200) -> HttpResponse:

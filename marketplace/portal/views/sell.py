@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from marketplace.catalog import queries as catalog
+from marketplace.catalog import transferring
 from marketplace.catalog.models import Listing
 from marketplace.checkout.rules import platform_fee
 from marketplace.intake import clocks
@@ -100,7 +101,7 @@ def _dashboard(request: HttpRequest, creator: Creator) -> HttpResponse:
     now = timezone.now()
     balances = books.balances_of(creator)
     days = queries.sales_by_day(creator, until=now.date(), days=CHART_DAYS)
-    packs = _packs(creator, catalog.packs_of(creator.pk))
+    packs = _packs(creator, catalog.packs_owned_by(creator.pk))
     context = {
         "here": "sell",
         "creator": creator,
@@ -171,7 +172,16 @@ def _answers(creator: Creator) -> list[dict[str, str]]:
         if {"claimant": claim.claimant_id, "respondent": claim.respondent_id}.get(waits) == creator.pk:
             text = _("A claim about %(path)s waits for your answer.") % {"path": claim.disputed_path}
             tasks.append({"text": text, "href": reverse("claim", args=[claim.pk]), "do": _("Answer it")})
+    for proposal in transferring.proposals_to(creator, timezone.now()):
+        text = _("%(name)s wants to hand %(pack)s over to you.") % {
+            "name": proposal.owner.display_name,
+            "pack": proposal.pack,
+        }
+        tasks.append({"text": text, "href": reverse("transfer", args=[proposal.pk]), "do": _("Answer it")})
     for row in intake.submissions_of(creator):
+        if row.state == Submission.State.TO_SIGN:
+            text = _("%(pack)s has passed and waits for your signature.") % {"pack": row.pack["handle"]}
+            tasks.append({"text": text, "href": reverse("submission", args=[row.pk]), "do": _("Sign it")})
         if row.state == Submission.State.UNFINISHED:
             text = _("The inspection of %(pack)s did not finish.") % {"pack": row.pack["handle"]}
             tasks.append({"text": text, "href": reverse("submission", args=[row.pk]), "do": _("Try again")})
@@ -191,7 +201,7 @@ def _tasks(packs: Sequence[Mapping[str, Any]], balances: Sequence[books.Balance]
             amount = formats.money_text(balance.owed_minor, balance.currency)
             tasks.append({"text": text % {"amount": amount}, "href": reverse("earnings"), "do": _("See why")})
     for pack in packs:
-        title, again = pack["release"].title, reverse("publish") + f"?from={pack['pack'].handle}"
+        title, again = pack["release"].title, reverse("publish") + f"?from={pack['pack']}"
         name = formats.choose_title(title)[0]
         if not pack["offers"]:
             text = _("“%(title)s” is not on sale: its newest version has no license.")

@@ -1,6 +1,8 @@
 """What was handed in: how far it has come, why it was refused, and what holds it."""
 
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import wraps
 from hashlib import sha256
 from typing import Any
@@ -9,20 +11,27 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from assets.models import UploadInspection
+from ledger.custody import own_key
+from ledger.operations import Hands
 from marketplace.intake import operations, queries
 from marketplace.intake.models import Submission, SubmittedFile
+from marketplace.intake.pricing import priced
+from marketplace.intake.rules import pack_name, read_pack
 from marketplace.intake.stories import said
 from marketplace.people.models import Creator
 from marketplace.portal import evidence, words
+from marketplace.portal.ceremonies import ceremony
 from marketplace.portal.views.access import creators_only
 from marketplace.portal.views.claims import claim_row
 from marketplace.portal.views.hand_in import plain
+from marketplace.ui import formats
 
 State = Submission.State
 MOVING = (State.WAITING, State.UNFINISHED)
@@ -72,11 +81,28 @@ def submission(request: HttpRequest, creator: Creator, submission: UUID) -> Http
         "likenesses": [_likeness(row) for row in found.likenesses],
         "claims": [claim_row(row, creator) for row in queries.claims_about(found)],
         "is_moving": found.state in MOVING,
-        "may_withdraw": found.state in (*MOVING, State.HELD),
+        "may_withdraw": found.state in (*MOVING, State.HELD, State.TO_SIGN),
+        "stated": _stated(found) if found.state == State.TO_SIGN else {},
         "seen": seen,
         "is_fragment": is_fragment,
     }
     return render(request, "portal/_submission.html" if is_fragment else "portal/submission.html", context)
+
+
+@require_POST
+@creators_only
+def sign(request: HttpRequest, creator: Creator, submission: UUID) -> HttpResponse:
+    """This will say what the creator's own key is to sign, and publish with the signatures."""
+    found = _found(creator, submission)
+
+    def act(hands: Hands, now: datetime, given: Mapping[str, Any]) -> str:
+        seed = bytes.fromhex(given["seed"])
+        operations.publish_signed(submission=found, hands=hands, seed=seed, now=now)
+        return reverse("submission", args=[found.pk])
+
+    return ceremony(
+        request, creator, purpose=f"publish.{found.pk}", act=act, fresh=lambda: {"seed": secrets.token_hex(32)}
+    )
 
 
 @require_POST
@@ -112,11 +138,27 @@ def _found(creator: Creator, pk: UUID) -> Submission:
     return found
 
 
+def _stated(found: Submission) -> dict[str, Any]:
+    """Says in words what the creator is to sign."""
+    draft, offers = read_pack(found.pack)
+    return {
+        "files": len(draft.files),
+        "offers": [
+            {
+                "name": words.say(words.TERMS, terms.name),
+                "price": formats.money_text(price.amount_minor, price.currency),
+            }
+            for terms, price in priced(draft, offers)
+        ],
+        "kid": key.kid if (key := own_key(found.creator)) else "",
+    }
+
+
 def _row(row: Submission) -> dict[str, Any]:
     title = row.pack.get("title") or {}
     return {
         "submission": row,
-        "name": f"{row.creator.handle}/{row.pack['handle']}",
+        "name": pack_name(row.creator.handle, row.pack),
         "version": row.pack["version"],
         "title": title,
         "state": words.say(words.SUBMISSION_STATES, row.state),

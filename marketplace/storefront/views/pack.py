@@ -44,6 +44,7 @@ def pack(request: HttpRequest, creator: str, pack: str) -> HttpResponse:
         "here": "browse",
         "release": release,
         "creator": release.pack.creator,
+        "owner": release.pack.owner if release.pack.owner_id != release.pack.creator_id else None,
         "title": title,
         "title_language": title_language,
         "kind": words.say(words.PACK_KINDS, release.pack.kind),

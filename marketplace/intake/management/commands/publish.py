@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from assets.operations import UnableToAdmit, UnableToUpload
 from marketplace.catalog.operations import UnableToPublish
-from marketplace.intake.operations import PublicationHeld, UnableToReadFolder, publish_folder
+from marketplace.intake.operations import PublicationHeld, SignatureNeeded, UnableToReadFolder, publish_folder
 from marketplace.licensing.operations import UnableToOffer
 from marketplace.people import queries as people
 
@@ -43,5 +43,7 @@ class Command(BaseCommand):
                 "Held, with a claim about each of these; answer them in the portal.\n"
                 + "\n".join(f"  - {line}" for line in lines)
             ) from None
+        except SignatureNeeded as needed:
+            raise CommandError(str(needed)) from None
         done = "Published" if release.published_at == now else "Already published, unchanged:"
         self.stdout.write(f"{done} {release}: sha256 {release.digest}, {release.assets.count()} files.")
