@@ -26,7 +26,7 @@ from marketplace.portal.views.access import creators_only
 
 CUSTODIES = {
     "custodial": gettext_lazy("Kept by the marketplace, encrypted, and used for you"),
-    "own": gettext_lazy("Your own: it was made in your browser and has never left it"),
+    "own": gettext_lazy("Your own: it was made in your browser, and we have never had it"),
 }
 ENDS = {
     "superseded": gettext_lazy("replaced by the next key"),
