@@ -70,7 +70,7 @@ def test_the_page_says_whose_hands_it_is_in_since_when_and_where_the_log_says_so
     assert key is not None
     shown = page(alice.get(PAGE))
     assert "Your own: it was made in your browser, and we have never had it" in shown
-    assert f'<find-key class="muted small block" data-kid="{key.kid}">' in shown
+    assert f'<find-key class="muted small" data-kid="{key.kid}">' in shown
     assert "replaced by the next key" in shown
     assert kid in shown
     assert [(row["kid"], row["next"]) for row in said("key-rotation")] == [(kid, key.kid)]
