@@ -232,3 +232,15 @@ def test_kept_keys_are_encrypted_anew_under_another_custody_key(alice: Creator, 
     revoke_creator_key(creator=alice, kid=kid, reason="lost", hands=None, now=later(hours=1))
     assert signer_of(creator=alice, now=later(hours=2)).kid != kid
     assert findings() == []
+
+
+def test_after_a_theft_every_kept_key_hands_over(alice: Creator, capsys: Any) -> None:
+    before = signer_of(creator=alice, now=NOON).kid
+    own = makes_own_key(creator("bob"), Browser()).kid
+    call_command("ledger_custody", "rotate", "--creator", "bob")
+    assert capsys.readouterr().out == ""
+    call_command("ledger_custody", "rotate")
+    after = signer_of(creator=alice, now=NOON).kid
+    assert capsys.readouterr().out == f"alice: {before} hands over to {after}\n"
+    assert CreatorKey.objects.filter(end=None, kid=own).exists()
+    assert findings() == []
