@@ -48,7 +48,7 @@ def state() -> dict[str, Any]:
         "sealed": [Leaf.objects.count(), _pending(), head.head.size if head else 0],
         "checkpoints": Checkpoint.objects.count(),
         "anchors": [AnchorIntent.objects.count(), AnchorReceipt.objects.count(), _on_chain()],
-        "blobs": [sorted(Blob.objects.values_list("sha256", flat=True)), sorted(b.sha256 for b in storage().iter())],
+        "blobs": _blobs(),
     }
 
 
@@ -78,3 +78,11 @@ def _pending() -> int:
 def _on_chain() -> int:
     sheet = Path(settings.DATA_FOLDER) / "chain.json"
     return len(json.loads(sheet.read_text())) if sheet.exists() else 0
+
+
+def _blobs() -> dict[str, Any]:
+    """What is kept: files by digest, and how many pictures were drawn, whose signatures are never the same twice."""
+    rows = set(Blob.objects.values_list("sha256", flat=True))
+    files = set(Blob.objects.filter(assets__isnull=False).values_list("sha256", flat=True))
+    stored = {blob.sha256 for blob in storage().iter()}
+    return {"files": sorted(files), "drawn": len(rows - files), "unlike": sorted(rows ^ stored)}

@@ -115,7 +115,7 @@ def test_an_undisturbed_play_comes_out_as_it_must(undisturbed: tuple[dict[str, A
     assert [row[2:] for row in state["payouts"] if row[0] == "bob"] == [[7201, "paid"], [7201, "sent"]]
     assert state["anchors"] == [1, 1, 1]
     assert state["sealed"][1:] == [0, state["sealed"][0]]
-    assert state["blobs"][0] == state["blobs"][1]
+    assert state["blobs"]["unlike"] == []
     assert state["books"] == []
 
 
