@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
 from django.utils.translation import gettext as _
 
 import ledger.operations
@@ -45,7 +44,7 @@ def propose_transfer(*, pack: Pack, new_owner: Creator, by: Creator, hands: Hand
         raise UnableToTransfer(pack, _("Only its owner may hand a pack over."))
     if new_owner.pk == by.pk:
         raise UnableToTransfer(pack, _("It is yours already: name another creator."))
-    _expire(pack, now)
+    pack.transfer_proposals.filter(state=State.OPEN, due_at__lte=now).update(state=State.EXPIRED, ended_at=now)
     there = pack.transfer_proposals.filter(state=State.OPEN).first()
     if there is not None:
         if there.new_owner_id == new_owner.pk:
@@ -119,10 +118,15 @@ def end_proposal(*, proposal: TransferProposal, by: Creator, now: datetime) -> T
     return row if row.state != State.OPEN else _end(row, state, now)
 
 
-def proposal_of(pack: Pack, now: datetime) -> TransferProposal | None:
+def expire_proposals(*, now: datetime) -> int:
+    """This will end the proposals that nobody answered in time, and return how many."""
+    rows = TransferProposal.objects.filter(state=State.OPEN, due_at__lte=now)
+    return rows.update(state=State.EXPIRED, ended_at=now)
+
+
+def proposal_of(pack: Pack) -> TransferProposal | None:
     """This will find the proposal that waits for an answer."""
-    rows = pack.transfer_proposals.select_related("owner", "new_owner")
-    return rows.filter(state=State.OPEN, due_at__gt=now).first()
+    return pack.transfer_proposals.select_related("owner", "new_owner").filter(state=State.OPEN).first()
 
 
 def proposals_to(creator: Creator, now: datetime) -> Sequence[TransferProposal]:
@@ -167,7 +171,3 @@ def _end(row: TransferProposal, state: str, now: datetime) -> TransferProposal:
     row.state, row.ended_at = state, now
     row.save(update_fields=["state", "ended_at"])
     return row
-
-
-def _expire(pack: Pack, now: datetime) -> None:
-    pack.transfer_proposals.filter(state=State.OPEN, due_at__lte=now).update(state=State.EXPIRED, ended_at=F("due_at"))

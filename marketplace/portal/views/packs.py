@@ -60,7 +60,7 @@ def _page(
             for release in versions
         ],
         "signs_here": own_key(creator) is not None,
-        "proposal": transferring.proposal_of(found, timezone.now()),
+        "proposal": transferring.proposal_of(found),
         "refused": refused,
         "error": error,
         **words.cover(cover.asset.previews.all() if cover else []),
