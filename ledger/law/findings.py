@@ -39,7 +39,7 @@ RULES: Mapping[str, str] = {
     "grant-of-withdrawn-offer": "No grant follows the withdrawal of its offer, unless it was ordered before.",
     "grant-of-no-order": "What a grant says of its order lies at most 30 days before it.",
     "grant-mismatch": "A grant is for the release and the terms of its offer.",
-    "grant-while-taken-down": "No grant is made of a release that is taken down.",
+    "grant-while-taken-down": "No grant is made of a release that is taken down, unless it was ordered before.",
     "unknown-grant": "A grant's status follows the grant.",
     "status-after-revocation": "A revoked grant stays revoked.",
     "claim-out-of-order": "A claim is opened, answered in the order of notice and counter-notice, and ended once.",

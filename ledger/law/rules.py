@@ -128,7 +128,7 @@ def take_down(case: Case) -> None:
     down = body["status"] == "taken-down"
     if down == release["down"]:
         raise Broken("takedown-out-of-order", f"the release is {body['status']} already")
-    case.store.set(f"release:{body['release']}", release | {"down": down})
+    case.store.set(f"release:{body['release']}", release | {"down": down, "changed_at": case.stated_at})
 
 
 # --- licenses --------------------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ def make_grant(case: Case) -> None:
         raise Broken("grant-of-no-order", f"its order is of {ordered_at}, the grant of {case.stated_at}")
     if "withdrawn" in offer and not ("ordered_at" in body and ordered_at <= offer["withdrawn_at"]):
         raise Broken("grant-of-withdrawn-offer", f"its offer was withdrawn in leaf {offer['withdrawn']}")
-    if release["down"]:
+    if release["down"] and not ("ordered_at" in body and ordered_at <= release["changed_at"]):
         raise Broken("grant-while-taken-down", "its release is taken down")
     case.store.set(f"grant:{body['grant']}", "active")
 

@@ -3,7 +3,6 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-
 _FULLY = ("cosignature", "creatorkeyend")
 
 # A creator's key is only added as well; but what encrypts the private half may be changed for another custody key.

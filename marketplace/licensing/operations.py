@@ -188,6 +188,8 @@ def take_down(*, release: Release, claim: UUID, now: datetime) -> None:
         for one in offers:
             withdraw_offer(offer=one, now=now)
         return
+    # As with `withdraw_offer`: grants that are being made end first.
+    list(Offer.objects.select_for_update().filter(pk__in=[one.pk for one in offers]).order_by("pk"))
     OfferWithdrawal.objects.bulk_create(
         [OfferWithdrawal(offer=one, withdrawn_at=now) for one in offers], ignore_conflicts=True
     )

@@ -307,3 +307,14 @@ def test_the_public_page_of_the_index_names_every_key() -> None:
     for name, keys in KEYS.items():
         row = re.findall(rf"^\| `{name}` \| (.*) \|$", page, re.MULTILINE)[0]
         assert all(kind in row and field in row for kind, field in keys)
+
+
+def test_what_was_ordered_before_the_offer_or_the_release_went_is_granted_after_it():
+    told = lawful()
+    ordered = int(told.now.timestamp())
+    told.say("takedown", {"release": CLOUDS, "status": "taken-down", "reason": "law"})
+    told.say("offer-withdrawal", {"offer": OFFER}, ALICE)
+    told.say("grant", grant_body(grant=uuid("late"), ordered_at=ordered))
+    assert told.judge() == []
+    told.say("grant", grant_body(grant=uuid("later still"), ordered_at=int(told.now.timestamp())))
+    assert [finding.rule for finding in told.judge()] == ["grant-of-withdrawn-offer"]
