@@ -123,6 +123,9 @@ def play(*, drawn: Callable[[Pack], Path], clock: Callable[[], datetime] = timez
     yield "its checkpoint is anchored on chain"
     ledger.operations.anchor(now=clock())
     ledger.operations.seal(now=clock())
+    yield "its index is committed"
+    ledger.operations.commit_index(now=clock())
+    ledger.operations.seal(now=clock())
 
 
 def publish(pack: Pack, *, folder: Path, now: datetime) -> None:
