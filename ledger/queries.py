@@ -6,7 +6,6 @@ from pathlib import Path
 
 from django.conf import settings
 
-from ledger.index.proofs import LookupProof
 from ledger.keyring import KeyStanding, key_standing, key_uses, log_keys, public_keys, signer
 from ledger.log.checkpoint import TreeHead, UnableToVerifyNote, VerifierKey, open_checkpoint
 from ledger.log.merkle import verify_inclusion
@@ -152,16 +151,6 @@ def proofs_for(entries: Sequence[Entry], *, checkpoint: Checkpoint | None = None
         verify_inclusion(leaf.index, size, bytes(leaf.leaf_hash), hashes, root)
         proofs.append(Proof(leaf.index, tuple(hashes), note))
     return proofs
-
-
-def lookup_proof(key: str) -> LookupProof | None:
-    """Return the proof of all entries of a key such as "digest:<sha256>" (docs/formats/index.md), or of none.
-
-    None before the first root of the index is public.
-    """
-    from ledger.index import lookups  # it asks this module for what is published
-
-    return lookups.lookup_proof(key)
 
 
 def _leaves_of(entries: Iterable[Entry]) -> dict[int, Leaf]:

@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 import ledger.operations
 import ledger.queries
 from ledger import lookup, monitoring
+from ledger.index.lookups import lookup_proof
 from ledger.law.rules import NEXT_EVENTS
 from ledger.models import Leaf
 from marketplace.catalog.models import Release
@@ -65,7 +66,7 @@ def test_what_the_marketplace_states_keeps_the_law_and_is_found(tmp_path: Path, 
         "pack:alice/nothing": [],
     }
     for key, due in types.items():
-        content = json.dumps(ledger.queries.lookup_proof(key).to_document()).encode()
+        content = json.dumps(lookup_proof(key).to_document()).encode()
         found = lookup.verify_document(content, key, ledger.queries.verifier_key())
         leaves = Leaf.objects.filter(index__in=found.indices).order_by("index")
         assert [leaf.entry.type for leaf in leaves] == due

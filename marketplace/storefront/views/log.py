@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+import ledger.index.lookups
 import ledger.keyring
 import ledger.queries
 import ledger.verify
@@ -48,7 +49,7 @@ def lookup(request: HttpRequest, key: str) -> HttpResponse:
     headers = {"Cache-Control": "public, max-age=5", "Access-Control-Allow-Origin": "*"}
     if not KEY.fullmatch(key):
         return JsonResponse({"error": "not a key: see docs/formats/index.md"}, status=400, headers=headers)
-    proof = ledger.queries.lookup_proof(key)
+    proof = ledger.index.lookups.lookup_proof(key)
     if proof is None:
         soon = headers | {"Retry-After": "60", "Cache-Control": "no-store"}
         return JsonResponse({"error": "the log has no index yet: ask again in a minute"}, status=503, headers=soon)

@@ -16,6 +16,7 @@ from django.test import Client
 from ledger import lookup, queries
 from ledger.index.building import commit_index
 from ledger.index.keys import keys_of
+from ledger.index.lookups import lookup_proof
 from ledger.index.proofs import LookupProof
 from ledger.index.trie import UnableToVerifyLookup
 from ledger.log.checkpoint import UnableToReadNote, UnableToVerifyNote
@@ -43,20 +44,20 @@ def sealed() -> list[bytes]:
 
 def ask(key: str) -> tuple[int, ...]:
     """Return the leaves of a key as a stranger verifies them."""
-    proof = queries.lookup_proof(key)
+    proof = lookup_proof(key)
     assert proof is not None
     document = json.dumps(proof.to_document()).encode()
     return tuple(lookup.verify_document(document, key, queries.verifier_key()).indices)
 
 
 def test_presence_and_absence_are_proven_after_each_root():
-    assert queries.lookup_proof("digest:00") is None
+    assert lookup_proof("digest:00") is None
     register_keys(now=NOW)
     for name in "abc":
         state_asset(name)
     sealed()
     first = commit_index(now=NOW)
-    assert queries.lookup_proof(f"digest:{sha256(b'a')}") is None  # stated, but not public yet
+    assert lookup_proof(f"digest:{sha256(b'a')}") is None  # stated, but not public yet
     entries = sealed()
     assert first.statement == index_body(entries, len(entries) - 1)
     keys = {key for entry in entries for key in keys_of(entry)}
@@ -117,9 +118,9 @@ def test_a_bent_answer_proves_nothing():
     state_asset("d")
     sealed()
     key = f"digest:{sha256(b'a')}"
-    good = queries.lookup_proof(key).to_document()
+    good = lookup_proof(key).to_document()
     assert good["indices"] == [0]
-    other = queries.lookup_proof("digest:nowhere").to_document()
+    other = lookup_proof("digest:nowhere").to_document()
     later = json.loads(good["entry"])
     later["body"]["size"] = 4
     bent: list[dict[str, Any]] = [
