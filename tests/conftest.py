@@ -8,12 +8,25 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from assets.inspectors import sandbox
+from tests.remembered import remembering
+
+ASSETS = Path(__file__).parent / "assets"
+
 
 @pytest.fixture(autouse=True)
 def _data_folder(tmp_path: Path, settings: Any) -> None:
     """Gives each test its own blobs, keys and log."""
     settings.DATA_FOLDER = tmp_path / "data"
     settings.DATA_FOLDER.mkdir()
+
+
+@pytest.fixture(autouse=True)
+def _inspected_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    """Lets a child inspect and draw the same bytes once a run; the tests of inspection itself ask it every time."""
+    if not request.path.is_relative_to(ASSETS):
+        settings.FINGERPRINT_KEY = "5a" * 32
+        monkeypatch.setattr(sandbox, "_run", remembering(sandbox._run))
 
 
 @pytest.fixture(autouse=True)

@@ -367,8 +367,8 @@ def test_the_command_lists_rotates_and_revokes():
     assert said.startswith(f"{kids()['log']} signs for log from now on.\n{first['log']} signs checkpoints too until ")
     assert f"{first['log']} Ed25519   FileKeys: signs too until " in run("list")
     with pytest.raises(CommandError, match="the log is signed with it: rotate it first"):
-        run("revoke", kids()["log"], "--reason", "lost")
-    assert "is revoked as compromised" in run("revoke", first["log"], "--reason", "compromised")
+        run("revoke", f"key:{kids()['log']}", "--reason", "lost")
+    assert "is revoked as compromised" in run("revoke", f"key:{first['log']}", "--reason", "compromised")
     listed = run("list")
     assert f"{first['log']} Ed25519   FileKeys: revoked\n" in listed
     assert listed.count("\n") == 5

@@ -281,7 +281,7 @@ def test_the_ledger_export_holds_the_exact_entries(cast: Cast, family: tuple[Rel
     answer = signed_in(cast.alice.person).get("/portal/entries.jsonl")
     rows = [orjson.loads(line) for line in b"".join(answer.streaming_content).splitlines()]
 
-    assert sorted(row["type"] for row in rows) == ["offer", "release", "split"]
+    assert sorted(row["type"] for row in rows) == ["dsse", "offer", "release", "split"]
     (release,) = [row for row in rows if row["type"] == "release"]
     assert orjson.loads(release["entry"])["body"]["pack"] == "alice/yunhai"
     assert all(isinstance(row["index"], int) for row in rows)

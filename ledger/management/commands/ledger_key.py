@@ -25,7 +25,8 @@ class Command(BaseCommand):
         rotate.add_argument("--use", choices=sorted(ALGORITHM_OF), required=True)
         rotate.add_argument("--days", type=int, default=30, help="how long the key before signs checkpoints too")
         revoke = verbs.add_parser("revoke", help="let signatures by a key count no more from here on")
-        revoke.add_argument("kid")
+        # A kid may begin with a hyphen, which no command line takes for a name.
+        revoke.add_argument("key", metavar="key:KID", help="the key, as in the log: key: and its kid")
         revoke.add_argument("--reason", choices=["superseded", "compromised", "lost", "retired"], required=True)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -68,6 +69,7 @@ class Command(BaseCommand):
             yield f"{rotation.former} signs checkpoints too until {rotation.until.isoformat()}."
 
     def _revoke(self, options: dict[str, Any], now: datetime) -> Iterator[str]:
-        entry = revoke_key(kid=options["kid"], reason=options["reason"], now=now)
-        yield f"{options['kid']} is revoked as {entry.statement['reason']}: {entry.entry_id} waits for the sealer."
+        kid = options["key"].removeprefix("key:")
+        entry = revoke_key(kid=kid, reason=options["reason"], now=now)
+        yield f"{kid} is revoked as {entry.statement['reason']}: {entry.entry_id} waits for the sealer."
         register_keys(now=now)
