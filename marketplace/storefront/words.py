@@ -44,14 +44,22 @@ STATUSES: Names = {
 }
 ENTRY_TYPES: Names = {
     "key": gettext_lazy("Key registered"),
+    "key-rotation": gettext_lazy("Key handed over"),
+    "key-revocation": gettext_lazy("Key revoked"),
     "asset": gettext_lazy("File registered"),
     "split": gettext_lazy("Split stated"),
     "release": gettext_lazy("Release published"),
+    "transfer": gettext_lazy("Release handed over"),
+    "takedown": gettext_lazy("Release taken down or restored"),
     "dsse": gettext_lazy("Release signed for other tools"),
     "offer": gettext_lazy("Offer made"),
+    "offer-withdrawal": gettext_lazy("Offer withdrawn"),
     "grant": gettext_lazy("License granted"),
     "grant-status": gettext_lazy("License status changed"),
     "claim": gettext_lazy("Claim"),
+    "royalty-statement": gettext_lazy("Royalty statements closed"),
+    "index-root": gettext_lazy("Index committed"),
+    "policy": gettext_lazy("Witness policy stated"),
     "anchor-receipt": gettext_lazy("Log anchored on chain"),
 }
 NETWORKS: Names = {"lora": "LoRA", "loha": "LoHa", "lokr": "LoKr", "checkpoint": pgettext_lazy("model", "Checkpoint")}

@@ -8,7 +8,9 @@ from django.test import Client
 from PIL import Image
 
 from assets.originality import pictures
+from ledger.schemas import FOREIGN_TYPE, SCHEMAS
 from marketplace.intake.operations import publish_folder
+from marketplace.storefront import words
 from tests import packs
 from tests.cast import NOON
 from tests.storefront.market import Market, browser_of
@@ -91,6 +93,10 @@ def test_no_other_file_is_behind_the_log(sealed: Market, client: Client) -> None
         "x/000",
     ):
         assert client.get(f"/log/tile/{path}").status_code == 404, path
+
+
+def test_every_type_of_entry_has_words() -> None:
+    assert set(words.ENTRY_TYPES) == {*SCHEMAS, FOREIGN_TYPE}
 
 
 def test_the_log_has_a_page_before_its_first_seal(client: Client, db: None) -> None:
