@@ -123,7 +123,7 @@ def canonical(value: Any) -> str:
 
 def parse_json(content: bytes, where: str) -> dict[str, Any]:
     """Return the JSON object, whose bytes must be the RFC 8785 form of what they say."""
-    brackets = re.findall(rb"[][{}]", re.sub(rb'"(?:[^"\\]|\\.)*"', b"", content, flags=re.DOTALL))
+    brackets = re.findall(rb"[][{}]", re.sub(rb'"(?:[^"\\]|\\.)*"?', b"", content, flags=re.DOTALL))
     depth = max(accumulate(1 if one in b"[{" else -1 for one in brackets), default=0)
     check(depth <= 64, where, "is nested deeper than 64 levels")  # before it is parsed: that could exhaust the stack
     try:
