@@ -2,14 +2,17 @@
 
 import json
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
+from django.utils import timezone
 
 import ledger.queries
 from assets.models import Blob
+from assets.operations import sweep
 from assets.queries import storage
 from ledger.models import AnchorIntent, AnchorReceipt, Checkpoint, Entry, Leaf
 from marketplace.catalog.models import Listing, Release
@@ -81,7 +84,11 @@ def _on_chain() -> int:
 
 
 def _blobs() -> dict[str, Any]:
-    """What is kept: files by digest, and how many pictures were drawn, whose signatures are never the same twice."""
+    """What is kept: files by digest, and how many pictures were drawn, whose signatures are never the same twice.
+
+    A picture that a kill left without a row is not made again with the same bytes: the hourly sweep takes it away.
+    """
+    sweep(now=timezone.now() + timedelta(hours=2))
     rows = set(Blob.objects.values_list("sha256", flat=True))
     files = set(Blob.objects.filter(assets__isnull=False).values_list("sha256", flat=True))
     stored = {blob.sha256 for blob in storage().iter()}
