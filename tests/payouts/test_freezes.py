@@ -319,3 +319,42 @@ def test_frozen_thawed_and_frozen_for_another_reason(alice, alices, sell, noon, 
 
     assert usd(alice) == {"frozen": 1080}
     assert [row[2:] for row in holds()] == [("creator_available", 1080)] * 2
+
+
+@pytest.mark.parametrize("won", [False, True], ids=["released", "won back"])
+def test_what_went_whole_against_a_debt_is_not_there_to_be_held(alice, alices, sell, noon, won, right):
+    """Nothing moved in her available account, so nothing says there what is left of it."""
+    for number in (1, 2):
+        sell(alices, f"order-line:{number}", subject=STOLEN if won and number == 2 else OWN)
+    allocate_royalties(now=noon)
+    release_holds(now=noon + LATER)
+    settle(now=noon + LATER)
+    open_dispute(source="order-line:1", now=noon + LATER)
+    if won:
+        open_dispute(source="order-line:2", now=noon + LATER)
+        close_dispute(source="order-line:2", outcome="won", now=noon + LATER)
+    else:
+        sell(alices, "order-line:3", subject=STOLEN)
+        allocate_royalties(now=noon + LATER)
+        release_holds(now=noon + 2 * LATER)
+    before = usd(alice)
+    assert "available" not in before
+
+    claim(noon, 28)
+
+    assert usd(alice) == before
+    assert not ClaimHoldLine.objects.exists()
+
+
+def test_what_was_won_back_and_paid_out_is_not_there_to_be_held(alice, alices, sell, noon, right):
+    sell(alices, "order-line:1", subject=STOLEN)
+    allocate_royalties(now=noon)
+    release_holds(now=noon + LATER)
+    open_dispute(source="order-line:1", now=noon + LATER)
+    close_dispute(source="order-line:1", outcome="won", now=noon + LATER)
+    settle(now=noon + LATER)
+
+    claim(noon, 14)
+
+    assert usd(alice) == {"paid": 1080}
+    assert not ClaimHoldLine.objects.exists()

@@ -87,9 +87,9 @@ WITH payout AS MATERIALIZED (
     SELECT p.creator_id, {_number("t.id")}, 'again', NULL, NULL, 0
       FROM payout p JOIN payouts_transaction t ON t.idem_key = 'payout-failed:' || p.id WHERE p.returns
      UNION ALL
-    SELECT a.owner_id, q.id, 'moved', NULL, NULL, -q.amount_minor
+    SELECT a.owner_id, {_number("moved.transaction_id")}, 'moved', NULL, NULL, -moved.amount_minor
       FROM payouts_account a JOIN since ON since.owner_id = a.owner_id
-      JOIN payouts_posting q ON q.account_id = a.id AND q.id > since.number
+      JOIN payouts_posting moved ON moved.account_id = a.id AND moved.id > since.number
      WHERE a.kind = 'creator_available' AND a.currency = %(currency)s
 )
 """
@@ -141,17 +141,19 @@ def _replay(story: Iterable[tuple[Any, ...]]) -> tuple[Lots, Lots]:
     lots: Lots = []
     aside: Lots = []
     there_minor = 0
-    for _payee_id, _number, what, line_id, subject, amount_minor in story:
-        if what == "in":
-            lots.append(((line_id, subject), amount_minor))
-        elif what == "out":
-            lots = [lot for lot in lots if lot[0][0] != line_id]
-            aside = [lot for lot in aside if lot[0][0] != line_id]
-        elif what == "aside":
-            lots, aside = [], lots
-        elif what == "again":
-            lots, aside = [*lots, *aside], []
-        else:
-            there_minor += amount_minor
-            lots = latest(lots, there_minor)
+    for _number, events in groupby(story, key=lambda event: event[1]):
+        for _payee_id, _number, what, line_id, subject, amount_minor in events:
+            if what == "in":
+                lots.append(((line_id, subject), amount_minor))
+            elif what == "out":
+                lots = [lot for lot in lots if lot[0][0] != line_id]
+                aside = [lot for lot in aside if lot[0][0] != line_id]
+            elif what == "aside":
+                lots, aside = [], lots
+            elif what == "again":
+                lots, aside = [*lots, *aside], []
+            else:
+                there_minor += amount_minor
+        # After every transaction, also one that moves nothing here: what came in may all have gone against a debt.
+        lots = latest(lots, there_minor)
     return lots, aside
