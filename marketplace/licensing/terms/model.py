@@ -1,0 +1,275 @@
+"""Terms: what a licensee may do, a value a dimension. Nothing is allowed by default."""
+
+from dataclasses import dataclass, fields, replace
+from datetime import date
+
+from marketplace.licensing.terms import vocabulary
+from marketplace.ui.words import Values, Words
+from marketplace.ui.words import gettext_noop as _
+
+UNLIMITED_SEATS = 0
+UNLIMITED_DEPTH = 255
+"""A sublicense may be sublicensed again and again."""
+UNLIMITED_DAYS = 0
+WHOLE_PPB = 1_000_000_000
+# RFC 8785 writes integers as IEEE 754 doubles can hold them.
+CAP_LIMIT_USD = 2**53 - 1
+SEATS_LIMIT = 1_000_000
+DAYS_LIMIT = 366 * 200
+NAME_LENGTH, LINE_LENGTH = 40, 200
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A set of codes: exactly those named, or all but those named, also codes that nobody has thought of yet."""
+
+    codes: frozenset[str] = frozenset()
+    all_but: bool = False
+
+    def __and__(self, other: "Scope") -> "Scope":
+        """Return what is in both."""
+        if self.all_but and other.all_but:
+            return Scope(self.codes | other.codes, True)
+        if self.all_but:
+            return Scope(other.codes - self.codes)
+        return Scope(self.codes - other.codes if other.all_but else self.codes & other.codes)
+
+    def __le__(self, other: "Scope") -> bool:
+        """Return whether everything in this one is in the other."""
+        if self.all_but:
+            return other.all_but and other.codes <= self.codes
+        return not self.codes & other.codes if other.all_but else self.codes <= other.codes
+
+    def __sub__(self, other: "Scope") -> "Scope":
+        """Return what of this one is not in the other."""
+        return self & Scope(other.codes, not other.all_but)
+
+    def within(self, known: frozenset[str]) -> frozenset[str]:
+        """Return the known codes that are in it."""
+        return known - self.codes if self.all_but else self.codes & known
+
+
+NOTHING = Scope()
+EVERYTHING = Scope(all_but=True)
+
+
+def only(*codes: str) -> Scope:
+    """Return the scope of exactly these codes."""
+    return Scope(frozenset(codes))
+
+
+def all_but(*codes: str) -> Scope:
+    """Return the scope of everything but these codes."""
+    return Scope(frozenset(codes), True)
+
+
+class ContradictoryTerms(ValueError):
+    """Terms that say what cannot be, or cannot be together: in which dimension, and why."""
+
+    code = "terms-refused"
+
+    def __init__(self, dimension: str, template: str, values: Values | None = None) -> None:
+        self.dimension, self.template, self.values = dimension, template, values or {}
+        super().__init__(str(Words(template, self.values)))
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a licensee may do; docs/formats/terms.md says what each dimension means.
+
+    `revenue_cap_usd` is in whole US dollars a year and goes with `commercial` = `limited`; `seats` counts people, 0 is
+    without limit; `sublicense_depth` counts how often it may be passed on, 255 is without limit; `starts` and `ends`
+    are the first and the last day (`2026-11-28`, UTC), empty for open; `duration_days` counts from the grant, 0 is
+    without limit; `royalty_ppb` is the share in parts per billion of what works derived from it earn.
+    """
+
+    name: str
+    commercial: str = "none"
+    revenue_cap_usd: int = 0
+    derivatives: str = "none"
+    ai_training: str = "none"
+    redistribution: str = "none"
+    seats: int = 1
+    sublicense_depth: int = 0
+    transferable: bool = False
+    exclusive: bool = False
+    territory: Scope = NOTHING
+    fields: Scope = NOTHING
+    media: Scope = NOTHING
+    starts: str = ""
+    ends: str = ""
+    duration_days: int = 0
+    banned: frozenset[str] = frozenset()
+    approval_required: bool = False
+    credit_required: bool = True
+    credit_line: str = ""
+    output_owner: str = "provider"
+    share_alike: str = ""
+    royalty_ppb: int = 0
+    royalty_basis: str = "revenue"
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    @property
+    def allows_nothing(self) -> bool:
+        """Whether there is nowhere to use it, nothing to use it for, or no form to use it in."""
+        return any(
+            not getattr(self, dimension).within(known) for dimension, known in vocabulary.SCOPES.items()
+        )
+
+
+DIMENSIONS = tuple(field.name for field in fields(Terms) if field.name != "name")
+"""What terms speak of, in the order of their document."""
+
+
+def check(terms: Terms) -> None:
+    """Raise ContradictoryTerms for the first thing that is wrong."""
+    _check_values(terms)
+    _check_days(terms)
+    _check_together(terms)
+
+
+def _check_values(terms: Terms) -> None:
+    if not isinstance(terms.name, str) or not 0 < len(terms.name) <= NAME_LENGTH or not terms.name.isprintable():
+        raise ContradictoryTerms("name", _("Terms need a name of at most %(most)d characters."), {"most": NAME_LENGTH})
+    for dimension, scale in vocabulary.SCALES.items():
+        _among(terms, dimension, scale)
+    _among(terms, "output_owner", vocabulary.OUTPUT_OWNERS)
+    _among(terms, "royalty_basis", vocabulary.ROYALTY_BASES)
+    for dimension, most in (
+        ("revenue_cap_usd", CAP_LIMIT_USD),
+        ("seats", SEATS_LIMIT),
+        ("sublicense_depth", UNLIMITED_DEPTH),
+        ("duration_days", DAYS_LIMIT),
+        ("royalty_ppb", WHOLE_PPB),
+    ):
+        value = getattr(terms, dimension)
+        if type(value) is not int or not 0 <= value <= most:
+            raise ContradictoryTerms(dimension, _("It must be a whole number from 0 to %(most)d."), {"most": most})
+    for dimension in ("transferable", "exclusive", "approval_required", "credit_required"):
+        if type(getattr(terms, dimension)) is not bool:
+            raise ContradictoryTerms(dimension, _("It must be true or false."))
+    for dimension, known in vocabulary.SCOPES.items():
+        _known(dimension, getattr(terms, dimension).codes, known)
+    _known("banned", terms.banned, vocabulary.BANNED)
+    for dimension in ("credit_line", "share_alike"):
+        value = getattr(terms, dimension)
+        if not isinstance(value, str) or len(value) > LINE_LENGTH or (value and not value.isprintable()):
+            raise ContradictoryTerms(
+                dimension, _("It must be one line of at most %(most)d characters."), {"most": LINE_LENGTH}
+            )
+
+
+def _among(terms: Terms, dimension: str, words: tuple[str, ...]) -> None:
+    value = getattr(terms, dimension)
+    if value not in words:
+        template = _("It must be one of %(words)s, not “%(value)s”.")
+        raise ContradictoryTerms(dimension, template, {"words": ", ".join(words), "value": str(value)[:40]})
+
+
+def _known(dimension: str, codes: frozenset[str], known: frozenset[str]) -> None:
+    unknown = sorted(str(code)[:40] for code in codes - known)
+    if unknown:
+        raise ContradictoryTerms(dimension, _("“%(word)s” is no word that it knows."), {"word": unknown[0]})
+
+
+def _check_days(terms: Terms) -> None:
+    for dimension in ("starts", "ends"):
+        value = getattr(terms, dimension)
+        try:
+            if value and date.fromisoformat(value).isoformat() != value:
+                raise ValueError
+        except (TypeError, ValueError):
+            raise ContradictoryTerms(dimension, _("It must be a day such as 2026-11-28, or empty.")) from None
+    if terms.starts and terms.ends and terms.starts > terms.ends:
+        raise ContradictoryTerms("ends", _("The last day is before the first one."))
+
+
+def _check_together(terms: Terms) -> None:
+    """Refuse values that cannot stand together; each would make the words of the license untrue."""
+    limited = terms.commercial == "limited"
+    for wrong, dimension, template in (
+        (
+            limited != (terms.revenue_cap_usd > 0),
+            "revenue_cap_usd",
+            _("A revenue cap goes with limited commercial use, and only with it."),
+        ),
+        (
+            bool(terms.credit_line) and not terms.credit_required,
+            "credit_line",
+            _("A credit line goes with required credit."),
+        ),
+        (
+            bool(terms.share_alike) and terms.derivatives != "share",
+            "share_alike",
+            _("Share-alike is about changed works that are shared, which these terms do not allow."),
+        ),
+        (
+            terms.royalty_ppb > 0 and terms.derivatives == "none",
+            "royalty_ppb",
+            _("A royalty is about works made from it, which these terms do not allow."),
+        ),
+        (
+            terms.royalty_ppb > 0 and terms.commercial == "none",
+            "royalty_ppb",
+            _("A royalty is about earnings, which these terms do not allow."),
+        ),
+        (
+            terms.exclusive and bool(terms.share_alike),
+            "exclusive",
+            _("What is shared alike with everybody cannot be exclusive."),
+        ),
+        (
+            terms.exclusive and terms.redistribution == "raw",
+            "exclusive",
+            _("What may be passed on to anybody cannot be exclusive."),
+        ),
+        (
+            terms.ai_training == "share" and terms.derivatives == "none",
+            "ai_training",
+            _("A model that is shared is a changed work, which these terms do not allow."),
+        ),
+        (
+            terms.sublicense_depth > 0 and terms.redistribution == "none",
+            "sublicense_depth",
+            _("A sublicense passes the work on, which these terms do not allow."),
+        ),
+    ):
+        if wrong:
+            raise ContradictoryTerms(dimension, template)
+
+
+def within_consent(terms: Terms, ai_training: str) -> Terms:
+    """Return terms without AI training where the creator's release does not consent to it."""
+    return terms if ai_training == "with-license" else replace(terms, ai_training="none")
+
+
+@dataclass(frozen=True)
+class Use:
+    """What somebody wants to do; every value is what they need, so the least is asked for by default.
+
+    `commercial`: for no profit, as one person who earns, as a company of `revenue_usd` a year (`limited`), or of any
+    size (`full`). `starts` and `ends` are the first and the last day; empty `ends` is for ever. `content` says which
+    of the words that terms may ban it is or does. `approved` and `credited` are promises.
+    """
+
+    commercial: str = "none"
+    revenue_usd: int = 0
+    derivatives: str = "none"
+    ai_training: str = "none"
+    redistribution: str = "none"
+    seats: int = 1
+    sublicense_depth: int = 0
+    transferable: bool = False
+    exclusive: bool = False
+    territory: Scope = NOTHING
+    fields: Scope = NOTHING
+    media: Scope = NOTHING
+    starts: str = ""
+    ends: str = ""
+    content: frozenset[str] = frozenset()
+    approved: bool = False
+    credited: bool = True
+    output_owner: str = "provider"
+    share_alike: str = ""
