@@ -22,6 +22,8 @@ from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMe
 from marketplace.checkout.operations import KeyUsedOtherwise, PaymentDeclined, UnableToBuy
 from marketplace.licensing.bundles import NotDownloadable, ProofPending
 from marketplace.licensing.operations import UnableToGrant, UnableToOffer
+from marketplace.licensing.terms.document import UnableToReadTerms
+from marketplace.licensing.terms.model import ContradictoryTerms
 from marketplace.people.operations import UnableToBecomeCreator, UnableToIssueKey, UnableToSeat, UnableToSignUp
 from marketplace.ui.formats import sentence
 
@@ -40,6 +42,8 @@ STATUS: Mapping[type[Exception], int] = {
     UnableToPreview: 422,
     UnableToPublish: 422,
     UnableToTransfer: 409,
+    ContradictoryTerms: 422,
+    UnableToReadTerms: 422,
     UnableToOffer: 422,
     UnableToGrant: 409,
     UnableToBuy: 422,

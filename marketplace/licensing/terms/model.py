@@ -1,7 +1,9 @@
 """Terms: what a licensee may do, a value a dimension. Nothing is allowed by default."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date
+from typing import Any
 
 from marketplace.licensing.terms import vocabulary
 from marketplace.ui.words import Values, Words
@@ -72,6 +74,11 @@ class ContradictoryTerms(ValueError):
         self.dimension, self.template, self.values = dimension, template, values or {}
         super().__init__(str(Words(template, self.values)))
 
+    @property
+    def where(self) -> str:
+        """The dimension, as findings name their place."""
+        return self.dimension
+
 
 @dataclass(frozen=True)
 class Terms:
@@ -114,82 +121,105 @@ class Terms:
     @property
     def allows_nothing(self) -> bool:
         """Whether there is nowhere to use it, nothing to use it for, or no form to use it in."""
-        return any(
-            not getattr(self, dimension).within(known) for dimension, known in vocabulary.SCOPES.items()
-        )
+        return any(not getattr(self, dimension).within(known) for dimension, known in vocabulary.SCOPES.items())
 
 
 DIMENSIONS = tuple(field.name for field in fields(Terms) if field.name != "name")
 """What terms speak of, in the order of their document."""
 
+FLAGS = ("transferable", "exclusive", "approval_required", "credit_required")
+NUMBERS: Mapping[str, int] = {
+    "revenue_cap_usd": CAP_LIMIT_USD,
+    "seats": SEATS_LIMIT,
+    "sublicense_depth": UNLIMITED_DEPTH,
+    "duration_days": DAYS_LIMIT,
+    "royalty_ppb": WHOLE_PPB,
+}
+"""Whole numbers, and the most that each may be."""
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    **vocabulary.SCALES,
+    "output_owner": vocabulary.OUTPUT_OWNERS,
+    "royalty_basis": vocabulary.ROYALTY_BASES,
+}
+
 
 def check(terms: Terms) -> None:
     """Raise ContradictoryTerms for the first thing that is wrong."""
-    _check_values(terms)
-    _check_days(terms)
-    _check_together(terms)
+    for mistake in mistakes(terms):
+        raise mistake
 
 
-def _check_values(terms: Terms) -> None:
-    if not isinstance(terms.name, str) or not 0 < len(terms.name) <= NAME_LENGTH or not terms.name.isprintable():
-        raise ContradictoryTerms("name", _("Terms need a name of at most %(most)d characters."), {"most": NAME_LENGTH})
-    for dimension, scale in vocabulary.SCALES.items():
-        _among(terms, dimension, scale)
-    _among(terms, "output_owner", vocabulary.OUTPUT_OWNERS)
-    _among(terms, "royalty_basis", vocabulary.ROYALTY_BASES)
-    for dimension, most in (
-        ("revenue_cap_usd", CAP_LIMIT_USD),
-        ("seats", SEATS_LIMIT),
-        ("sublicense_depth", UNLIMITED_DEPTH),
-        ("duration_days", DAYS_LIMIT),
-        ("royalty_ppb", WHOLE_PPB),
-    ):
+def mistakes(values: object) -> Iterator[ContradictoryTerms]:
+    """Give everything that is wrong with terms, or with an object that has their attributes in their types.
+
+    Whether values can stand together is looked at once each of them can stand alone.
+    """
+    yield from lone_mistakes(values) or _wrong_together(values)
+
+
+def lone_mistakes(values: object) -> list[ContradictoryTerms]:
+    """Return what is wrong with each value whatever the others are."""
+    return [*_wrong_words(values), *_wrong_numbers(values), *_wrong_lines(values), *_wrong_days(values)]
+
+
+def _wrong_words(terms: Any) -> Iterator[ContradictoryTerms]:
+    for dimension, words in _WORDS.items():
+        value = getattr(terms, dimension)
+        if value not in words:
+            template = _("It must be one of %(words)s, not “%(value)s”.")
+            yield ContradictoryTerms(dimension, template, {"words": ", ".join(words), "value": shown(value)})
+    for dimension in FLAGS:
+        if type(getattr(terms, dimension)) is not bool:
+            yield ContradictoryTerms(dimension, _("It must be true or false."))
+    sets = {dimension: (getattr(terms, dimension).codes, known) for dimension, known in vocabulary.SCOPES.items()}
+    for dimension, (codes, known) in (sets | {"banned": (terms.banned, vocabulary.BANNED)}).items():
+        if unknown := sorted(str(code) for code in codes - known):
+            word = shown(unknown[0])
+            yield ContradictoryTerms(dimension, _("“%(word)s” is no word that it knows."), {"word": word})
+
+
+def _wrong_numbers(terms: Any) -> Iterator[ContradictoryTerms]:
+    for dimension, most in NUMBERS.items():
         value = getattr(terms, dimension)
         if type(value) is not int or not 0 <= value <= most:
-            raise ContradictoryTerms(dimension, _("It must be a whole number from 0 to %(most)d."), {"most": most})
-    for dimension in ("transferable", "exclusive", "approval_required", "credit_required"):
-        if type(getattr(terms, dimension)) is not bool:
-            raise ContradictoryTerms(dimension, _("It must be true or false."))
-    for dimension, known in vocabulary.SCOPES.items():
-        _known(dimension, getattr(terms, dimension).codes, known)
-    _known("banned", terms.banned, vocabulary.BANNED)
+            yield ContradictoryTerms(dimension, _("It must be a whole number from 0 to %(most)d."), {"most": most})
+
+
+def _wrong_lines(terms: Any) -> Iterator[ContradictoryTerms]:
+    if not isinstance(terms.name, str) or not 0 < len(terms.name) <= NAME_LENGTH or not terms.name.isprintable():
+        yield ContradictoryTerms("name", _("Terms need a name of at most %(most)d characters."), {"most": NAME_LENGTH})
     for dimension in ("credit_line", "share_alike"):
         value = getattr(terms, dimension)
         if not isinstance(value, str) or len(value) > LINE_LENGTH or (value and not value.isprintable()):
-            raise ContradictoryTerms(
-                dimension, _("It must be one line of at most %(most)d characters."), {"most": LINE_LENGTH}
-            )
+            template = _("It must be one line of at most %(most)d characters.")
+            yield ContradictoryTerms(dimension, template, {"most": LINE_LENGTH})
 
 
-def _among(terms: Terms, dimension: str, words: tuple[str, ...]) -> None:
-    value = getattr(terms, dimension)
-    if value not in words:
-        template = _("It must be one of %(words)s, not “%(value)s”.")
-        raise ContradictoryTerms(dimension, template, {"words": ", ".join(words), "value": str(value)[:40]})
-
-
-def _known(dimension: str, codes: frozenset[str], known: frozenset[str]) -> None:
-    unknown = sorted(str(code)[:40] for code in codes - known)
-    if unknown:
-        raise ContradictoryTerms(dimension, _("“%(word)s” is no word that it knows."), {"word": unknown[0]})
-
-
-def _check_days(terms: Terms) -> None:
+def _wrong_days(terms: Any) -> Iterator[ContradictoryTerms]:
     for dimension in ("starts", "ends"):
         value = getattr(terms, dimension)
         try:
-            if value and date.fromisoformat(value).isoformat() != value:
-                raise ValueError
+            wrong = bool(value) and date.fromisoformat(value).isoformat() != value
         except (TypeError, ValueError):
-            raise ContradictoryTerms(dimension, _("It must be a day such as 2026-11-28, or empty.")) from None
-    if terms.starts and terms.ends and terms.starts > terms.ends:
-        raise ContradictoryTerms("ends", _("The last day is before the first one."))
+            wrong = True
+        if wrong:
+            yield ContradictoryTerms(dimension, _("It must be a day such as 2026-11-28, or empty."))
 
 
-def _check_together(terms: Terms) -> None:
-    """Refuse values that cannot stand together; each would make the words of the license untrue."""
+def shown(value: object) -> str:
+    """Return what somebody wrote, short and on one line, for a sentence that quotes it."""
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in str(value)[:40])
+
+
+def _wrong_together(terms: Any) -> Iterator[ContradictoryTerms]:
+    """Give what cannot stand together; each would make the words of the license untrue."""
     limited = terms.commercial == "limited"
     for wrong, dimension, template in (
+        (
+            bool(terms.starts and terms.ends and terms.starts > terms.ends),
+            "ends",
+            _("The last day is before the first one."),
+        ),
         (
             limited != (terms.revenue_cap_usd > 0),
             "revenue_cap_usd",
@@ -216,6 +246,11 @@ def _check_together(terms: Terms) -> None:
             _("A royalty is about earnings, which these terms do not allow."),
         ),
         (
+            terms.royalty_basis != "revenue" and terms.royalty_ppb == 0,
+            "royalty_basis",
+            _("What a royalty is counted of goes with a royalty."),
+        ),
+        (
             terms.exclusive and bool(terms.share_alike),
             "exclusive",
             _("What is shared alike with everybody cannot be exclusive."),
@@ -237,7 +272,7 @@ def _check_together(terms: Terms) -> None:
         ),
     ):
         if wrong:
-            raise ContradictoryTerms(dimension, template)
+            yield ContradictoryTerms(dimension, template)
 
 
 def within_consent(terms: Terms, ai_training: str) -> Terms:

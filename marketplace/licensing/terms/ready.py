@@ -75,7 +75,5 @@ READY: Mapping[str, Terms] = {
     "cc-by-4.0": replace(_OPEN, name="cc-by-4.0", commercial="full"),
     "cc-by-nc-4.0": replace(_OPEN, name="cc-by-nc-4.0"),
     "cc0-1.0": replace(_OPEN, name="cc0-1.0", commercial="full", credit_required=False),
-    "openrail-m": replace(
-        _OPEN, name="openrail-m", commercial="full", credit_required=False, banned=OPENRAIL_BANNED
-    ),
+    "openrail-m": replace(_OPEN, name="openrail-m", commercial="full", credit_required=False, banned=OPENRAIL_BANNED),
 }
