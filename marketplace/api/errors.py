@@ -23,7 +23,9 @@ from marketplace.checkout.operations import KeyUsedOtherwise, PaymentDeclined, U
 from marketplace.licensing.bundles import NotDownloadable, ProofPending
 from marketplace.licensing.operations import UnableToGrant, UnableToOffer
 from marketplace.licensing.terms.document import UnableToReadTerms
+from marketplace.licensing.terms.lattice import UnableToCompose
 from marketplace.licensing.terms.model import ContradictoryTerms
+from marketplace.licensing.terms.using import UnreadableUse
 from marketplace.people.operations import UnableToBecomeCreator, UnableToIssueKey, UnableToSeat, UnableToSignUp
 from marketplace.ui.formats import sentence
 
@@ -44,6 +46,8 @@ STATUS: Mapping[type[Exception], int] = {
     UnableToTransfer: 409,
     ContradictoryTerms: 422,
     UnableToReadTerms: 422,
+    UnableToCompose: 422,
+    UnreadableUse: 422,
     UnableToOffer: 422,
     UnableToGrant: 409,
     UnableToBuy: 422,
