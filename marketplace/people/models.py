@@ -62,17 +62,46 @@ class Creator(models.Model):
 
 
 class Studio(models.Model):
-    """Who buys: a legal entity, of one person or of many."""
+    """Who buys: a legal entity, of one person or of many.
+
+    `legal_name` is what licenses name, the name where it is empty; `country` is its seat (ISO 3166-1 alpha-2);
+    `registration` is its number in a public register, or for tax.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=120)
+    legal_name = models.CharField(max_length=120, blank=True)
+    country = models.CharField(max_length=2, blank=True)
+    registration = models.CharField(max_length=80, blank=True)
     created_at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=~Q(name=""), name="people_studio_has_a_name")]
+        constraints = [
+            models.CheckConstraint(condition=~Q(name=""), name="people_studio_has_a_name"),
+            models.CheckConstraint(condition=Q(country__regex=r"^([A-Z]{2})?$"), name="people_country_is_a_code"),
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+
+class SizeDeclaration(models.Model):
+    """What a studio says of its size, by which some prices go; the newest row counts."""
+
+    studio = models.ForeignKey(Studio, on_delete=models.PROTECT, related_name="sizes")
+    people = models.PositiveIntegerField()
+    revenue_usd = models.BigIntegerField()
+    declared_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    declared_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(people__gte=1, revenue_usd__gte=0), name="people_size_is_possible")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.studio}: {self.people} people, US${self.revenue_usd} a year"
 
 
 class Seat(models.Model):
