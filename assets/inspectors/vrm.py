@@ -146,13 +146,12 @@ def check_vrm(root: dict[str, Any], profile: str) -> dict[str, Any]:
 def license_conflicts(license: Mapping[str, Any], terms: Mapping[str, Any]) -> list[Finding]:
     """Return in what offered terms allow more than the license in the file; none where they agree.
 
-    `license` is `facts["license"]` of a VRM, `terms` are the fields of worldloom/terms/1. Each finding names the
+    `license` is `facts["license"]` of a VRM, `terms` are the fields of worldloom/terms/2. Each finding names the
     dimension, what the file says and what the offer says. The code is `vrm-license-elsewhere` where the file
     points to another document instead, and `vrm-license-conflict` otherwise.
     """
     found = []
-    commercial = {"none": 0, "limited": 2, "full": 2}
-    # Offers are to studios, so that a license for persons who earn is not enough.
+    commercial = {"none": 0, "personal": 1, "limited": 2, "full": 2}
     if commercial[terms["commercial"]] > {"none": 0, "personal": 1, "corporation": 2}[license["commercial_usage"]]:
         found.append(_conflict(_("commercial use"), license, "commercial_usage", terms["commercial"]))
     for dimension, ours, theirs, scale in (

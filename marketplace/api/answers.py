@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.urls import reverse
-from django.utils.translation import gettext as _
 
 import ledger.queries
 from ledger.models import Entry
 from marketplace.catalog.models import Listing, Release
 from marketplace.checkout.models import Order
 from marketplace.licensing import queries as licensing
-from marketplace.licensing import rules as terms_rules
 from marketplace.licensing.models import Grant, Offer
+from marketplace.licensing.terms.words import ALLOWS, FORBIDS, REQUIRES, rights_in
+from marketplace.ui.formats import sentence
 
 Shape = dict[str, Any]
 # Makes a path into an address that can be followed as it is.
@@ -42,16 +42,16 @@ def pack(listing: Listing, offer: Offer | None, site: Site) -> Shape:
 
 def offer(row: Offer) -> Shape:
     """This will describe an offer, with its terms in words."""
-    rights = terms_rules.rights_in(licensing.terms_of(row.terms))
-    words = [(right.allowed, _(right.template) % right.values_dict()) for right in rights]
+    words = [(right.kind, sentence(right)) for right in rights_in(licensing.terms_of(row.terms))]
     return {
         "id": row.pk,
         "terms": row.terms.name,
         "terms_sha256": row.terms_id,
         "price_minor": row.price_minor,
         "currency": row.currency,
-        "allows": [text for allowed, text in words if allowed],
-        "forbids": [text for allowed, text in words if not allowed],
+        "allows": [text for kind, text in words if kind == ALLOWS],
+        "forbids": [text for kind, text in words if kind == FORBIDS],
+        "requires": [text for kind, text in words if kind == REQUIRES],
     }
 
 

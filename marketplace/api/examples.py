@@ -34,8 +34,9 @@ OFFER: dict[str, Any] = {
     "terms_sha256": _TERMS,
     "price_minor": 4900,
     "currency": "USD",
-    "allows": ["Change it for your own projects", "Up to 30 people in your studio"],
-    "forbids": [],
+    "allows": ["Change it for your own projects", "Up to 30 people"],
+    "forbids": ["No sublicenses"],
+    "requires": ["Credit the creator by name"],
 }
 RELEASE: dict[str, Any] = {
     "release": _RELEASE,

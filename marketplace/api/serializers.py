@@ -84,6 +84,7 @@ class OfferShape(Shape):
     currency = serializers.RegexField(r"^[A-Z]{3}$")
     allows = serializers.ListField(child=serializers.CharField(), help_text="In words, in the language asked for.")
     forbids = serializers.ListField(child=serializers.CharField(), help_text="In words, in the language asked for.")
+    requires = serializers.ListField(child=serializers.CharField(), help_text="In words, in the language asked for.")
 
 
 class PackShape(Shape):

@@ -35,7 +35,7 @@ from marketplace.intake.likeness import CLAIMED, Likeness, judge, unseen
 from marketplace.intake.models import Submission
 from marketplace.intake.pricing import priced
 from marketplace.licensing import operations as licensing
-from marketplace.licensing.rules import Terms
+from marketplace.licensing.terms.model import Terms
 from marketplace.payouts.rules import Money
 from marketplace.people.models import Creator
 

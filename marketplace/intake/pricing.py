@@ -6,7 +6,7 @@ from marketplace.catalog import operations as catalog
 from marketplace.catalog.rules import Draft, Finding, gettext_noop
 from marketplace.intake.rules import DraftOffer
 from marketplace.licensing import operations as licensing
-from marketplace.licensing.rules import Terms
+from marketplace.licensing.terms.model import Terms
 from marketplace.payouts.rules import Money, UnknownCurrency, UnreadableAmount, parse_amount
 
 

@@ -1,6 +1,7 @@
 """Copies of licensed pictures that carry Content Credentials (docs/formats/content-credentials.md)."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -15,7 +16,8 @@ from marketplace.catalog.credentials import credentials_of
 from marketplace.catalog.models import Release, ReleaseAsset
 from marketplace.licensing.models import CredentialedCopy, Grant, TermsText
 from marketplace.licensing.queries import terms_of
-from marketplace.licensing.rules import Terms
+from marketplace.licensing.terms.model import Terms
+from marketplace.licensing.terms.ready import READY
 
 # Bound into signed pictures for people everywhere: in English, and not translated.
 UNDER_TERMS = "Only as the license terms with SHA-256 {digest} allow: {site}/terms/{digest}"
@@ -59,11 +61,12 @@ def sign_copies(*, release: Release, terms: TermsText, now: datetime) -> dict[UU
 def training_under(terms: Terms, digest: str, site: str) -> dict[str, Use]:
     """This will say what terms permit of the uses that the CAWG assertion knows.
 
-    Mining and training follow `ai_training`: none, on conditions for `own`, freely for `share`. Use as an input of a
-    model makes something new of the work, and so follows `derivatives`.
+    Mining and training follow `ai_training`: none; on conditions; or freely for `share` by terms without any condition.
+    Use as an input of a model makes something new of the work, and so follows `derivatives`.
     """
     conditions = Use("constrained", UNDER_TERMS.format(digest=digest, site=site))
-    training = {"none": Use("notAllowed"), "own": conditions, "share": Use("allowed")}[terms.ai_training]
+    free = Use("allowed") if terms == replace(READY["cc0-1.0"], name=terms.name) else conditions
+    training = {"none": Use("notAllowed"), "own": conditions, "share": free}[terms.ai_training]
     return {
         base.MINING: training,
         base.INFERENCE: Use("notAllowed") if terms.derivatives == "none" else conditions,

@@ -8,7 +8,6 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.utils import translation
 from django.utils.translation import gettext as _
 from procrastinate.contrib.django import app
 
@@ -27,10 +26,12 @@ from marketplace.licensing.models import (
     StatusList,
     TermsText,
 )
-from marketplace.licensing.words import TERMS
+from marketplace.licensing.terms.document import terms_document
+from marketplace.licensing.terms.model import Terms, within_consent
+from marketplace.licensing.terms.ready import READY
+from marketplace.licensing.words import text_of
 from marketplace.payouts.rules import Money
 from marketplace.people.models import Studio
-from marketplace.ui.formats import number_text, say
 
 
 class UnableToOffer(Exception):
@@ -53,38 +54,27 @@ class UnableToGrant(Exception):
         self.offer, self.reason = offer, reason
 
 
-def _text(terms: rules.Terms, language: str) -> str:
-    """Writes the license in words, in one language, from the data alone."""
-    with translation.override(language):
-        lines = [_("License terms “%(name)s”") % {"name": say(TERMS, terms.name)}, ""]
-        for right in rules.rights_in(terms):
-            values = {name: number_text(value) for name, value in right.values}
-            lines.append(("✓ " if right.allowed else "✗ ") + _(right.template) % values)
-        lines += ["", _("What is not allowed here is not allowed.")]
-    return "\n".join(lines) + "\n"
-
-
-def _terms_text(terms: rules.Terms, now: datetime) -> TermsText:
-    document = rules.terms_document(terms)
+def _terms_text(terms: Terms, now: datetime) -> TermsText:
+    document = terms_document(terms)
     row, _made = TermsText.objects.get_or_create(
         digest=rules.digest(document),
         defaults={
             "name": terms.name,
             "document": document,
-            "text_en": _text(terms, "en"),
-            "text_zh_hans": _text(terms, "zh-hans"),
+            "text_en": text_of(terms, "en"),
+            "text_zh_hans": text_of(terms, "zh-hans"),
             "created_at": now,
         },
     )
     return row
 
 
-def ready_terms(name: str) -> rules.Terms:
+def ready_terms(name: str) -> Terms:
     """This will find ready-made terms by name, or raise UnableToOffer."""
     try:
-        return rules.READY[name]
+        return READY[name]
     except KeyError:
-        known = ", ".join(rules.READY)
+        known = ", ".join(READY)
         raise UnableToOffer(
             None, _("“%(name)s” names no terms: use one of %(known)s.") % {"name": name[:40], "known": known}
         ) from None
@@ -94,7 +84,7 @@ def ready_terms(name: str) -> rules.Terms:
 def offer(
     *,
     release: Release,
-    terms: rules.Terms,
+    terms: Terms,
     price: Money,
     now: datetime,
     signer: Signer | None = None,
@@ -113,7 +103,7 @@ def offer(
             _("The price of “%(terms)s” must be between 0 and %(limit)s minor units of %(currency)s.")
             % {"terms": terms.name, "limit": rules.PRICE_LIMIT_MINOR, "currency": price.currency},
         )
-    row = _terms_text(rules.within_consent(terms, release.ai_training), now)
+    row = _terms_text(within_consent(terms, release.ai_training), now)
     if there := _offered(release, row, price):
         return there
     offer_id, salt = rules.drawn(seed or secrets.token_bytes(32), release.digest, row.digest, price.currency)
@@ -229,6 +219,9 @@ def grant(*, offer: Offer, studio: Studio, source: str, now: datetime, ordered_a
                 licensee_salt=salt,
                 source=source,
                 seats=seats,
+                starts_at=now,
+                price_minor=offer.price_minor,
+                currency=offer.currency,
                 granted_at=now,
                 certificate=certificate,
                 certificate_sha256=rules.digest(certificate.encode()),
@@ -356,7 +349,7 @@ def record_download(*, grant: Grant, by: str, now: datetime) -> Download:
 def offer_all(
     *,
     release: Release,
-    offers: Sequence[tuple[rules.Terms, Money]],
+    offers: Sequence[tuple[Terms, Money]],
     now: datetime,
     signer: Signer | None = None,
     seed: bytes = b"",

@@ -1,6 +1,5 @@
 """Questions about licenses; none writes."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -12,15 +11,16 @@ from marketplace.catalog.models import Release, ReleaseAsset
 from marketplace.catalog.queries import place
 from marketplace.licensing import rules, statuslists
 from marketplace.licensing.models import Grant, GrantStatus, Offer, TermsText
+from marketplace.licensing.terms.document import read_terms
+from marketplace.licensing.terms.model import Terms
 from marketplace.people.models import Studio
 
 PAGE_SIZE = 50
 
 
-def terms_of(text: TermsText) -> rules.Terms:
+def terms_of(text: TermsText) -> Terms:
     """This will read stored terms back into data."""
-    document = json.loads(bytes(text.document))
-    return rules.Terms(**{name: value for name, value in document.items() if name != "format"})
+    return read_terms(bytes(text.document))
 
 
 def live_offers(release: Release) -> Sequence[Offer]:

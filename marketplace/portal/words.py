@@ -12,6 +12,7 @@ from marketplace.catalog.words import BASE_MODELS as KNOWN_BASE_MODELS
 from marketplace.catalog.words import ELEMENT_NAMES as ELEMENT_NAMES
 from marketplace.catalog.words import PACK_KINDS as PACK_KINDS
 from marketplace.licensing.words import TERMS as TERMS
+from marketplace.licensing.words import summary_text as summary_text
 from marketplace.payouts.queries import Line, PaidOut
 from marketplace.payouts.rules import MAX_AMOUNT_MINOR, WHOLE_PPB
 from marketplace.ui import formats
@@ -29,11 +30,6 @@ MADE_BY: Names = {
 AI_TRAINING: Names = {
     "not-allowed": gettext_lazy("No, nobody may train models with it"),
     "with-license": gettext_lazy("Yes, those whose license says so"),
-}
-TERMS_IN_SHORT: Names = {
-    "personal": gettext_lazy("1 person · no commercial use"),
-    "studio": gettext_lazy("Up to 30 people · films and games, up to US$1,000,000 a year"),
-    "enterprise": gettext_lazy("The whole company · films and games, without a revenue limit"),
 }
 PAYOUT_STATES: Names = {
     "open": gettext_lazy("Being sent"),

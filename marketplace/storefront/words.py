@@ -3,15 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from marketplace.catalog.words import BASE_MODELS as BASE_MODELS
 from marketplace.catalog.words import ELEMENT_NAMES as ELEMENT_NAMES
 from marketplace.catalog.words import PACK_KINDS as PACK_KINDS
-from marketplace.licensing.rules import UNLIMITED_SEATS, Right, Terms, rights_in
+from marketplace.licensing.terms.model import Terms
+from marketplace.licensing.terms.words import HEADINGS, Right, rights_in
 from marketplace.licensing.words import TERMS as TERMS
+from marketplace.licensing.words import summary_text as summary_text
 from marketplace.ui import formats
 from marketplace.ui.formats import Names as Names
 from marketplace.ui.formats import percent_text as percent_text
@@ -63,40 +64,28 @@ ENTRY_TYPES: Names = {
     "anchor-receipt": gettext_lazy("Log anchored on chain"),
 }
 NETWORKS: Names = {"lora": "LoRA", "loha": "LoHa", "lokr": "LoKr", "checkpoint": pgettext_lazy("model", "Checkpoint")}
-DIMENSIONS: tuple[str | Promise, ...] = (
-    gettext_lazy("Commercial use"),
-    gettext_lazy("Changes"),
-    gettext_lazy("AI training"),
-    gettext_lazy("Passing on"),
-    gettext_lazy("People"),
-    gettext_lazy("Credit"),
-)
-
-
-def right_text(right: Right) -> str:
-    """This will say one right in the visitor's language, numbers grouped."""
-    values = {name: formats.number_text(value) for name, value in right.values_dict().items()}
-    return _(right.template) % values
 
 
 def rights_of(terms: Terms) -> list[dict[str, Any]]:
-    """This will say what terms allow and forbid, a line a dimension, as the component `c-rights` takes it."""
-    return [{"text": right_text(right), "allowed": right.allowed} for right in rights_in(terms)]
+    """This will say what terms allow, forbid and require, a line a dimension, as the component `c-rights` takes it."""
+    return [_shown(right) for right in rights_in(terms)]
 
 
-def summary_of(terms: Terms) -> str:
-    """This will say terms in one short line: for how many people, and for what."""
-    seats = (
-        _("Your whole studio")
-        if terms.seats == UNLIMITED_SEATS
-        else ngettext("%(count)s person", "Up to %(count)s people", terms.seats) % {"count": terms.seats}
-    )
-    use = {
-        "none": _("no commercial use"),
-        "limited": _("films and games, up to US$%(cap)s a year") % {"cap": formats.number_text(terms.revenue_cap_usd)},
-        "full": _("films and games, without a revenue limit"),
-    }[terms.commercial]
-    return f"{seats} · {use}"
+def _shown(right: Right) -> dict[str, Any]:
+    return {"text": formats.sentence(right), "kind": right.kind, "allowed": right.allowed}
+
+
+# What a buyer compares first: these rows stand in every table.
+_ALWAYS_COMPARED = ("commercial", "derivatives", "ai_training", "redistribution", "seats", "credit_required")
+
+
+def compared(several: Sequence[Terms]) -> list[dict[str, Any]]:
+    """This will set terms beside each other: the rows that everybody looks for, and all in which they differ."""
+    return [
+        {"dimension": _(HEADINGS[row[0].dimension]), "cells": [_shown(right) for right in row]}
+        for row in zip(*(rights_in(terms) for terms in several), strict=True)
+        if row[0].dimension in _ALWAYS_COMPARED or any(right != row[0] for right in row)
+    ]
 
 
 _COUNTS: Mapping[str, Sequence[tuple[str, Callable[[int], str]]]] = {

@@ -1,18 +1,20 @@
 """How money, sizes, dates and digests read in the visitor's language. No floats."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
+from typing import Any
 
 from babel import Locale
 from babel.dates import format_date
+from babel.lists import format_list
 from babel.numbers import NumberPattern, format_decimal, format_percent, parse_pattern
 from django.utils.functional import Promise
 from django.utils.translation import get_language, gettext
 
-from marketplace.ui.words import Sayable
+from marketplace.ui.words import Listed, Sayable, Written
 
 Names = Mapping[str, str | Promise]
 """What values are called: by value, in the visitor's language."""
@@ -127,7 +129,31 @@ def percent_text(share_ppb: int) -> str:
     return format_percent(Decimal(share_ppb).scaleb(-9), format="#,##0.#######%", locale=locale)
 
 
+def country_text(code: str) -> str:
+    """This will name a country or area by its ISO 3166-1 code, as CLDR does: `China`, `中国`."""
+    return str(_locale(language_tag()).territories.get(code, code))
+
+
 def sentence(words: Sayable) -> str:
-    """This will say a finding's words in the visitor's language; a value that is such words itself is said first."""
-    said = {name: sentence(value) if isinstance(value, Sayable) else value for name, value in words.values.items()}
+    """This will say a finding's words in the visitor's language; what is in them is said first."""
+    said = {name: _spoken(value) for name, value in words.values.items()}
     return gettext(words.template) % said if said else gettext(words.template)
+
+
+def _spoken(value: object) -> object:
+    match value:
+        case Sayable():
+            return sentence(value)
+        case Listed():
+            return format_list([str(_spoken(part)) for part in value.parts], locale=_locale(language_tag()))
+        case Written():
+            return _WRITTEN[value.kind](value.value)
+    return value
+
+
+_WRITTEN: Mapping[str, Callable[[Any], str]] = {
+    "number": number_text,
+    "day": lambda day: date_text(date.fromisoformat(day)),
+    "share": percent_text,
+    "country": country_text,
+}

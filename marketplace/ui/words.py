@@ -26,10 +26,39 @@ class Words:
     """Some words of a sentence, or a whole one; a value may be such words itself. As text they are English."""
 
     template: str
-    values: Mapping[str, "str | int | Words"] = field(default_factory=dict)
+    values: Mapping[str, "str | int | Words | Listed | Written"] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return self.template % self.values if self.values else self.template
 
 
-Values = Mapping[str, str | int | Words]
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A value that each language writes its own way.
+
+    `kind` is `number`, `day` (2026-11-28), `share` (parts per billion) or `country` (ISO 3166-1 alpha-2).
+    """
+
+    kind: str
+    value: str | int
+
+    def __str__(self) -> str:
+        if self.kind == "share":
+            whole, rest = divmod(int(self.value), 10_000_000)
+            return f"{whole}.{rest:07d}".rstrip("0").rstrip(".") + "%"
+        return f"{self.value:,}" if self.kind == "number" else str(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Words in a row, joined as the language does: a, b, and c."""
+
+    parts: tuple[str | Words | Written, ...]
+
+    def __str__(self) -> str:
+        said = [str(part) for part in self.parts]
+        return ", and ".join((", ".join(said[:-1]), said[-1])) if len(said) > 2 else " and ".join(said)
+
+
+Value = str | int | Words | Listed | Written
+Values = Mapping[str, Value]

@@ -158,13 +158,25 @@ def test_a_release_tells_its_manifest_offers_and_proof(sealed: Market) -> None:
     assert body["offers"][1]["allows"] == [
         "Change it for your own projects",
         "One person",
-        "Credit the creator by name",
+        "For every field of use",
+        "In every medium",
+        "Everywhere",
+        "Without a time limit",
+        "No kind of content or use is banned beyond these terms and the law",
+        "What you make with it is yours",
+        "No approval needed",
+        "No duty to share what you make under the same license",
+        "No royalty on what works made from it earn",
     ]
     assert body["offers"][1]["forbids"] == [
         "No commercial use",
         "No AI training with it",
         "No passing on of the files",
+        "No sublicenses",
+        "No transfer of the license",
+        "Not exclusive: others may be licensed too",
     ]
+    assert body["offers"][1]["requires"] == ["Credit the creator by name"]
     assert (body["proof"]["state"], body["proof"]["transaction"]) == ("sealed", None)
     assert isinstance(body["proof"]["index"], int)
     same = ANYBODY.get(f"/releases/{sealed.world.digest.upper()}")

@@ -66,6 +66,8 @@ def test_a_license_that_says_nothing_names_every_dimension(tmp_path: Path) -> No
     ("meta", "terms", "where"),
     [
         ({"commercialUsage": "personalProfit"}, {"commercial": "limited"}, ["license.commercial_usage"]),
+        ({"commercialUsage": "personalProfit"}, {"commercial": "personal"}, []),
+        ({"commercialUsage": "personalNonProfit"}, {"commercial": "personal"}, ["license.commercial_usage"]),
         ({"commercialUsage": "personalProfit"}, {}, []),
         ({"modification": "allowModification"}, {"derivatives": "private"}, []),
         ({"modification": "allowModification"}, {"derivatives": "share"}, ["license.modification"]),

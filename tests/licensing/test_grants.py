@@ -13,6 +13,8 @@ from ledger.models import Entry
 from marketplace.licensing import operations as licensing
 from marketplace.licensing import queries, rules
 from marketplace.licensing.models import Grant, GrantStatus, Offer, OfferWithdrawal
+from marketplace.licensing.terms.ready import READY
+from marketplace.licensing.words import text_of
 from marketplace.payouts.rules import Money
 from tests.api.studios import Market
 from tests.cast import NOON, later
@@ -152,7 +154,7 @@ def test_the_same_offer_again_is_the_offer_that_is_there(market: Market) -> None
 
     def offer(price: int, currency: str = "USD") -> Offer:
         return licensing.offer(
-            release=market.world, terms=rules.READY["studio"], price=Money(price, currency), now=later(days=1)
+            release=market.world, terms=READY["studio"], price=Money(price, currency), now=later(days=1)
         )
 
     assert offer(10_001) == market.offer()
@@ -165,7 +167,7 @@ def test_the_same_offer_again_is_the_offer_that_is_there(market: Market) -> None
 
 def test_several_offers_are_made_or_none(market: Market) -> None:
     before = Offer.objects.count()
-    wanted = [(rules.READY["studio"], Money(5, "EUR")), (rules.READY["studio"], Money(6, "EUR"))]
+    wanted = [(READY["studio"], Money(5, "EUR")), (READY["studio"], Money(6, "EUR"))]
 
     with pytest.raises(licensing.UnableToOffer):
         licensing.offer_all(release=market.world, offers=wanted, now=later(days=1))
@@ -194,11 +196,8 @@ def test_unknown_terms_are_named_with_those_that_are_known() -> None:
 def test_the_words_of_terms_are_fixed_when_they_are_first_offered(market: Market) -> None:
     text = market.offer("personal").terms
 
-    assert text.text_en == (
-        "License terms “Personal”\n\n"
-        "✗ No commercial use\n✓ Change it for your own projects\n✗ No AI training with it\n"
-        "✗ No passing on of the files\n✓ One person\n✓ Credit the creator by name\n\n"
-        "What is not allowed here is not allowed.\n"
-    )
+    assert text.text_en == text_of(READY["personal"], "en")
+    assert text.text_zh_hans == text_of(READY["personal"], "zh-hans")
+    assert queries.terms_of(text) == READY["personal"]
     assert text.created_at == NOON
     assert rules.digest(bytes(text.document)) == text.digest

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import date
+from hashlib import sha256
 
 import pytest
 import rfc8785
@@ -48,6 +49,7 @@ def test_two_terms_have_one_digest_only_when_they_are_the_same(one: Terms, other
 
 
 def test_documents_of_format_1_stay_readable() -> None:
+    assert sha256(STUDIO_1).hexdigest() == "9322f6a5e02ad93d35aad9700b2843dfd8d491f0890cf5d4b6b2345ecb31b038"
     assert read_terms(STUDIO_1) == READY["studio"]
     bare = read_terms(
         b'{"ai_training":"none","commercial":"none","credit_required":false,"derivatives":"none",'

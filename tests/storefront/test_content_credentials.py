@@ -25,7 +25,8 @@ from marketplace.catalog.models import Pack, Release, ReleaseAsset
 from marketplace.licensing import bundles, credentialed, tasks
 from marketplace.licensing import operations as licensing
 from marketplace.licensing.models import CredentialedCopy, Grant
-from marketplace.licensing.rules import READY, Terms
+from marketplace.licensing.terms.model import Terms
+from marketplace.licensing.terms.ready import READY
 from marketplace.people.models import Creator
 from tests.cast import later
 from tests.ledger.credentials.pictures import read
@@ -177,7 +178,10 @@ def test_the_worker_signs_copies_once_for_all_who_hold_the_same_terms(market: Ma
     [
         (READY["personal"], "notAllowed", "constrained"),
         (READY["studio"], "constrained", "constrained"),
-        (Terms(name="open", ai_training="share", derivatives="none"), "allowed", "notAllowed"),
+        (READY["cc0-1.0"], "allowed", "constrained"),
+        (READY["cc-by-4.0"], "constrained", "constrained"),
+        (Terms(name="reading", ai_training="own"), "constrained", "notAllowed"),
+        (Terms(name="bare"), "notAllowed", "notAllowed"),
     ],
 )
 def test_terms_are_told_in_the_words_of_cawg(terms: Terms, training: str, inference: str) -> None:

@@ -17,7 +17,7 @@ from assets.models import Upload
 from marketplace.catalog.rules import Draft, DraftElement, DraftFile, DraftParent
 from marketplace.checkout.rules import platform_fee
 from marketplace.intake.rules import DraftOffer
-from marketplace.licensing.rules import READY
+from marketplace.licensing.terms.ready import READY
 from marketplace.payouts.rules import WHOLE_PPB
 from marketplace.people.models import Creator
 from marketplace.portal import words

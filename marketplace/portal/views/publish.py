@@ -22,6 +22,7 @@ from marketplace.catalog.rules import Draft, Finding, gettext_noop
 from marketplace.intake import operations, rules
 from marketplace.licensing import queries as licensing
 from marketplace.licensing.operations import UnableToOffer
+from marketplace.licensing.terms.ready import READY
 from marketplace.payouts import queries as books
 from marketplace.payouts import rules as money
 from marketplace.people.models import Creator
@@ -143,7 +144,7 @@ def _page(request: HttpRequest, form: Publication, base: Release | None, status:
         "offers": [
             {
                 "name": words.say(words.TERMS, name),
-                "summary": words.say(words.TERMS_IN_SHORT, name),
+                "summary": words.summary_text(READY[name]),
                 "row": row,
                 "net": nets.get(name, ""),
             }

@@ -110,7 +110,7 @@ def _page(request: HttpRequest, offer: Offer, form: CheckoutForm, status: int = 
         "release": release,
         "terms_name": words.say(words.TERMS, terms.name),
         "rights": words.rights_of(terms),
-        "summary": words.summary_of(terms),
+        "summary": words.summary_text(terms),
         "cover": pictures.shown(previews),
         "studio": form.studios[0] if len(form.studios) == 1 else None,
         "test_cards": [

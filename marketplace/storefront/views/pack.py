@@ -139,7 +139,7 @@ def _offers(offers: Sequence[Offer]) -> dict[str, object]:
             {
                 "value": offer.pk,
                 "name": words.say(words.TERMS, terms.name),
-                "summary": words.summary_of(terms),
+                "summary": words.summary_text(terms),
                 "price_minor": offer.price_minor,
                 "currency": offer.currency,
             }
@@ -150,12 +150,7 @@ def _offers(offers: Sequence[Offer]) -> dict[str, object]:
             {"offer": offer, "name": words.say(words.TERMS, terms.name), "rights": lines}
             for (offer, terms), lines in zip(read, rights, strict=True)
         ],
-        "compared": [
-            {"dimension": dimension, "cells": cells}
-            for dimension, cells in zip(words.DIMENSIONS, zip(*rights, strict=True), strict=True)
-        ]
-        if len(read) > 1
-        else [],
+        "compared": words.compared([terms for _offer, terms in read]) if len(read) > 1 else [],
     }
 
 
