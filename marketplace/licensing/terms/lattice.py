@@ -155,7 +155,7 @@ def compose(layers: Iterable[Layer]) -> Composed:
         derivatives=min([one.derivatives for one in terms], key=_DERIVATIVES.__getitem__),
         ai_training=min([one.ai_training for one in terms], key=_TRAINING.__getitem__),
         redistribution=min([one.redistribution for one in terms], key=_REDISTRIBUTION.__getitem__),
-        seats=_least([one.seats for one in terms]),
+        seats=least([one.seats for one in terms]),
         sublicense_depth=min([one.sublicense_depth for one in terms]),
         transferable=all(one.transferable for one in terms),
         exclusive=all(one.exclusive for one in terms),
@@ -163,8 +163,8 @@ def compose(layers: Iterable[Layer]) -> Composed:
         fields=_common([one.fields for one in terms]),
         media=_common([one.media for one in terms]),
         starts=max([one.starts for one in terms]),
-        ends=_least([one.ends for one in terms]),
-        duration_days=_least([one.duration_days for one in terms]),
+        ends=least([one.ends for one in terms]),
+        duration_days=least([one.duration_days for one in terms]),
         banned=frozenset(chain.from_iterable([one.banned for one in terms])),
         output_owner=min([one.output_owner for one in terms], key=_OWNER.__getitem__),
         credits=frozenset([Credit(one.name, one.terms.credit_line) for one in ordered if one.terms.credit_required]),
@@ -211,8 +211,8 @@ def _common(scopes: list[Scope]) -> Scope:
     return first
 
 
-def _least(limits: list[_Limit]) -> _Limit:
-    """Returns the lowest limit; 0 and an empty day are none."""
+def least(limits: list[_Limit]) -> _Limit:
+    """Return the lowest limit; 0 and an empty day are none."""
     return min(filter(None, limits), default=limits[0])
 
 
@@ -226,7 +226,7 @@ def meet(a: Composed, b: Composed) -> Composed:
         derivatives=min(a.derivatives, b.derivatives, key=_DERIVATIVES.__getitem__),
         ai_training=min(a.ai_training, b.ai_training, key=_TRAINING.__getitem__),
         redistribution=min(a.redistribution, b.redistribution, key=_REDISTRIBUTION.__getitem__),
-        seats=_least([a.seats, b.seats]),
+        seats=least([a.seats, b.seats]),
         sublicense_depth=min(a.sublicense_depth, b.sublicense_depth),
         transferable=a.transferable and b.transferable,
         exclusive=a.exclusive and b.exclusive,
@@ -234,8 +234,8 @@ def meet(a: Composed, b: Composed) -> Composed:
         fields=a.fields & b.fields,
         media=a.media & b.media,
         starts=max(a.starts, b.starts),
-        ends=_least([a.ends, b.ends]),
-        duration_days=_least([a.duration_days, b.duration_days]),
+        ends=least([a.ends, b.ends]),
+        duration_days=least([a.duration_days, b.duration_days]),
         banned=a.banned | b.banned,
         output_owner=min(a.output_owner, b.output_owner, key=_OWNER.__getitem__),
         credits=a.credits | b.credits,
