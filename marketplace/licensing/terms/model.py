@@ -213,15 +213,23 @@ def shown(value: object) -> str:
 
 def _wrong_together(terms: Any) -> Iterator[ContradictoryTerms]:
     """Give what cannot stand together; each would make the words of the license untrue."""
-    limited = terms.commercial == "limited"
-    for wrong, dimension, template in (
+    for wrong, dimension, template in (*_about_earning(terms), *_about_passing_on(terms)):
+        if wrong:
+            yield ContradictoryTerms(dimension, template)
+
+
+_Rule = tuple[bool, str, str]
+
+
+def _about_earning(terms: Any) -> tuple[_Rule, ...]:
+    return (
         (
             bool(terms.starts and terms.ends and terms.starts > terms.ends),
             "ends",
             _("The last day is before the first one."),
         ),
         (
-            limited != (terms.revenue_cap_usd > 0),
+            (terms.commercial == "limited") != (terms.revenue_cap_usd > 0),
             "revenue_cap_usd",
             _("A revenue cap goes with limited commercial use, and only with it."),
         ),
@@ -229,11 +237,6 @@ def _wrong_together(terms: Any) -> Iterator[ContradictoryTerms]:
             bool(terms.credit_line) and not terms.credit_required,
             "credit_line",
             _("A credit line goes with required credit."),
-        ),
-        (
-            bool(terms.share_alike) and terms.derivatives != "share",
-            "share_alike",
-            _("Share-alike is about changed works that are shared, which these terms do not allow."),
         ),
         (
             terms.royalty_ppb > 0 and terms.derivatives == "none",
@@ -249,6 +252,16 @@ def _wrong_together(terms: Any) -> Iterator[ContradictoryTerms]:
             terms.royalty_basis != "revenue" and terms.royalty_ppb == 0,
             "royalty_basis",
             _("What a royalty is counted of goes with a royalty."),
+        ),
+    )
+
+
+def _about_passing_on(terms: Any) -> tuple[_Rule, ...]:
+    return (
+        (
+            bool(terms.share_alike) and terms.derivatives != "share",
+            "share_alike",
+            _("Share-alike is about changed works that are shared, which these terms do not allow."),
         ),
         (
             terms.exclusive and bool(terms.share_alike),
@@ -270,9 +283,7 @@ def _wrong_together(terms: Any) -> Iterator[ContradictoryTerms]:
             "sublicense_depth",
             _("A sublicense passes the work on, which these terms do not allow."),
         ),
-    ):
-        if wrong:
-            yield ContradictoryTerms(dimension, template)
+    )
 
 
 def within_consent(terms: Terms, ai_training: str) -> Terms:
