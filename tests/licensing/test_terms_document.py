@@ -1,14 +1,18 @@
 """Terms as documents: written, read back strictly, and read from what people write."""
 
 import json
+import re
 from dataclasses import replace
 from datetime import date
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 import rfc8785
+from django.conf import settings
 from hypothesis import given
 
+from marketplace.licensing.terms import vocabulary
 from marketplace.licensing.terms.document import (
     MOST_BYTES,
     UnableToReadTerms,
@@ -17,7 +21,7 @@ from marketplace.licensing.terms.document import (
     terms_document,
     terms_from,
 )
-from marketplace.licensing.terms.model import EVERYTHING, Terms, all_but, only
+from marketplace.licensing.terms.model import DIMENSIONS, EVERYTHING, Terms, all_but, only
 from marketplace.licensing.terms.ready import READY
 from tests.licensing.making_terms import terms
 
@@ -172,3 +176,24 @@ def test_people_cannot_give_other_terms_the_name_of_ready_made_ones() -> None:
     assert reasons({"base": "exclusive", "redistribution": "raw"}) == [
         ("exclusive", "What may be passed on to anybody cannot be exclusive.")
     ]
+
+
+def test_the_page_of_the_format_names_every_dimension_word_and_ready_made_value() -> None:
+    page = (Path(settings.HOME) / "docs/formats/terms.md").read_text(encoding="utf-8")
+    rows = {row[0].strip(" `"): row[1:] for row in (line.strip("|").split("|") for line in page.splitlines()) if row}
+
+    def cell(value: object) -> str:
+        if isinstance(value, frozenset):
+            return ", ".join(f"`{code}`" for code in sorted(value)) or "none"
+        return f"`{value}`" if isinstance(value, str) else str(value).lower()
+
+    for dimension in DIMENSIONS:
+        assert f"| `{dimension}` |" in page
+        values = [getattr(one, dimension) for one in READY.values()]
+        if any(value != values[0] for value in values):
+            assert [text.strip() for text in rows[dimension]] == [cell(value) for value in values]
+    for codes in (vocabulary.FIELDS, vocabulary.MEDIA, vocabulary.BANNED):
+        assert re.sub(r"\s+", " ", page).find(", ".join(f"`{code}`" for code in sorted(codes))) > 0
+    assert " ".join(sorted(vocabulary.TERRITORIES)) in re.sub(r"\s+", " ", page)
+    words = [word for scale in vocabulary.SCALES.values() for word in scale]
+    assert all(f"`{word}`" in page for word in (*words, *vocabulary.OUTPUT_OWNERS, *vocabulary.ROYALTY_BASES))

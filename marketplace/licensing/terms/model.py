@@ -213,7 +213,7 @@ def shown(value: object) -> str:
 
 def _wrong_together(terms: Any) -> Iterator[ContradictoryTerms]:
     """Give what cannot stand together; each would make the words of the license untrue."""
-    for wrong, dimension, template in (*_about_earning(terms), *_about_passing_on(terms)):
+    for wrong, dimension, template in (*_about_time_and_money(terms), *_about_passing_on(terms)):
         if wrong:
             yield ContradictoryTerms(dimension, template)
 
@@ -221,7 +221,7 @@ def _wrong_together(terms: Any) -> Iterator[ContradictoryTerms]:
 _Rule = tuple[bool, str, str]
 
 
-def _about_earning(terms: Any) -> tuple[_Rule, ...]:
+def _about_time_and_money(terms: Any) -> tuple[_Rule, ...]:
     return (
         (
             bool(terms.starts and terms.ends and terms.starts > terms.ends),
