@@ -174,7 +174,7 @@ def test_a_release_tells_its_manifest_offers_and_proof(sealed: Market) -> None:
         "No passing on of the files",
         "No sublicenses",
         "No transfer of the license",
-        "Not exclusive: others may be licensed too",
+        "Not exclusive, so that others may be licensed too",
     ]
     assert body["offers"][1]["requires"] == ["Credit the creator by name"]
     assert (body["proof"]["state"], body["proof"]["transaction"]) == ("sealed", None)

@@ -59,7 +59,7 @@ def test_nothing_is_allowed_by_default() -> None:
         (FORBIDS, "In no medium"),
         (FORBIDS, "Nowhere"),
         (ALLOWS, "Without a time limit"),
-        (FORBIDS, "Not exclusive: others may be licensed too"),
+        (FORBIDS, "Not exclusive, so that others may be licensed too"),
         (ALLOWS, "No kind of content or use is banned beyond these terms and the law"),
         (FORBIDS, "What you make with it belongs to the creator, not to you"),
         (REQUIRES, "Credit the creator by name"),
@@ -111,7 +111,7 @@ def test_every_dimension_is_said() -> None:
             "From Nov 28, 2026 until Nov 27, 2028, both days included, and for no more than 365 days"
             " from the day of the grant on",
         ),
-        (FORBIDS, "Not exclusive: others may be licensed too"),
+        (FORBIDS, "Not exclusive, so that others may be licensed too"),
         (FORBIDS, "Never for NFTs and sexual content"),
         (ALLOWS, "What you make with it belongs to you and the creator together"),
         (REQUIRES, "Credit the creator with the line “Alice Wu / 云海”"),
@@ -182,7 +182,7 @@ def test_a_license_is_written_out_from_its_data() -> None:
         "9. Media: In every medium.\n"
         "10. Territory: Everywhere.\n"
         "11. Time: Without a time limit.\n"
-        "12. Exclusivity: Not exclusive: others may be licensed too.\n"
+        "12. Exclusivity: Not exclusive, so that others may be licensed too.\n"
         "13. Banned uses: No kind of content or use is banned beyond these terms and the law.\n"
         "14. Ownership of results: What you make with it is yours.\n"
         "15. Credit: Credit the creator by name.\n"

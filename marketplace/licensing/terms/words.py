@@ -85,7 +85,7 @@ BANNED: Mapping[str, str] = {
     "harassment": _("harassment"),
     "harm-to-minors": _("harm to minors"),
     "impersonation": _("posing as real people"),
-    "law-enforcement": _("law enforcement, justice, and control of migration"),
+    "law-enforcement": _("law enforcement or control of migration"),
     "medical-advice": _("medical advice"),
     "military": _("military purposes"),
     "nft": _("NFTs"),
@@ -306,9 +306,9 @@ def _time(terms: Terms) -> Right:
 
 def _exclusivity(terms: Terms) -> Right:
     if terms.exclusive:
-        template = _("Exclusive: nobody else is licensed for the same fields of use, places and time")
+        template = _("Exclusive, so that nobody else is licensed for the same fields of use, places and time")
         return Right("exclusive", ALLOWS, template)
-    return Right("exclusive", FORBIDS, _("Not exclusive: others may be licensed too"))
+    return Right("exclusive", FORBIDS, _("Not exclusive, so that others may be licensed too"))
 
 
 def _bans(terms: Terms) -> Right:
