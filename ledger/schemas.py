@@ -98,6 +98,9 @@ SCHEMAS: Mapping[str, Schema] = {
         terms=checks.DIGEST,
         price_commitment=checks.DIGEST,
     ),
+    "offer-price": _schema(
+        "offer:{offer}", once=False, signatures=1, offer=checks.UUID, price_commitment=checks.DIGEST
+    ),
     "offer-withdrawal": _schema("offer:{offer}", once=True, signatures=1, offer=checks.UUID),
     "grant": _schema(
         "grant:{grant}",

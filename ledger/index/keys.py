@@ -19,6 +19,7 @@ KEYS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "transfer": (("digest", "release"), ("creator", "owner"), ("creator", "new_owner")),
     "takedown": (("digest", "release"), ("claim", "claim")),
     "offer": (("offer", "offer"), ("digest", "release")),
+    "offer-price": (("offer", "offer"),),
     "offer-withdrawal": (("offer", "offer"),),
     "grant": (("grant", "grant"), ("grants-of", "release"), ("digest", "certificate")),
     "grant-status": (("grant", "grant"),),

@@ -140,14 +140,27 @@ def make_offer(case: Case) -> None:
     case.store.set(f"offer:{body['offer']}", {"release": body["release"], "terms": body["terms"]})
 
 
-def withdraw_offer(case: Case) -> None:
-    """The owner withdraws."""
-    offer = case.store.get(f"offer:{case.body['offer']}")
+def _owners_offer(case: Case) -> dict[str, Any]:
+    """Return what is known of the offer that the body names, which the owner speaks of."""
+    offer: dict[str, Any] | None = case.store.get(f"offer:{case.body['offer']}")
     if offer is None:
         raise Broken("unknown-offer", f"no offer {case.body['offer']} precedes it")
     owner = case.store.get(f"release:{offer['release']}")["owner"]
     if not case.signed_for(owner):
         raise Broken("not-signed-by-owner", f"no key of the owner {owner} signed it")
+    return offer
+
+
+def price_offer(case: Case) -> None:
+    """The owner gives an offer that is still sold another price."""
+    offer = _owners_offer(case)
+    if "withdrawn" in offer:
+        raise Broken("price-of-withdrawn-offer", f"its offer was withdrawn in leaf {offer['withdrawn']}")
+
+
+def withdraw_offer(case: Case) -> None:
+    """The owner withdraws."""
+    offer = _owners_offer(case)
     case.store.set(f"offer:{case.body['offer']}", offer | {"withdrawn": case.index, "withdrawn_at": case.stated_at})
 
 
@@ -203,6 +216,7 @@ RULE_OF: Mapping[str, Callable[[Case], None]] = {
     "transfer": transfer,
     "takedown": take_down,
     "offer": make_offer,
+    "offer-price": price_offer,
     "offer-withdrawal": withdraw_offer,
     "grant": make_grant,
     "grant-status": set_status,

@@ -22,6 +22,8 @@ from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMe
 from marketplace.checkout.operations import KeyUsedOtherwise, PaymentDeclined, UnableToBuy
 from marketplace.licensing.bundles import NotDownloadable, ProofPending
 from marketplace.licensing.operations import UnableToGrant, UnableToOffer
+from marketplace.licensing.parentage import BeyondParents
+from marketplace.licensing.pricing import UnableToPrice
 from marketplace.licensing.terms.document import UnableToReadTerms
 from marketplace.licensing.terms.lattice import UnableToCompose
 from marketplace.licensing.terms.model import ContradictoryTerms
@@ -49,6 +51,8 @@ STATUS: Mapping[type[Exception], int] = {
     UnableToCompose: 422,
     UnreadableUse: 422,
     UnableToOffer: 422,
+    UnableToPrice: 422,
+    BeyondParents: 422,
     UnableToGrant: 409,
     UnableToBuy: 422,
     UnableToUseMethod: 422,

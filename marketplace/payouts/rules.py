@@ -225,7 +225,7 @@ def format_amount(amount_minor: int, currency: str) -> str:
     return f"{sign}{digits[:-exponent]}.{digits[-exponent:]}" if exponent else f"{sign}{digits}"
 
 
-def _largest_remainder(amount: int, weights: Sequence[int]) -> list[int]:
+def largest_remainder(amount: int, weights: Sequence[int]) -> list[int]:
     """Divide the amount by weight into parts that sum to it.
 
     Every part is rounded down; the units that are left go one each to the parts with the largest remainders
@@ -270,7 +270,7 @@ def allocate(amount_minor: int, shares: Sequence[tuple[P, int]]) -> list[tuple[P
     if amount_minor < 0:
         raise AmountBelowZero(amount_minor)
     ordered = check_shares(shares)
-    parts = _largest_remainder(amount_minor, [share_ppb for _, share_ppb in ordered])
+    parts = largest_remainder(amount_minor, [share_ppb for _, share_ppb in ordered])
     return [(payee, part) for (payee, _), part in zip(ordered, parts, strict=True)]
 
 
@@ -298,7 +298,7 @@ def fold_split(
         for payee, share_ppb in shares:
             numerators[payee] = numerators.get(payee, 0) + part_ppb * share_ppb
     payees = sorted(numerators)
-    parts = _largest_remainder(WHOLE_PPB, [numerators[payee] for payee in payees])
+    parts = largest_remainder(WHOLE_PPB, [numerators[payee] for payee in payees])
     folded = tuple((payee, part) for payee, part in zip(payees, parts, strict=True) if part)
     if len(folded) > MAX_PAYEES:
         raise TooManyPayees(len(folded))

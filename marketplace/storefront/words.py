@@ -54,6 +54,7 @@ ENTRY_TYPES: Names = {
     "takedown": gettext_lazy("Release taken down or restored"),
     "dsse": gettext_lazy("Release signed for other tools"),
     "offer": gettext_lazy("Offer made"),
+    "offer-price": gettext_lazy("Price changed"),
     "offer-withdrawal": gettext_lazy("Offer withdrawn"),
     "grant": gettext_lazy("License granted"),
     "grant-status": gettext_lazy("License status changed"),

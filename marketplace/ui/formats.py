@@ -156,4 +156,5 @@ _WRITTEN: Mapping[str, Callable[[Any], str]] = {
     "day": lambda day: date_text(date.fromisoformat(day)),
     "share": percent_text,
     "country": country_text,
+    "money": lambda amount: money_text(int(amount.split()[0]), amount.split()[1]),
 }

@@ -40,6 +40,7 @@ BODIES = {
     "transfer": {"release": D, "owner": ALICE, "new_owner": BOB, "previous": D},
     "takedown": {"release": D, "status": "taken-down", "reason": "claim"},
     "offer": {"offer": str(OFFER), "release": D, "terms": D, "price_commitment": D},
+    "offer-price": {"offer": str(OFFER), "price_commitment": D},
     "offer-withdrawal": {"offer": str(OFFER)},
     "grant": {
         "grant": str(GRANT),
@@ -91,6 +92,7 @@ def test_every_type_has_an_example_and_a_subject():
         "transfer": f"release:{D}",
         "takedown": f"release:{D}",
         "offer": f"offer:{OFFER}",
+        "offer-price": f"offer:{OFFER}",
         "offer-withdrawal": f"offer:{OFFER}",
         "grant": f"grant:{GRANT}",
         "grant-status": f"grant:{GRANT}",

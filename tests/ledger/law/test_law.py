@@ -48,6 +48,10 @@ ASSET = makers.asset_body(b"another")
 OTHER = sha256(b"another release")
 
 
+def price_body() -> dict[str, object]:
+    return {"offer": OFFER, "price_commitment": sha256(b"another price")}
+
+
 def rotation(**more: object) -> dict[str, object]:
     return {"kid": ALICE.kid, "next": ALICES_NEXT.kid, "until": UNTIL} | more
 
@@ -66,7 +70,9 @@ def test_a_whole_life_is_lawful() -> None:
     told.say("grant-status", {"grant": GRANT, "status": "suspended"})
     told.say("grant-status", {"grant": GRANT, "status": "active"})
     told.say("grant-status", {"grant": GRANT, "status": "revoked"})
+    told.say("offer-price", price_body(), ALICE)
     taken = told.say("transfer", transfer_body(told), ALICE, BOB)
+    told.say("offer-price", price_body(), BOB)
     told.say("offer-withdrawal", {"offer": OFFER}, BOB)
     told.say("release", release_body(release=OTHER, version="1.1.0", creator=uuid("bob")), BOB)
     told.say("key-rotation", rotation(), ALICE, ALICES_NEXT)
@@ -106,6 +112,11 @@ def plant_ended(told: Told) -> None:
 def plant_withdrawn(told: Told) -> None:
     told.say("offer-withdrawal", {"offer": OFFER}, ALICE)
     told.say("grant", grant_body(grant=uuid("late")))
+
+
+def plant_late_price(told: Told) -> None:
+    told.say("offer-withdrawal", {"offer": OFFER}, ALICE)
+    told.say("offer-price", price_body(), ALICE)
 
 
 def plant_old_order(told: Told) -> None:
@@ -187,6 +198,7 @@ PLANTED: dict[str, Callable[[Told], object]] = {
     "not-signed-by-both": lambda told: told.say("transfer", transfer_body(told), ALICE, ALICES_NEXT),
     "unknown-offer": lambda told: told.say("grant", grant_body(grant=uuid("free"), offer=uuid("no offer"))),
     "grant-of-withdrawn-offer": plant_withdrawn,
+    "price-of-withdrawn-offer": plant_late_price,
     "grant-of-no-order": plant_old_order,
     "grant-mismatch": lambda told: told.say("grant", grant_body(grant=uuid("free"), terms=OTHER)),
     "grant-while-taken-down": plant_taken_down,
