@@ -2,6 +2,7 @@
 
     build/vendor/vendor/…    served as static files under `vendor/`
     build/tools/…            run by Node where a machine has it, and done without where it has not
+    build/fonts/…            embedded into PDF papers, and served to nobody
     build/dev/axe.min.js     for tests alone
 
 Nothing third-party is committed, and production needs no Node: it gets `build/` as it is.
@@ -17,6 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 _FONTSOURCE = "@fontsource-variable"
+_PAPER_FONTS = {"noto-sans-sc": "NotoSansSC", "noto-sans": "NotoSans"}
 _COLORS = [f"{scale}{shade}.css" for scale in ("sand", "indigo", "jade", "amber", "tomato") for shade in ("", "-dark")]
 # From below node_modules/ to below build/.
 FILES = {
@@ -36,6 +38,15 @@ FILES = {
     **{
         f"gltf-validator/{name}": f"tools/gltf-validator/{name}"
         for name in ("index.js", "gltf_validator.dart.js", "LICENSE", "NOTICES")
+    },
+    **{
+        f"@expo-google-fonts/{package}/{weight}/{name}_{weight}.ttf": f"fonts/{name}-{weight[3:]}.ttf"
+        for package, name in _PAPER_FONTS.items()
+        for weight in ("400Regular", "600SemiBold")
+    },
+    **{
+        f"@expo-google-fonts/{package}/LICENSE_FONT": f"fonts/{name}.LICENSE.txt"
+        for package, name in _PAPER_FONTS.items()
     },
     "axe-core/axe.min.js": "dev/axe.min.js",
     "axe-core/LICENSE": "dev/axe.LICENSE.txt",
@@ -71,7 +82,7 @@ def ensure(root: Path = ROOT) -> bool:
         if _read(stamp) == wanted:
             return False
         _install(root, build / "frontend.log")
-        for folder in ("dev", "tools", "vendor"):  # the one with the stamp last
+        for folder in ("dev", "fonts", "tools", "vendor"):  # the one with the stamp last
             _replace(root / "node_modules", build, folder, wanted)
     return True
 
