@@ -10,8 +10,10 @@ from tests.cast import later
 STATUS = "INSERT INTO licensing_grantstatus (grant_id, status, reason, since)"
 GRANT = (
     "INSERT INTO licensing_grant (id, offer_id, release_id, terms_id, studio_id, licensee_name, licensee_salt, source,"
-    " seats, granted_at, certificate, certificate_sha256) SELECT gen_random_uuid(), offer_id, release_id, terms_id,"
-    " studio_id, licensee_name, licensee_salt, 'order-line:2', seats, granted_at, {} FROM licensing_grant"
+    " licensee_country, licensee_registration, seats, starts_at, kind, price_minor, currency, granted_at, certificate,"
+    " certificate_sha256) SELECT gen_random_uuid(), offer_id, release_id, terms_id, studio_id, licensee_name,"
+    " licensee_salt, 'order-line:2', '', '', seats, starts_at, kind, price_minor, currency, granted_at, {}"
+    " FROM licensing_grant"
 )
 TERMS = (
     "INSERT INTO licensing_termstext (digest, name, document, text_en, text_zh_hans, created_at)"
