@@ -100,8 +100,8 @@ def cheapest(rows: Sequence[Sequence[Option]], *, with_pack: bool) -> tuple[list
 
     Every option must allow the use by itself. Best are the fewest changes; of these, where `with_pack`, those with
     another pack, as few as can be; then the fewest currencies; then those of which no other is cheaper in one
-    currency and no dearer in any. Of two at the same prices that stays whose names come first. Where `with_pack` and
-    as few changes do without another pack only, there are none.
+    currency and no dearer in any. They come by currency; of those at the same prices only the one is there whose
+    names come first. Where `with_pack` and as few changes do only without another pack, there are none.
     """
     if not all(rows):
         return [], True
@@ -112,7 +112,9 @@ def cheapest(rows: Sequence[Sequence[Option]], *, with_pack: bool) -> tuple[list
         certain &= complete
         if ways:
             wanted = [way for way in ways if way.packs or not with_pack]
-            return [_choice(way, currencies) for way in _best(wanted)], certain
+            return sorted(
+                [_choice(way, currencies) for way in _best(wanted)], key=lambda choice: choice.prices
+            ), certain
     return [], certain
 
 
