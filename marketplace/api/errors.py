@@ -21,10 +21,12 @@ from marketplace.catalog.transferring import UnableToTransfer
 from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod
 from marketplace.checkout.operations import KeyUsedOtherwise, PaymentDeclined, UnableToBuy
 from marketplace.licensing.bundles import NotDownloadable, ProofPending
+from marketplace.licensing.certificates import UnableToTrust
 from marketplace.licensing.operations import UnableToGrant, UnableToOffer
 from marketplace.licensing.parentage import BeyondParents
 from marketplace.licensing.pricing import UnableToPrice
 from marketplace.licensing.terms.document import UnableToReadTerms
+from marketplace.licensing.terms.exchange.base import UnableToReadLicense, UnableToWriteLicense
 from marketplace.licensing.terms.lattice import UnableToCompose
 from marketplace.licensing.terms.model import ContradictoryTerms
 from marketplace.licensing.terms.using import UnreadableUse
@@ -49,11 +51,14 @@ STATUS: Mapping[type[Exception], int] = {
     ContradictoryTerms: 422,
     UnableToReadTerms: 422,
     UnableToCompose: 422,
+    UnableToReadLicense: 422,
+    UnableToWriteLicense: 422,
     UnreadableUse: 422,
     UnableToOffer: 422,
     UnableToPrice: 422,
     BeyondParents: 422,
     UnableToGrant: 409,
+    UnableToTrust: 422,
     UnableToBuy: 422,
     UnableToUseMethod: 422,
     KeyUsedOtherwise: 422,

@@ -1,0 +1,1 @@
+"""Terms in other people's words: read from their licenses, written as theirs, with every loss named; no Django here."""
