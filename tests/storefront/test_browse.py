@@ -7,6 +7,10 @@ from urllib.parse import quote
 import pytest
 from django.test import Client
 
+from marketplace.licensing import operations as licensing
+from marketplace.licensing.terms.document import terms_from
+from marketplace.payouts.rules import Money
+from tests.cast import later
 from tests.storefront.market import Market
 
 HOSTILE = (
@@ -87,6 +91,24 @@ def test_a_pack_shows_split_parents_files_and_what_every_license_allows(client: 
     assert "up to US$1,000,000 a year" in world
     assert "Provenance verified" in world
     assert "checked" in world
+
+
+def test_licenses_are_compared_in_what_matters_and_in_what_differs(client: Client, market: Market) -> None:
+    def rows() -> list[str]:
+        table = text(client.get("/packs/alice/yunhai")).partition('id="compare"')[2].partition("</table>")[0]
+        return re.findall(r'<th scope="row">(.*?)</th>', table)
+
+    always = ["Commercial use", "Changes", "AI training", "Passing on", "People", "Credit"]
+    assert rows() == [*always[:4], "Sublicenses", "Transfer", "People", "Credit"]
+
+    narrow = {"base": "studio", "name": "East <Asia>", "territory": ["JP", "KR"], "approval_required": True}
+    licensing.offer(release=market.world, terms=terms_from(narrow), price=Money(5_000, "USD"), now=later(days=1))
+    assert rows() == [*always[:4], "Sublicenses", "Transfer", "People", "Territory", "Credit", "Approval"]
+    page = text(client.get("/packs/alice/yunhai"))
+    assert "What East &lt;Asia&gt; allows" in page
+    assert "Only in Japan and South Korea" in page
+    assert '<li class="duty">' in page
+    assert "East <Asia>" not in page
 
 
 def test_what_is_pending_is_said_to_be_pending(client: Client, market: Market) -> None:

@@ -234,11 +234,14 @@ class OfferRow(forms.Form):
         required=False,
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off", "class": "num"}),
     )
-    currency = forms.ChoiceField(label=_("Currency"), choices=_CURRENCIES)
+    currency = forms.ChoiceField(label=_("Currency"), choices=_CURRENCIES, required=False)
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
-        if (price := given.get("price", "").strip()) and given.get("currency"):
+        price = given.get("price", "").strip()
+        if price and not given.get("currency") and "currency" not in self.errors:
+            self.add_error("currency", self.fields["currency"].error_messages["required"])
+        if price and given.get("currency"):
             try:
                 given["price_minor"] = parse_amount(price, given["currency"])
             except UnreadableAmount:
