@@ -5,15 +5,13 @@ import secrets
 from datetime import datetime
 from uuid import uuid4
 
-from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from procrastinate.contrib.django import app
 
 import ledger.operations
-import ledger.queries
-from marketplace.licensing import certificates, rules
+from marketplace.licensing import issuing, rules
 from marketplace.licensing.holdings import Project, SeatAssignment
 from marketplace.licensing.models import Grant, GrantStatus, Offer, OfferWithdrawal
 from marketplace.licensing.terms.document import read_terms
@@ -114,7 +112,7 @@ def grant(
         granted_at=now,
         status_index=_next_status_index(),
     )
-    made.certificate = _certificate(made)
+    made.certificate = issuing.certificate_for(made)
     made.certificate_sha256 = rules.digest(made.certificate.encode())
     try:
         with transaction.atomic():
@@ -240,35 +238,6 @@ def _period(
         return rules.period_of(terms, starts_at=starts_at, ends_at=ends_at, now=now or at, at=at, earliest=earliest)
     except rules.NoTime as error:
         raise UnableToGrant(offer, str(error)) from None
-
-
-def _certificate(made: Grant) -> str:
-    """Signs what the license says, from the very row that is kept."""
-    release, terms = made.release, made.terms
-    subject = {
-        "licensee": made.licensee_name,
-        "licensee_salt": made.licensee_salt,
-        "offer": str(made.offer_id),
-        "release": release.digest,
-        "pack": str(release.pack),
-        "version": release.version,
-        "terms": terms.digest,
-        "terms_name": terms.name,
-        "terms_texts": {
-            "en": rules.digest(terms.text_en.encode()),
-            "zh-Hans": rules.digest(terms.text_zh_hans.encode()),
-        },
-        "seats": made.seats,
-        "log": settings.LOG_ORIGIN,
-    }
-    return certificates.write(
-        site=settings.SITE_URL,
-        grant=str(made.pk),
-        subject=subject,
-        status_index=made.status_index,
-        granted_at=made.granted_at,
-        signer=ledger.queries.signer("certificates"),
-    )
 
 
 def _next_status_index() -> int:

@@ -36,7 +36,7 @@ urlpatterns = [
     re_path(
         r"^credentials/(?P<authority>platform|creators)-roots\.pem$", content_credentials.roots, name="credential-roots"
     ),
-    path("credentials/license/v1", credentials.license_context, name="license-context"),
+    path("credentials/license/v<int:version>", credentials.license_context, name="license-context"),
     path("credentials/status/<slug:purpose>/<int:number>", credentials.status_list, name="status-list"),
     re_path(
         r"^releases/(?P<digest>[0-9a-f]{64})/model\.sigstore\.json$",

@@ -23,7 +23,11 @@ from ledger.signing.base import Signer
 from ledger.signing.files import FileSigner
 from ledger.signing.jws import UnableToReadJws, UnableToVerifyJws, encode_base64url, sign_compact
 from marketplace.licensing import certificates
+from marketplace.licensing import operations as licensing
+from marketplace.licensing.holdings import Project
 from marketplace.licensing.models import Grant
+from marketplace.people.models import Studio
+from tests.api.studios import Market
 from tests.cast import NOON, later
 from tests.ledger.attestations.test_modelsigning import HOME, node
 
@@ -108,10 +112,60 @@ def test_a_key_is_there_until_it_is_revoked(grant: Grant, signer: Signer) -> Non
 
 
 def test_the_words_of_a_certificate_are_explained(grant: Grant) -> None:
+    """What was signed under the first version of the context keeps it, and its words mean the same in the next."""
     claims = parts(grant.certificate)[1]
-    context = Client().get("/credentials/license/v1").json()["@context"]
-    assert claims["@context"][1] == "http://127.0.0.1:8000/credentials/license/v1"
-    assert claims["credentialSubject"].keys() | {"WorldloomLicense"} <= context.keys()
+    context = Client().get("/credentials/license/v2").json()["@context"]
+    assert claims["@context"][1] == "http://127.0.0.1:8000/credentials/license/v2"
+    assert claims["credentialSubject"].keys() | {"WorldloomLicense", "@protected"} == context.keys()
+    first = Client().get("/credentials/license/v1").json()["@context"]
+    assert first.items() <= context.items()
+    assert first.keys() == {*certificates.FIRST_WORDS, "terms_texts", "WorldloomLicense", "@protected"}
+    assert context["project"] == "http://127.0.0.1:8000/credentials/license/v2#project"
+    assert Client().get("/credentials/license/v3").status_code == 404
+
+
+def test_it_says_who_is_licensed_for_what_and_for_how_long(market: Market) -> None:
+    studio, offer = market.cast.studio, market.offer()
+    Studio.objects.filter(pk=studio.pk).update(
+        legal_name="灯笼影业有限公司", country="CN", registration="91310000MA1FL0LX4B"
+    )
+    studio.refresh_from_db()
+    project = Project.objects.create(studio=studio, name="夜航", created_by=market.cast.carol, created_at=NOON)
+    grant = licensing.grant(
+        offer=offer,
+        studio=studio,
+        source="order-line:7",
+        seats=5,
+        project=project,
+        starts_at=later(days=1),
+        ends_at=later(days=31),
+        now=later(hours=1),
+    )
+    subject = dict(certificates.verified(grant.certificate, key_of=key_of).subject)
+    texts, salt = subject.pop("terms_texts"), subject.pop("licensee_salt")
+    assert (len(salt), texts.keys()) == (64, {"en", "zh-Hans"})
+    assert subject == {
+        "licensee": "灯笼影业有限公司",
+        "licensee_country": "CN",
+        "licensee_registration": "91310000MA1FL0LX4B",
+        "receipt": "order-line:7",
+        "offer": str(offer.pk),
+        "release": market.world.digest,
+        "pack": "alice/yunhai",
+        "version": "1.0.0",
+        "project": str(project.pk),
+        "project_name": "夜航",
+        "terms": offer.terms_id,
+        "terms_name": "studio",
+        "seats": 5,
+        "starts": "2026-11-23T12:00:00Z",
+        "ends": "2026-12-23T12:00:00Z",
+        "kind": "new",
+        "replaces": "",
+        "exclusive": False,
+        "log": "localhost/worldloom",
+    }
+    assert not [name for name in subject if "price" in name]
 
 
 def test_ours_reads_both_shapes(grant: Grant, signer: Signer) -> None:
@@ -121,10 +175,44 @@ def test_ours_reads_both_shapes(grant: Grant, signer: Signer) -> None:
         ("revocation", grant.status_index),
         ("suspension", grant.status_index),
     ]
-    former = dict(read.subject) | {"iss": read.issuer, "iat": read.issued_at, "jti": read.grant}
+    first = {name: read.subject[name] for name in (*certificates.FIRST_WORDS, "terms_texts")}
+    former = first | {"iss": read.issuer, "iat": read.issued_at, "jti": read.grant}
     token = sign_compact(former, typ="worldloom-license+jwt", signer=signer)
     was = certificates.verified(token, key_of=key_of)
-    assert (was.kid, was.grant, was.subject, was.statuses) == (read.kid, read.grant, read.subject, ())
+    assert (was.kid, was.grant, was.subject, was.statuses) == (read.kid, read.grant, first, ())
+
+    claims = parts(grant.certificate)[1] | {"credentialSubject": first}
+    second = certificates.verified(sign_compact(claims, typ="vc+jwt", cty="vc", signer=signer), key_of=key_of)
+    assert (second.grant, second.subject) == (read.grant, first)
+
+
+def test_what_is_wrong_with_it_is_said_in_one_sentence(grant: Grant, signer: Signer) -> None:
+    header, claims, signature = parts(grant.certificate)
+    head, body = rfc8785.dumps(header), rfc8785.dumps(claims)
+    daves = FileSigner("ES256", generate_private_key(SECP256R1()))
+    raised = rfc8785.dumps(claims | {"credentialSubject": claims["credentialSubject"] | {"seats": 0}})
+    wrong = {
+        f"{encode_base64url(head)}.{encode_base64url(raised)}.{signature}": "altered",
+        spelled(head, body, daves): "altered",
+        spelled(rfc8785.dumps(header | {"kid": daves.kid}), body, daves): "other-key",
+        grant.certificate + "=": "misspelled",
+        grant.certificate[:-30]: "altered",
+        grant.certificate.replace(".", ".\n", 1): "misspelled",
+        "ab" * 32: "misspelled",
+        "": "misspelled",
+        spelled(head, body + b"\n", signer): "unreadable",
+        spelled(head, b"{}", signer): "unreadable",
+        spelled(rfc8785.dumps(header | {"alg": "none"}), body): "other-kind",
+        ledger.operations.__name__ + "..": "misspelled",
+    }
+    for token, problem in wrong.items():
+        with pytest.raises(certificates.UnableToTrust) as refusal:
+            certificates.checked(token, key_of=key_of)
+        assert (problem, refusal.value.problem) == (refusal.value.problem, problem), token
+        assert str(refusal.value) == certificates.PROBLEMS[problem]
+    assert certificates.checked(grant.certificate, key_of=key_of, release=grant.release.digest).grant == str(grant.pk)
+    with pytest.raises(certificates.UnableToTrust, match=r"^This certificate is genuine, but for another file: it"):
+        certificates.checked(grant.certificate, key_of=key_of, release="ab" * 32)
 
 
 def test_dave_forges_one(grant: Grant, signer: Signer) -> None:

@@ -47,9 +47,11 @@ def key(request: HttpRequest, kid: str) -> HttpResponseBase:
 
 
 @require_safe
-def license_context(request: HttpRequest) -> HttpResponseBase:
-    """This will send what the words of a certificate mean (JSON-LD 1.1)."""
-    document = certificates.context_document(settings.SITE_URL)
+def license_context(request: HttpRequest, version: int) -> HttpResponseBase:
+    """This will send what the words of a certificate mean (JSON-LD 1.1), as certificates of that version say them."""
+    if version not in certificates.VERSIONS:
+        raise Http404
+    document = certificates.context_document(settings.SITE_URL, version)
     return _answer(request, json.dumps(document, indent=1).encode(), "application/ld+json", _DAY)
 
 
