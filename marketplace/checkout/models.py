@@ -5,12 +5,17 @@ import uuid
 from django.db import models
 from django.db.models import Q
 
-from marketplace.licensing.models import Offer
+from marketplace.licensing.bargains import Collection, DiscountCode, QuoteRequest
+from marketplace.licensing.holdings import Project, UsageReport
+from marketplace.licensing.models import Grant, Offer, OfferPrice
 from marketplace.people.models import Person, Studio
 
 
 class Order(models.Model):
-    """What a studio asked for, fixed when it was asked; its state is told by the rows that follow it."""
+    """What a studio asked for, fixed when it was asked; its state is told by the rows that follow it.
+
+    `method` is kept to charge for what comes of the order later: renewals, reported use, shares of revenue.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     studio = models.ForeignKey(Studio, on_delete=models.PROTECT, related_name="orders")
@@ -19,6 +24,7 @@ class Order(models.Model):
     total_minor = models.BigIntegerField()
     idempotency_key = models.CharField(max_length=200)
     request_sha256 = models.CharField(max_length=64)
+    method = models.CharField(max_length=80, blank=True)
     placed_at = models.DateTimeField()
 
     class Meta:
@@ -33,19 +39,53 @@ class Order(models.Model):
 
 
 class OrderLine(models.Model):
-    """One offer in an order, at the price that it had then."""
+    """One offer in an order, at the price that it had then.
+
+    `price_minor` is due, `list_minor` is the price before discount, `credit_minor` what the license that it replaces
+    took off. `explained` says each step, as templates with their values. `price` is the row of the price history that
+    counted; a line of kind `usage` is the bill for a `report` under the license that it names in `replaces`.
+    """
+
+    BUY, RENEWAL, UPGRADE, USAGE = "buy", "renewal", "upgrade", "usage"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="lines")
     position = models.PositiveSmallIntegerField()
     offer = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=10, default=BUY)
     price_minor = models.BigIntegerField()
     fee_minor = models.BigIntegerField()
+    list_minor = models.BigIntegerField(default=0)
+    credit_minor = models.BigIntegerField(default=0)
+    explained = models.JSONField(default=list, blank=True)
+    price = models.ForeignKey(OfferPrice, on_delete=models.PROTECT, null=True, related_name="order_lines")
+    code = models.ForeignKey(DiscountCode, on_delete=models.PROTECT, null=True, related_name="order_lines")
+    quote = models.ForeignKey(QuoteRequest, on_delete=models.PROTECT, null=True, related_name="order_lines")
+    collection = models.ForeignKey(Collection, on_delete=models.PROTECT, null=True, related_name="order_lines")
+    report = models.ForeignKey(UsageReport, on_delete=models.PROTECT, null=True, related_name="order_lines")
+    replaces = models.ForeignKey(Grant, on_delete=models.PROTECT, null=True, related_name="order_lines")
+    subscription = models.ForeignKey("Subscription", on_delete=models.PROTECT, null=True, related_name="lines")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, null=True, related_name="+")
+    seats = models.PositiveIntegerField(default=0)
+    starts_at = models.DateTimeField(null=True)
+    ends_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["position"]
         constraints = [
-            models.UniqueConstraint(fields=["order", "offer"], name="checkout_offer_is_ordered_once"),
+            models.UniqueConstraint(
+                fields=["order", "offer", "project", "replaces"],
+                condition=~Q(kind="usage"),
+                nulls_distinct=False,
+                name="checkout_offer_is_ordered_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="buy", replaces=None, report=None)
+                | Q(kind__in=["renewal", "upgrade"], replaces__isnull=False, report=None)
+                | Q(kind="usage", replaces__isnull=False, report__isnull=False),
+                name="checkout_line_names_what_it_follows",
+            ),
+            models.CheckConstraint(condition=Q(credit_minor__gte=0), name="checkout_credit_is_not_negative"),
             models.CheckConstraint(
                 condition=Q(fee_minor__gte=0) & Q(fee_minor__lte=models.F("price_minor")),
                 name="checkout_fee_is_part_of_price",
@@ -59,6 +99,74 @@ class OrderLine(models.Model):
 
     def __str__(self) -> str:
         return self.source
+
+
+class Subscription(models.Model):
+    """A license that is renewed each period, by the card that was kept, until the row that ends it.
+
+    Its periods are counted from `anchor_at`: calendar months or years in UTC. `line` is the order line it began with.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    studio = models.ForeignKey(Studio, on_delete=models.PROTECT, related_name="subscriptions")
+    buyer = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    offer = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="+")
+    line = models.OneToOneField(OrderLine, on_delete=models.PROTECT, related_name="begun")
+    anchor_at = models.DateTimeField()
+    method = models.CharField(max_length=80)
+    started_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-started_at", "id"]
+        indexes = [models.Index(fields=["studio", "-started_at", "-id"], name="checkout_subscriptions")]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class SubscriptionSeats(models.Model):
+    """How many seats a subscription is renewed with from here on; the newest row counts."""
+
+    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="seat_changes")
+    seats = models.PositiveIntegerField()
+    by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.CheckConstraint(condition=Q(seats__gte=1), name="checkout_seats_are_some")]
+
+    def __str__(self) -> str:
+        return f"{self.subscription_id}: {self.seats}"
+
+
+class SubscriptionEnd(models.Model):
+    """From here on a subscription is not renewed; the license runs to the end of what was paid for."""
+
+    CANCELLED, DECLINED, WITHDRAWN, REPLACED, REVOKED, REFUSED = (
+        "cancelled",
+        "declined",
+        "withdrawn",
+        "replaced",
+        "revoked",
+        "refused",
+    )
+
+    subscription = models.OneToOneField(Subscription, on_delete=models.PROTECT, primary_key=True, related_name="end")
+    cause = models.CharField(max_length=10)
+    reason = models.CharField(max_length=300, blank=True)
+    ended_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(cause__in=["cancelled", "declined", "withdrawn", "replaced", "revoked", "refused"]),
+                name="checkout_subscription_ends_for_a_cause",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subscription_id} {self.cause}"
 
 
 class PaymentIntent(models.Model):
