@@ -7,7 +7,9 @@ layers are passed once, and of what was chosen so far only that is kept which ma
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import combinations
+from operator import add, le
+from typing import NamedTuple
 
 from marketplace.licensing.terms.lattice import Layer
 from marketplace.licensing.terms.model import WHOLE_PPB, Terms
@@ -51,6 +53,10 @@ class Option:
         share = self.layer.terms.royalty_ppb
         return (share, 0) if self.layer.terms.royalty_basis == "revenue" else (0, share)
 
+    def costs_only(self, purse: tuple[str, ...]) -> bool:
+        """Whether it can be paid with these currencies, or costs nothing."""
+        return self.to is None or self.to.price_minor == 0 or self.to.currency in purse
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -60,39 +66,18 @@ class Choice:
     prices: tuple[tuple[str, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """What was chosen for the first layers. Two with equal bonds can go on with the same options."""
+class _Way(NamedTuple):
+    """What was chosen for the first layers. Two with equal bonds can go on with the same options.
 
-    options: tuple[Option, ...] = ()
+    `cost` is the number of changes, of other packs, and the price in each currency that is looked at.
+    """
+
+    cost: tuple[int, ...]
+    royalties: tuple[int, ...] = (0, 0)
     signs: tuple[tuple[str, ...], ...] = ()
-    changes: int = 0
-    packs: int = 0
-    prices: tuple[int, ...] = ()
-    royalties: tuple[int, int] = (0, 0)
-    label: str = ""
-    owners: tuple[str, ...] = ()
-    is_owned: bool = False
-
-    @property
-    def bonds(self) -> tuple[str, bool, tuple[str, ...], bool]:
-        return self.label, self.is_owned, self.owners, self.packs > 0
-
-    @property
-    def cost(self) -> tuple[int, ...]:
-        return self.changes, self.packs, *self.prices
-
-    @property
-    def order(self) -> tuple[tuple[int, ...], tuple[int, int], tuple[tuple[str, ...], ...]]:
-        return self.cost, self.royalties, self.signs
-
-    def is_no_worse(self, other: "_Way") -> bool:
-        """Whether whatever the other may lead to, this one leads to as well, and no worse."""
-        if not all(
-            mine <= its for mine, its in zip(self.cost + self.royalties, other.cost + other.royalties, strict=True)
-        ):
-            return False
-        return self.cost != other.cost or self.signs <= other.signs
+    bonds: tuple[bool, str, bool, tuple[str, ...]] = (False, "", False, ())
+    """Whether another pack is taken, the license to share under, whether somebody owns all, and up to two who own."""
+    options: tuple[Option, ...] = ()
 
 
 def cheapest(rows: Sequence[Sequence[Option]], *, with_pack: bool) -> tuple[list[Choice], bool]:
@@ -103,19 +88,39 @@ def cheapest(rows: Sequence[Sequence[Option]], *, with_pack: bool) -> tuple[list
     currency and no dearer in any. They come by currency; of those at the same prices only the one is there whose
     names come first. Where `with_pack` and as few changes do only without another pack, there are none.
     """
-    if not all(rows):
-        return [], True
-    currencies = sorted({option.to.currency for row in rows for option in row if option.to and option.to.price_minor})
     certain = True
     for budget in range(_needed(rows), len(rows) + 1):
-        ways, complete = _ways(rows, budget, currencies)
+        # First whatever it costs, which is soon known.
+        ways, complete = _ways(rows, (budget, budget if with_pack else 0), ())
         certain &= complete
-        if ways:
-            wanted = [way for way in ways if way.packs or not with_pack]
-            return sorted(
-                [_choice(way, currencies) for way in _best(wanted)], key=lambda choice: choice.prices
-            ), certain
+        if not ways:
+            continue
+        packs = min((way.cost[1] for way in ways if way.cost[1] or not with_pack), default=None)
+        if packs is None:
+            return [], certain
+        choices, complete = _priced(rows, (budget, packs))
+        return sorted(choices, key=lambda choice: choice.prices), certain and complete
     return [], certain
+
+
+def _priced(rows: Sequence[Sequence[Option]], limits: tuple[int, int]) -> tuple[list[Choice], bool]:
+    """Returns the best choices with so many changes and other packs, in as few currencies as do."""
+    currencies = sorted({option.to.currency for row in rows for option in row if option.to and option.to.price_minor})
+    complete = True
+    for count in range(len(currencies) + 1):
+        choices: list[Choice] = []
+        # Three or more are looked for among all at once: there may be too many sets of them.
+        for purse in combinations(currencies, count) if count <= _FEW else [tuple(currencies)]:
+            payable = [[option for option in row if option.costs_only(purse)] for row in rows]
+            ways, all_looked_at = _ways(payable, limits, purse)
+            complete &= all_looked_at
+            choices += [_choice(way, purse) for way in _best(way for way in ways if way.cost[1] == limits[1])]
+        if choices:
+            return choices, complete
+    return [], complete
+
+
+_FEW = 2
 
 
 def _needed(rows: Sequence[Sequence[Option]]) -> int:
@@ -123,81 +128,90 @@ def _needed(rows: Sequence[Sequence[Option]]) -> int:
     return sum(all(option.to for option in row) for row in rows)
 
 
-def _ways(rows: Sequence[Sequence[Option]], budget: int, currencies: list[str]) -> tuple[list[_Way], bool]:
-    """Returns the ways through all rows with at most so many changes, and whether none was given up."""
-    # Royalties that cannot get above the whole do not tie layers together.
-    counted = any(sum(max(option.royalties[basis] for option in row) for row in rows) > WHOLE_PPB for basis in (0, 1))
-    ways, complete = [_Way(prices=(0,) * len(currencies))], True
+def _ways(rows: Sequence[Sequence[Option]], limits: tuple[int, int], purse: tuple[str, ...]) -> tuple[list[_Way], bool]:
+    """Returns the ways through all rows with at most so many changes and other packs, and whether none was given up."""
+    if not all(rows):
+        return [], True
+    ways, complete = [_Way((0,) * (2 + len(purse)))], True
     for place, row in enumerate(rows):
-        left = budget - _needed(rows[place + 1 :])
-        longer = [step for way in ways for option in row for step in _steps(way, option, currencies, counted)]
-        ways = _undominated(step for step in longer if step.changes <= left)
+        rest = rows[place + 1 :]
+        most, bounds = (limits[0] - _needed(rest), limits[1]), (_bounds(rest, 0), _bounds(rest, 1))
+        longer = [step for way in ways for option in row for step in _steps(way, option, purse, bounds)]
+        ways = _undominated(step for step in longer if step.cost[0] <= most[0] and step.cost[1] <= most[1])
         if len(ways) > MOST_KEPT:
-            ways, complete = sorted(ways, key=lambda way: way.order)[:MOST_KEPT], False
+            ways, complete = sorted(ways, key=_order)[:MOST_KEPT], False
     return ways, complete
 
 
-def _steps(way: _Way, option: Option, currencies: list[str], counted: bool) -> Iterator[_Way]:
-    """Gives the way with one option more, unless that clashes."""
+def _bounds(rest: Sequence[Sequence[Option]], basis: int) -> tuple[int, int]:
+    """Returns up to which royalties whatever follows fits, and above which nothing does."""
+    shares = [[option.royalties[basis] for option in row] for row in rest]
+    return WHOLE_PPB - sum(map(max, shares)), WHOLE_PPB - sum(map(min, shares))
+
+
+def _steps(way: _Way, option: Option, purse: tuple[str, ...], bounds: Sequence[tuple[int, int]]) -> Iterator[_Way]:
+    """Gives the way with one option more, unless that clashes, or whatever follows would."""
     terms, to = option.layer.terms, option.to
-    revenue, profit = option.royalties if counted else (0, 0)
-    royalties = (way.royalties[0] + revenue, way.royalties[1] + profit)
-    owners, is_owned = way.owners, way.is_owned or terms.output_owner == "provider"
+    has_pack, label, is_owned, owners = way.bonds
+    is_owned = is_owned or terms.output_owner == "provider"
     if terms.output_owner != "licensee":
-        # Three are no other than two: a third party claims it either way.
+        # Three are no other than two: they share.
         owners = tuple(sorted({*owners, option.layer.party})[:2])
-    if (way.label and terms.share_alike not in ("", way.label)) or (is_owned and len(owners) > 1):
+    if (label and terms.share_alike not in ("", label)) or (is_owned and len(owners) > 1):
         return
-    if max(royalties) > WHOLE_PPB:
+    royalties = tuple(map(add, way.royalties, option.royalties))
+    if any(share > ceiling for share, (_floor, ceiling) in zip(royalties, bounds, strict=True)):
         return
-    price = to.price_minor if to else 0
+    cost = way.cost
+    if to:
+        has_pack = has_pack or to.kind == PACK
+        prices = (to.price_minor * (to.currency == currency) for currency in purse)
+        cost = tuple(map(add, cost, (1, to.kind == PACK, *prices)))
     yield _Way(
-        options=(*way.options, option),
-        signs=(*way.signs, option.sign),
-        changes=way.changes + (to is not None),
-        packs=way.packs + (to is not None and to.kind == PACK),
-        prices=tuple(
-            [
-                amount + (price if to and to.currency == currency else 0)
-                for currency, amount in zip(currencies, way.prices, strict=True)
-            ]
-        ),
-        royalties=royalties,
-        label=way.label or terms.share_alike,
-        owners=owners,
-        is_owned=is_owned,
+        cost,
+        # Below the floor it does not matter how low they are.
+        tuple(max(share, floor) for share, (floor, _ceiling) in zip(royalties, bounds, strict=True)),
+        (*way.signs, option.sign),
+        (has_pack, label or terms.share_alike, is_owned, owners),
+        (*way.options, option),
     )
 
 
 def _undominated(ways: Iterable[_Way]) -> list[_Way]:
-    """Returns the ways without those that another one with the same bonds is no worse than."""
-    kept: list[_Way] = []
-    for _bonds, alike in groupby(sorted(ways, key=lambda way: (way.bonds, way.order)), key=lambda way: way.bonds):
-        best: list[_Way] = []
-        # One that is no worse comes first in this order.
-        for way in alike:
-            if not any(other.is_no_worse(way) for other in best):
-                best.append(way)
-        kept += best
-    return kept
+    """Returns the ways without those to which another one with the same bonds is preferable, whatever follows."""
+    alike: dict[object, list[_Way]] = {}
+    # What is preferable comes first in this order.
+    for way in sorted(ways, key=_order):
+        kept = alike.setdefault(way.bonds, [])
+        if not any(_is_preferable(other, way) for other in kept):
+            kept.append(way)
+    return [way for kept in alike.values() for way in kept]
 
 
-def _best(ways: list[_Way]) -> list[_Way]:
-    """Returns those that `cheapest` promises, of ways with equally many changes."""
-    if not ways:
-        return []
+def _order(way: _Way) -> tuple[object, ...]:
+    return way.cost, way.royalties, way.signs
 
-    def rank(way: _Way) -> tuple[int, int]:
-        return way.packs, sum(price > 0 for price in way.prices)
 
-    least = min(map(rank, ways))
+def _is_preferable(one: _Way, other: _Way) -> bool:
+    """Returns whether whatever the other may lead to, the one leads to as well, and to no worse."""
+    return (
+        all(map(le, one.cost, other.cost))
+        and all(map(le, one.royalties, other.royalties))
+        and (one.cost != other.cost or one.signs <= other.signs)
+    )
+
+
+def _best(ways: Iterable[_Way]) -> list[_Way]:
+    """Returns those in the fewest currencies that no other one undercuts, of ways with equally many changes."""
+    ordered = sorted(ways, key=lambda way: (way.cost, way.signs))
+    fewest = min((sum(map(bool, way.cost[2:])) for way in ordered), default=0)
     best: list[_Way] = []
-    for way in sorted((way for way in ways if rank(way) == least), key=lambda way: (way.prices, way.signs)):
-        if not any(all(a <= b for a, b in zip(other.prices, way.prices, strict=True)) for other in best):
+    for way in ordered:
+        if sum(map(bool, way.cost[2:])) == fewest and not any(all(map(le, one.cost, way.cost)) for one in best):
             best.append(way)
     return best
 
 
-def _choice(way: _Way, currencies: list[str]) -> Choice:
-    prices = tuple((name, price) for name, price in zip(currencies, way.prices, strict=True) if price)
+def _choice(way: _Way, purse: tuple[str, ...]) -> Choice:
+    prices = tuple((currency, price) for currency, price in zip(purse, way.cost[2:], strict=True) if price)
     return Choice(way.options, prices)

@@ -247,14 +247,12 @@ def smallest(ways: list[Taken]) -> list[tuple[tuple[tuple[str, int], ...], Taken
 def test_a_search_that_is_cut_short_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choosing, "MOST_KEPT", 1)
     layers = [Layer(f"layer{place}", "Alice", READY["personal"]) for place in range(3)]
-    studio = READY["studio"]
-    alternatives = {
-        layer.name: [offer("Studio", studio, 5, "USD"), offer("Studio", studio, 5, "CNY")] for layer in layers
-    }
+    cheap, dear = (replace(READY["studio"], royalty_ppb=share_ppb) for share_ppb in (400_000_000, 100_000_000))
+    alternatives = {layer.name: [offer("Cheap", cheap, 1), offer("Dear", dear, 5)] for layer in layers}
 
     found = fixes(replace(FILM, commercial="personal"), layers, alternatives)
 
-    assert [(fix.kind, fix.is_smallest, fix.answer.allowed) for fix in found] == [
-        ("offer", False, True),
-        ("request", True, True),
+    assert [(fix.kind, fix.prices, fix.is_smallest, fix.answer.allowed) for fix in found] == [
+        ("offer", (("USD", 7),), False, True),
+        ("request", (), True, True),
     ]
