@@ -68,7 +68,7 @@ def detect(source: Source) -> str:
     if isinstance(source, bytes) and source.startswith(b"glTF"):
         return "vrm"
     text = "" if isinstance(source, Mapping) else text_of(source, "").strip()
-    if isinstance(source, Mapping) or text.startswith("{"):
+    if isinstance(source, Mapping) or text.startswith(("{", "[")):
         return _form_of_object(object_of(source if isinstance(source, Mapping) else text, ""))
     return _form_of_text(text)
 
@@ -100,7 +100,7 @@ def _form_of_text(text: str) -> str:
         return "pil"
     if spdx.is_titled(text):
         return "spdx"
-    if re.search(r"\bopen\s?rail|responsible ai license|\brail-[a-z]+\b", text[:4000], re.IGNORECASE) and not short:
+    if not short and openrail.titles_itself(text):
         return "openrail"
     if cc.speaks_of(text):
         return "cc"

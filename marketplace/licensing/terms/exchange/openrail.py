@@ -69,13 +69,14 @@ _RESTRICTIONS: tuple[tuple[str, str], ...] = (
     ("spam", r"\bspam"),
 )
 _TITLE = re.compile(r"open\s?rail|\brail\b|responsible ai license", re.IGNORECASE)
+_RESEARCH = re.compile(r"research[- ]only|research use only|non-?commercial", re.IGNORECASE)
 _HEADING = re.compile(
     r"^\W*(?:attachment a\b.*|use(?:-based)? restrictions\W*(?:as referenced.*)?)$", re.IGNORECASE | re.MULTILINE
 )
 _AGREE = re.compile(r"you agree not to use", re.IGNORECASE)
 _END = re.compile(r"^\W*(?:attachment [b-z]|appendix|end of)\b", re.IGNORECASE | re.MULTILINE)
 _ITEM = re.compile(r"^\s*(?:[#|>\s]*)(?:[-*•–]|\(?[a-z0-9]{1,3}[).])\s+", re.IGNORECASE)
-_ATTACHMENT_CHARACTERS = 40_000
+_TITLE_CHARACTERS, _ATTACHMENT_CHARACTERS = 4000, 40_000
 
 
 def read(source: Source) -> Imported:
@@ -104,6 +105,11 @@ def by_id(name: str) -> Imported | None:
     return Imported(terms_of(plain, rail), tuple(lost), plain, FORM)
 
 
+def titles_itself(text: str) -> bool:
+    """Return whether a text calls itself a license of the family in its first lines."""
+    return bool(_TITLE.search(text[:_TITLE_CHARACTERS]))
+
+
 def terms_of(name: str, rail: Rail) -> Terms:
     """Return the terms of a license of the family."""
     terms = replace(READY["openrail-m"], name=name, banned=rail.banned)
@@ -112,7 +118,7 @@ def terms_of(name: str, rail: Rail) -> Terms:
 
 def _from_text(text: str) -> Imported:
     """Return the terms of a license by its text: what Attachment A lists is banned, what is not understood is asked."""
-    if not _TITLE.search(text[:4000]):
+    if not titles_itself(text):
         raise unreadable(FORM, _("The text does not call itself a license of the OpenRAIL family; check its title."))
     lines = _attachment(text)
     banned: set[str] = set()
@@ -124,7 +130,9 @@ def _from_text(text: str) -> Imported:
         if not words:
             template = _("There is no word for the restriction “%(line)s”; each use must be approved for its sake.")
             lost.append(loss("approval_required", template, line=shown(line)))
-    research = bool(re.search(r"research[- ]only|research use only|non-?commercial", text[:4000], re.IGNORECASE))
+    research = bool(
+        re.search(r"research[- ]only|research use only|non-?commercial", text[:_TITLE_CHARACTERS], re.IGNORECASE)
+    )
     if research:
         lost.append(loss("commercial", _("It speaks of research alone in its first lines; nothing else is allowed.")))
     rail = Rail(frozenset(banned), research_only=research)

@@ -88,9 +88,9 @@ def _parsed(written: str) -> Any:
 
     try:
         found = _licensing().parse(written, strict=False)
-    except license_expression.ExpressionError as error:
-        template = _("“%(text)s” is no license expression (%(reason)s); write it like MIT AND CC-BY-4.0.")
-        raise unreadable(FORM, template, text=shown(written), reason=shown(str(error))) from None
+    except license_expression.ExpressionError:
+        template = _("“%(text)s” is no license expression; write it like MIT AND CC-BY-4.0.")
+        raise unreadable(FORM, template, text=shown(written)) from None
     except RecursionError:
         raise unreadable(FORM, _("The license expression is nested too deeply; write it without brackets.")) from None
     if found is None:

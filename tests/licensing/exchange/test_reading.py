@@ -1,0 +1,434 @@
+"""Alice brings a work under somebody else's license: what it says in our terms, what is lost, and what is refused."""
+
+import json
+import struct
+from dataclasses import replace
+
+import pytest
+
+from marketplace.licensing.terms.exchange import cc, openrail, spdx
+from marketplace.licensing.terms.exchange.base import UnableToReadLicense, differing
+from marketplace.licensing.terms.exchange.forms import detect, read
+from marketplace.licensing.terms.model import UNLIMITED_DEPTH, Terms
+from marketplace.licensing.terms.ready import OPENRAIL_BANNED, READY
+from tests.licensing.exchange import licenses
+
+BY = READY["cc-by-4.0"]
+
+
+def refusal(source: object, form: str = "") -> str:
+    with pytest.raises(UnableToReadLicense) as refused:
+        read(source, form)  # type: ignore[arg-type]
+    assert refused.value.code == "license-unreadable"
+    return str(refused.value)
+
+
+def lost(source: object) -> set[str]:
+    return {one.dimension for one in read(source).lost}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "kind, changes",
+    [
+        ("by", {}),
+        ("by-sa", {"share_alike": "CC-BY-SA-4.0"}),
+        ("by-nc", {"commercial": "none"}),
+        ("by-nd", {"derivatives": "private", "ai_training": "own"}),
+        ("by-nc-sa", {"commercial": "none", "share_alike": "CC-BY-NC-SA-4.0"}),
+        ("by-nc-nd", {"commercial": "none", "derivatives": "private", "ai_training": "own"}),
+    ],
+)
+def test_each_license_of_creative_commons_by_all_its_names(kind: str, changes: dict[str, str]) -> None:
+    name = f"CC-{kind.upper()}-4.0"
+    for source in (
+        name,
+        name.lower(),
+        f"CC {kind.upper()} 4.0",
+        f"https://creativecommons.org/licenses/{kind}/4.0/",
+        f"http://creativecommons.org/licenses/{kind}/4.0/legalcode.zh-hans",
+        f"https://creativecommons.org/licenses/{kind}/4.0/deed.de",
+        f"//www.creativecommons.org/licenses/{kind}/4.0",
+    ):
+        found = read(source)
+        assert (found.form, found.source) == ("cc", name), source
+        assert found.terms == replace(BY, name=name.lower(), **changes), source
+        assert read(source.encode(), "cc").terms == found.terms
+
+
+def test_versions_before_4_let_nobody_change_a_work_even_for_themselves() -> None:
+    terms = read("CC-BY-ND-3.0").terms
+    assert (terms.derivatives, terms.ai_training, terms.redistribution) == ("none", "none", "raw")
+    assert "derivatives" in lost("CC-BY-ND-3.0")
+
+
+def test_ported_versions_keep_their_place() -> None:
+    found = read("https://creativecommons.org/licenses/by-sa/3.0/de/deed.en")
+    assert (found.source, found.terms.share_alike) == ("CC-BY-SA-3.0-DE", "CC-BY-SA-3.0-DE")
+    assert "law of one place (DE)" in str(found.lost[0])
+    assert read("CC-BY-3.0-IGO").source == "CC-BY-3.0-IGO"
+
+
+@pytest.mark.parametrize(
+    "source", ["CC0", "CC0-1.0", "cc0 1.0 universal", "https://creativecommons.org/publicdomain/zero/1.0/"]
+)
+def test_cc0_is_our_own_cc0(source: str) -> None:
+    assert differing(read(source).terms, READY["cc0-1.0"]) == ()
+
+
+def test_the_public_domain_mark_is_no_license_and_says_so() -> None:
+    found = read("https://creativecommons.org/publicdomain/mark/1.0/")
+    assert (found.source, found.terms.credit_required) == ("CC-PDM-1.0", False)
+    assert "no license" in str(found.lost[0])
+
+
+def test_legal_texts_are_recognized_and_nobody_claims_that_they_were_compared() -> None:
+    found = read(licenses.CC_BY_NC_SA_LEGAL_CODE.encode())
+    assert (found.source, found.terms.commercial) == ("CC-BY-NC-SA-4.0", "none")
+    assert "document" in lost(licenses.CC_BY_NC_SA_LEGAL_CODE)
+    assert read("﻿MIT License\n\nCopyright (c) 2024 Alice\n\nPermission is hereby granted".encode()).source == "MIT"
+
+
+def test_pages_and_linked_data() -> None:
+    assert read(licenses.CC_BY_PAGE).source == "CC-BY-4.0"
+    assert read({"dct:license": {"@id": "https://creativecommons.org/licenses/by-nc/4.0/"}}).source == "CC-BY-NC-4.0"
+    described = read({"cc:permits": ["cc:Reproduction", "cc:Distribution"], "cc:prohibits": "cc:CommercialUse"}).terms
+    assert (described.commercial, described.derivatives, described.redistribution) == ("none", "none", "raw")
+    page = '<link rel="cc:permits" href="http://creativecommons.org/ns#Reproduction">'
+    assert read(page).terms.redistribution == "none"
+    assert "nothing that cc:permits can say" in refusal({"cc:permits": ["cc:Reproduction", "cc:Everything"]})
+
+
+def test_permissive_copyleft_and_bundled_software_licenses() -> None:
+    assert differing(read("MIT").terms, BY) == ()
+    assert differing(read("0BSD").terms, READY["cc0-1.0"]) == ()
+    assert read("GPL-3.0-only").terms.share_alike == "GPL-3.0-only"
+    assert "patents" in lost("Apache-2.0")
+    assert "patents" not in lost("MIT")
+    assert read("OFL-1.1").terms.redistribution == "in-product"
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ("GPL-2.0+", "GPL-2.0-or-later"),
+        ("GPL-3.0", "GPL-3.0-only"),
+        ("lgpl-2.1", "LGPL-2.1-only"),
+        ("apache-2.0", "Apache-2.0"),
+    ],
+)
+def test_old_ids_and_other_cases_are_the_ids_of_today(old: str, new: str) -> None:
+    assert read(old).source == new
+
+
+def test_or_later_with_and_references() -> None:
+    later = read("Apache-2.0+")
+    assert (later.source, "document" in {one.dimension for one in later.lost}) == ("Apache-2.0+", True)
+    excepted = read("GPL-2.0-or-later WITH Classpath-exception-2.0")
+    assert excepted.terms.share_alike == "GPL-2.0-or-later"
+    assert "Classpath-exception-2.0 allows more" in str(excepted.lost[-1])
+    assert "did you mean Classpath-exception-2.0?" in refusal("GPL-2.0-only WITH Classpath-exception-2")
+    elsewhere = read("LicenseRef-Dave")
+    assert elsewhere.terms == Terms(name="licenseref-dave")
+    assert elsewhere.terms.allows_nothing
+
+
+def test_and_is_what_both_allow() -> None:
+    both = read("MIT AND CC-BY-NC-ND-4.0").terms
+    assert (both.commercial, both.derivatives, both.ai_training, both.credit_required) == (
+        "none",
+        "private",
+        "own",
+        True,
+    )
+    assert read("MIT AND LicenseRef-Dave").terms.allows_nothing
+    assert read("(MIT AND GPL-3.0-only) AND CC0-1.0").terms.share_alike == "GPL-3.0-only"
+    assert "must be shared under different licenses" in refusal("GPL-3.0-only AND CC-BY-SA-4.0")
+
+
+def test_or_is_a_choice_that_somebody_must_make() -> None:
+    assert refusal("MIT OR GPL-3.0-only") == (
+        "The license leaves a choice: GPL-3.0-only and MIT; give the one that you choose."
+    )
+    assert "leaves a choice" in refusal("CC0-1.0 AND (MIT OR Apache-2.0)")
+
+
+@pytest.mark.parametrize(
+    "name, near",
+    [("Apache-2", "Apache-2.0"), ("GLP-3.0-only", "GPL-3.0-only"), ("BSD-3-Clase", "BSD-3-Clause")],
+)
+def test_an_unknown_id_is_refused_with_the_nearest(name: str, near: str) -> None:
+    assert refusal(name) == f"SPDX knows no “{name}”; did you mean {near}?"
+
+
+def test_every_id_that_we_read_is_known_to_spdx() -> None:
+    assert {name for name, _terms in spdx.every()} <= set(spdx._ids())
+
+
+def test_licenses_that_spdx_knows_and_we_have_not_read_allow_nothing() -> None:
+    found = read("BUSL-1.1")
+    assert found.terms.allows_nothing
+    assert "nobody has put it into our terms" in str(found.lost[0])
+
+
+def test_tags_in_files() -> None:
+    assert read("// SPDX-License-Identifier: Apache-2.0\nint main() {}\n").source == "Apache-2.0"
+    assert read("<!-- SPDX-License-Identifier: MIT -->\n").source == "MIT"
+    assert "several licenses" in refusal("SPDX-License-Identifier: MIT\nSPDX-License-Identifier: ISC\n")
+
+
+@pytest.mark.parametrize(
+    "name, banned",
+    [
+        ("creativeml-openrail-m", OPENRAIL_BANNED),
+        ("openrail++", OPENRAIL_BANNED),
+        ("OpenRAIL-M", OPENRAIL_BANNED),
+        ("bigscience-bloom-rail-1.0", OPENRAIL_BANNED | {"impersonation", "unlabeled-ai"}),
+        ("openrail", OPENRAIL_BANNED | {"impersonation", "unlabeled-ai"}),
+        ("LicenseRef-scancode-bigcode-open-rail-m-v1", OPENRAIL_BANNED | {"impersonation", "unlabeled-ai"}),
+    ],
+)
+def test_the_openrail_family_by_id(name: str, banned: frozenset[str]) -> None:
+    found = read(name)
+    assert found.form == "openrail"
+    assert found.terms.banned == banned
+    assert differing(found.terms, READY["openrail-m"]) == (() if banned == OPENRAIL_BANNED else ("banned",))
+
+
+def test_attachment_a_is_read_line_by_line() -> None:
+    found = read(licenses.CREATIVEML_OPEN_RAIL_M)
+    assert found.form == "openrail"
+    assert differing(found.terms, READY["openrail-m"]) == ()
+
+
+def test_a_restriction_without_a_word_makes_every_use_ask() -> None:
+    found = read(licenses.BIGSCIENCE_ATTACHMENT)
+    assert found.terms.banned == {"crime", "unlabeled-ai", "impersonation"}
+    assert found.terms.approval_required
+    assert "To fly kites on a Sunday" in str(next(one for one in found.lost if one.dimension == "approval_required"))
+    assert "no list of use restrictions" in refusal("OpenRAIL-M\n\nDo what you like, but be good.\n", "openrail")
+    assert "does not call itself" in refusal("Terms of service\n\nYou agree not to use it.\n", "openrail")
+
+
+def test_model_cards() -> None:
+    found = read(licenses.MODEL_CARD)
+    assert (found.form, found.source) == ("openrail", "creativeml-openrail-m")
+    assert read("---\nlicense: cc-by-nc-4.0\n---\n").source == "CC-BY-NC-4.0"
+    assert read("---\nlicense:\n- mit\n---\n").source == "MIT"
+    assert "several" in refusal("---\nlicense:\n- mit\n- apache-2.0\n---\n")
+    assert "names none" in refusal("---\nlicense: other\nlicense_name: dave-1\n---\n")
+    assert "once" in refusal("---\ntags: [x]\n---\n")
+
+
+def test_civitai_flags_of_a_real_model() -> None:
+    found = read(json.dumps(licenses.CIVITAI_MODEL).encode())
+    assert found.form == "civitai"
+    terms = found.terms
+    assert (terms.commercial, terms.derivatives, terms.redistribution, terms.ai_training) == (
+        "full",
+        "share",
+        "none",
+        "none",
+    )
+    assert terms.share_alike == "LicenseRef-Civitai-NoCredit-Image-RentCivit"
+    assert not terms.credit_required
+    assert terms.banned == OPENRAIL_BANNED | {"generation-services"}
+    assert "Civitai's own service" in str(found.lost[0])
+
+
+def test_the_base_model_binds_what_is_trained_from_it() -> None:
+    flags = licenses.CIVITAI_MODEL
+    flux = flags | {"modelVersions": [{"baseModel": "Flux.1 D"}]}
+    assert read(flux).terms.commercial == "none"
+    assert read(flags | {"modelVersions": [{"baseModel": "Flux.1 S"}]}).terms.commercial == "full"
+    unknown = read(flags | {"modelVersions": [{"baseModel": "Dave's own"}]})
+    assert unknown.terms.approval_required
+    assert "approval_required" in {one.dimension for one in unknown.lost}
+
+
+@pytest.mark.parametrize(
+    "value, uses",
+    [("{Image,RentCivit,Rent}", True), ("Sell", False), (["None"], False), ([], False), (None, False), ("Image", True)],
+)
+def test_spellings_of_commercial_use(value: object, uses: bool) -> None:
+    terms = read({"allowCommercialUse": value, "allowDerivatives": False}).terms
+    assert (terms.commercial == "full") is uses
+
+
+def test_missing_flags_allow_nothing() -> None:
+    found = read({"allow_no_credit": True})
+    assert (found.terms.commercial, found.terms.derivatives, found.terms.redistribution) == ("none", "none", "none")
+    assert {"commercial", "derivatives", "share_alike"} <= {one.dimension for one in found.lost}
+
+
+def test_contradictory_and_wrong_flags() -> None:
+    assert "“None” and something else" in refusal({"allowCommercialUse": ["None", "Sell"]})
+    assert refusal({"allowDerivatives": "yes"}) == "“allowDerivatives” must be true or false."
+    assert "not “Everything”" in refusal({"allowCommercialUse": ["Everything"]})
+    assert "two spellings" in refusal({"allowNoCredit": True, "allow_no_credit": False})
+    assert "list of words" in refusal({"allowCommercialUse": [1]})
+    assert "one of them" in refusal({"items": [licenses.CIVITAI_MODEL]}, "civitai")
+
+
+def test_the_meta_of_a_real_character() -> None:
+    terms = read(licenses.VRM_1_META).terms
+    assert (terms.commercial, terms.derivatives, terms.redistribution) == ("full", "share", "raw")
+    assert (terms.seats, terms.credit_required, terms.ai_training) == (0, False, "none")
+    assert terms.banned == {"antisocial-hate"}
+    assert not terms.approval_required
+
+
+def test_a_vrm_file_carries_its_license() -> None:
+    document = json.dumps(
+        {"asset": {"version": "2.0"}, "extensions": {"VRMC_vrm": {"meta": licenses.VRM_1_META}}}
+    ).encode()
+    document += b" " * (-len(document) % 4)
+    file = b"glTF" + struct.pack("<III", 2, 20 + len(document), len(document)) + b"JSON" + document
+    assert detect(file) == "vrm"
+    assert read(file).terms == read(licenses.VRM_1_META).terms
+    assert "no whole binary glTF" in refusal(file[:-1])
+    assert "no whole binary glTF" in refusal(b"glTF")
+
+
+def test_what_a_vrm_does_not_say_is_not_allowed() -> None:
+    found = read({"licenseUrl": "https://vrm.dev/licenses/1.0/", "avatarPermission": "onlySeparatelyLicensedPerson"})
+    terms = found.terms
+    assert (terms.commercial, terms.derivatives, terms.redistribution, terms.seats) == ("none", "none", "none", 1)
+    assert terms.banned == {"violent", "sexual", "political-religious", "antisocial-hate"}
+    assert terms.approval_required
+    assert read({"licenseUrl": "https://vrm.dev/licenses/1.0/"}).terms.allows_nothing
+    assert read(licenses.VRM_1_META | {"otherLicenseUrl": "https://dave.example"}).terms.approval_required
+    assert read(licenses.VRM_1_META | {"licenseUrl": "https://dave.example"}).terms.approval_required
+
+
+def test_old_vrm_and_its_license_names() -> None:
+    found = read({"extensions": {"VRM": {"meta": licenses.VRM_0_META}}})
+    assert found.source == "VRM 0.x, Other"
+    assert (found.terms.derivatives, found.terms.redistribution, found.terms.approval_required) == (
+        "none",
+        "none",
+        True,
+    )
+    free = licenses.VRM_0_META | {"licenseName": "CC_BY_NC_SA", "otherPermissionUrl": "", "otherLicenseUrl": ""}
+    terms = read(free).terms
+    assert (terms.commercial, terms.derivatives, terms.share_alike) == ("none", "share", "CC-BY-NC-SA-4.0")
+    assert terms.banned == {"violent", "sexual", "political-religious", "antisocial-hate"}
+    assert read(free | {"licenseName": "CC_BY_ND"}).terms.derivatives == "none"
+    assert read(free | {"licenseName": "Redistribution_Prohibited"}).terms.redistribution == "none"
+
+
+def test_wrong_vrm_metas() -> None:
+    assert "must be one of" in refusal(licenses.VRM_1_META | {"commercialUsage": "yes"})
+    assert "must be true or false" in refusal(licenses.VRM_1_META | {"allowRedistribution": 1})
+    assert "mixes fields" in refusal(licenses.VRM_1_META | licenses.VRM_0_META)
+    both = {"VRM": {"meta": licenses.VRM_0_META}, "VRMC_vrm": {"meta": licenses.VRM_1_META}}
+    assert "both" in refusal({"extensions": both})
+
+
+def test_story_terms_with_five_percent() -> None:
+    found = read({"id": "4", "terms": licenses.PIL_COMMERCIAL_REMIX})
+    assert found.form == "pil"
+    terms = found.terms
+    assert (terms.commercial, terms.derivatives, terms.royalty_ppb, terms.royalty_basis) == (
+        "full",
+        "share",
+        50_000_000,
+        "revenue",
+    )
+    assert (terms.transferable, terms.credit_required, terms.ai_training, terms.seats) == (True, True, "share", 1)
+    assert terms.share_alike.startswith("LicenseRef-Story-PIL-")
+    assert "price" in {one.dimension for one in found.lost}
+    # The same terms ask for the same license, others for another.
+    other = licenses.PIL_COMMERCIAL_REMIX | {"commercialRevShare": "6000000"}
+    assert read({**licenses.PIL_COMMERCIAL_REMIX}).terms.share_alike == terms.share_alike
+    assert read(other).terms.share_alike != terms.share_alike
+
+
+@pytest.mark.parametrize(
+    "flavor, commercial, derivatives, alike",
+    [
+        ("non-commercial-social-remixing", "none", "share", True),
+        ("commercial-use", "full", "none", False),
+        ("PIL Commercial Remix", "full", "share", True),
+    ],
+)
+def test_flavors_by_name(flavor: str, commercial: str, derivatives: str, alike: bool) -> None:
+    found = read(flavor)
+    assert found.form == "pil"
+    assert (found.terms.commercial, found.terms.derivatives, bool(found.terms.share_alike)) == (
+        commercial,
+        derivatives,
+        alike,
+    )
+
+
+def test_story_terms_that_ours_cannot_say_allow_less() -> None:
+    base = licenses.PIL_COMMERCIAL_REMIX
+    assert read(base | {"commercialRevCeiling": 10**20}).terms.commercial == "none"
+    assert read(base | {"uri": "ipfs://dave"}).terms.approval_required
+    assert read(base | {"uri": "ipfs://dave"}).terms.ai_training == "none"
+    assert read(base | {"commercializerChecker": "0x" + "1" * 40}).terms.approval_required
+    assert read(base | {"expiration": "2678400"}).terms.duration_days == 31
+    assert read(base | {"expiration": 2**255}).terms.duration_days == 73_200
+
+
+def test_story_terms_that_contradict_themselves() -> None:
+    base = licenses.PIL_COMMERCIAL_REMIX
+    assert "“commercialAttribution” goes with “commercialUse”" in refusal(base | {"commercialUse": False})
+    assert "goes with “derivativesAllowed”" in refusal(base | {"derivativesAllowed": False})
+    assert "100 percent" in refusal(base | {"commercialRevShare": 100_000_001})
+    assert "must be an address" in refusal(base | {"currency": "USDC"})
+    assert "whole number" in refusal(base | {"expiration": -1})
+    assert "whole number" in refusal(base | {"expiration": 1.5})
+    assert "less than a day" in refusal(base | {"expiration": 3600})
+
+
+@pytest.mark.parametrize(
+    "source, said",
+    [
+        (b"", "no text"),
+        (b"\xff\xfe\x00", "no text in UTF-8"),
+        (b"MIT\0", "no text"),
+        (b"{", "no JSON: it breaks in line 1, column 2"),
+        (b'{"allowNoCredit": true, "allowNoCredit": false}', "says “allowNoCredit” twice"),
+        (b'{"allowNoCredit": NaN}', "a number that not all readers"),
+        (b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested too deeply"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "a number that not all readers"),
+        (b'{"hello": "world"}', "no license that we know"),
+        (b"[]", "no object"),
+        (b"x" * (2 * 1024 * 1024 + 1), "longer than 2 MiB"),
+        (b"glTF" + b"\0" * 16, "no whole binary glTF"),
+        (b"(" * 150 + b"MIT", "no license expression"),
+        (b"MIT AND", "no license expression"),
+        ("MIT‮".encode(), "no license expression"),
+        (b"CC-BY-4.1", "no version 4.1"),
+        (b"CC-BY-NC", "names no version"),
+        (b"CC-BY-ND-SA-4.0", "forbids changes and asks to share them alike"),
+        (b"https://creativecommons.org/licenses/sampling/1.0/", "no license that we know"),
+        (b"https://evil-creativecommons.org/licenses/by/4.0/", "no license expression"),
+        (b"Once upon a time\n" * 50, "no license that we know"),
+        (
+            "CC-BY-4.0 https://creativecommons.org/licenses/by/4.0/ or https://creativecommons.org/licenses/by-nc/4.0/",
+            "several licenses",
+        ),
+    ],
+)
+def test_bad_input_is_one_clear_sentence(source: bytes | str, said: str) -> None:
+    message = refusal(source)
+    assert said in message
+    assert message.endswith((".", "?"))
+    assert "\n" not in message
+
+
+def test_wrong_forms_and_kinds() -> None:
+    assert "cannot be read from “odrl”" in refusal("x", "odrl")
+    assert "not an object" in refusal({"a": 1}, "spdx")
+    assert "no object" in refusal("[1]", "civitai")
+    assert cc.by_id("MIT") is None
+    assert openrail.by_id("MIT") is None
+
+
+def test_open_licenses_say_what_ready_made_terms_say() -> None:
+    for name, source in (("cc-by-4.0", "CC-BY-4.0"), ("cc-by-nc-4.0", "CC-BY-NC-4.0"), ("cc0-1.0", "CC0-1.0")):
+        assert read(source).terms == READY[name]
+    assert read("OpenRAIL-M").terms == READY["openrail-m"]
+    assert read("CC-BY-4.0").terms.sublicense_depth == UNLIMITED_DEPTH
