@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from typing import NamedTuple
 
 from marketplace.licensing.terms import needs
-from marketplace.licensing.terms.lattice import RANKS, Composed, Credit, Layer, Royalty, clashes, compose
+from marketplace.licensing.terms.lattice import RANKS, Clash, Composed, Credit, Layer, Royalty, clashes, compose
 from marketplace.licensing.terms.model import UNLIMITED_DAYS, Terms, Use
 from marketplace.licensing.terms.using import check_use
 from marketplace.licensing.terms.words import rights_in
@@ -17,14 +18,30 @@ from marketplace.ui.words import Values, Words
 from marketplace.ui.words import gettext_noop as _
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Broken(NamedTuple):
+    """A rule that a layer's terms set and a use does not keep. Its words are made when somebody reads them."""
+
+    rule: "Rule"
+    use: Use
+    layer: Layer
+
+    @property
+    def words(self) -> Words:
+        """What the license says, and what is needed or must be promised."""
+        return self.rule.sentence(self.use, self.layer)
+
+
+class Refusal(NamedTuple):
     """Why not: in which dimension, by which layers (one, or several that clash), with a code that stays the same."""
 
     dimension: str
     code: str
     layers: tuple[str, ...]
-    words: Words
+    reason: Clash | Broken
+
+    @property
+    def words(self) -> Words:
+        return self.reason.words
 
     @property
     def template(self) -> str:
@@ -91,14 +108,14 @@ def days_of(use: Use) -> int:
 
 def _refusals(use: Use, composed: Composed) -> Iterator[Refusal]:
     for clash in clashes(composed):
-        yield Refusal(clash.dimension, clash.code, clash.layers, clash.words)
+        yield Refusal(clash.dimension, clash.code, clash.layers, clash)
     for rule in RULES:
         # What the meet allows, every layer allows.
         if not rule.refuses(use, composed):
             continue
         for layer in composed.layers:
             if rule.refuses(use, layer.terms):
-                yield Refusal(rule.dimension, rule.code, (layer.name,), rule.sentence(use, layer))
+                yield Refusal(rule.dimension, rule.code, (layer.name,), Broken(rule, use, layer))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from marketplace.licensing.terms.asking import RULES, Duties, Refusal, ask
-from marketplace.licensing.terms.lattice import Credit, Layer, Royalty, compose
+from marketplace.licensing.terms.lattice import Credit, Layer, Royalty, clashes, compose
 from marketplace.licensing.terms.model import EVERYTHING, Scope, Terms, Use, all_but, only
 from marketplace.licensing.terms.ready import READY
 from marketplace.licensing.terms.using import UnreadableUse
@@ -35,6 +35,15 @@ def test_answers_are_those_of_the_oracle(use: Use, layers: list[Layer]) -> None:
     assert answer.allowed == (not small.clash(layers) and all(small.permits(layer.terms, use) for layer in layers))
     refusing = {name for refusal in answer.refusals if "clash" not in refusal.code for name in refusal.layers}
     assert refusing == {layer.name for layer in layers if not small.permits(layer.terms, use)}
+
+
+@given(small.uses(), small.layers())
+def test_a_use_is_allowed_where_it_is_below_the_meet_and_nothing_clashes(use: Use, layers: list[Layer]) -> None:
+    composed = compose(layers)
+    is_below = not any(rule.refuses(use, composed) for rule in RULES)
+
+    assert is_below == all(not rule.refuses(use, layer.terms) for layer in layers for rule in RULES)
+    assert ask(use, layers).allowed == (is_below and not clashes(composed))
 
 
 @settings(max_examples=200)
