@@ -112,7 +112,8 @@ SCHEMAS: Mapping[str, Schema] = {
         licensee_commitment=checks.DIGEST,
         certificate=checks.DIGEST,
         # Said of a grant whose offer was withdrawn between order and payment: Unix seconds.
-        optional={"ordered_at": checks.integer(0)},
+        # And of one that was passed on: which grant it replaces.
+        optional={"ordered_at": checks.integer(0), "replaces": checks.UUID},
     ),
     "grant-status": _schema("grant:{grant}", once=False, grant=checks.UUID, status=checks.text(64)),
     "claim": _schema(

@@ -19,6 +19,9 @@ NEXT_EVENTS: Mapping[str | None, tuple[str, ...]] = {
 ORDER_SECONDS = 30 * 86_400
 """How long ago what is granted may have been ordered."""
 
+FINAL_STATUSES = ("revoked", "superseded")
+"""Nothing follows these statuses of a grant."""
+
 _ABOUT = ("asset", "disputed", "evidence")
 
 
@@ -165,7 +168,10 @@ def withdraw_offer(case: Case) -> None:
 
 
 def make_grant(case: Case) -> None:
-    """What is granted was offered, under these terms, and still is, or was when it was ordered not long ago."""
+    """What is granted was offered, under these terms, and still is, or was when it was ordered not long ago.
+
+    A license that is passed on needs no more than the one that it replaces.
+    """
     body, release = case.body, case.release()
     offer = case.store.get(f"offer:{body['offer']}")
     if offer is None:
@@ -175,20 +181,34 @@ def make_grant(case: Case) -> None:
     ordered_at = body.get("ordered_at", case.stated_at)
     if not case.stated_at - ORDER_SECONDS <= ordered_at <= case.stated_at:
         raise Broken("grant-of-no-order", f"its order is of {ordered_at}, the grant of {case.stated_at}")
-    if "withdrawn" in offer and not ("ordered_at" in body and ordered_at <= offer["withdrawn_at"]):
-        raise Broken("grant-of-withdrawn-offer", f"its offer was withdrawn in leaf {offer['withdrawn']}")
-    if release["down"] and not ("ordered_at" in body and ordered_at <= release["changed_at"]):
-        raise Broken("grant-while-taken-down", "its release is taken down")
+    if not _is_passed_on(case):
+        if "withdrawn" in offer and not ("ordered_at" in body and ordered_at <= offer["withdrawn_at"]):
+            raise Broken("grant-of-withdrawn-offer", f"its offer was withdrawn in leaf {offer['withdrawn']}")
+        if release["down"] and not ("ordered_at" in body and ordered_at <= release["changed_at"]):
+            raise Broken("grant-while-taken-down", "its release is taken down")
     case.store.set(f"grant:{body['grant']}", "active")
+    case.store.set(f"granted:{body['grant']}", {name: body[name] for name in ("release", "terms")})
+
+
+def _is_passed_on(case: Case) -> bool:
+    """Whether a grant takes the place of one that stands, of the same release under the same terms."""
+    body = case.body
+    if "replaces" not in body:
+        return False
+    status = case.store.get(f"grant:{body['replaces']}")
+    if status is None:
+        raise Broken("unknown-grant", f"no grant {body['replaces']} precedes it, which it replaces")
+    same = case.store.get(f"granted:{body['replaces']}") == {name: body[name] for name in ("release", "terms")}
+    return same and status not in FINAL_STATUSES
 
 
 def set_status(case: Case) -> None:
-    """Revoked is for good."""
+    """Revoked and superseded are for good."""
     status = case.store.get(f"grant:{case.body['grant']}")
     if status is None:
         raise Broken("unknown-grant", f"no grant {case.body['grant']} precedes it")
-    if status == "revoked":
-        raise Broken("status-after-revocation", "the grant was revoked")
+    if status in FINAL_STATUSES:
+        raise Broken("status-after-revocation", f"the grant was {status}")
     case.store.set(f"grant:{case.body['grant']}", case.body["status"])
 
 

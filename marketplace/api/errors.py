@@ -22,7 +22,15 @@ from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMe
 from marketplace.checkout.operations import KeyUsedOtherwise, PaymentDeclined, UnableToBuy
 from marketplace.licensing.bundles import NotDownloadable, ProofPending
 from marketplace.licensing.certificates import UnableToTrust
-from marketplace.licensing.operations import UnableToGrant, UnableToOffer
+from marketplace.licensing.operations import (
+    UnableToAssignSeat,
+    UnableToGrant,
+    UnableToGrantExclusively,
+    UnableToOffer,
+    UnableToOpenProject,
+    UnableToPassOn,
+    UnableToReportUse,
+)
 from marketplace.licensing.parentage import BeyondParents
 from marketplace.licensing.pricing import UnableToPrice
 from marketplace.licensing.terms.document import UnableToReadTerms
@@ -58,6 +66,11 @@ STATUS: Mapping[type[Exception], int] = {
     UnableToPrice: 422,
     BeyondParents: 422,
     UnableToGrant: 409,
+    UnableToGrantExclusively: 409,
+    UnableToAssignSeat: 409,
+    UnableToOpenProject: 422,
+    UnableToPassOn: 409,
+    UnableToReportUse: 422,
     UnableToTrust: 422,
     UnableToBuy: 422,
     UnableToUseMethod: 422,

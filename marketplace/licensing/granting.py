@@ -1,8 +1,8 @@
 """Writes about licenses that are held: granting, what happens to them, passing them on."""
 
-import json
 import secrets
 from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 from django.db import IntegrityError, connection, transaction
@@ -11,10 +11,9 @@ from django.utils.translation import gettext_noop
 from procrastinate.contrib.django import app
 
 import ledger.operations
-from marketplace.licensing import issuing, rules
+from marketplace.licensing import exclusivity, issuing, rules
 from marketplace.licensing.holdings import Project, SeatAssignment
 from marketplace.licensing.models import Grant, GrantStatus, Offer, OfferWithdrawal
-from marketplace.licensing.terms.document import read_terms
 from marketplace.people.models import Studio
 
 FOLLOWS = (Grant.RENEWAL, Grant.UPGRADE, Grant.TRANSFER)
@@ -43,15 +42,18 @@ def check_grant(
     kind: str = Grant.NEW,
     replaces: Grant | None = None,
 ) -> rules.Period:
-    """This will see that a license could be granted now, and tell its time; raises UnableToGrant, writes nothing.
+    """This will see that a license could be granted now, and tell its time; writes nothing.
 
-    It is asked when an order is placed, before anything is charged.
+    It is asked when an order is placed, before anything is charged. Raises UnableToGrant, and UnableToGrantExclusively
+    where another studio has exclusively what it would cover.
     """
     _check_party(offer, studio, project, kind, replaces)
     wanted = _seats(offer, seats)
     if replaces is not None:
         _check_replaced(offer, replaces, kind, wanted, now)
-    return _period(offer, starts_at=starts_at, ends_at=ends_at, replaces=replaces, kind=kind, at=now)
+    period = _period(offer, starts_at=starts_at, ends_at=ends_at, replaces=replaces, kind=kind, at=now)
+    exclusivity.check_exclusivity(offer=offer, studio=studio, starts_at=period.starts_at, ends_at=period.ends_at)
+    return period
 
 
 @transaction.atomic
@@ -76,7 +78,8 @@ def grant(
     `source` names what was paid, as in `order-line:<uuid>`. Whether an offer is still sold is decided when the order
     is placed, at `ordered_at`: an offer withdrawn while the buyer was paying is honored. `seats` 0 are those of the
     terms. It begins at `starts_at`, without one now, or when its terms do; a renewal where what it `replaces` ends. It
-    ends at `ends_at` or when its terms do, whichever is first. Raises UnableToGrant.
+    ends at `ends_at` or when its terms do, whichever is first; where its order took exclusivity, it has that time.
+    Raises UnableToGrant and UnableToGrantExclusively.
     """
     there = Grant.objects.filter(source=source).first()
     if there is not None:
@@ -85,9 +88,14 @@ def grant(
     wanted = _seats(offer, seats)
     if replaces is not None and ordered_at is None:
         _check_replaced(offer, replaces, kind, wanted, now)
-    period = _period(
+    period = exclusivity.taken_for(source) or _period(
         offer, starts_at=starts_at, ends_at=ends_at, replaces=replaces, kind=kind, at=ordered_at or now, now=now
     )
+    is_exclusive = exclusivity.terms_of(offer).exclusive
+    if is_exclusive:
+        exclusivity.take_exclusivity(offer=offer, studio=studio, source=source, now=now, **period._asdict())
+    elif ordered_at is None:
+        exclusivity.check_exclusivity(offer=offer, studio=studio, **period._asdict())
     # The log must know the key before it hears of anything that the key signed.
     ledger.operations.register_keys(now=now)
     made = Grant(
@@ -109,6 +117,7 @@ def grant(
         replaces=replaces,
         price_minor=offer.price_minor if price_minor is None else price_minor,
         currency=currency or offer.currency,
+        ordered_at=ordered_at,
         granted_at=now,
         status_index=_next_status_index(),
     )
@@ -121,6 +130,8 @@ def grant(
         if there := Grant.objects.filter(source=source).first():
             return there
         raise
+    if is_exclusive:
+        exclusivity.give_to_grant(source=source, grant=made)
     app.configure_task("licensing.sign_copies", queue="intake").defer(grant_id=str(made.pk))
     _state(made, ordered_at)
     if replaces is not None:
@@ -130,7 +141,11 @@ def grant(
 
 def _state(made: Grant, ordered_at: datetime | None) -> None:
     """States a grant; what was passed on names what it replaces, since the log's law then asks for no live offer."""
-    passed_on = {"replaces": str(made.replaces_id)} if made.kind == Grant.TRANSFER else {}
+    lawful: dict[str, Any]
+    if made.kind == Grant.TRANSFER:
+        lawful = {"replaces": str(made.replaces_id)}
+    else:
+        lawful = _order_before_withdrawal(made.offer, ordered_at)
     ledger.operations.state(
         type="grant",
         subject=f"grant:{made.pk}",
@@ -141,14 +156,13 @@ def _state(made: Grant, ordered_at: datetime | None) -> None:
             "terms": made.terms_id,
             "licensee_commitment": rules.digest(rules.licensee_document(made.licensee_name, made.licensee_salt)),
             "certificate": made.certificate_sha256,
-            **passed_on,
-            **_order_before_withdrawal(made.offer, ordered_at),
+            **lawful,
         },
         now=made.granted_at,
     )
 
 
-def _order_before_withdrawal(offer: Offer, ordered_at: datetime | None) -> dict[str, int]:
+def _order_before_withdrawal(offer: Offer, ordered_at: datetime | None) -> dict[str, Any]:
     """Says when the order was placed, where its offer was withdrawn since: the log's law asks for it."""
     # The grant's row is written and holds the offer's (FOR KEY SHARE): one who withdraws it now waits.
     if ordered_at is None or not OfferWithdrawal.objects.filter(offer=offer).exists():
@@ -207,7 +221,7 @@ def _check_replaced(offer: Offer, replaces: Grant, kind: str, seats: int, now: d
 
 def _seats(offer: Offer, wanted: int) -> int:
     """Tells how many seats a license gets: those of its terms, or fewer where fewer are asked for; 0 is unlimited."""
-    most = int(json.loads(bytes(offer.terms.document))["seats"])
+    most = exclusivity.terms_of(offer).seats
     if wanted < 0 or (0 < most < wanted):
         raise UnableToGrant(
             offer,
@@ -231,7 +245,7 @@ def _period(
     former_end = replaces.ends_at if replaces is not None and kind == Grant.RENEWAL else None
     if starts_at is None and former_end is not None:
         starts_at = max(former_end, at)
-    terms = read_terms(bytes(offer.terms.document))
+    terms = exclusivity.terms_of(offer)
     try:
         # What begins where its former one ended may have been renewed late, and lost nothing in between.
         earliest = min(at - rules.BACKDATED_AT_MOST, former_end or at)
@@ -266,6 +280,7 @@ def set_status(*, grant: Grant, status: str, reason: str, now: datetime) -> Gran
     row = GrantStatus.objects.create(grant=grant, status=status, reason=reason, since=now)
     if status in FINAL:
         SeatAssignment.objects.filter(grant=grant, released_at=None).update(released_at=now)
+        exclusivity.end_exclusivity(grant=grant, now=now)
     ledger.operations.state(
         type="grant-status",
         subject=f"grant:{grant.pk}",

@@ -171,6 +171,8 @@ class Grant(models.Model):
     replaces = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="followers")
     price_minor = models.BigIntegerField(default=0)
     currency = models.CharField(max_length=3)
+    # When its order was placed, where there was one: an exclusivity that was taken later does not undo it.
+    ordered_at = models.DateTimeField(null=True)
     granted_at = models.DateTimeField()
     certificate = models.TextField()
     certificate_sha256 = models.CharField(max_length=64, unique=True)

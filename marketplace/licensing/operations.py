@@ -8,11 +8,26 @@ from django.db import transaction
 import ledger.operations
 import ledger.queries
 from marketplace.licensing import queries, statuslists
+from marketplace.licensing.exclusivity import UnableToGrantExclusively as UnableToGrantExclusively
+from marketplace.licensing.exclusivity import check_exclusivity as check_exclusivity
+from marketplace.licensing.exclusivity import earlier_grants as earlier_grants
+from marketplace.licensing.exclusivity import end_exclusivity as end_exclusivity
+from marketplace.licensing.exclusivity import lock_packs as lock_packs
+from marketplace.licensing.exclusivity import take_exclusivity as take_exclusivity
 from marketplace.licensing.granting import UnableToGrant as UnableToGrant
 from marketplace.licensing.granting import check_grant as check_grant
 from marketplace.licensing.granting import grant as grant
 from marketplace.licensing.granting import set_status as set_status
 from marketplace.licensing.granting import supersede as supersede
+from marketplace.licensing.holding import UnableToAssignSeat as UnableToAssignSeat
+from marketplace.licensing.holding import UnableToOpenProject as UnableToOpenProject
+from marketplace.licensing.holding import UnableToPassOn as UnableToPassOn
+from marketplace.licensing.holding import UnableToReportUse as UnableToReportUse
+from marketplace.licensing.holding import assign_seat as assign_seat
+from marketplace.licensing.holding import open_project as open_project
+from marketplace.licensing.holding import release_seat as release_seat
+from marketplace.licensing.holding import report_use as report_use
+from marketplace.licensing.holding import transfer as transfer
 from marketplace.licensing.models import Download, Grant, StatusList
 from marketplace.licensing.offering import UnableToOffer as UnableToOffer
 from marketplace.licensing.offering import Wanted as Wanted

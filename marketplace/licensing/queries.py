@@ -139,8 +139,8 @@ def listed(*, purpose: str, number: int) -> Listed:
     )
     changes = list(rows)
     newest = {index - first: status for index, status in changes if index is not None}
-    due = {"revocation": GrantStatus.REVOKED, "suspension": GrantStatus.SUSPENDED}[purpose]
-    return Listed(frozenset(bit for bit, status in newest.items() if status == due), len(changes))
+    due = {"revocation": (GrantStatus.REVOKED, GrantStatus.SUPERSEDED), "suspension": (GrantStatus.SUSPENDED,)}[purpose]
+    return Listed(frozenset(bit for bit, status in newest.items() if status in due), len(changes))
 
 
 def status_lists() -> int:

@@ -99,6 +99,20 @@ def test_entries_of_the_first_version_need_no_signatures_and_stand_before_the_ot
     assert [finding.rule for finding in told.judge()] == ["not-signed-by-owner"]
 
 
+def test_a_license_is_passed_on_whatever_became_of_its_offer_and_once() -> None:
+    told = lawful()
+    told.say("takedown", {"release": CLOUDS, "status": "taken-down", "reason": "law"})
+    told.say("offer-withdrawal", {"offer": OFFER}, ALICE)
+    told.say("grant", grant_body(grant=uuid("passed on"), replaces=GRANT))
+    told.say("grant-status", {"grant": GRANT, "status": "superseded"})
+    assert told.judge() == []
+    told.say("grant", grant_body(grant=uuid("again"), replaces=GRANT))
+    told.say("grant-status", {"grant": GRANT, "status": "active"})
+    told.say("grant", grant_body(grant=uuid("from nowhere"), replaces=uuid("no grant")))
+    found = [finding.rule for finding in told.judge()]
+    assert found == ["grant-of-withdrawn-offer", "status-after-revocation", "unknown-grant"]
+
+
 def plant_both_revocation_and_offer(told: Told) -> None:
     told.say("key-revocation", {"kid": ALICE.kid, "reason": "compromised"}, ALICE)
     told.say("offer", offer_body(offer=uuid("second")), ALICE)
