@@ -2,6 +2,8 @@
 
 import hashlib
 import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import rfc8785
 
@@ -15,9 +17,16 @@ def platform_fee(gross_minor: int, fee_ppb: int) -> int:
     return gross_minor * fee_ppb // WHOLE_PPB
 
 
-def request_digest(*, offers: list[str], method: str) -> str:
-    """This will name what was asked for, so that one idempotency key cannot stand for two requests."""
-    return hashlib.sha256(rfc8785.dumps({"offers": sorted(offers), "method": method})).hexdigest()
+def request_digest(*, offers: Sequence[str], method: str, more: Sequence[Mapping[str, Any]] = ()) -> str:
+    """This will name what was asked for, so that one idempotency key cannot stand for two requests.
+
+    `more` is what each offer was asked for with, none of them anything if it is left out. The order says nothing.
+    """
+    if not any(more):
+        return hashlib.sha256(rfc8785.dumps({"offers": sorted(offers), "method": method})).hexdigest()
+    items = sorted(rfc8785.dumps({"offer": offer, **with_}) for offer, with_ in zip(offers, more, strict=True))
+    document = {"items": [item.decode() for item in items], "method": method}
+    return hashlib.sha256(rfc8785.dumps(document)).hexdigest()
 
 
 def card_digits(text: str) -> str | None:

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import Count, Prefetch, Q, QuerySet
 
 from marketplace.catalog.models import Pack, Release
-from marketplace.licensing.bargains import Collection, CollectionItem, DiscountCode, QuoteRequest
+from marketplace.licensing.bargains import Collection, CollectionItem, DiscountCode, QuoteRequest, QuoteStep
 from marketplace.licensing.models import Offer, OfferPrice
 from marketplace.licensing.pricing import Discount, Size
 from marketplace.people.models import Creator, SizeDeclaration, Studio
@@ -15,12 +15,12 @@ from marketplace.people.models import Creator, SizeDeclaration, Studio
 
 def price_now(offer: Offer, now: datetime) -> OfferPrice:
     """This will find the price that counts: the newest whose time it is, and that is not sold out."""
-    return _current(list(price_history(offer)), now, sold(price_history(offer)))
+    return current(list(price_history(offer)), now, sold(price_history(offer)))
 
 
 def regular_price(offer: Offer, now: datetime) -> OfferPrice:
     """This will find the price that counts when nothing is on sale."""
-    return _current([row for row in price_history(offer) if row.kind == OfferPrice.REGULAR], now, {})
+    return current([row for row in price_history(offer) if row.kind == OfferPrice.REGULAR], now, {})
 
 
 def price_history(offer: Offer) -> list[OfferPrice]:
@@ -28,8 +28,11 @@ def price_history(offer: Offer) -> list[OfferPrice]:
     return list(OfferPrice.objects.filter(offer=offer).order_by("number"))
 
 
-def _current(rows: Sequence[OfferPrice], now: datetime, sales: Mapping[UUID, int]) -> OfferPrice:
-    """Picks from an offer's prices in their order; the first holds from the offer on, whatever the clock says."""
+def current(rows: Sequence[OfferPrice], now: datetime, sales: Mapping[UUID, int]) -> OfferPrice:
+    """This will pick from an offer's prices in their order; the first holds from the offer on, whatever the clock says.
+
+    `sales` counts those that only so many may have.
+    """
     due = [
         row
         for row in rows
@@ -64,8 +67,8 @@ def with_prices(offers: Iterable[Offer], now: datetime) -> list[Offer]:
     for offer in found:
         mine = of[offer.pk]
         regular = [row for row in mine if row.kind == OfferPrice.REGULAR]
-        offer.now = _current(mine, now, sales)  # type: ignore[attr-defined]
-        offer.regular_minor = _current(regular, now, {}).price_minor  # type: ignore[attr-defined]
+        offer.now = current(mine, now, sales)  # type: ignore[attr-defined]
+        offer.regular_minor = current(regular, now, {}).price_minor  # type: ignore[attr-defined]
     return found
 
 
@@ -83,7 +86,7 @@ def lowest_in(offer: Offer, *, since: datetime, until: datetime) -> int:
     """
     rows = price_history(offer)
     edges = {moment for row in rows for moment in (row.starts_at, row.ends_at) if moment and since < moment < until}
-    return min(_current(rows, moment, {}).price_minor for moment in {since, *edges})
+    return min(current(rows, moment, {}).price_minor for moment in {since, *edges})
 
 
 def declared_size(studio: Studio) -> SizeDeclaration | None:
@@ -166,6 +169,14 @@ def quotes_for(*, studio: Studio | None = None, creator: Creator | None = None) 
     if creator is not None:
         rows = rows.filter(offer__release__pack__owner=creator)
     return list(rows)
+
+
+def agreed(request: QuoteRequest) -> QuoteStep | None:
+    """This will find the price that both sides said yes to: the step before the newest, where that accepts it."""
+    steps = list(request.steps.order_by("number"))
+    if len(steps) < 2 or steps[-1].kind != QuoteStep.ACCEPT:
+        return None
+    return steps[-2]
 
 
 def quote_request(request_id: UUID | str) -> QuoteRequest | None:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import pytest
 
+from marketplace.checkout import events
 from marketplace.checkout import operations as checkout
 from marketplace.checkout.gateways.base import DISPUTE_LOST, DISPUTE_OPENED, DISPUTE_WON
 from marketplace.checkout.models import GatewayEvent, GatewayEventHandled, Order
@@ -132,7 +133,7 @@ def test_an_event_that_breaks_holds_nothing_up(market: Market, monkeypatch: pyte
             raise RuntimeError("the disk is full")
         return handle(event=event, now=now)
 
-    monkeypatch.setattr(checkout, "handle_event", fragile)
+    monkeypatch.setattr(events, "handle_event", fragile)
     assert checkout.collect_events(now=LATE) == 1
     assert sound.handled
     monkeypatch.undo()

@@ -1,0 +1,273 @@
+"""Placing orders: what is asked for is priced and fixed, with the intent to charge for it; no money moves here."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
+
+from marketplace.checkout import rules
+from marketplace.checkout.asking import Ask, Quoted, QuotedLine, UnableToBuy, asks_in
+from marketplace.checkout.gateways.base import Gateway
+from marketplace.checkout.lines import lock, quoted
+from marketplace.checkout.models import Order, OrderLine, PaymentIntent
+from marketplace.licensing import exclusivity
+from marketplace.licensing import operations as licensing
+from marketplace.licensing.holdings import UsageReport
+from marketplace.licensing.models import Grant, Offer, OfferPrice
+from marketplace.people.models import Person, Seat, Studio
+from marketplace.ui.words import Words, Written
+
+FREE = "free"
+OURS = ("subscription:", "usage:")
+"""How the idempotency keys of orders begin that nobody asks for: renewals, and bills for reported use."""
+
+
+class KeyUsedOtherwise(Exception):
+    """The idempotency key already stands for another order."""
+
+    code = "idempotency-key-reused"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            _("The idempotency key “%s” already stands for another order: use a new key for a new order.") % key
+        )
+        self.key = key
+
+
+def gateway() -> Gateway:
+    """This will load the payment adapter that settings name."""
+    return import_string(settings.ADAPTERS["payments"])()  # type: ignore[no-any-return]
+
+
+def quote(*, studio: Studio, offers: Sequence[Offer | Ask], now: datetime) -> Quoted:
+    """This will say what an order would cost, each line explained; it writes nothing and holds nothing.
+
+    Raises what `place_order` raises for what cannot be ordered. Send a line's price as `expect_minor` to buy at
+    that price or not at all.
+    """
+    asks = asks_in(offers)
+    priced = quoted(studio=studio, asks=asks, now=now)
+    for line in priced.lines:
+        period = _period(studio, line, now)
+        exclusivity.check_exclusivity(offer=line.offer, studio=studio, **period._asdict())
+    return priced
+
+
+def place_order(
+    *,
+    studio: Studio,
+    buyer: Person,
+    offers: Sequence[Offer | Ask],
+    method: str,
+    idempotency_key: str,
+    now: datetime,
+) -> Order:
+    """This will fix an order and, where there is something to pay, the intent to charge for it.
+
+    What costs nothing, now or later, needs no `method`. Raises UnableToBuy, UnableToUseMethod, KeyUsedOtherwise,
+    UnableToGrant or UnableToGrantExclusively, and writes nothing then.
+    """
+    if not rules.is_idempotency_key(idempotency_key) or idempotency_key.startswith(OURS):
+        raise UnableToBuy(_("An order needs an idempotency key of 1 to 200 visible ASCII characters."))
+    if not Seat.objects.filter(studio=studio, person=buyer, role__in=[Seat.OWNER, Seat.BUYER]).exists():
+        raise UnableToBuy(_("You cannot buy for %s: ask its owner for a buyer's seat.") % studio.name)
+    asks = asks_in(offers)
+    free = not method.strip() or (bool(asks) and all(_costs_nothing(ask) for ask in asks))
+    token = FREE if free else gateway().method(method)
+    return place(
+        studio=studio, buyer=buyer, asks=asks, token=token, idempotency_key=idempotency_key, now=now, method=method
+    )
+
+
+def place(
+    *,
+    studio: Studio,
+    buyer: Person,
+    asks: Sequence[Ask],
+    token: str,
+    idempotency_key: str,
+    now: datetime,
+    method: str = "",
+) -> Order:
+    """This will place an order with a way to pay that the gateway named before; `place_order` says the rest."""
+    request = rules.request_digest(
+        offers=[str(ask.offer.pk) for ask in asks], method=token, more=[ask.shape() for ask in asks]
+    )
+    # Before what is for sale now is looked at: an order that stands is not undone by an offer withdrawn since.
+    if there := _placed(studio, idempotency_key, request):
+        return there
+    try:
+        with transaction.atomic():
+            exclusivity.lock_packs(offers=[ask.offer for ask in asks])
+            lock(asks)
+            priced = quoted(studio=studio, asks=asks, now=now)
+            if priced.needs_method and token == FREE:
+                token = gateway().method(method)
+            return _write(studio, buyer, priced, token, idempotency_key, request, now)
+    except IntegrityError:
+        if there := _placed(studio, idempotency_key, request):
+            return there
+        raise
+
+
+def _costs_nothing(ask: Ask) -> bool:
+    """Whether there is nothing to pay whatever happened to prices since; then the card says nothing of the order."""
+    if ask.offer.model == "one-off" and not ask.offer.price_minor:
+        return not OfferPrice.objects.filter(offer=ask.offer, number__gt=0).exists()
+    if ask.offer.model == "pay-what-you-want":
+        return not ask.pays_minor and not ask.offer.price_minor
+    return ask.offer.model == "free"
+
+
+def _placed(studio: Studio, idempotency_key: str, request: str) -> Order | None:
+    """Finds the order that the key stands for; raises KeyUsedOtherwise when that was another request."""
+    there = Order.objects.filter(studio=studio, idempotency_key=idempotency_key).first()
+    if there is not None and there.request_sha256 != request:
+        raise KeyUsedOtherwise(idempotency_key)
+    return there
+
+
+def _write(
+    studio: Studio, buyer: Person, priced: Quoted, token: str, idempotency_key: str, request: str, now: datetime
+) -> Order:
+    order = write_order(
+        studio=studio,
+        buyer=buyer,
+        currency=priced.currency,
+        total_minor=priced.total_minor,
+        token=token,
+        idempotency_key=idempotency_key,
+        request=request,
+        now=now,
+    )
+    lines = [_row(order, place, line) for place, line in enumerate(priced.lines)]
+    OrderLine.objects.bulk_create(lines)
+    for row, line in zip(lines, priced.lines, strict=True):
+        _claim(studio, row, line, now)
+    return order
+
+
+def write_order(
+    *,
+    studio: Studio,
+    buyer: Person,
+    currency: str,
+    total_minor: int,
+    token: str,
+    idempotency_key: str,
+    request: str,
+    now: datetime,
+) -> Order:
+    """This will write the head of an order and, where there is something to pay, the intent to charge for it."""
+    order = Order.objects.create(
+        studio=studio,
+        buyer=buyer,
+        currency=currency,
+        total_minor=total_minor,
+        idempotency_key=idempotency_key,
+        request_sha256=request,
+        method="" if token == FREE else token,
+        placed_at=now,
+    )
+    if total_minor:
+        PaymentIntent.objects.create(
+            order=order, gateway=gateway().name, key=f"order:{order.pk}:1", method=token, intended_at=now
+        )
+    return order
+
+
+def _row(order: Order, place: int, line: QuotedLine) -> OrderLine:
+    ask = line.ask
+    return OrderLine(
+        order=order,
+        position=place,
+        offer=ask.offer,
+        kind=ask.kind,
+        price_minor=line.price_minor,
+        fee_minor=rules.platform_fee(line.price_minor, settings.PLATFORM_FEE_PPB),
+        list_minor=line.list_minor,
+        credit_minor=line.credit_minor,
+        explained=[kept(words) for words in line.lines],
+        price=line.price,
+        code=line.code,
+        quote=ask.quote,
+        collection=ask.collection,
+        replaces=ask.replaces,
+        subscription=ask.subscription,
+        project=ask.project,
+        seats=line.seats,
+        starts_at=line.starts_at,
+        ends_at=line.ends_at,
+    )
+
+
+def bill_row(
+    *, order: Order, place: int, report: UsageReport, price_minor: int, lines: Sequence[Words], price: OfferPrice
+) -> OrderLine:
+    """This will make the line, not saved yet, that bills reported use or revenue."""
+    return OrderLine(
+        order=order,
+        position=place,
+        offer=report.grant.offer,
+        kind=OrderLine.USAGE,
+        price_minor=price_minor,
+        fee_minor=rules.platform_fee(price_minor, settings.PLATFORM_FEE_PPB),
+        list_minor=price_minor,
+        explained=[kept(words) for words in lines],
+        price=price,
+        report=report,
+        replaces=report.grant,
+        project=report.grant.project,
+    )
+
+
+def _claim(studio: Studio, row: OrderLine, line: QuotedLine, now: datetime) -> None:
+    """Takes what the line has exclusively, or sees that nobody else does, before anybody is charged."""
+    period = _period(studio, line, now)
+    if exclusivity.terms_of(line.offer).exclusive:
+        exclusivity.take_exclusivity(offer=line.offer, studio=studio, source=row.source, now=now, **period._asdict())
+    else:
+        exclusivity.check_exclusivity(offer=line.offer, studio=studio, **period._asdict())
+
+
+def _period(studio: Studio, line: QuotedLine, now: datetime) -> Any:
+    return licensing.check_grant(
+        offer=line.offer,
+        studio=studio,
+        now=now,
+        seats=line.seats,
+        project=line.ask.project,
+        starts_at=line.starts_at,
+        ends_at=line.ends_at,
+        kind=Grant.NEW if line.ask.kind == OrderLine.BUY else line.ask.kind,
+        replaces=line.ask.replaces,
+    )
+
+
+def kept(words: Words) -> dict[str, Any]:
+    """This will write words so that they can be kept and said again in any language."""
+    return {"template": words.template, "values": {name: _kept(value) for name, value in words.values.items()}}
+
+
+def _kept(value: Any) -> Any:
+    if isinstance(value, Written):
+        return {"kind": value.kind, "value": value.value}
+    return kept(value) if isinstance(value, Words) else value
+
+
+def said(row: OrderLine) -> list[Words]:
+    """This will give back the words that explain a line."""
+    return [_words(one) for one in row.explained]
+
+
+def _words(shape: dict[str, Any]) -> Words:
+    def value(one: Any) -> Any:
+        if isinstance(one, dict):
+            return Written(**one) if "kind" in one else _words(one)
+        return one
+
+    return Words(shape["template"], {name: value(one) for name, one in shape["values"].items()})
