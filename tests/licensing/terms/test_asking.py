@@ -27,7 +27,7 @@ FILM = Use(
 ANY = Terms("any", territory=EVERYTHING, fields=EVERYTHING, media=EVERYTHING, output_owner="licensee")
 
 
-@settings(max_examples=1000)
+@settings(max_examples=500)
 @given(small.uses(), small.layers())
 def test_answers_are_those_of_the_oracle(use: Use, layers: list[Layer]) -> None:
     answer = ask(use, layers)

@@ -171,7 +171,7 @@ def questions(draw: st.DrawFn) -> tuple[Use, list[Layer], Alternatives]:
     return small.use_by(chance), layers, alternatives
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(questions())
 def test_fixes_are_the_smallest_of_all_that_there_are(question: tuple[Use, list[Layer], Alternatives]) -> None:
     use, layers, alternatives = question

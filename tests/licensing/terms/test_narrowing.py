@@ -70,7 +70,7 @@ def lower(use: Use, other: Use) -> Use | None:
     return replace(use, **values)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=500)
 @given(small.uses(), small.layers())
 def test_what_is_left_is_allowed_and_names_all_in_which_it_differs(use: Use, layers: list[Layer]) -> None:
     left = narrowed(use, layers)
@@ -88,7 +88,7 @@ def test_what_is_left_is_allowed_and_names_all_in_which_it_differs(use: Use, lay
     assert not any("%(" in sentence(change.words) for change in left.changes)
 
 
-@settings(max_examples=2000)
+@settings(max_examples=1000)
 @given(small.uses(), small.uses(), small.layers(1, 2))
 def test_nothing_that_is_asked_and_allowed_is_more(use: Use, other: Use, layers: list[Layer]) -> None:
     less = lower(use, other)
