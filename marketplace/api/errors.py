@@ -20,6 +20,7 @@ from marketplace.catalog.operations import UnableToPublish
 from marketplace.catalog.transferring import UnableToTransfer
 from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod
 from marketplace.checkout.operations import KeyUsedOtherwise, PaymentDeclined, UnableToBuy
+from marketplace.licensing.bargaining import UnableToBargain
 from marketplace.licensing.bundles import NotDownloadable, ProofPending
 from marketplace.licensing.certificates import UnableToTrust
 from marketplace.licensing.operations import (
@@ -38,7 +39,13 @@ from marketplace.licensing.terms.exchange.base import UnableToReadLicense, Unabl
 from marketplace.licensing.terms.lattice import UnableToCompose
 from marketplace.licensing.terms.model import ContradictoryTerms
 from marketplace.licensing.terms.using import UnreadableUse
-from marketplace.people.operations import UnableToBecomeCreator, UnableToIssueKey, UnableToSeat, UnableToSignUp
+from marketplace.people.operations import (
+    UnableToBecomeCreator,
+    UnableToDeclare,
+    UnableToIssueKey,
+    UnableToSeat,
+    UnableToSignUp,
+)
 from marketplace.ui.formats import sentence
 
 log = logging.getLogger(__name__)
@@ -48,6 +55,7 @@ STATUS: Mapping[type[Exception], int] = {
     UnableToBecomeCreator: 422,
     UnableToSeat: 403,
     UnableToIssueKey: 422,
+    UnableToDeclare: 422,
     Refused: 422,
     UnableToReceive: 422,
     UnableToUpload: 422,
@@ -72,6 +80,7 @@ STATUS: Mapping[type[Exception], int] = {
     UnableToPassOn: 409,
     UnableToReportUse: 422,
     UnableToTrust: 422,
+    UnableToBargain: 422,
     UnableToBuy: 422,
     UnableToUseMethod: 422,
     KeyUsedOtherwise: 422,
@@ -154,6 +163,7 @@ def _domain(error: Exception, name: str) -> Response:
         Finding("file", str(getattr(finding, "where", "")), sentence(finding)).shape()
         for finding in getattr(error, "findings", ())
     ]
+    found += [Finding("terms", one.dimension, sentence(one)).shape() for one in getattr(error, "lost", ())]
     extra = {"findings": found} if found else {}
     return problem(status, str(getattr(error, "code", "refused")), str(error), **extra)
 

@@ -8,6 +8,13 @@ from django.db import transaction
 import ledger.operations
 import ledger.queries
 from marketplace.licensing import queries, statuslists
+from marketplace.licensing.bargaining import UnableToBargain as UnableToBargain
+from marketplace.licensing.bargaining import add_code as add_code
+from marketplace.licensing.bargaining import answer_quote as answer_quote
+from marketplace.licensing.bargaining import ask_quote as ask_quote
+from marketplace.licensing.bargaining import end_code as end_code
+from marketplace.licensing.bargaining import make_collection as make_collection
+from marketplace.licensing.bargaining import withdraw_collection as withdraw_collection
 from marketplace.licensing.exclusivity import UnableToGrantExclusively as UnableToGrantExclusively
 from marketplace.licensing.exclusivity import check_exclusivity as check_exclusivity
 from marketplace.licensing.exclusivity import earlier_grants as earlier_grants

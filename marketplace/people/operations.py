@@ -11,11 +11,12 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from marketplace.people import rules
-from marketplace.people.models import ApiKey, Creator, Person, Seat, Studio
+from marketplace.people.models import ApiKey, Creator, Person, Seat, SizeDeclaration, Studio
 
 # A creator's id follows from the handle, which is never given twice: ties in a split, which go by id, then fall the
 # same way wherever the same people are set up.
 CREATOR_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "creators.worldloom")
+SIZE_LIMIT_PEOPLE, SIZE_LIMIT_USD = 10_000_000, 2**53 - 1
 
 
 class UnableToSignUp(Exception):
@@ -46,6 +47,16 @@ class UnableToSeat(Exception):
     def __init__(self, studio: Studio, reason: str) -> None:
         super().__init__(reason)
         self.studio, self.reason = studio, reason
+
+
+class UnableToDeclare(Exception):
+    """What a studio says of itself cannot be; `field` names what to mend."""
+
+    code = "declaration-refused"
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(reason)
+        self.field, self.reason = field, reason
 
 
 class UnableToIssueKey(Exception):
@@ -182,3 +193,46 @@ def revoke_key(*, key: ApiKey, by: Person, now: datetime) -> ApiKey:
     ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now)
     key.refresh_from_db()
     return key
+
+
+@transaction.atomic
+def set_legal_entity(
+    *, studio: Studio, by: Person, legal_name: str, country: str, registration: str, now: datetime
+) -> Studio:
+    """This will say which legal entity a studio is; licenses granted from `now` on name it, earlier ones stay.
+
+    `country` is ISO 3166-1 alpha-2 or empty, `registration` a number in a public register or for tax, or empty.
+    """
+    if not Seat.objects.filter(studio=studio, person=by, role=Seat.OWNER).exists():
+        raise UnableToSeat(studio, _("Only an owner of %s can say which legal entity it is.") % studio.name)
+    legal_name, country, registration = legal_name.strip(), country.strip().upper(), registration.strip()
+    for text, most in ((legal_name, 120), (registration, 80)):
+        if len(text) > most or not text.isprintable():
+            raise UnableToDeclare("legal_name", _("A legal name has at most 120 characters, a registration 80."))
+    if not rules.is_country(country):
+        raise UnableToDeclare(
+            "country", _("“%s” is not a country: give its two letters, such as CN or FR.") % country[:10]
+        )
+    Studio.objects.filter(pk=studio.pk).update(legal_name=legal_name, country=country, registration=registration)
+    studio.refresh_from_db()
+    return studio
+
+
+@transaction.atomic
+def declare_size(*, studio: Studio, by: Person, people: int, revenue_usd: int, now: datetime) -> SizeDeclaration:
+    """This will keep what a studio says of its size: people who work there, whole US dollars of its last year.
+
+    Prices by size go by the newest declaration, from the next order on. The same again adds nothing.
+    """
+    if not Seat.objects.filter(studio=studio, person=by, role__in=[Seat.OWNER, Seat.BUYER]).exists():
+        raise UnableToSeat(studio, _("Only owners and buyers of %s can declare its size.") % studio.name)
+    if not 1 <= people <= SIZE_LIMIT_PEOPLE or not 0 <= revenue_usd <= SIZE_LIMIT_USD:
+        raise UnableToDeclare(
+            "people", _("A studio has at least one person, and earns zero or more: check the numbers.")
+        )
+    newest = SizeDeclaration.objects.filter(studio=studio).order_by("-id").first()
+    if newest is not None and (newest.people, newest.revenue_usd) == (people, revenue_usd):
+        return newest
+    return SizeDeclaration.objects.create(
+        studio=studio, people=people, revenue_usd=revenue_usd, declared_by=by, declared_at=now
+    )

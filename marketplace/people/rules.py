@@ -5,6 +5,7 @@ import re
 import zlib
 
 HANDLE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
+COUNTRY = re.compile(r"(?:[A-Z]{2})?")
 KEY_PREFIX = "wl_"
 KEY_RANDOM_LENGTH = 30
 KEY_CHECKSUM_LENGTH = 6
@@ -88,3 +89,8 @@ def is_key(text: str) -> bool:
 def key_digest(key: str) -> str:
     """This will name a key at rest: SHA-256 in hex. 178 random bits need no salt and no slow hash."""
     return hashlib.sha256(key.encode()).hexdigest()
+
+
+def is_country(text: str) -> bool:
+    """This will tell whether `text` may be an ISO 3166-1 alpha-2 code; empty says nothing."""
+    return COUNTRY.fullmatch(text) is not None
