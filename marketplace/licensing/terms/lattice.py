@@ -276,8 +276,12 @@ def _no_day(composed: Composed) -> Iterator[Clash]:
     late = [layer.name for layer in composed.layers if layer.terms.starts == starts]
     early = [layer.name for layer in composed.layers if layer.terms.ends == ends]
     template = _("There is no common day: %(early)s ends on %(ends)s, %(late)s starts on %(starts)s; swap one of them.")
-    days = {"starts": Written("day", starts), "ends": Written("day", ends)}
-    values = {"early": Listed(tuple(early)), "late": Listed(tuple(late)), **days}
+    values: Values = {
+        "early": Listed(tuple(early)),
+        "ends": Written("day", ends),
+        "late": Listed(tuple(late)),
+        "starts": Written("day", starts),
+    }
     yield Clash("starts", "clash-days", tuple(sorted({*late, *early})), Words(template, values))
 
 
