@@ -1,0 +1,217 @@
+"""Every write about running subscriptions: renewed, cancelled, with more or fewer seats."""
+
+import logging
+from datetime import datetime, timedelta
+
+from django.utils.translation import gettext as _
+
+from marketplace.checkout import operations, subscriptions
+from marketplace.checkout.asking import Ask, UnableToBuy
+from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod
+from marketplace.checkout.lines import worth_of
+from marketplace.checkout.models import (
+    Order,
+    OrderLine,
+    PaymentOutcome,
+    Subscription,
+    SubscriptionEnd,
+    SubscriptionSeats,
+)
+from marketplace.checkout.placing import FREE, OURS, KeyUsedOtherwise, place
+from marketplace.checkout.rules import is_idempotency_key
+from marketplace.licensing import pricing, pricing_queries
+from marketplace.licensing.exclusivity import UnableToGrantExclusively
+from marketplace.licensing.granting import UnableToGrant
+from marketplace.licensing.models import Grant, GrantStatus, Offer
+from marketplace.licensing.pricing import Priced
+from marketplace.licensing.rules import BACKDATED_AT_MOST
+from marketplace.people.models import Person, Seat
+from marketplace.ui.words import Words, gettext_noop
+
+log = logging.getLogger(__name__)
+
+AHEAD = timedelta(hours=1)
+"""How long before a period ends the next one is paid, so that nothing is interrupted."""
+AT_ONCE = 200
+_REST = gettext_noop("For the rest of the period: %(amount)s")
+
+
+def renew_subscriptions(*, now: datetime) -> int:
+    """This will renew what runs out within the hour, each for its next period; tells how many were renewed.
+
+    A renewal costs what the offer costs then. One that is declined, or of an offer that is not sold any more, ends the
+    subscription: the license runs to the end of what was paid for, and then simply ends.
+    """
+    renewed = 0
+    for subscription in subscriptions.due(now + AHEAD)[:AT_ONCE]:
+        try:
+            renewed += _renew(subscription, now)
+        except GatewayUnavailable as error:
+            log.warning("subscription %s waits for the gateway: %s", subscription.pk, error)
+        except Exception:
+            # One that cannot be renewed must not hold up those behind it.
+            log.exception("subscription %s is not renewed", subscription.pk)
+    return renewed
+
+
+def _renew(subscription: Subscription, now: datetime) -> bool:
+    grant = subscriptions.current_grant(subscription)
+    offer = _offer(subscription)
+    if grant is None:
+        return False
+    newest = GrantStatus.objects.filter(grant=grant).order_by("-id").first()
+    if newest is not None and newest.status == GrantStatus.SUSPENDED:
+        return False  # while a payment is disputed nobody is charged again; what is late then costs less
+    if hasattr(offer, "withdrawal"):
+        subscriptions.end(subscription, SubscriptionEnd.WITHDRAWN, now=now)
+        return False
+    number, ask = _next(subscription, offer, grant, now)
+    try:
+        order = place(
+            studio=subscription.studio,
+            buyer=subscription.buyer,
+            asks=[ask],
+            token=subscription.method or FREE,
+            idempotency_key=f"subscription:{subscription.pk}:{number}",
+            now=now,
+        )
+    except (UnableToBuy, UnableToGrant, UnableToGrantExclusively, UnableToUseMethod, KeyUsedOtherwise) as error:
+        subscriptions.end(subscription, SubscriptionEnd.REFUSED, reason=str(error), now=now)
+        return False
+    return operations.pay(order=order, now=now).outcome != PaymentOutcome.DECLINED
+
+
+def _next(subscription: Subscription, offer: Offer, grant: Grant, now: datetime) -> tuple[int, Ask]:
+    """Asks for the period that follows, with at least the seats that are in use; where it began more than a day ago,
+    only for the time from now on."""
+    assert grant.ends_at is not None
+    number = pricing.period_of(subscription.anchor_at, offer.model, max(grant.ends_at, now))
+    begins, ends = (pricing.period_start(subscription.anchor_at, offer.model, number + more) for more in (0, 1))
+    seats = max(subscriptions.seats_of(subscription), grant.assignments.filter(released_at=None).count())
+    starts, fixed = max(begins, grant.ends_at), None
+    if starts < now - BACKDATED_AT_MOST:
+        whole = _price(subscription, offer, seats, now)
+        due = pricing.prorated(whole.price_minor, starts_at=begins, ends_at=ends, at=now)
+        words = Words(
+            gettext_noop("For the rest of the period: %(amount)s"), {"amount": pricing.money(due, offer.currency)}
+        )
+        starts, fixed = now, Priced(due, due, offer.currency, (*whole.lines, words), whole.unit_minor)
+    ask = Ask(
+        offer,
+        seats=seats,
+        project=grant.project,
+        kind=OrderLine.RENEWAL,
+        replaces=grant,
+        starts_at=starts,
+        ends_at=ends,
+        fixed=fixed,
+        subscription=subscription,
+    )
+    return number, ask
+
+
+def _offer(subscription: Subscription) -> Offer:
+    related = ("terms", "withdrawal", "release__split", "release__pack__creator", "release__pack__owner")
+    return Offer.objects.select_related(*related).get(pk=subscription.offer_id)
+
+
+def _price(subscription: Subscription, offer: Offer, seats: int, now: datetime) -> Priced:
+    """Prices so many seats for a whole period, as it is now."""
+    row = pricing_queries.price_now(offer, now)
+    return pricing.price_of(
+        model=offer.model,
+        price_minor=row.price_minor,
+        currency=offer.currency,
+        tiers=pricing.read_tiers(row.tiers, model=offer.model),
+        seats=seats,
+        size=pricing_queries.size_of(subscription.studio),
+    )
+
+
+def cancel_subscription(*, subscription: Subscription, by: Person, now: datetime) -> SubscriptionEnd:
+    """This will renew a subscription no more; its license runs to the end of the period, and nothing is paid back.
+
+    Doing it twice changes nothing. Raises UnableToBuy for who may not.
+    """
+    _check_buyer(subscription, by)
+    subscriptions.end(subscription, SubscriptionEnd.CANCELLED, now=now)
+    return SubscriptionEnd.objects.get(subscription=subscription)
+
+
+def _check_buyer(subscription: Subscription, by: Person) -> None:
+    studio = subscription.studio
+    if not Seat.objects.filter(studio=studio, person=by, role__in=[Seat.OWNER, Seat.BUYER]).exists():
+        raise UnableToBuy(_("You cannot buy for %s: ask its owner for a buyer's seat.") % studio.name)
+
+
+def change_seats(
+    *, subscription: Subscription, seats: int, by: Person, idempotency_key: str, now: datetime
+) -> Order | None:
+    """This will change how many seats a subscription has.
+
+    More are there at once, and cost their part of the rest of the period, rounded down, by the card that is kept: that
+    order is returned. Fewer are from the next period on, nothing is paid back, and None is returned. Raises
+    UnableToBuy, also for fewer than are in use, UnableToGrant, or PaymentDeclined, which changes nothing.
+    """
+    _check_buyer(subscription, by)
+    if not is_idempotency_key(idempotency_key) or idempotency_key.startswith(OURS):
+        raise UnableToBuy(_("An order needs an idempotency key of 1 to 200 visible ASCII characters."))
+    there = Order.objects.filter(studio=subscription.studio, idempotency_key=idempotency_key).first()
+    if there is not None:
+        return _again(there, subscription, seats, now)
+    grant = subscriptions.current_grant(subscription)
+    if grant is None or hasattr(subscription, "end") or not grant.starts_at <= now < (grant.ends_at or now):
+        raise UnableToBuy(_("The subscription has ended, or its period has not begun: its seats cannot change now."))
+    if seats < max(1, grant.assignments.filter(released_at=None).count()):
+        raise UnableToBuy(_("More seats than that are in use: release seats first, or ask for more."))
+    if seats <= grant.seats:
+        if seats != subscriptions.seats_of(subscription):
+            SubscriptionSeats.objects.create(subscription=subscription, seats=seats, by=by, at=now)
+        return None
+    ask = _added(subscription, _offer(subscription), grant, seats, now)
+    order = place(
+        studio=subscription.studio,
+        buyer=by,
+        asks=[ask],
+        token=subscription.method or FREE,
+        idempotency_key=idempotency_key,
+        now=now,
+    )
+    return _paid(order, now)
+
+
+def _again(order: Order, subscription: Subscription, seats: int, now: datetime) -> Order:
+    line = order.lines.first()
+    if line is None or (line.subscription_id, line.seats) != (subscription.pk, seats):
+        raise KeyUsedOtherwise(order.idempotency_key)
+    return _paid(order, now)
+
+
+def _paid(order: Order, now: datetime) -> Order:
+    outcome = operations.pay(order=order, now=now)
+    if outcome.outcome == PaymentOutcome.DECLINED:
+        raise operations.PaymentDeclined(order, outcome.reason)
+    return order
+
+
+def _added(subscription: Subscription, offer: Offer, grant: Grant, seats: int, now: datetime) -> Ask:
+    """Asks for a license with more seats for the rest of the period, in place of the one there is."""
+    assert grant.ends_at is not None
+    number = pricing.period_of(subscription.anchor_at, offer.model, now)
+    begins, ends = (pricing.period_start(subscription.anchor_at, offer.model, number + more) for more in (0, 1))
+    whole = _price(subscription, offer, seats - grant.seats, now)
+    due = pricing.prorated(whole.price_minor, starts_at=begins, ends_at=ends, at=now)
+    rest = pricing.credit_of(worth_of(grant), starts_at=grant.starts_at, ends_at=grant.ends_at, at=now)
+    words = Words(
+        gettext_noop("For the rest of the period: %(amount)s"), {"amount": pricing.money(due, offer.currency)}
+    )
+    return Ask(
+        offer,
+        seats=seats,
+        project=grant.project,
+        kind=OrderLine.UPGRADE,
+        replaces=grant,
+        ends_at=grant.ends_at,
+        fixed=Priced(due, due + rest, offer.currency, (*whole.lines, words), whole.unit_minor),
+        subscription=subscription,
+    )
