@@ -10,6 +10,8 @@ import orjson
 from PIL import Image
 
 WHOLE = 1_000_000_000
+SHARED = (("enterprise", "100.01", "USD"),)
+"""What others may make works from and sell these: the default offer lets nobody share what they make."""
 
 
 def picture(color: str = "#3a6ea5", size: tuple[int, int] = (640, 360), form: str = "PNG") -> bytes:

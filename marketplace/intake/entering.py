@@ -33,10 +33,9 @@ from marketplace.catalog.rules import Draft, Finding, gettext_noop
 from marketplace.intake import rules
 from marketplace.intake.likeness import CLAIMED, Likeness, judge, unseen
 from marketplace.intake.models import Submission
-from marketplace.intake.pricing import priced
+from marketplace.intake.pricing import may_offer, priced
 from marketplace.licensing import operations as licensing
-from marketplace.licensing.terms.model import Terms
-from marketplace.payouts.rules import Money
+from marketplace.licensing.offering import Wanted
 from marketplace.people.models import Creator
 
 # Publications are compared and entered one after the other, so that two at once cannot both miss each other.
@@ -134,7 +133,7 @@ def enter(
 def _enter(
     submission: Submission,
     draft: Draft,
-    terms: Sequence[tuple[Terms, Money]],
+    terms: Sequence[Wanted],
     ready: Mapping[str, Ready],
     now: datetime,
     hand: Hand | None,
@@ -143,6 +142,7 @@ def _enter(
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
     creator = submission.creator
     catalog.check(creator=creator, draft=draft)
+    may_offer(creator, draft, terms, now)
     _check_model_licenses(draft, terms, ready)
     parents = [release for parent in draft.derived_from if (release := catalog.release_of(parent))]
     likenesses = [] if hand and hand.is_rehearsal else compare(creator, parents, ready)
@@ -175,15 +175,15 @@ def compare(creator: Creator, parents: Sequence[Release], ready: Mapping[str, Re
     )
 
 
-def _check_model_licenses(draft: Draft, terms: Sequence[tuple[Terms, Money]], ready: Mapping[str, Ready]) -> None:
+def _check_model_licenses(draft: Draft, terms: Sequence[Wanted], ready: Mapping[str, Ready]) -> None:
     """Refuses offers that allow more than the license inside a VRM file does."""
     findings = []
     for path, one in ready.items():
         for place, license_ in _licenses_in(path, one.inspection.facts):
-            for offered, _price in terms:
-                for conflict in license_conflicts(license_, asdict(offered)):
+            for offer in terms:
+                for conflict in license_conflicts(license_, asdict(offer.terms)):
                     text = gettext_noop("The terms “%(terms)s” do not fit %(path)s: %(conflict)s")
-                    values = {"terms": offered.name, "path": place, "conflict": conflict}
+                    values = {"terms": offer.terms.name, "path": place, "conflict": conflict}
                     findings.append(Finding("offers", text, values))
     if findings:
         raise catalog.UnableToPublish(draft, findings)

@@ -29,9 +29,10 @@ from marketplace.intake.entering import Hand, PublicationHeld, enter
 from marketplace.intake.models import Submission
 from marketplace.intake.submitting import UnableToWithdraw, drop_uploads, keep_good_uploads, withdraw
 from marketplace.licensing.operations import UnableToOffer
+from marketplace.licensing.parentage import BeyondParents
 from marketplace.payouts.rules import ParentsTakeTooMuch, ShareOutOfRange, TooManyPayees
 from marketplace.people.models import Creator
-from marketplace.ui.words import Sayable
+from marketplace.ui.words import Listed, Sayable, Written
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,10 @@ class SignatureNeeded(Exception):
         }
 
 
-REFUSALS = (UnableToPublish, UnableToOffer, UnableToAdmit, ShareOutOfRange, ParentsTakeTooMuch, TooManyPayees)
+REFUSALS = (
+    *(UnableToPublish, UnableToOffer, BeyondParents),
+    *(UnableToAdmit, ShareOutOfRange, ParentsTakeTooMuch, TooManyPayees),
+)
 FAULTS = (UnableToCompare, UnableToStore, BlobMissing, BlobDamaged)
 OUTCOMES = (PublicationHeld, SignatureNeeded, *REFUSALS, *FAULTS)
 _WAIT = (timedelta(seconds=20), timedelta(minutes=2), timedelta(minutes=10))
@@ -210,6 +214,10 @@ def plain(value: Any) -> Any:
     if isinstance(value, Sayable):
         found = {"template": value.template, "values": {name: plain(one) for name, one in value.values.items()}}
         return found | {name: str(getattr(value, name)) for name in ("where", "code") if hasattr(value, name)}
+    if isinstance(value, Listed):
+        return {"listed": [plain(one) for one in value.parts]}
+    if isinstance(value, Written):
+        return {"written": value.kind, "value": value.value}
     return value if isinstance(value, int) else str(value)
 
 

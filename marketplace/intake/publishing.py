@@ -16,7 +16,9 @@ from marketplace.catalog.models import Release
 from marketplace.catalog.rules import Draft, Finding, gettext_noop
 from marketplace.intake import queries, rules
 from marketplace.intake.examining import examine_now
+from marketplace.intake.pricing import with_files
 from marketplace.intake.submitting import hand_in
+from marketplace.licensing.terms.exchange.base import SIZE_LIMIT_BYTES
 from marketplace.people.models import Creator
 from marketplace.ui.formats import sentence
 
@@ -49,7 +51,16 @@ def read_folder(folder: Path) -> tuple[Draft, list[rules.DraftOffer]]:
         raise UnableToReadFolder(folder, [Finding(str(path), text, {"path": path, "offset": error.start})]) from None
     except rules.UnreadablePack as error:
         raise UnableToReadFolder(folder, error.findings) from None
-    return draft, offers
+    return draft, with_files(offers, lambda name: _text_inside(folder, name))
+
+
+def _text_inside(folder: Path, name: str) -> bytes | None:
+    """Reads a license file of the folder, as much of it as any license has; None where there is no such file."""
+    path = _inside(folder, name)
+    if path is None:
+        return None
+    with path.open("rb") as file:
+        return file.read(SIZE_LIMIT_BYTES + 1)
 
 
 def publish_folder(*, folder: Path, creator: Creator, now: datetime) -> Release:

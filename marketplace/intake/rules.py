@@ -3,9 +3,11 @@
 A draft that waits for its inspection is kept in the same form, as JSON.
 """
 
+import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, time
 from typing import Any
 
 from marketplace.catalog.rules import (
@@ -24,6 +26,7 @@ PACK_FILE = "pack.toml"
 PACK_FILE_LIMIT_BYTES = 256 * 1024
 
 _ = gettext_noop
+_Kind = type | tuple[type, ...]
 _KEYS = {
     "format": str,
     "handle": str,
@@ -42,29 +45,72 @@ _KEYS = {
     "derived_from": list,
     "offers": list,
 }
-_TABLES: Mapping[str, Mapping[str, type]] = {
+_TERMS = (str, dict)
+_TERMS_DEPTH = 16
+_TABLES: Mapping[str, Mapping[str, _Kind]] = {
     "elements": {"name": str, "kind": str, "title": dict, "files": list, "triggers": list},
     "files": {"path": str, "role": str},
     "split": {"creator": str, "share_ppb": int},
     "derived_from": {"release": str, "share_ppb": int},
-    "offers": {"terms": str, "price": str, "currency": str},
+    "offers": {
+        "terms": _TERMS,
+        "price": str,
+        "minimum": str,
+        "currency": str,
+        "model": str,
+        "unit": str,
+        "share_ppb": int,
+        "tiers": list,
+    },
 }
-_OPTIONAL = {"elements.files", "elements.triggers", "files.role"}
-_WORDS = {
+_TIER: Mapping[str, type] = {"up_to_people": int, "up_to_revenue_usd": int, "price": str}
+_OPTIONAL = {
+    *("elements.files", "elements.triggers", "files.role"),
+    *("offers.price", "offers.minimum", "offers.model", "offers.unit", "offers.share_ppb", "offers.tiers"),
+}
+_WORDS: Mapping[_Kind, Words] = {
     str: Words(_("text")),
     int: Words(_("a whole number")),
     list: Words(_("a list")),
     dict: Words(_("a table")),
+    _TERMS: Words(_("text or a table")),
 }
+PAY_WHAT_YOU_WANT = "pay-what-you-want"
+UNPRICED = ("free", "on-request")
+"""Models of price that need none written."""
+
+
+@dataclass(frozen=True)
+class DraftTier:
+    """A price, as it was written, for buyers of up to so many people and so much revenue a year; 0 is any."""
+
+    up_to_people: int
+    up_to_revenue_usd: int
+    price: str
 
 
 @dataclass(frozen=True)
 class DraftOffer:
-    """Terms by name, and a price as it was written."""
+    """Terms at a price, as somebody wrote them: terms by name or as a table, prices as text.
 
-    terms: str
+    `model` says what the price is for; `unit`, `share_ppb` and `tiers` go with some models (pack-toml.md).
+    """
+
+    terms: str | Mapping[str, Any]
     price: str
     currency: str
+    model: str = "one-off"
+    unit: str = ""
+    share_ppb: int = 0
+    tiers: tuple[DraftTier, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """What sentences call it: its terms' name, or what they start from."""
+        if isinstance(self.terms, str):
+            return self.terms[:40]
+        named = [self.terms.get(key) for key in ("name", "id", "base", "from")]
+        return next((name[:40] for name in named if isinstance(name, str) and name), "terms")
 
 
 class UnreadablePack(Exception):
@@ -118,7 +164,31 @@ def read_pack(data: Mapping[str, Any]) -> tuple[Draft, list[DraftOffer]]:
         split={row["creator"]: row["share_ppb"] for row in data.get("split", [])},
         derived_from=tuple(DraftParent(*found, share) for found, share in parents if found),
     )
-    return draft, [DraftOffer(row["terms"], row["price"], row["currency"]) for row in data.get("offers", [])]
+    return draft, [_offer(row) for row in data.get("offers", [])]
+
+
+def _offer(row: Mapping[str, Any]) -> DraftOffer:
+    return DraftOffer(
+        terms=row["terms"] if isinstance(row["terms"], str) else _json(row["terms"]),
+        price=row.get("price", row.get("minimum", "0")),
+        currency=row["currency"],
+        model=row.get("model", "one-off"),
+        unit=row.get("unit", ""),
+        share_ppb=row.get("share_ppb", 0),
+        tiers=tuple(
+            DraftTier(tier.get("up_to_people", 0), tier.get("up_to_revenue_usd", 0), tier["price"])
+            for tier in row.get("tiers", [])
+        ),
+    )
+
+
+def _json(value: Any) -> Any:
+    """Writes what TOML may hold and JSON not, days above all, as text."""
+    if isinstance(value, Mapping):
+        return {str(name): _json(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_json(one) for one in value]
+    return value.isoformat() if isinstance(value, date | datetime | time) else value
 
 
 def write_pack(draft: Draft, offers: Sequence[DraftOffer]) -> dict[str, Any]:
@@ -148,8 +218,24 @@ def write_pack(draft: Draft, offers: Sequence[DraftOffer]) -> dict[str, Any]:
         "files": [{"path": file.path, "role": file.role} for file in draft.files],
         "split": [{"creator": creator, "share_ppb": share} for creator, share in draft.split.items()],
         "derived_from": [{"release": parent.reference, "share_ppb": parent.share_ppb} for parent in draft.derived_from],
-        "offers": [{"terms": row.terms, "price": row.price, "currency": row.currency} for row in offers],
+        "offers": [_written(row) for row in offers],
     }
+
+
+def _written(row: DraftOffer) -> dict[str, Any]:
+    """Writes an offer with those of its members that say something."""
+    more: dict[str, Any] = {
+        "model": row.model if row.model != "one-off" else "",
+        "unit": row.unit,
+        "share_ppb": row.share_ppb,
+        "tiers": [
+            {"up_to_people": tier.up_to_people, "up_to_revenue_usd": tier.up_to_revenue_usd, "price": tier.price}
+            for tier in row.tiers
+        ],
+    }
+    terms = row.terms if isinstance(row.terms, str) else dict(row.terms)
+    said = {name: value for name, value in more.items() if value}
+    return {"terms": terms, "price": row.price, "currency": row.currency, **said}
 
 
 def pack_name(creator: str, pack: Mapping[str, Any]) -> str:
@@ -182,15 +268,16 @@ def _form(data: Mapping[str, Any]) -> list[Finding]:
         rows = data.get(table)
         for number, row in enumerate(rows if isinstance(rows, list) else [], start=1):
             findings += _row(f"{table}[{number}]", table, row, columns)
-    findings += _twice(data.get("split")) + _offered_twice(data.get("offers"))
-    return findings
+    if findings:  # What has no form is not compared.
+        return findings
+    return _twice(data.get("split")) + _offered_twice(data.get("offers", []))
 
 
-def _is(value: object, kind: type) -> bool:
+def _is(value: object, kind: _Kind) -> bool:
     return isinstance(value, kind) and not (kind is int and isinstance(value, bool))
 
 
-def _wrong(where: str, kind: type) -> Finding:
+def _wrong(where: str, kind: _Kind) -> Finding:
     return Finding(where, _("“%(key)s” must be %(kind)s."), {"key": where, "kind": _WORDS[kind]})
 
 
@@ -206,30 +293,57 @@ def _strings(value: object, where: str) -> list[Finding]:
     return [_wrong(f"{where}[{n}]", str) for n, text in enumerate(value, start=1) if not isinstance(text, str)]
 
 
-def _row(where: str, table: str, row: object, columns: Mapping[str, type]) -> list[Finding]:
+def _row(where: str, table: str, row: object, columns: Mapping[str, _Kind]) -> list[Finding]:
     if not isinstance(row, dict):
         return [_wrong(where, dict)]
-    findings = [
-        Finding(
-            f"{where}.{key}",
-            _("“%(key)s” means nothing in a pack.toml: take it out."),
-            {"key": f"{where}.{key}"},
-        )
-        for key in row.keys() - columns.keys()
-    ]
+    findings = _meaningless(where, row, columns)
     for key, kind in columns.items():
         if key not in row:
             if f"{table}.{key}" not in _OPTIONAL:
                 findings.append(Finding(where, _("“%(key)s” is missing."), {"key": f"{where}.{key}"}))
         elif not _is(row[key], kind):
             findings.append(_wrong(f"{where}.{key}", kind))
-        elif kind is list:
+        elif kind is list and key != "tiers":
             findings += _strings(row[key], f"{where}.{key}")
         elif kind is dict:
             findings += _texts(row[key], f"{where}.{key}")
     if table == "derived_from" and isinstance(row.get("release"), str) and not parse_reference(row["release"]):
         text = _("“%(release)s” names no release: write creator/pack@1.0.0.")
         findings.append(Finding(where, text, {"release": row["release"][:80]}))
+    return findings + (_offer_form(where, row) if table == "offers" else [])
+
+
+def _meaningless(where: str, row: Mapping[str, Any], columns: Mapping[str, Any]) -> list[Finding]:
+    text = _("“%(key)s” means nothing in a pack.toml: take it out.")
+    return [
+        Finding(f"{where}.{key}", text, {"key": f"{where}.{key}"[:120]}) for key in sorted(row.keys() - columns.keys())
+    ]
+
+
+def _offer_form(where: str, row: Mapping[str, Any]) -> list[Finding]:
+    """Finds what is wrong with the form of an offer beyond the types of its members."""
+    findings: list[Finding] = []
+    is_free_to_pay = row.get("model") == PAY_WHAT_YOU_WANT
+    if "minimum" in row and ("price" in row or not is_free_to_pay):
+        text = _("“minimum” is the price of an offer whose model is “%(model)s”, and of no other.")
+        findings.append(Finding(where, text, {"model": PAY_WHAT_YOU_WANT}))
+    if "price" not in row and "minimum" not in row and row.get("model") not in UNPRICED:
+        key = "minimum" if is_free_to_pay else "price"
+        findings.append(Finding(where, _("“%(key)s” is missing."), {"key": f"{where}.{key}"}))
+    if _is_deep(row.get("terms")):
+        findings.append(Finding(where, _("The terms have tables in tables, deeper than any terms: write them flat.")))
+    rows = row.get("tiers")
+    for number, tier in enumerate(rows if isinstance(rows, list) else [], start=1):
+        place = f"{where}.tiers[{number}]"
+        if not isinstance(tier, dict):
+            findings.append(_wrong(place, dict))
+            continue
+        findings += _meaningless(place, tier, _TIER)
+        findings += [
+            _wrong(f"{place}.{key}", kind) for key, kind in _TIER.items() if key in tier and not _is(tier[key], kind)
+        ]
+        if "price" not in tier:
+            findings.append(Finding(place, _("“%(key)s” is missing."), {"key": f"{place}.price"}))
     return findings
 
 
@@ -241,12 +355,28 @@ def _twice(rows: object) -> list[Finding]:
     ]
 
 
-def _offered_twice(rows: object) -> list[Finding]:
-    """Finds terms that stand twice in one currency; several currencies of the same terms are fine."""
-    named = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    keys = [(str(row.get("terms")), str(row.get("currency"))) for row in named]
+def _offered_twice(rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    """Finds terms that stand twice in one currency and model; several currencies of the same terms are fine."""
+    keys = [
+        (
+            *(json.dumps(_json(row["terms"]), sort_keys=True).strip('"'), row["currency"]),
+            *(row.get("model", "one-off"), row.get("unit", "")),
+        )
+        for row in rows
+    ]
     text = _("The offers name “%(terms)s” in %(currency)s twice: keep one price.")
     return [
-        Finding("offers", text, {"terms": terms[:40], "currency": currency[:10]})
-        for terms, currency in sorted({key for key in keys if keys.count(key) > 1})
+        Finding("offers", text, {"terms": key[0][:40], "currency": key[1][:10]})
+        for key in sorted({key for key in keys if keys.count(key) > 1})
     ]
+
+
+def _is_deep(value: object) -> bool:
+    """Tells whether tables and lists are in one another more often than any terms need."""
+    level: list[object] = [value]
+    for _depth in range(_TERMS_DEPTH):
+        inner = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list)]
+        level = [one for part in inner for one in part]
+        if not level:
+            return False
+    return True

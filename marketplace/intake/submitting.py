@@ -17,7 +17,7 @@ from marketplace.catalog import operations as catalog
 from marketplace.catalog.rules import Draft, Finding, gettext_noop
 from marketplace.intake import claiming, queries, rules
 from marketplace.intake.models import Submission, SubmittedFile
-from marketplace.intake.pricing import priced
+from marketplace.intake.pricing import may_offer, priced
 from marketplace.intake.rules import DraftOffer
 from marketplace.people.models import Creator
 
@@ -55,8 +55,9 @@ def hand_in(
     Each is by its path in the release; `kept` names SHA-256 digests. What it took in by itself is gone again when it
     raises: UnableToPublish, UnableToOffer or UnableToUpload.
     """
-    priced(draft, offers)
+    read = priced(draft, offers)
     catalog.check(creator=creator, draft=draft)
+    may_offer(creator, draft, read, now)
     taken: dict[str, Upload] = {}
     try:
         for path in [file.path for file in draft.files if file.path not in uploads]:
@@ -88,8 +89,9 @@ def submit(
     With `by_hand` the caller does that at once; should it be killed, a worker takes the submission back after an hour.
     Raise UnableToPublish or UnableToOffer, and write nothing, when anything but the bytes stands in the way.
     """
-    priced(draft, offers)
+    read = priced(draft, offers)
     catalog.check(creator=creator, draft=draft)
+    may_offer(creator, draft, read, now)
     findings = _findings_in(creator, draft, uploads)
     if findings:
         raise catalog.UnableToPublish(draft, findings)

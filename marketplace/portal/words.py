@@ -14,7 +14,7 @@ from marketplace.catalog.words import PACK_KINDS as PACK_KINDS
 from marketplace.licensing.words import TERMS as TERMS
 from marketplace.licensing.words import summary_text as summary_text
 from marketplace.payouts.queries import Line, PaidOut
-from marketplace.payouts.rules import MAX_AMOUNT_MINOR, WHOLE_PPB
+from marketplace.payouts.rules import MAX_AMOUNT_MINOR, WHOLE_PPB, Money
 from marketplace.ui import formats
 from marketplace.ui.formats import Names
 from marketplace.ui.formats import percent_text as percent_text
@@ -117,6 +117,31 @@ def percent_input(share_ppb: int) -> str:
     """This will write parts per billion as `parse_percent` reads it: 12.5."""
     whole, rest = divmod(share_ppb, 10_000_000)
     return f"{whole}.{rest:07d}".rstrip("0").rstrip(".")
+
+
+def price_text(model: str, price: Money, unit: str = "", share_ppb: int = 0) -> str:
+    """This will say a price by what it is for: “$3.00 a month for a seat”."""
+    amount = formats.money_text(price.amount_minor, price.currency)
+    match model:
+        case "free":
+            return _("Free")
+        case "on-request":
+            return _("Price on request")
+        case "metered":
+            return _("%(price)s × %(unit)s") % {"price": amount, "unit": unit}
+        case "revenue-share":
+            share = percent_text(share_ppb)
+            if price.amount_minor:
+                return _("%(price)s and %(share)s of revenue") % {"price": amount, "share": share}
+            return _("%(share)s of revenue") % {"share": share}
+        case "pay-what-you-want":
+            return _("From %(price)s, as the buyer wants") % {"price": amount}
+    template = {
+        "per-seat": _("%(price)s for a seat"),
+        "monthly": _("%(price)s a month for a seat"),
+        "yearly": _("%(price)s a year for a seat"),
+    }.get(model, "%(price)s")
+    return template % {"price": amount}
 
 
 def net_text(net_minor: int, currency: str) -> str:

@@ -25,7 +25,7 @@ def small_play() -> None:
         Purchase(carol.email, ("alice/yunhai", "bob/ink"), "studio"),
         Purchase(dave.email, ("bob/ink",), "studio", DECLINED),
         Purchase(dave.email, ("bob/ink",), "studio", DISPUTED),
-        Purchase(dave.email, ("alice/yunhai",), "personal"),
+        Purchase(dave.email, ("alice/yunhai",), "enterprise"),
     )
 
 
@@ -40,7 +40,7 @@ def drawn(pack: Pack) -> Path:
         kind="style" if number else "world",
         seed=number + 1,
         parents=PARENT if number else (),
-        offers=(("studio", "100.01", "USD"), ("personal", "0", "USD")),
+        offers=(("studio", "100.01", "USD"), ("personal" if number else "enterprise", "0", "USD")),
     )
 
 

@@ -105,7 +105,7 @@ def test_an_undisturbed_play_comes_out_as_it_must(undisturbed: tuple[dict[str, A
     assert points > 60
     assert state["listed"] == ["alice/yunhai", "bob/ink"]
     assert state["grants"] == [
-        "alice/yunhai personal Quill & Daughters active",
+        "alice/yunhai enterprise Quill & Daughters active",
         "alice/yunhai studio Lantern Films 灯笼影业 active",
         "bob/ink studio Lantern Films 灯笼影业 active",
         "bob/ink studio Quill & Daughters revoked",

@@ -23,7 +23,7 @@ State = Submission.State
 @pytest.fixture
 def original(cast: Cast, tmp_path: Path) -> Release:
     return operations.publish_folder(
-        folder=packs.write(tmp_path / "original", handle="clouds"), creator=cast.alice, now=NOON
+        folder=packs.write(tmp_path / "original", handle="clouds", offers=packs.SHARED), creator=cast.alice, now=NOON
     )
 
 

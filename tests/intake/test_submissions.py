@@ -201,7 +201,8 @@ def test_a_scanner_that_does_not_answer_is_no_pass(cast: Cast, tmp_path: Path, s
 
 
 def test_sources_that_are_named_and_not_found_are_told(cast: Cast, tmp_path: Path) -> None:
-    operations.publish_folder(folder=packs.write(tmp_path / "a", handle="clouds"), creator=cast.alice, now=NOON)
+    clouds = packs.write(tmp_path / "a", handle="clouds", offers=packs.SHARED)
+    operations.publish_folder(folder=clouds, creator=cast.alice, now=NOON)
     folder = packs.write(tmp_path / "b", handle="mist", seed=2, parents=[("alice/clouds@1.0.0", 100_000_000)])
     (folder / "style.safetensors").write_bytes(packs.lora(2, metadata={"modelspec.merged_from": "clouds, rain"}))
     submission = examined(hand_in(cast.bob, folder), later(hours=1))

@@ -56,7 +56,8 @@ def chain(tmp_path: Path, settings: pytest.FixtureRequest) -> object:
 
 def publish_family(cast: Cast, folder: Path) -> tuple[Release, Release]:
     """Alice and Mo make a world; Bob derives from it and owes them a fifth."""
-    world = packs.write(folder / "yunhai", handle="yunhai", split=[("alice", 700_000_000), ("mo", 300_000_000)], seed=1)
+    split = [("alice", 700_000_000), ("mo", 300_000_000)]
+    world = packs.write(folder / "yunhai", handle="yunhai", split=split, seed=1, offers=packs.SHARED)
     derived = packs.write(
         folder / "ink", handle="ink", title="Ink Harbor", seed=2, parents=[("alice/yunhai@1.0.0", 200_000_000)]
     )

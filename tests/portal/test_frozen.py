@@ -26,7 +26,7 @@ def cast(db: None) -> Cast:
 @pytest.fixture
 def frozen(cast: Cast, tmp_path: Path) -> Release:
     """A claim is open on Bob's work, of which Alice gets a fifth; it sold before the claim and after."""
-    world = packs.write(tmp_path / "a", handle="yunhai", seed=1)
+    world = packs.write(tmp_path / "a", handle="yunhai", seed=1, offers=packs.SHARED)
     publish_folder(folder=world, creator=cast.alice, now=NOON)
     derived = packs.write(
         tmp_path / "b", handle="ink", title="Ink Harbor", seed=2, parents=[("alice/yunhai@1.0.0", 200_000_000)]

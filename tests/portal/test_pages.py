@@ -38,7 +38,7 @@ def cast(db: None) -> Cast:
 @pytest.fixture
 def family(cast: Cast, tmp_path: Path) -> tuple[Release, Release]:
     """Alice makes a world; Bob derives from it and owes her a fifth."""
-    world = packs.write(tmp_path / "a", handle="yunhai", seed=1)
+    world = packs.write(tmp_path / "a", handle="yunhai", seed=1, offers=packs.SHARED)
     derived = packs.write(
         tmp_path / "b", handle="ink", title="Ink Harbor", seed=2, parents=[("alice/yunhai@1.0.0", 200_000_000)]
     )
@@ -152,7 +152,7 @@ def test_each_line_is_followed_from_sale_to_payout(cast: Cast, sold: list[Sale])
     for words in (
         "Dec 12, 2026",
         "Sea of Clouds",
-        "Studio",
+        "Enterprise",
         "$100.01",
         "$10.00",
         "$90.01",
@@ -182,7 +182,7 @@ def test_the_csv_says_the_same_to_the_cent(cast: Cast, sold: list[Sale]) -> None
     assert header == CSV_COLUMNS
     assert rows == [
         [
-            "2026-12-12T12:00:00Z", "alice/yunhai", "1.0.0", "Sea of Clouds", "studio", sold[1].source, "USD",
+            "2026-12-12T12:00:00Z", "alice/yunhai", "1.0.0", "Sea of Clouds", "enterprise", sold[1].source, "USD",
             "100.01", "10.00", "90.01", sold[1].split_id, "1000000000", "90.01",
             "pending", "2026-12-12T13:00:00Z", "2026-12-26T13:00:00Z", "", "", "", "", "", "",
         ],

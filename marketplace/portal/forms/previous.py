@@ -9,6 +9,7 @@ from marketplace.catalog.rules import version_key
 from marketplace.intake.models import Submission
 from marketplace.intake.rules import read_pack
 from marketplace.licensing.models import Offer
+from marketplace.licensing.terms.ready import READY
 from marketplace.payouts.rules import format_amount
 from marketplace.people.models import Creator
 from marketplace.portal import words
@@ -72,6 +73,7 @@ def start_from(
         "offers": {
             offer.terms.name: {"price": format_amount(offer.price_minor, offer.currency), "currency": offer.currency}
             for offer in offers
+            if offer.model == "one-off" and offer.terms.name in READY
         },
     }
 
@@ -118,6 +120,10 @@ def start_again(submission: Submission, uploads: Iterable[Upload]) -> dict[str, 
             {"release": parent.reference, "share": words.percent_input(parent.share_ppb)}
             for parent in draft.derived_from
         ],
-        "offers": {row.terms: {"price": row.price, "currency": row.currency} for row in offers},
+        "offers": {
+            row.terms: {"price": row.price, "currency": row.currency}
+            for row in offers
+            if isinstance(row.terms, str) and row.model == "one-off"
+        },
         "uploads": named,
     }

@@ -16,6 +16,7 @@ from marketplace.catalog.rules import Finding, gettext_noop
 from marketplace.intake import operations, queries
 from marketplace.intake.examining import findings_in
 from marketplace.intake.models import Submission
+from marketplace.intake.pricing import losses_of
 from marketplace.intake.rules import PACK_FILE_LIMIT_BYTES, UnreadablePack, pack_name, parse_pack, read_pack
 from marketplace.intake.stories import said
 from marketplace.people.models import Creator, Person
@@ -84,6 +85,7 @@ def handed_in(request: HttpRequest, creator: Creator, submission: UUID) -> HttpR
 
 def plain(found: Submission) -> dict[str, Any]:
     """This will write a submission as programs read it (docs/uploads.md)."""
+    lost = [sentence(one) for one in losses_of(read_pack(found.pack)[1])]
     return {
         "id": str(found.pk),
         "state": found.state,
@@ -93,6 +95,7 @@ def plain(found: Submission) -> dict[str, Any]:
         "findings": [{"where": finding.get("where", ""), "message": said(finding)} for finding in found.findings],
         "likenesses": found.likenesses,
         **({"sign_at": reverse("submission", args=[found.pk])} if found.state == Submission.State.TO_SIGN else {}),
+        **({"lost": lost} if lost else {}),
         "claims": [str(claim.pk) for claim in queries.claims_about(found)],
     }
 

@@ -20,8 +20,10 @@ from marketplace.catalog import queries as packs
 from marketplace.catalog.models import Release
 from marketplace.catalog.rules import Draft, Finding, gettext_noop
 from marketplace.intake import operations, rules
+from marketplace.intake.pricing import with_files
 from marketplace.licensing import queries as licensing
 from marketplace.licensing.operations import UnableToOffer
+from marketplace.licensing.terms.exchange.base import SIZE_LIMIT_BYTES
 from marketplace.licensing.terms.ready import READY
 from marketplace.payouts import queries as books
 from marketplace.payouts import rules as money
@@ -232,7 +234,17 @@ def _folder(
             came[listed.path] = found[0]
     if findings:
         raise rules.UnreadablePack(findings)
-    return draft, offers, came
+    licenses = {str(file.name): file for file in sent}
+    return draft, with_files(offers, lambda path: _license(licenses.get(PurePosixPath(path).name))), came
+
+
+def _license(file: UploadedFile | None) -> bytes | None:
+    """Reads a license file that came with the folder, as much of it as any license has."""
+    if file is None:
+        return None
+    file.seek(0)
+    content: bytes = file.read(SIZE_LIMIT_BYTES + 1)
+    return content
 
 
 def _pack(written: Sequence[UploadedFile]) -> tuple[Draft, list[rules.DraftOffer]]:

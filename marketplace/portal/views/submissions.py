@@ -22,7 +22,7 @@ from ledger.custody import own_key
 from ledger.operations import Hands
 from marketplace.intake import operations, queries
 from marketplace.intake.models import Submission, SubmittedFile
-from marketplace.intake.pricing import priced
+from marketplace.intake.pricing import losses_of, priced
 from marketplace.intake.rules import pack_name, read_pack
 from marketplace.intake.stories import said
 from marketplace.people.models import Creator
@@ -78,6 +78,7 @@ def submission(request: HttpRequest, creator: Creator, submission: UUID) -> Http
         "files": files,
         "inspected": sum(file["is_inspected"] for file in files),
         "findings": [said(finding) for finding in found.findings],
+        "lost": [formats.sentence(one) for one in losses_of(read_pack(found.pack)[1])],
         "likenesses": [_likeness(row) for row in found.likenesses],
         "claims": [claim_row(row, creator) for row in queries.claims_about(found)],
         "is_moving": found.state in MOVING,
@@ -145,10 +146,10 @@ def _stated(found: Submission) -> dict[str, Any]:
         "files": len(draft.files),
         "offers": [
             {
-                "name": words.say(words.TERMS, terms.name),
-                "price": formats.money_text(price.amount_minor, price.currency),
+                "name": words.say(words.TERMS, one.terms.name),
+                "price": words.price_text(one.model, one.price, one.unit, one.share_ppb),
             }
-            for terms, price in priced(draft, offers)
+            for one in priced(draft, offers)
         ],
         "kid": key.kid if (key := own_key(found.creator)) else "",
     }

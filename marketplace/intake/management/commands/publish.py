@@ -8,9 +8,18 @@ from django.utils import timezone
 
 from assets.operations import UnableToAdmit, UnableToUpload
 from marketplace.catalog.operations import UnableToPublish
-from marketplace.intake.operations import PublicationHeld, SignatureNeeded, UnableToReadFolder, publish_folder
+from marketplace.intake.operations import (
+    PublicationHeld,
+    SignatureNeeded,
+    UnableToReadFolder,
+    publish_folder,
+    read_folder,
+)
+from marketplace.intake.pricing import losses_of
 from marketplace.licensing.operations import UnableToOffer
+from marketplace.licensing.parentage import BeyondParents
 from marketplace.people import queries as people
+from marketplace.ui.formats import sentence
 
 
 class Command(BaseCommand):
@@ -29,8 +38,8 @@ class Command(BaseCommand):
         try:
             now = timezone.now()
             release = publish_folder(folder=options["folder"], creator=creator, now=now)
-        except (UnableToReadFolder, UnableToPublish, UnableToAdmit, UnableToUpload) as error:
-            lines = [getattr(finding, "message", str(finding)) for finding in error.findings]
+        except (UnableToReadFolder, UnableToPublish, BeyondParents, UnableToAdmit, UnableToUpload) as error:
+            lines = [sentence(finding) for finding in error.findings]
             raise CommandError("Nothing was published.\n" + "\n".join(f"  - {line}" for line in lines)) from None
         except UnableToOffer as error:
             raise CommandError(f"Nothing was published.\n  - {error}") from None
@@ -47,3 +56,5 @@ class Command(BaseCommand):
             raise CommandError(str(needed)) from None
         done = "Published" if release.published_at == now else "Already published, unchanged:"
         self.stdout.write(f"{done} {release}: sha256 {release.digest}, {release.assets.count()} files.")
+        for lost in losses_of(read_folder(options["folder"])[1]):
+            self.stdout.write(f"Not carried over from the license: {sentence(lost)}")
