@@ -141,7 +141,7 @@ def write(
 
 def kid_of(certificate: str) -> str:
     """This will tell which key a certificate of ours says it is signed by; UnableToReadJws when it is malformed."""
-    return _read(parse_compact(certificate)).kid
+    return read(parse_compact(certificate)).kid
 
 
 def verified(certificate: str, *, key_of: KeyOf) -> Certificate:
@@ -149,7 +149,7 @@ def verified(certificate: str, *, key_of: KeyOf) -> Certificate:
 
     Raises UnableToReadJws for what is not spelled as we spell it, and UnableToVerifyJws for what is not signed.
     """
-    return _read(verify_compact(certificate, key_of=key_of, types=TYPES))
+    return read(verify_compact(certificate, key_of=key_of, types=TYPES))
 
 
 def checked(certificate: str, *, key_of: KeyOf, release: str = "") -> Certificate:
@@ -186,7 +186,8 @@ def _is_other(header: Mapping[str, Any]) -> bool:
     return header.get("alg") != "ES256" or named not in TYPES or bool(header.keys() - {"alg", "cty", "kid", "typ"})
 
 
-def _read(parsed: Compact) -> Certificate:
+def read(parsed: Compact) -> Certificate:
+    """This will read what a certificate says, whoever signed it; UnableToReadJws where it is no license."""
     header, claims = parsed.header, parsed.claims
     try:
         if header["typ"] == FORMER_TYPE:
