@@ -29,6 +29,12 @@ _ADAPTERS = {
         "Payouts are only recorded: no creator receives money",
         "WORLDLOOM_PAYOUTS",
     ),
+    "mail": (
+        "worldloom.W010",
+        "django.core.mail.backends.filebased.EmailBackend",
+        "Mail is written into files of the data folder: nobody is told that their license ends",
+        "WORLDLOOM_MAIL",
+    ),
 }
 _FILE_KEYS = "ledger.signing.files.FileKeys"
 

@@ -207,7 +207,18 @@ ADAPTERS = {
     "payments": os.environ.get("WORLDLOOM_PAYMENTS", "marketplace.checkout.gateways.sandbox.SandboxGateway"),
     "payouts": os.environ.get("WORLDLOOM_PAYOUTS", "marketplace.payouts.rails.recorded.RecordedRail"),
     "keys": os.environ.get("WORLDLOOM_KEYS", "ledger.signing.files.FileKeys"),
+    "mail": os.environ.get("WORLDLOOM_MAIL", "django.core.mail.backends.filebased.EmailBackend"),
 }
+EMAIL_BACKEND = ADAPTERS["mail"]
+EMAIL_FILE_PATH = DATA_FOLDER / "mail"
+EMAIL_HOST = os.environ.get("WORLDLOOM_MAIL_HOST", "localhost")
+EMAIL_PORT = int(os.environ.get("WORLDLOOM_MAIL_PORT", 25))
+EMAIL_HOST_USER = os.environ.get("WORLDLOOM_MAIL_USER", "")
+EMAIL_HOST_PASSWORD = os.environ.get("WORLDLOOM_MAIL_PASSWORD", "")
+EMAIL_USE_TLS = os.environ.get("WORLDLOOM_MAIL_TLS", "") == "starttls"
+EMAIL_USE_SSL = os.environ.get("WORLDLOOM_MAIL_TLS", "") == "tls"
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = os.environ.get("WORLDLOOM_MAIL_FROM", "Worldloom <worldloom@localhost>")
 CHAIN_RPC_URL = os.environ.get("WORLDLOOM_CHAIN_RPC_URL", "")
 CHAIN_KEY_FILE = os.environ.get("WORLDLOOM_CHAIN_KEY_FILE", "")
 CHAIN_ANCHOR_ADDRESS = os.environ.get("WORLDLOOM_CHAIN_ANCHOR_ADDRESS", "")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import rfc8785
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 import assets.queries
@@ -20,8 +21,9 @@ from ledger.models import AnchorReceipt, Entry
 from ledger.signing.jwk import public_jwk, thumbprint
 from marketplace.catalog.models import Release
 from marketplace.licensing import certificates, credentialed, rules
+from marketplace.licensing.holding_queries import follower_of
 from marketplace.licensing.models import Grant, GrantStatus
-from marketplace.licensing.queries import status_of
+from marketplace.licensing.queries import EXPIRED, UPCOMING, state_of
 
 FORMAT = "worldloom/bundle/2"
 FOR_OTHERS = ("README.txt", "model.sigstore.json", "receipt.cose")
@@ -67,14 +69,21 @@ class NotDownloadable(Exception):
 
     code = "license-not-active"
 
-    def __init__(self, grant: Grant, status: str) -> None:
+    def __init__(self, grant: Grant, status: str, follower: Grant | None = None) -> None:
+        if follower is not None:
+            text = _("The license %(license)s was replaced by %(follower)s: download that one.")
+            super().__init__(text % {"license": grant.pk, "follower": follower.pk})
+            self.grant, self.status, self.follower = grant, status, follower
+            return
         words = {
             GrantStatus.SUSPENDED: _("The license %s is suspended while its payment is disputed."),
             GrantStatus.REVOKED: _("The license %s is revoked, since its payment was taken back."),
+            GrantStatus.SUPERSEDED: _("The license %s was replaced by another."),
+            EXPIRED: _("The license %s has ended, so its files cannot be downloaded again."),
             ERASED: _("Who holds the license %s was erased, so its papers cannot be made again."),
         }
         super().__init__(words[status] % grant.pk)
-        self.grant, self.status = grant, status
+        self.grant, self.status, self.follower = grant, status, follower
 
 
 @dataclass(frozen=True)
@@ -99,14 +108,15 @@ class Bundle:
         return _zip(self.grant, self.papers, self.copies)
 
 
-def prepare(grant: Grant, *, site: str) -> Bundle:
+def prepare(grant: Grant, *, site: str, now: datetime | None = None) -> Bundle:
     """This will gather all but the files, and see that those are there: what can fail fails before the first byte.
 
     Raises ProofPending until all that it proves is under one published checkpoint, NotDownloadable when the
-    license is suspended or revoked, BlobMissing or BlobDamaged when storage lost a file.
+    license is suspended, revoked or superseded, or has ended; BlobMissing or BlobDamaged when storage lost a file.
+    A license that has not begun can be fetched: its words say when it begins.
     """
-    if (status := status_of(grant)) != GrantStatus.ACTIVE:
-        raise NotDownloadable(grant, status)
+    if (state := state_of(grant, now or timezone.now())) not in (GrantStatus.ACTIVE, UPCOMING):
+        raise NotDownloadable(grant, state, follower_of(grant) if state == GrantStatus.SUPERSEDED else None)
     if not grant.certificate:
         raise NotDownloadable(grant, ERASED)
     papers, copies = _papers(grant, site), credentialed.copies(grant)

@@ -2,15 +2,19 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Max, OuterRef, Prefetch, QuerySet, Subquery, Value
+from django.db.models import Case, Count, F, Max, OuterRef, Prefetch, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from marketplace.catalog.models import Release, ReleaseAsset
 from marketplace.catalog.queries import place
 from marketplace.licensing import rules, statuslists
-from marketplace.licensing.models import Grant, GrantStatus, Offer, TermsText
+from marketplace.licensing.holdings import SeatAssignment
+from marketplace.licensing.models import Download, Grant, GrantStatus, Offer, TermsText
 from marketplace.licensing.terms.document import read_terms
 from marketplace.licensing.terms.model import Terms
 from marketplace.people.models import Studio
@@ -59,29 +63,84 @@ def offers(ids: Iterable[UUID]) -> dict[UUID, Offer]:
     return {row.pk: row for row in rows}
 
 
-def _grants() -> QuerySet[Grant]:
+EXPIRED, UPCOMING = "expired", "upcoming"
+STATES = (
+    GrantStatus.ACTIVE,
+    UPCOMING,
+    EXPIRED,
+    GrantStatus.SUSPENDED,
+    GrantStatus.REVOKED,
+    GrantStatus.SUPERSEDED,
+)
+"""What a license can be at a moment: what happened to it, and where its own days put it."""
+
+
+def with_status(rows: QuerySet[Grant]) -> QuerySet[Grant]:
+    """This will give each grant `.status`: what last happened to it."""
     newest = GrantStatus.objects.filter(grant=OuterRef("pk")).order_by("-id").values("status")[:1]
+    return rows.annotate(status=Coalesce(Subquery(newest), Value(GrantStatus.ACTIVE)))
+
+
+def with_state(rows: QuerySet[Grant], now: datetime) -> QuerySet[Grant]:
+    """This will give each grant `.status` and `.state`, one of STATES: what it is at a moment."""
+    state = Case(
+        When(status__in=[GrantStatus.REVOKED, GrantStatus.SUPERSEDED], then=F("status")),
+        When(ends_at__lte=now, then=Value(EXPIRED)),
+        When(status=GrantStatus.SUSPENDED, then=F("status")),
+        When(starts_at__gt=now, then=Value(UPCOMING)),
+        default=Value(GrantStatus.ACTIVE),
+    )
+    return with_status(rows).annotate(state=state)
+
+
+def state_of(grant: Grant, now: datetime) -> str:
+    """This will tell what a grant is at a moment, one of STATES."""
+    status = status_of(grant)
+    if status in (GrantStatus.REVOKED, GrantStatus.SUPERSEDED):
+        return status
+    if grant.ends_at is not None and grant.ends_at <= now:
+        return EXPIRED
+    return UPCOMING if status == GrantStatus.ACTIVE and grant.starts_at > now else status
+
+
+def _grants(now: datetime | None = None) -> QuerySet[Grant]:
     covers = ReleaseAsset.objects.filter(is_cover=True).select_related("asset").prefetch_related("asset__previews")
     return (
-        Grant.objects.annotate(status=Coalesce(Subquery(newest), Value(GrantStatus.ACTIVE)))
-        .select_related("offer", "terms", "studio", "release__pack__creator")
+        with_state(Grant.objects.all(), now or timezone.now())
+        .select_related("offer", "terms", "studio", "project", "release__pack__creator")
         .prefetch_related(Prefetch("release__assets", queryset=covers, to_attr="covers"))
     )
 
 
 def grants_of(
-    studios: Iterable[Studio], *, after: str = "", size: int = PAGE_SIZE, pack: str = "", status: str = ""
+    studios: Iterable[Studio],
+    *,
+    after: str = "",
+    size: int = PAGE_SIZE,
+    pack: str = "",
+    status: str = "",
+    state: str = "",
+    project: UUID | str | None = None,
+    ending_before: datetime | None = None,
+    now: datetime | None = None,
 ) -> tuple[list[Grant], str | None]:
-    """This will list what studios hold, newest first, by keyset over (granted_at, id); each grant carries `.status`.
+    """This will list what studios hold, newest first, by keyset over (granted_at, id).
 
-    `pack` ("creator/pack") and `status` narrow the list; empty ones narrow nothing.
+    Each grant carries `.status`, `.state` (at `now`), `.seats_used` and `.download_count`. `pack` ("creator/pack"),
+    `status`, `state`, `project` and `ending_before` narrow the list; empty ones narrow nothing.
     """
-    rows = _grants().filter(studio__in=list(studios)).order_by("-granted_at", "-id")
+    rows = _counted(_grants(now)).filter(studio__in=list(studios)).order_by("-granted_at", "-id")
     if pack:
         creator, _sign, handle = pack.partition("/")
         rows = rows.filter(release__pack__creator__handle=creator, release__pack__handle=handle)
     if status:
         rows = rows.filter(status=status)
+    if state:
+        rows = rows.filter(state=state)
+    if project is not None:
+        rows = rows.filter(project=project)
+    if ending_before is not None:
+        rows = rows.filter(ends_at__lt=ending_before)
     if at := place(after):
         rows = rows.extra(where=["(licensing_grant.granted_at, licensing_grant.id) < (%s, %s)"], params=list(at))
     found = list(rows[: size + 1])
@@ -89,9 +148,18 @@ def grants_of(
     return found[:size], f"{last.granted_at.isoformat()}~{last.pk}" if last else None
 
 
-def grant_of(studios: Iterable[Studio], grant_id: UUID | str) -> Grant | None:
+def _counted(rows: QuerySet[Grant]) -> QuerySet[Grant]:
+    def number(of: QuerySet[Any]) -> Coalesce:
+        counted = of.filter(grant=OuterRef("pk")).order_by().values("grant").annotate(number=Count("pk"))
+        return Coalesce(Subquery(counted.values("number")), Value(0))
+
+    seats = SeatAssignment.objects.filter(released_at=None)
+    return rows.annotate(seats_used=number(seats), download_count=number(Download.objects.all()))
+
+
+def grant_of(studios: Iterable[Studio], grant_id: UUID | str, *, now: datetime | None = None) -> Grant | None:
     """This will find a grant that one of the studios holds; to everybody else it does not exist."""
-    return _grants().filter(studio__in=list(studios), pk=grant_id).first()
+    return _counted(_grants(now)).filter(studio__in=list(studios), pk=grant_id).first()
 
 
 def grants_from(sources: Iterable[str]) -> list[Grant]:
@@ -101,7 +169,7 @@ def grants_from(sources: Iterable[str]) -> list[Grant]:
 
 
 def status_of(grant: Grant) -> str:
-    """This will tell whether a grant is active, suspended or revoked now."""
+    """This will tell what last happened to a grant: active, suspended, revoked or superseded, whatever its days."""
     newest = GrantStatus.objects.filter(grant=grant).order_by("-id").first()
     return newest.status if newest else GrantStatus.ACTIVE
 
