@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from marketplace.checkout import subscriptions
 from marketplace.checkout.asking import Ask as Ask
+from marketplace.checkout.asking import Quoted as Quoted
 from marketplace.checkout.asking import UnableToBuy as UnableToBuy
 from marketplace.checkout.asking import asks_of as asks_of
 from marketplace.checkout.events import collect_events as collect_events
