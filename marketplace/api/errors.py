@@ -32,6 +32,7 @@ from marketplace.licensing.operations import (
     UnableToPassOn,
     UnableToReportUse,
 )
+from marketplace.licensing.papers import UnableToPrint
 from marketplace.licensing.parentage import BeyondParents
 from marketplace.licensing.pricing import UnableToPrice
 from marketplace.licensing.terms.document import UnableToReadTerms
@@ -39,6 +40,7 @@ from marketplace.licensing.terms.exchange.base import UnableToReadLicense, Unabl
 from marketplace.licensing.terms.lattice import UnableToCompose
 from marketplace.licensing.terms.model import ContradictoryTerms
 from marketplace.licensing.terms.using import UnreadableUse
+from marketplace.licensing.typesetting import FontsMissing
 from marketplace.people.operations import (
     UnableToBecomeCreator,
     UnableToDeclare,
@@ -80,6 +82,8 @@ STATUS: Mapping[type[Exception], int] = {
     UnableToPassOn: 409,
     UnableToReportUse: 422,
     UnableToTrust: 422,
+    UnableToPrint: 403,
+    FontsMissing: 503,
     UnableToBargain: 422,
     UnableToBuy: 422,
     UnableToUseMethod: 422,

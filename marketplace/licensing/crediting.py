@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 
-from django.db.models import OuterRef, Q, Subquery, Value
-from django.db.models.functions import Coalesce
+from django.db.models import Q
 
 from marketplace.catalog.models import Release
 from marketplace.licensing.holdings import Project
 from marketplace.licensing.models import Grant, GrantStatus, Offer, TermsText
+from marketplace.licensing.queries import with_state
 from marketplace.licensing.terms.document import read_terms
 from marketplace.licensing.terms.exchange import spdx
 from marketplace.licensing.terms.exchange.base import differing
@@ -18,8 +18,6 @@ from marketplace.licensing.terms.model import Terms
 from marketplace.payouts.rules import WHOLE_PPB
 from marketplace.people.models import Creator, Studio
 from marketplace.people.queries import studios_of
-
-EXPIRED, UPCOMING = "expired", "upcoming"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +96,10 @@ def credits_of(of: Project | Studio, *, now: datetime) -> Credits:
     """
     found: dict[object, _Found] = {}
     left_out: list[LeftOut] = []
-    for grant in _granted(of):
-        if (why := _standing(grant, now)) != GrantStatus.ACTIVE:
-            left_out.append(LeftOut(str(grant.pk), grant.release, why, grant.ends_at))
+    for grant in _granted(of, now):
+        state = str(grant.state)  # type: ignore[attr-defined]
+        if state != GrantStatus.ACTIVE:
+            left_out.append(LeftOut(str(grant.pk), grant.release, state, grant.ends_at))
             continue
         one = found.setdefault(grant.release_id, _Found(grant.release))
         one.asked.append(read_terms(bytes(grant.terms.document)))
@@ -111,25 +110,13 @@ def credits_of(of: Project | Studio, *, now: datetime) -> Credits:
     return Credits(of, now, tuple(credits), tuple(left_out))
 
 
-def _granted(of: Project | Studio) -> Iterable[Grant]:
-    newest = GrantStatus.objects.filter(grant=OuterRef("pk")).order_by("-id").values("status")[:1]
-    rows = Grant.objects.annotate(status=Coalesce(Subquery(newest), Value(GrantStatus.ACTIVE)))
+def _granted(of: Project | Studio, now: datetime) -> Iterable[Grant]:
     if isinstance(of, Project):
-        rows = rows.filter(Q(project=of) | Q(project=None), studio=of.studio_id)
+        rows = Grant.objects.filter(Q(project=of) | Q(project=None), studio=of.studio_id)
     else:
-        rows = rows.filter(studio=of)
-    return rows.select_related("terms", "release__pack__creator", "release__pack__owner__person").order_by(
-        "granted_at", "id"
-    )
-
-
-def _standing(grant: Grant, now: datetime) -> str:
-    status = str(grant.status)  # type: ignore[attr-defined]
-    if status != GrantStatus.ACTIVE:
-        return status
-    if grant.ends_at is not None and grant.ends_at <= now:
-        return EXPIRED
-    return UPCOMING if grant.starts_at > now else status
+        rows = Grant.objects.filter(studio=of)
+    related = ("terms", "release__pack__creator", "release__pack__owner__person")
+    return with_state(rows, now).select_related(*related).order_by("granted_at", "id")
 
 
 def _add_parents(found: dict[object, _Found]) -> None:

@@ -102,10 +102,12 @@ class VerifyForm(forms.Form):
 
 
 class CertificateForm(forms.Form):
-    """A certificate as people paste it, and what the browser found out about the bundle that it lay in."""
+    """A certificate as people paste it, which license they ask `about`, and what the browser found out about the
+    bundle that it lay in."""
 
     certificate = forms.CharField(max_length=128 * 1024, strip=True)
     manifest = forms.RegexField(r"^[0-9a-f]{64}$", required=False)
     files = forms.IntegerField(min_value=0, required=False)
     wrong = forms.CharField(max_length=32 * 1024, required=False)
     wrong_count = forms.IntegerField(min_value=0, required=False)
+    about = forms.UUIDField(required=False)

@@ -13,6 +13,7 @@ from marketplace.storefront.views import (
     log,
     media,
     pack,
+    papers,
     preferences,
     verify,
 )
@@ -29,6 +30,10 @@ urlpatterns = [
     re_path(r"^terms/(?P<digest>[0-9a-f]{64})$", licenses.terms, name="terms"),
     path("verify", verify.verify, name="verify"),
     path("verify/certificate", certificate.certificate, name="verify-certificate"),
+    path("certificates/<uuid:grant>", certificate.page, name="certificate-page"),
+    path("licenses/<uuid:grant>/certificate.pdf", papers.certificate_pdf, name="certificate-pdf"),
+    path("licenses/<uuid:grant>/certificate.jws", papers.certificate_jws, name="certificate-jws"),
+    path("projects/<uuid:project>/credits.<str:form>", papers.credits, name="credits"),
     path("verify.py", log.source, name="source"),
     path("verify.sh", log.source_sh, name="source-sh"),
     path(".well-known/jwks.json", credentials.key_set, name="jwks"),

@@ -80,9 +80,18 @@ def test_what_is_no_certificate_of_ours_is_refused_in_a_sentence(client: Client,
         "long": certificate + "A" * 200_000,
     }[change]
 
+    altered = "This certificate was altered: its signature is not by the key that it names, over these very words."
+    said = {
+        "flipped": altered,
+        "cut": altered,
+        "empty": "paste the whole text of certificate.jws.",
+        "long": "paste the whole text of certificate.jws.",
+    }.get(change, "This is no certificate: it is cut short, or not in the one canonical spelling of base64url;")
+
     status, page = asked(client, changed)
 
     assert status == 422
+    assert said in page
     assert 'role="alert"' in page
     assert "holds a license" not in page
     assert "verdict ok" not in page
@@ -100,7 +109,36 @@ def test_a_certificate_signed_by_another_site_was_not_issued_here(
     status, page = asked(client, sign_compact(claims, typ="vc+jwt", cty="vc", signer=other))
 
     assert status == 422
-    assert "This certificate was not issued here: no key of ours signed these very bytes." in page
+    assert "This certificate was not issued here: it names a key that is not ours or that was revoked." in page
+
+
+def test_another_licenses_certificate_is_told_apart(client: Client, market: Market, grant: Grant) -> None:
+    other = licensing.grant(
+        offer=market.offer("studio"), studio=market.cast.studio, source="order-line:2", now=later(hours=2)
+    )
+    sealed_at(3)
+    _status, page = asked(client, grant.certificate, about=str(other.pk))
+    assert "This certificate is genuine, but it is another license&#x27;s than the one that you asked about." in page
+    _status, page = asked(client, grant.certificate, about=str(grant.pk))
+    assert "holds a license for alice/yunhai 1.0.0." in page
+    assert f"/certificates/{grant.pk}" in page
+
+
+def test_a_license_that_ended_or_was_replaced_is_red(client: Client, market: Market, grant: Grant) -> None:
+    ended = licensing.grant(
+        offer=market.offer("studio"),
+        studio=market.cast.studio,
+        source="order-line:2",
+        now=later(hours=2),
+        ends_at=later(hours=9),
+    )
+    sealed_at(3)
+    _status, page = asked(client, ended.certificate)
+    assert "This license ended on Nov 22, 2026, 21:00 UTC: Lantern Films, alice/yunhai 1.0.0." in page
+    licensing.set_status(grant=grant, status="superseded", reason="upgrade", now=later(hours=4))
+    _status, page = asked(client, grant.certificate)
+    assert "Another license took the place of this one: Lantern Films no longer holds alice/yunhai 1.0.0" in page
+    assert 'class="verdict bad"' in page
 
 
 def test_a_bundle_is_judged_by_its_files_first(client: Client, grant: Grant) -> None:
