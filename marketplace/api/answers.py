@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
@@ -9,9 +11,12 @@ from django.urls import reverse
 import ledger.queries
 from ledger.models import Entry
 from marketplace.catalog.models import Listing, Release
-from marketplace.checkout.models import Order
+from marketplace.licensing import pricing_queries
 from marketplace.licensing import queries as licensing
-from marketplace.licensing.models import Grant, Offer
+from marketplace.licensing.bargains import Collection
+from marketplace.licensing.holding_queries import taken_against
+from marketplace.licensing.models import Grant, Offer, OfferPrice
+from marketplace.licensing.pricing import read_tiers
 from marketplace.licensing.terms.words import ALLOWS, FORBIDS, REQUIRES, rights_in
 from marketplace.ui.formats import sentence
 
@@ -40,18 +45,43 @@ def pack(listing: Listing, offer: Offer | None, site: Site) -> Shape:
     }
 
 
-def offer(row: Offer) -> Shape:
-    """This will describe an offer, with its terms in words."""
-    words = [(right.kind, sentence(right)) for right in rights_in(licensing.terms_of(row.terms))]
+def offer(row: Offer, now: datetime) -> Shape:
+    """This will describe an offer that has `.now` and `.regular_minor`: its price, its terms as data and in words."""
+    price: OfferPrice = row.now  # type: ignore[attr-defined]
+    terms = licensing.terms_of(row.terms)
+    words = [(right.kind, sentence(right)) for right in rights_in(terms)]
+    taken = taken_against(offer=row, studio=None, now=now)
     return {
         "id": row.pk,
         "terms": row.terms.name,
         "terms_sha256": row.terms_id,
-        "price_minor": row.price_minor,
+        "document": json.loads(bytes(row.terms.document)),
+        "model": row.model,
+        "price_minor": price.price_minor,
+        "regular_minor": row.regular_minor,  # type: ignore[attr-defined]
+        "price_kind": price.kind,
+        "price_ends_at": price.ends_at,
         "currency": row.currency,
+        "unit": row.unit,
+        "share_ppb": row.share_ppb,
+        "tiers": [asdict(tier) for tier in read_tiers(price.tiers, model=row.model)],
+        "exclusive": terms.exclusive,
+        "available": taken is None,
+        "taken_until": taken.during.upper if taken else None,
         "allows": [text for kind, text in words if kind == ALLOWS],
         "forbids": [text for kind, text in words if kind == FORBIDS],
         "requires": [text for kind, text in words if kind == REQUIRES],
+    }
+
+
+def collection(row: Collection) -> Shape:
+    """This will describe several offers at one price."""
+    return {
+        "id": row.pk,
+        "title": row.title,
+        "price_minor": row.price_minor,
+        "currency": row.currency,
+        "offers": [one.pk for one in row.offers],  # type: ignore[attr-defined]
     }
 
 
@@ -74,19 +104,28 @@ def proof(entry: Entry | None) -> Shape:
     }
 
 
-def release(row: Release) -> Shape:
-    """This will describe a release: manifest, offers, proof."""
+def _priced(row: Release, now: datetime) -> list[Offer]:
+    offers = pricing_queries.priced_offers(row, now)
+    for one in offers:
+        one.release = row
+    return offers
+
+
+def release(row: Release, now: datetime) -> Shape:
+    """This will describe a release: manifest, what it is sold under and together with, proof."""
     entries = ledger.queries.entries_about(f"release:{row.digest}")
     return {
         "release": row.digest,
         "manifest": json.loads(bytes(row.manifest)),
-        "offers": [offer(found) for found in licensing.live_offers(row)],
+        "offers": [offer(found, now) for found in _priced(row, now)],
+        "collections": [collection(found) for found in pricing_queries.collections_of(pack=row.pack)],
         "proof": proof(entries[0] if entries else None),
     }
 
 
 def grant(row: Grant, site: Site) -> Shape:
-    """This will describe a license held."""
+    """This will describe a license held, with `.status` and `.state` as queries give them."""
+    counted = hasattr(row, "seats_used")
     return {
         "id": row.pk,
         "pack": str(row.release.pack),
@@ -96,26 +135,28 @@ def grant(row: Grant, site: Site) -> Shape:
         "terms": row.terms.name,
         "terms_sha256": row.terms_id,
         "licensee": row.licensee_name,
+        "licensee_country": row.licensee_country,
+        "licensee_registration": row.licensee_registration,
+        "project": row.project_id,
+        "project_name": row.project.name if row.project else None,
         "seats": row.seats,
+        "seats_used": row.seats_used if counted else row.assignments.filter(released_at=None).count(),  # type: ignore[attr-defined]
+        "exclusive": licensing.terms_of(row.terms).exclusive,
+        "starts_at": row.starts_at,
+        "ends_at": row.ends_at,
+        "kind": row.kind,
+        "replaces": row.replaces_id,
+        "price_minor": row.price_minor,
+        "currency": row.currency,
+        "downloads": row.download_count if counted else row.downloads.count(),  # type: ignore[attr-defined]
         "status": row.status,  # type: ignore[attr-defined]
+        "state": row.state,  # type: ignore[attr-defined]
         "granted_at": row.granted_at,
         "certificate": row.certificate,
         "certificate_sha256": row.certificate_sha256,
+        "certificate_page": site(f"/certificates/{row.pk}"),
         "url": site(reverse("api-grant", args=[row.pk])),
         "download": site(reverse("api-download", args=[row.pk])),
-    }
-
-
-def order(row: Order, status: str, grants: Iterable[Grant], site: Site) -> Shape:
-    """This will describe an order and what became of it."""
-    return {
-        "id": row.pk,
-        "status": status,
-        "total_minor": row.total_minor,
-        "currency": row.currency,
-        "placed_at": row.placed_at,
-        "grants": [grant(found, site) for found in grants],
-        "url": site(reverse("api-order", args=[row.pk])),
     }
 
 

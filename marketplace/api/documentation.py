@@ -10,7 +10,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from marketplace.api import examples
 from marketplace.api.problems import KINDS, TYPE_PREFIX
 from marketplace.api.questions import DEFAULT_LIMIT, LIMIT
-from marketplace.api.serializers import GRANT_STATUSES, ProblemShape
+from marketplace.api.serializers import ProblemShape
 from marketplace.catalog.rules import AI_TRAINING, BASE_MODELS, ELEMENT_KINDS, PACK_KINDS
 
 PROBLEM_TYPE = "application/problem+json"
@@ -24,16 +24,19 @@ Prose follows `Accept-Language` (`en`, `zh-Hans`)."""
 _TAGS = {
     "catalog": "Packs, releases and what they are offered under.",
     "licensing": "Orders, grants and downloads of your studio.",
+    "terms": "What licenses allow, whether they fit together, and what may be done.",
     "proof": "Whether bytes are registered, and where their statement stands in the log.",
     "description": "This document.",
 }
 
 
-def _choice(name: str, values: tuple[str, ...], text: str) -> OpenApiParameter:
+def choice(name: str, values: tuple[str, ...], text: str) -> OpenApiParameter:
+    """This will describe one of some words in the query."""
     return OpenApiParameter(name, str, enum=[value for value in values if value], description=text)
 
 
-def _paged(*filters: OpenApiParameter) -> list[OpenApiParameter]:
+def paged(*filters: OpenApiParameter) -> list[OpenApiParameter]:
+    """This will describe the query of a list."""
     size = {"type": "integer", "minimum": 1, "maximum": LIMIT, "default": DEFAULT_LIMIT}
     return [
         *filters,
@@ -42,18 +45,15 @@ def _paged(*filters: OpenApiParameter) -> list[OpenApiParameter]:
     ]
 
 
-PACK_FILTERS = _paged(
+PACK_FILTERS = paged(
     OpenApiParameter("q", str, description="Words in English or Chinese; all of them must fit."),
-    _choice("kind", PACK_KINDS, "What the pack is."),
-    _choice("element", ELEMENT_KINDS, "What it holds."),
-    _choice("base_model", BASE_MODELS, "What its models were made for."),
-    _choice("ai_training", AI_TRAINING, "Whether the creator lets licenses allow training."),
+    choice("kind", PACK_KINDS, "What the pack is."),
+    choice("element", ELEMENT_KINDS, "What it holds."),
+    choice("base_model", BASE_MODELS, "What its models were made for."),
+    choice("ai_training", AI_TRAINING, "Whether the creator lets licenses allow training."),
     OpenApiParameter("creator", str, description="A creator's handle."),
 )
-GRANT_FILTERS = _paged(
-    OpenApiParameter("pack", str, description="creator/pack."),
-    _choice("status", GRANT_STATUSES, "What state the license is in now."),
-)
+PAGES = paged()
 PACK_NAME = [
     OpenApiParameter("creator", str, OpenApiParameter.PATH, description="The creator's handle."),
     OpenApiParameter("pack", str, OpenApiParameter.PATH, description="The pack's handle."),
@@ -64,10 +64,15 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     {"type": "string", "minLength": 1, "maxLength": 202},
     OpenApiParameter.HEADER,
     required=True,
-    description="1 to 200 visible ASCII characters, bare or quoted. It stands for one order of the studio for ever: the"
-    " same request again is answered with the same order, another one is refused.",
+    description="1 to 200 visible ASCII characters, bare or quoted. It stands for one request of the studio for ever:"
+    " the same again is answered with the same outcome, another one is refused.",
 )
 ORDER_REQUEST = OpenApiExample("one offer, by test card", value=examples.ORDER_REQUEST, request_only=True)
+
+
+def request_example(name: str, value: Any) -> OpenApiExample:
+    """This will show one way to ask."""
+    return OpenApiExample(name, value=value, request_only=True)
 
 
 def digest(name: str, text: str) -> OpenApiParameter:
@@ -76,12 +81,15 @@ def digest(name: str, text: str) -> OpenApiParameter:
     return OpenApiParameter(name, form, OpenApiParameter.PATH, description=text)
 
 
-def answers(shape: Any, *codes: str, status: int = 200, media_type: str = "application/json") -> dict[Any, Any]:
-    """This will describe the one good answer of an operation and each refusal, by status."""
+def answers(
+    shape: Any, *codes: str, status: int = 200, media_type: str = "application/json", also: tuple[str, ...] = ()
+) -> dict[Any, Any]:
+    """This will describe the good answer of an operation, `also` as files of other types, and each refusal."""
     value = examples.BY_SHAPE.get(getattr(shape, "__name__", ""))
     shown = [OpenApiExample("example", value=value, response_only=True, status_codes=[str(status)])] if value else []
-    text = {200: "As asked.", 201: "Ordered and granted, now or under the same key before."}[status]
+    text = {200: "As asked.", 201: "Done, now or under the same key before."}[status]
     described: dict[Any, Any] = {(status, media_type): OpenApiResponse(shape, description=text, examples=shown)}
+    described |= {(status, other): OpenApiResponse(bytes, description=text) for other in also}
     by_status: dict[int, list[str]] = {}
     for code in (*_ALWAYS, *codes):
         by_status.setdefault(KINDS[code].status, []).append(code)
@@ -122,8 +130,9 @@ def describe() -> dict[str, Any]:
     document["info"]["description"] = _DESCRIPTION
     document["servers"] = [{"url": "/", "description": "The marketplace that serves this document."}]
     document["tags"] = [{"name": name, "description": text} for name, text in _TAGS.items()]
-    for name in ("OrderRequest", "PaymentRequest"):
-        document["components"]["schemas"][name]["additionalProperties"] = False
+    for name, schema in document["components"]["schemas"].items():
+        if name.endswith("Request"):
+            schema["additionalProperties"] = False
     for methods in document["paths"].values():
         for method, operation in methods.items():
             _complete(method, operation)
@@ -159,8 +168,8 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
     for status, response in responses.items():
         headers = response.setdefault("headers", {})
         headers["X-Request-Id"] = _header("The name of the request.")
-        if status == "201":
-            headers["Location"] = _header("Where the order is read.")
+        if status == "201" and operation["operationId"] != "grants_transfer":
+            headers["Location"] = _header("Where it is read.")
         if status == "401":
             headers["WWW-Authenticate"] = _header("RFC 6750.")
         if status == "503":

@@ -28,7 +28,7 @@ _KEPT_IN_304 = ("Cache-Control", "ETag", "Vary")
 class Door(APIView):
     """An address of the API: it names each request, speaks the language asked for, and answers conditionally."""
 
-    http_method_names = ["get", "head", "post"]
+    http_method_names = ["get", "head", "post", "put", "delete"]
     renderer_classes = [FastJSONRenderer, ProblemRenderer]
     content_negotiation_class = Negotiation
     cache_control = PRIVATE
@@ -85,6 +85,12 @@ def not_modified(request: HttpRequest, answer: HttpResponseBase) -> HttpResponse
         if answer.has_header(name):
             short[name] = answer[name]
     return short
+
+
+def as_file(request: Request, body: bytes, media_type: str, name: str) -> HttpResponse:
+    """This will answer with a file of the studio's, unless the client has it."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": PRIVATE, "Vary": "Accept"}
+    return conditional(request._request, HttpResponse(body, content_type=media_type, headers=headers))
 
 
 def page(request: Request, data: list[Any], cursor: str | None) -> Response:

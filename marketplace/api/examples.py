@@ -32,8 +32,19 @@ OFFER: dict[str, Any] = {
     "id": _OFFER,
     "terms": "studio",
     "terms_sha256": _TERMS,
+    "document": {"format": "worldloom/terms/2", "name": "studio", "commercial": "limited"},
+    "model": "one-off",
     "price_minor": 4900,
+    "regular_minor": 5900,
+    "price_kind": "sale",
+    "price_ends_at": _NOON,
     "currency": "USD",
+    "unit": "",
+    "share_ppb": 0,
+    "tiers": [{"up_to_people": 10, "up_to_revenue_usd": 0, "price_minor": 1900}],
+    "exclusive": False,
+    "available": True,
+    "taken_until": None,
     "allows": ["Change it for your own projects", "Up to 30 people"],
     "forbids": ["No sublicenses"],
     "requires": ["Credit the creator by name"],
@@ -55,6 +66,15 @@ RELEASE: dict[str, Any] = {
         ],
     },
     "offers": [OFFER],
+    "collections": [
+        {
+            "id": _ORDER,
+            "title": {"en": "All of Yunhai"},
+            "price_minor": 9900,
+            "currency": "USD",
+            "offers": [_OFFER],
+        }
+    ],
     "proof": PROOF,
 }
 GRANT: dict[str, Any] = {
@@ -66,11 +86,26 @@ GRANT: dict[str, Any] = {
     "terms": "studio",
     "terms_sha256": _TERMS,
     "licensee": "Lantern Films",
+    "licensee_country": "DE",
+    "licensee_registration": "HRB 12345",
+    "project": None,
+    "project_name": None,
     "seats": 30,
+    "seats_used": 2,
+    "exclusive": False,
+    "starts_at": _NOON,
+    "ends_at": None,
+    "kind": "new",
+    "replaces": None,
+    "price_minor": 4900,
+    "currency": "USD",
+    "downloads": 1,
     "status": "active",
+    "state": "active",
     "granted_at": _NOON,
     "certificate": "eyJhbGciOiJFUzI1NiJ9.eyJqdGkiOiIzZjI1MDRlMCJ9.c2lnbmF0dXJl",
     "certificate_sha256": _ENTRY,
+    "certificate_page": f"https://worldloom.example/certificates/{_GRANT}",
     "url": f"{_SITE}/grants/{_GRANT}",
     "download": f"{_SITE}/grants/{_GRANT}/download",
 }
@@ -80,6 +115,21 @@ ORDER: dict[str, Any] = {
     "total_minor": 4900,
     "currency": "USD",
     "placed_at": _NOON,
+    "lines": [
+        {
+            "offer": _OFFER,
+            "kind": "buy",
+            "price_minor": 4900,
+            "list_minor": 4900,
+            "credit_minor": 0,
+            "seats": 30,
+            "project": None,
+            "replaces": None,
+            "starts_at": None,
+            "ends_at": None,
+            "explained": ["$49.00 for the license"],
+        }
+    ],
     "grants": [GRANT],
     "url": f"{_SITE}/orders/{_ORDER}",
 }
@@ -100,7 +150,98 @@ VERDICT: dict[str, Any] = {
     ],
     "proof": PROOF,
 }
+_SAID = {"dimension": "commercial", "message": "alice/yunhai says “No commercial use”, but you need commercial use."}
+DUTIES: dict[str, Any] = {
+    "credits": [{"layer": "alice/yunhai", "line": "Worldloom: Alice"}],
+    "approvals": [],
+    "royalties": [{"layer": "bob/ink", "basis": "revenue", "share_ppb": 50_000_000}],
+    "share_alike": "",
+    "banned": ["military"],
+}
+CHECK: dict[str, Any] = {
+    "allowed": False,
+    "refusals": [{"code": "commercial-not-allowed", "layers": ["alice/yunhai"], **_SAID}],
+    "duties": DUTIES,
+    "fixes": [
+        {
+            "kind": "offer",
+            "changes": [
+                {
+                    "layer": "alice/yunhai",
+                    "kind": "offer",
+                    "name": "studio",
+                    "offer": _OFFER,
+                    "price_minor": 4900,
+                    "currency": "USD",
+                    "message": "Take the offer “studio” for alice/yunhai.",
+                }
+            ],
+            "narrowed": [],
+            "prices": [{"amount_minor": 4900, "currency": "USD"}],
+            "use": {"commercial": "limited", "seats": 5, "fields": {"only": ["film"]}},
+            "is_smallest": True,
+        }
+    ],
+}
+MAY: dict[str, Any] = {
+    "allowed": False,
+    "reasons": [{"code": "commercial-not-allowed", **_SAID}],
+    "duties": DUTIES,
+    "grant": _GRANT,
+    "release": _RELEASE,
+}
+PRICE_REQUEST: dict[str, Any] = {
+    "id": _ORDER,
+    "offer": _OFFER,
+    "pack": "alice/yunhai",
+    "currency": "USD",
+    "seats": 40,
+    "project": None,
+    "message": "For a feature film.",
+    "asked_at": _NOON,
+    "state": "open",
+    "turn": "studio",
+    "steps": [
+        {
+            "side": "creator",
+            "kind": "price",
+            "price_minor": 250_000,
+            "seats": 40,
+            "valid_until": _NOON,
+            "message": "",
+            "at": _NOON,
+        }
+    ],
+    "url": f"{_SITE}/quote-requests/{_ORDER}",
+}
+PROJECT: dict[str, Any] = {
+    "id": _ORDER,
+    "name": "Night Market",
+    "opened_at": _NOON,
+    "licenses": 3,
+    "credits": f"{_SITE}/projects/{_ORDER}/credits",
+}
+QUOTED: dict[str, Any] = {
+    "total_minor": 4900,
+    "list_minor": 4900,
+    "currency": "USD",
+    "needs_payment": True,
+    "lines": ORDER["lines"],
+}
+SEATS: dict[str, Any] = {
+    "grant": _GRANT,
+    "seats": 30,
+    "people": [{"email": "carol@lantern.example", "name": "Carol", "assigned_at": _NOON}],
+}
 BY_SHAPE: dict[str, Any] = {
+    "CheckShape": CHECK,
+    "MayShape": MAY,
+    "PriceRequestPage": {"data": [PRICE_REQUEST], "next": None},
+    "PriceRequestShape": PRICE_REQUEST,
+    "ProjectPage": {"data": [PROJECT], "next": None},
+    "ProjectShape": PROJECT,
+    "QuotedShape": QUOTED,
+    "SeatsShape": SEATS,
     "PackPage": {"data": [PACK], "next": None},
     "ReleaseShape": RELEASE,
     "GrantPage": {"data": [GRANT], "next": None},

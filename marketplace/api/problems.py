@@ -37,8 +37,14 @@ KINDS: Mapping[str, Kind] = {
         402, _("The payment was declined"), _("Nothing was granted. Order again under a new key with another card.")
     ),
     "not-allowed": Kind(403, _("Not allowed"), _("Ask an owner of your studio.")),
+    "seat-refused": Kind(
+        403, _("Your seat does not allow that"), _("Nothing was written. Ask an owner of your studio.")
+    ),
     "license-not-active": Kind(
         403, _("The license is not active"), _("It is suspended or revoked; its payment is disputed or was taken back.")
+    ),
+    "paper-refused": Kind(
+        403, _("The paper cannot be made"), _("The detail says why; the signed text is still there.")
     ),
     "not-found": Kind(404, _("Not found"), _("Check the address; what another studio holds is not found either.")),
     "method-not-allowed": Kind(405, _("Method not allowed"), _("The header Allow lists what this address knows.")),
@@ -57,6 +63,47 @@ KINDS: Mapping[str, Kind] = {
     "idempotency-key-reused": Kind(
         422, _("The idempotency key is taken"), _("It stands for another order of your studio: send a fresh key.")
     ),
+    "price-refused": Kind(422, _("There is no such price"), _("Nothing was charged. The detail says what to ask for.")),
+    "license-unreadable": Kind(
+        422, _("The license cannot be read"), _("The detail says where; send the license alone, as it was published.")
+    ),
+    "license-unwritable": Kind(
+        422,
+        _("The terms cannot be said in this form"),
+        _("It would allow more than they do: findings say in what. Choose another form."),
+    ),
+    "layers-refused": Kind(
+        422, _("The layers cannot be composed"), _("Give each layer a name of its own, or say of it what you said.")
+    ),
+    "grant-refused": Kind(409, _("The license cannot be granted"), _("Nothing was charged. The detail says why.")),
+    "exclusivity-taken": Kind(
+        409,
+        _("Somebody has it exclusively"),
+        _("Nothing was charged. The detail says in what, and until when; ask for other fields, places or days."),
+    ),
+    "project-refused": Kind(
+        422, _("The project cannot be opened"), _("Nothing was written. The detail says what to change.")
+    ),
+    "seat-not-assigned": Kind(
+        409, _("The seat cannot be assigned"), _("Nothing was written. Release a seat, or seat the person first.")
+    ),
+    "transfer-of-license-refused": Kind(
+        409, _("The license cannot be passed on"), _("Nothing was written. The detail says why.")
+    ),
+    "usage-refused": Kind(422, _("The use cannot be reported"), _("Nothing was written. The detail says why.")),
+    "certificate-refused": Kind(
+        422,
+        _("The certificate cannot be trusted"),
+        _("The detail says why; send the file certificate.jws as it was downloaded."),
+    ),
+    "bargain-refused": Kind(
+        422,
+        _("The answer cannot be given"),
+        _("Nothing was written. The detail says whose turn it is, or what is wrong."),
+    ),
+    "declaration-refused": Kind(
+        422, _("The declaration cannot be taken"), _("Nothing was written. The detail says what to change.")
+    ),
     "unforeseen": Kind(500, _("Something broke on our side"), _("Try again; quote the request id when you ask us.")),
     "gateway-unavailable": Kind(
         503, _("The payment is not decided yet"), _("Send the same request again with the same idempotency key.")
@@ -64,8 +111,8 @@ KINDS: Mapping[str, Kind] = {
     "proof-pending": Kind(503, _("The proof is being sealed"), _("Ask again after the seconds in Retry-After.")),
 }
 
-# Where a finding was made: a part of the request as OpenAPI names it, or a file of a pack.
-PARTS = ("body", "query", "header", "path", "file")
+# Where a finding was made: a part of the request as OpenAPI names it, a file of a pack, or a dimension of terms.
+PARTS = ("body", "query", "header", "path", "file", "terms")
 NOT_KNOWN = gettext_noop("is not known here.")
 
 

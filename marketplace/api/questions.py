@@ -3,8 +3,8 @@
 import base64
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -17,6 +17,7 @@ from marketplace.checkout.rules import is_idempotency_key
 LIMIT, DEFAULT_LIMIT = 100, 24
 TEXT_LIMIT = 200
 Reader = Callable[[str], Any]
+Row = TypeVar("Row")
 
 
 def query(request: Request, readers: Mapping[str, Reader]) -> dict[str, Any]:
@@ -77,6 +78,51 @@ def limit(value: str) -> int:
     if not re.fullmatch(r"[0-9]{1,3}", value) or not 1 <= int(value) <= LIMIT:
         raise ValueError(_("must be a whole number from 1 to %s.") % LIMIT)
     return int(value)
+
+
+def uuid(value: str) -> UUID:
+    """This will read a UUID as RFC 9562 writes it."""
+    found = UUID(value) if re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", value) else None
+    if found is None:
+        raise ValueError(_("must be a valid UUID."))
+    return found
+
+
+def day(value: str) -> date:
+    """This will read a day as RFC 3339 writes it."""
+    try:
+        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+            raise ValueError
+        return date.fromisoformat(value)
+    except ValueError:
+        raise ValueError(_("must be a day such as 2026-11-28.")) from None
+
+
+def form(request: Request, asked: Mapping[str, Any]) -> str:
+    """This will tell in which form an answer is wanted: by the query's `format`, else by the header Accept."""
+    wanted: str = asked.get("format") or request.accepted_renderer.format
+    return "json" if wanted == "problem" else wanted
+
+
+def pages(of: str) -> dict[str, Reader]:
+    """This will give the readers of a list that has no filters."""
+    return {"cursor": cursor(of), "limit": limit}
+
+
+def sliced(
+    rows: Iterable[Row], asked: Mapping[str, Any], key: Callable[[Row], tuple[datetime, UUID]]
+) -> tuple[list[Row], str | None]:
+    """This will cut one page out of a short list, newest first, and name the place of its last row if more follow."""
+    ordered = sorted(rows, key=key, reverse=True)
+    if at := asked.get("cursor"):
+        moment, _sign, name = at.partition("~")
+        ordered = [row for row in ordered if key(row) < (datetime.fromisoformat(moment), UUID(name))]
+    size = asked.get("limit", DEFAULT_LIMIT)
+    found = ordered[:size]
+    if len(ordered) <= size:
+        return found, None
+    moment_of_last, name_of_last = key(found[-1])
+    return found, f"{moment_of_last.isoformat()}~{name_of_last}"
 
 
 def cursor(of: str) -> Reader:

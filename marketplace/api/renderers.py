@@ -8,6 +8,9 @@ import orjson
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
 
+OPTIONS = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
+"""How everything is written: times in UTC, with a Z."""
+
 
 class FastJSONRenderer(BaseRenderer):
     """JSON by orjson: UTF-8, UUIDs and times in their standard forms."""
@@ -20,7 +23,7 @@ class FastJSONRenderer(BaseRenderer):
         self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
     ) -> bytes:
         """This will write the answer's body, empty for no data."""
-        return b"" if data is None else orjson.dumps(data, option=orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z)
+        return b"" if data is None else orjson.dumps(data, option=OPTIONS)
 
 
 class ProblemRenderer(FastJSONRenderer):
@@ -35,6 +38,41 @@ class ZipRenderer(FastJSONRenderer):
 
     media_type = "application/zip"
     format = "zip"
+
+
+class JoseRenderer(FastJSONRenderer):
+    """Lets clients ask for a certificate as it was signed; the view writes it."""
+
+    media_type = "application/jose"
+    format = "jws"
+
+
+class PdfRenderer(FastJSONRenderer):
+    """Lets clients ask for a certificate on paper."""
+
+    media_type = "application/pdf"
+    format = "pdf"
+
+
+class TextRenderer(FastJSONRenderer):
+    """Lets clients ask for credits as people read them."""
+
+    media_type = "text/plain"
+    format = "text"
+
+
+class CsvRenderer(FastJSONRenderer):
+    """Lets clients ask for credits as a table (RFC 4180)."""
+
+    media_type = "text/csv"
+    format = "csv"
+
+
+class SpdxRenderer(FastJSONRenderer):
+    """Lets clients ask for credits as an SPDX document."""
+
+    media_type = "application/spdx+json"
+    format = "spdx"
 
 
 class Negotiation(DefaultContentNegotiation):

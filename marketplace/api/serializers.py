@@ -1,90 +1,64 @@
 """The shapes of requests and answers, as OpenAPI shows them."""
 
-import re
-from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
-from django.utils.translation import gettext as _
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from marketplace.api.problems import KINDS, NOT_KNOWN, PARTS
+from marketplace.api.fields import ByLanguage, Document, Sha256, Shape
+from marketplace.api.problems import KINDS, PARTS
 from marketplace.catalog.rules import AI_TRAINING, BASE_MODELS, ELEMENT_KINDS, PACK_KINDS
+from marketplace.licensing.models import OfferPrice
+from marketplace.licensing.pricing import PRICE_MODELS
+from marketplace.licensing.queries import STATES
 
-ORDER_STATUSES = ("open", "paid", "free", "declined")
-GRANT_STATUSES = ("active", "suspended", "revoked")
+GRANT_STATUSES = ("active", "suspended", "revoked", "superseded")
+GRANT_KINDS = ("new", "renewal", "upgrade", "transfer")
+PRICE_KINDS = (OfferPrice.REGULAR, OfferPrice.EARLY_BIRD, OfferPrice.SALE)
 PROOF_STATES = ("pending", "sealed", "anchored")
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
-class StrictUUID(serializers.UUIDField):
-    """A UUID as RFC 9562 writes it, not a number nor one of its other spellings."""
+class TierShape(Shape):
+    """The price for studios up to a size; 0 is without limit."""
 
-    def to_internal_value(self, data: Any) -> UUID:
-        if not isinstance(data, str) or not _UUID.fullmatch(data):
-            self.fail("invalid", value=data if isinstance(data, str) else "")
-        return UUID(data)
-
-
-class StrictText(serializers.CharField):
-    """A JSON string, not a number that could be written as one."""
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return str(super().to_internal_value(data))
-
-
-class StrictSerializer(serializers.Serializer[Any]):
-    """Refuses members that it does not know, so that a typing error is heard of."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        unknown = (
-            {name: [_(NOT_KNOWN)] for name in data if name not in self.fields} if isinstance(data, Mapping) else {}
-        )
-        try:
-            value = super().to_internal_value(data)
-        except serializers.ValidationError as error:
-            raise serializers.ValidationError({**error.detail, **unknown}) from None  # type: ignore[dict-item]
-        if unknown:
-            raise serializers.ValidationError(unknown)
-        return value
-
-
-class Shape(serializers.Serializer[Any]):
-    """A shape of answers: it is only shown, never filled in."""
-
-
-class Sha256(serializers.RegexField):
-    """64 small hexadecimal digits."""
-
-    def __init__(self, **more: Any) -> None:
-        super().__init__(r"^[0-9a-f]{64}$", **more)
-
-
-@extend_schema_field({"type": "object", "additionalProperties": {"type": "string"}, "minProperties": 1})
-class ByLanguage(serializers.DictField):
-    """One text a language."""
-
-
-@extend_schema_field(OpenApiTypes.OBJECT)
-class Document(serializers.DictField):
-    """JSON of a format that has a page of its own."""
+    up_to_people = serializers.IntegerField(min_value=0)
+    up_to_revenue_usd = serializers.IntegerField(min_value=0)
+    price_minor = serializers.IntegerField(min_value=0)
 
 
 class OfferShape(Shape):
-    """Terms at a price. `price_minor` is in minor units of `currency` (ISO 4217)."""
+    """Terms at a price. Prices are in minor units of `currency` (ISO 4217), as they are now."""
 
     id = serializers.UUIDField()
     terms = serializers.CharField(help_text="The name of the terms.")
     terms_sha256 = Sha256(help_text="Digest of the terms document.")
-    price_minor = serializers.IntegerField(min_value=0)
+    document = Document(help_text="The terms document: worldloom/terms/2, or /1 in old offers.")
+    model = serializers.ChoiceField(PRICE_MODELS, help_text="What the price is for.")
+    price_minor = serializers.IntegerField(
+        min_value=0, help_text="For a license, a seat, a seat and month, a unit; the least of pay-what-you-want."
+    )
+    regular_minor = serializers.IntegerField(min_value=0, help_text="The price when nothing is on sale.")
+    price_kind = serializers.ChoiceField(PRICE_KINDS)
+    price_ends_at = serializers.DateTimeField(allow_null=True, help_text="When this price ends, if that is known.")
     currency = serializers.RegexField(r"^[A-Z]{3}$")
+    unit = serializers.CharField(allow_blank=True, help_text="What a metered price counts.")
+    share_ppb = serializers.IntegerField(min_value=0, help_text="Of reported revenue, in parts per billion.")
+    tiers = TierShape(many=True, help_text="Prices by the size that a studio declared: the first that fits counts.")
+    exclusive = serializers.BooleanField()
+    available = serializers.BooleanField(help_text="False while somebody has exclusively what it covers.")
+    taken_until = serializers.DateTimeField(allow_null=True, help_text="When that ends, if it does.")
     allows = serializers.ListField(child=serializers.CharField(), help_text="In words, in the language asked for.")
     forbids = serializers.ListField(child=serializers.CharField(), help_text="In words, in the language asked for.")
     requires = serializers.ListField(child=serializers.CharField(), help_text="In words, in the language asked for.")
+
+
+class CollectionShape(Shape):
+    """Several offers of one owner at one price."""
+
+    id = serializers.UUIDField()
+    title = ByLanguage(help_text="By language: en, zh-Hans.")
+    price_minor = serializers.IntegerField(min_value=0)
+    currency = serializers.RegexField(r"^[A-Z]{3}$")
+    offers = serializers.ListField(child=serializers.UUIDField())
 
 
 class PackShape(Shape):
@@ -127,6 +101,7 @@ class ReleaseShape(Shape):
     release = Sha256()
     manifest = Document(help_text="worldloom/release-manifest/1; its RFC 8785 form has the digest `release`.")
     offers = OfferShape(many=True)
+    collections = CollectionShape(many=True, help_text="What is sold together with this pack.")
     proof = ProofShape()
 
 
@@ -140,12 +115,27 @@ class GrantShape(Shape):
     offer = serializers.UUIDField()
     terms = serializers.CharField()
     terms_sha256 = Sha256()
-    licensee = serializers.CharField()
+    licensee = serializers.CharField(help_text="The legal entity that holds it.")
+    licensee_country = serializers.CharField(allow_blank=True, help_text="ISO 3166-1 alpha-2.")
+    licensee_registration = serializers.CharField(allow_blank=True)
+    project = serializers.UUIDField(allow_null=True, help_text="The one project it is for; null is for all.")
+    project_name = serializers.CharField(allow_null=True)
     seats = serializers.IntegerField(min_value=0, help_text="People who may use it; 0 is without limit.")
-    status = serializers.ChoiceField(GRANT_STATUSES)
+    seats_used = serializers.IntegerField(min_value=0, help_text="People who were assigned one.")
+    exclusive = serializers.BooleanField()
+    starts_at = serializers.DateTimeField()
+    ends_at = serializers.DateTimeField(allow_null=True, help_text="It holds until before this; for ever without.")
+    kind = serializers.ChoiceField(GRANT_KINDS)
+    replaces = serializers.UUIDField(allow_null=True, help_text="The license that it follows.")
+    price_minor = serializers.IntegerField(min_value=0, help_text="What was paid for it.")
+    currency = serializers.RegexField(r"^[A-Z]{3}$")
+    downloads = serializers.IntegerField(min_value=0)
+    status = serializers.ChoiceField(GRANT_STATUSES, help_text="What happened to it.")
+    state = serializers.ChoiceField(STATES, help_text="What it is now, by its status and its days.")
     granted_at = serializers.DateTimeField()
     certificate = serializers.CharField(help_text="Compact JWS (RFC 7515), ES256.")
     certificate_sha256 = Sha256()
+    certificate_page = serializers.URLField(help_text="Where anybody can check it.")
     url = serializers.URLField()
     download = serializers.URLField()
 
@@ -155,31 +145,6 @@ class GrantPage(Shape):
 
     data = GrantShape(many=True)
     next = serializers.CharField(allow_null=True)
-
-
-class PaymentRequest(StrictSerializer):
-    """How the order is paid; with the sandbox gateway a test card."""
-
-    card = StrictText(max_length=30)
-
-
-class OrderRequest(StrictSerializer):
-    """Which offers to license, all in one currency, and how to pay; free offers need no payment."""
-
-    offers = serializers.ListField(child=StrictUUID(), allow_empty=False, min_length=1, max_length=50)
-    payment = PaymentRequest(required=False)
-
-
-class OrderShape(Shape):
-    """What was ordered and what became of it, as it stands now; `grants` follow the order of the offers."""
-
-    id = serializers.UUIDField()
-    status = serializers.ChoiceField(ORDER_STATUSES)
-    total_minor = serializers.IntegerField(min_value=0)
-    currency = serializers.RegexField(r"^[A-Z]{3}$")
-    placed_at = serializers.DateTimeField()
-    grants = GrantShape(many=True)
-    url = serializers.URLField()
 
 
 class FoundRelease(Shape):

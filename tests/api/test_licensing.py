@@ -38,7 +38,10 @@ def test_an_order_is_answered_with_its_grants_in_order(market: Market, carol: St
     assert answer.headers["Location"] == body["url"] == f"{SITE}/orders/{order.pk}"
     assert answer.headers["Cache-Control"] == "no-store"
     assert [one["pack"] for one in body["grants"]] == ["alice/yunhai", "bob/ink"]
-    assert {name: value for name, value in body.items() if name != "grants"} == {
+    assert [(one["price_minor"], one["list_minor"], one["explained"]) for one in body["lines"]] == [
+        (10_001, 10_001, ["$100.01 for the license"])
+    ] * 2
+    assert {name: value for name, value in body.items() if name not in ("grants", "lines")} == {
         "id": str(order.pk),
         "status": "paid",
         "total_minor": 20_002,
@@ -55,11 +58,26 @@ def test_an_order_is_answered_with_its_grants_in_order(market: Market, carol: St
         "terms": "studio",
         "terms_sha256": first.terms_id,
         "licensee": "Lantern Films",
+        "licensee_country": "",
+        "licensee_registration": "",
+        "project": None,
+        "project_name": None,
         "seats": 30,
+        "seats_used": 0,
+        "exclusive": False,
+        "starts_at": order.placed_at.isoformat().replace("+00:00", "Z"),
+        "ends_at": None,
+        "kind": "new",
+        "replaces": None,
+        "price_minor": 10_001,
+        "currency": "USD",
+        "downloads": 0,
         "status": "active",
+        "state": "active",
         "granted_at": order.placed_at.isoformat().replace("+00:00", "Z"),
         "certificate": first.certificate,
         "certificate_sha256": first.certificate_sha256,
+        "certificate_page": f"http://testserver/certificates/{first.pk}",
         "url": f"{SITE}/grants/{first.pk}",
         "download": f"{SITE}/grants/{first.pk}/download",
     }

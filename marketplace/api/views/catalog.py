@@ -1,6 +1,7 @@
 """What is for sale, and whether bytes are registered: open to everybody."""
 
 from django.http import Http404
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -63,7 +64,7 @@ class Pack(PublicDoor):
         release = catalog.release(creator, pack, asked.get("version", ""))
         if release is None:
             raise Http404(_("There is no such pack or version: list packs at /api/v1/packs."))
-        return Response(answers.release(release))
+        return Response(answers.release(release, timezone.now()))
 
 
 class Release(PublicDoor):
@@ -82,7 +83,7 @@ class Release(PublicDoor):
         release = catalog.release_by_digest(questions.digest("digest", digest))
         if release is None:
             raise Http404(_("No release has the digest %s.") % digest)
-        return Response(answers.release(release))
+        return Response(answers.release(release, timezone.now()))
 
 
 class Verify(PublicDoor):

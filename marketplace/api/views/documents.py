@@ -56,7 +56,7 @@ def docs(request: HttpRequest) -> HttpResponse:
         {"method": method.upper(), "path": path, "summary": operation["summary"], "text": operation["description"]}
         for path, methods in description()["paths"].items()
         for method, operation in methods.items()
-        if method in ("get", "post")
+        if method in ("get", "post", "put", "delete")
     ]
     site = request.build_absolute_uri("/").rstrip("/")
     command = (

@@ -1,0 +1,51 @@
+"""Following a writing request once, however often it is sent."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import orjson
+from django.db import connection, transaction
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from marketplace.api import questions
+from marketplace.api.models import Followed
+from marketplace.api.renderers import OPTIONS
+from marketplace.checkout.models import Order
+from marketplace.checkout.operations import KeyUsedOtherwise
+from marketplace.people.models import Studio
+
+
+def check_unfollowed(studio: Studio, key: str) -> None:
+    """This will raise KeyUsedOtherwise where a key stands for a request that was no order."""
+    if Followed.objects.filter(studio=studio, idempotency_key=key).exists():
+        raise KeyUsedOtherwise(key)
+
+
+@transaction.atomic
+def once(*, request: Request, asked: Any, act: Callable[[], Any], now: datetime, status: int = 201) -> Response:
+    """This will answer as before where the key's studio sent the same under the same key, else act and remember.
+
+    `asked` is the body as it was read. Acting and remembering are one transaction: after a refusal neither is there,
+    and the same request is tried anew. Two at the same moment wait for each other. Raises KeyUsedOtherwise.
+    """
+    key, studio = questions.idempotency_key(request), request.auth.studio
+    told = {"method": request.method, "path": request.path, "asked": asked}
+    digest = hashlib.sha256(orjson.dumps(told, default=str, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 5))", [f"{studio.pk} {key}"])
+    there = Followed.objects.filter(studio=studio, idempotency_key=key).first()
+    if there is None and Order.objects.filter(studio=studio, idempotency_key=key).exists():
+        raise KeyUsedOtherwise(key)
+    if there is None:
+        answer = json.loads(orjson.dumps(act(), option=OPTIONS))
+        there = Followed.objects.create(
+            studio=studio, idempotency_key=key, request_sha256=digest, status=status, answer=answer, followed_at=now
+        )
+    elif there.request_sha256 != digest:
+        raise KeyUsedOtherwise(key)
+    headers = {"Location": there.answer["url"]} if there.status == 201 and "url" in there.answer else {}
+    return Response(there.answer, status=there.status, headers=headers)

@@ -1,0 +1,125 @@
+"""Turning orders and talks about prices into the shapes of `order_shapes.py`."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.urls import reverse
+
+from marketplace.api import answers
+from marketplace.api.answers import Shape, Site
+from marketplace.checkout.asking import Quoted, QuotedLine
+from marketplace.checkout.models import Order, OrderLine, Subscription
+from marketplace.checkout.placing import said
+from marketplace.licensing.bargains import QuoteRequest, QuoteStep
+from marketplace.licensing.models import Grant
+from marketplace.ui.formats import sentence
+
+
+def order(row: Order, status: str, grants: Iterable[Grant], site: Site) -> Shape:
+    """This will describe an order and what became of it."""
+    return {
+        "id": row.pk,
+        "status": status,
+        "total_minor": row.total_minor,
+        "currency": row.currency,
+        "placed_at": row.placed_at,
+        "lines": [_line(one) for one in row.lines.all()],
+        "grants": [answers.grant(found, site) for found in grants],
+        "url": site(reverse("api-order", args=[row.pk])),
+    }
+
+
+def _line(row: OrderLine) -> Shape:
+    return {
+        "offer": row.offer_id,
+        "kind": row.kind,
+        "price_minor": row.price_minor,
+        "list_minor": row.list_minor,
+        "credit_minor": row.credit_minor,
+        "seats": row.seats,
+        "project": row.project_id,
+        "replaces": row.replaces_id,
+        "starts_at": row.starts_at,
+        "ends_at": row.ends_at,
+        "explained": [sentence(words) for words in said(row)],
+    }
+
+
+def quoted(found: Quoted) -> Shape:
+    """This will say what an order would cost."""
+    return {
+        "total_minor": found.total_minor,
+        "list_minor": found.list_minor,
+        "currency": found.currency,
+        "needs_payment": found.needs_method,
+        "lines": [_quoted_line(one) for one in found.lines],
+    }
+
+
+def _quoted_line(one: QuotedLine) -> Shape:
+    ask = one.ask
+    return {
+        "offer": ask.offer.pk,
+        "kind": ask.kind,
+        "price_minor": one.price_minor,
+        "list_minor": one.list_minor,
+        "credit_minor": one.credit_minor,
+        "seats": one.seats,
+        "project": ask.project.pk if ask.project else None,
+        "replaces": ask.replaces.pk if ask.replaces else None,
+        "starts_at": one.starts_at,
+        "ends_at": one.ends_at,
+        "explained": [sentence(words) for words in one.lines],
+    }
+
+
+def price_request(row: QuoteRequest, site: Site) -> Shape:
+    """This will describe a talk about a price and whose turn it is."""
+    steps = list(row.steps.order_by("number"))
+    newest = steps[-1] if steps else None
+    over = newest is not None and newest.kind != QuoteStep.PRICE
+    other: dict[Any, str] = {QuoteStep.CREATOR: QuoteStep.STUDIO, QuoteStep.STUDIO: QuoteStep.CREATOR}
+    state = {QuoteStep.ACCEPT: "accepted", QuoteStep.DECLINE: "declined"}
+    return {
+        "id": row.pk,
+        "offer": row.offer_id,
+        "pack": str(row.offer.release.pack),
+        "currency": row.offer.currency,
+        "seats": row.seats,
+        "project": row.project_id,
+        "message": row.message,
+        "asked_at": row.asked_at,
+        "state": state[newest.kind] if newest and over else "open",
+        "turn": None if over else other[newest.side if newest else QuoteStep.STUDIO],
+        "steps": [
+            {
+                "side": one.side,
+                "kind": one.kind,
+                "price_minor": one.price_minor,
+                "seats": one.seats,
+                "valid_until": one.valid_until,
+                "message": one.message,
+                "at": one.at,
+            }
+            for one in steps
+        ],
+        "url": site(reverse("api-quote-request", args=[row.pk])),
+    }
+
+
+def subscription(row: Subscription) -> Shape:
+    """This will describe a subscription as queries give it."""
+    grant, end = row.grant, getattr(row, "end", None)  # type: ignore[attr-defined]
+    return {
+        "id": row.pk,
+        "pack": str(row.offer.release.pack),
+        "offer": row.offer_id,
+        "model": row.offer.model,
+        "grant": grant.pk if grant else None,
+        "seats": row.renews_with,  # type: ignore[attr-defined]
+        "started_at": row.started_at,
+        "paid_until": grant.ends_at if grant else None,
+        "state": "ended" if end else "running",
+        "end_cause": end.cause if end else None,
+        "ended_at": end.ended_at if end else None,
+    }

@@ -1,0 +1,102 @@
+"""What a studio orders, and what that would cost: only for its API key."""
+
+from uuid import UUID
+
+from django.http import Http404
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from marketplace.api import answers, documentation, order_answers, order_shapes, parameters, questions
+from marketplace.api.asked import asks_in, body, studio_of
+from marketplace.api.door import Door
+from marketplace.api.following import check_unfollowed
+from marketplace.checkout import operations as checkout
+from marketplace.checkout import queries as orders
+from marketplace.checkout.models import Order as OrderRow
+from marketplace.licensing import queries as licensing
+
+POSTED = ("invalid-json", "api-key-missing", "too-large", "unsupported-media-type", "invalid-request")
+REFUSED = ("order-refused", "price-refused", "grant-refused", "exclusivity-taken")
+
+
+class Orders(Door):
+    """License offers."""
+
+    @extend_schema(
+        operation_id="orders_create",
+        summary="License offers",
+        tags=["licensing"],
+        parameters=[documentation.IDEMPOTENCY_KEY],
+        request=order_shapes.OrderRequest,
+        responses=documentation.answers(
+            order_shapes.OrderShape,
+            *(*POSTED, *REFUSED, "idempotency-key-missing", "payment-declined", "payment-method-refused"),
+            *("idempotency-key-reused", "gateway-unavailable"),
+            status=201,
+        ),
+        examples=[documentation.ORDER_REQUEST, *parameters.ORDERS],
+    )
+    def post(self, request: Request) -> Response:
+        """This will order offers for the key's studio, pay, and grant the licenses: all of it once for each
+        idempotency key. The same request under the same key is answered with the same order.
+        """
+        key = questions.idempotency_key(request)
+        asked = body(request, order_shapes.OrderRequest)
+        check_unfollowed(studio_of(request), key)
+        order = checkout.buy(
+            studio=studio_of(request),
+            buyer=request.user,
+            offers=asks_in(asked, studio_of(request)),
+            method=asked.get("payment", {}).get("card", ""),
+            idempotency_key=key,
+            now=timezone.now(),
+        )
+        told = _order(request, order)
+        return Response(told, status=201, headers={"Location": told["url"]})
+
+
+class Order(Door):
+    """Read an order."""
+
+    @extend_schema(
+        operation_id="orders_read",
+        summary="Read an order",
+        tags=["licensing"],
+        responses=documentation.answers(order_shapes.OrderShape, "api-key-missing", "not-found", "invalid-request"),
+    )
+    def get(self, request: Request, order_id: UUID) -> Response:
+        """This will read one order of the key's studio: what it asked for, and what became of it."""
+        questions.query(request, {})
+        order = orders.order_of([studio_of(request)], order_id)
+        if order is None:
+            raise Http404(_("Your studio has no order with the id %s.") % order_id)
+        return Response(_order(request, order))
+
+
+def _order(request: Request, order: OrderRow) -> answers.Shape:
+    grants = licensing.grants_from(orders.sources_of(order))
+    return order_answers.order(order, orders.status_of(order), grants, request.build_absolute_uri)
+
+
+class Quotes(Door):
+    """Ask what an order would cost."""
+
+    @extend_schema(
+        operation_id="orders_quote",
+        summary="Ask what an order would cost",
+        tags=["licensing"],
+        request=order_shapes.WantedRequest,
+        responses=documentation.answers(order_shapes.QuotedShape, *POSTED, *REFUSED),
+        examples=parameters.WANTED,
+    )
+    def post(self, request: Request) -> Response:
+        """This will say what an order would cost the key's studio now, each line explained in words. Nothing is
+        written and nothing is held: send a line's price as `expect_minor` to buy at that price or not at all.
+        """
+        asked = body(request, order_shapes.WantedRequest)
+        studio = studio_of(request)
+        found = checkout.quote(studio=studio, offers=asks_in(asked, studio), now=timezone.now())
+        return Response(order_answers.quoted(found))
