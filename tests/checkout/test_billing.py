@@ -34,7 +34,9 @@ def test_a_month_is_one_bill_line_by_line(shop: Shop) -> None:
     share = held(shop, shop.offer("openrail-m", 0, model="revenue-share", share_ppb=25_000_000))
     assert not SandboxCharge.objects.exists()  # free to take
     report(metered, "a", 1_000)
-    licensing.change_price(offer=Offer.objects.get(pk=metered.offer_id), price_minor=9, now=NOVEMBER)
+    licensing.change_price(
+        offer=Offer.objects.get(pk=metered.offer_id), price_minor=9, now=datetime(2026, 11, 25, 14, tzinfo=UTC)
+    )
     report(metered, "b", 100, at=datetime(2026, 11, 26, tzinfo=UTC))
     report(share, "c", 99_999, at=datetime(2026, 11, 25, 13, tzinfo=UTC))
     report(metered, "d", 1, at=DECEMBER)
