@@ -4,14 +4,17 @@ import hashlib
 import json
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from jwcrypto import jwk, jws
 
+import ledger.operations
 import ledger.queries
 from ledger.models import Entry
 from marketplace.licensing import operations as licensing
 from marketplace.licensing import queries, rules
+from marketplace.licensing.bundles import NotDownloadable, prepare
 from marketplace.licensing.models import Grant, GrantStatus, Offer, OfferWithdrawal
 from marketplace.licensing.offering import commitment_of
 from marketplace.licensing.terms.ready import READY
@@ -41,18 +44,23 @@ def test_a_certificate_is_verified_with_the_key_in_the_log(market: Market, grant
 
     assert header == {"alg": "ES256", "cty": "vc", "kid": header["kid"], "typ": "vc+jwt"}
     assert claims == {
-        "@context": ["https://www.w3.org/ns/credentials/v2", f"{SITE}/credentials/license/v1"],
+        "@context": ["https://www.w3.org/ns/credentials/v2", f"{SITE}/credentials/license/v2"],
         "id": f"urn:uuid:{grant.pk}",
         "type": ["VerifiableCredential", "WorldloomLicense"],
         "issuer": SITE,
         "validFrom": "2026-11-22T13:00:00Z",
         "credentialSubject": {
             "licensee": "Lantern Films",
+            "licensee_country": "",
+            "licensee_registration": "",
             "licensee_salt": grant.licensee_salt,
+            "receipt": "order-line:1",
             "offer": str(grant.offer_id),
             "release": market.world.digest,
             "pack": "alice/yunhai",
             "version": "1.0.0",
+            "project": "",
+            "project_name": "",
             "terms": grant.terms_id,
             "terms_name": "studio",
             "terms_texts": {
@@ -60,6 +68,11 @@ def test_a_certificate_is_verified_with_the_key_in_the_log(market: Market, grant
                 "zh-Hans": hashlib.sha256(grant.terms.text_zh_hans.encode()).hexdigest(),
             },
             "seats": 30,
+            "starts": "2026-11-22T13:00:00Z",
+            "ends": "",
+            "kind": "new",
+            "replaces": "",
+            "exclusive": False,
             "log": "localhost/worldloom",
         },
         "credentialStatus": [
@@ -201,3 +214,37 @@ def test_the_words_of_terms_are_fixed_when_they_are_first_offered(market: Market
     assert queries.terms_of(text) == READY["personal"]
     assert text.created_at == NOON
     assert rules.digest(bytes(text.document)) == text.digest
+
+
+def test_a_license_downloads_whatever_became_of_its_offer_its_release_and_its_creator(
+    market: Market, sealed: Grant
+) -> None:
+    before = prepare(sealed, site=SITE, now=later(hours=3)).digest
+    licensing.withdraw_offer(offer=sealed.offer, now=later(hours=4))
+    licensing.take_down(release=market.world, claim=uuid4(), now=later(hours=5))
+    alice = market.cast.alice.person
+    alice.is_active = False
+    alice.save()
+
+    assert prepare(sealed, site=SITE, now=later(days=900)).digest == before
+    licensing.set_status(grant=sealed, status="revoked", reason="lost", now=later(days=901))
+    with pytest.raises(NotDownloadable, match="is revoked"):
+        prepare(sealed, site=SITE, now=later(days=901))
+
+
+def test_what_has_ended_is_not_downloaded_again(market: Market) -> None:
+    held = licensing.grant(
+        offer=market.offer(),
+        studio=market.cast.studio,
+        source="order-line:1",
+        starts_at=later(days=1),
+        ends_at=later(days=2),
+        now=later(hours=1),
+    )
+    ledger.operations.register_keys(now=NOON)
+    ledger.operations.seal(now=later(hours=2))
+
+    # What is licensed from tomorrow on can be fetched today.
+    assert prepare(held, site=SITE, now=later(hours=3)).papers["certificate.jws"] == held.certificate.encode()
+    with pytest.raises(NotDownloadable, match="has ended, so its files cannot be downloaded again"):
+        prepare(held, site=SITE, now=later(days=2))
