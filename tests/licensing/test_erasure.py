@@ -25,6 +25,7 @@ def test_what_names_the_licensee_is_gone_and_the_log_says_the_same(grant: Grant)
 
     grant.refresh_from_db()
     assert (grant.licensee_name, grant.licensee_salt, grant.certificate) == ("", "", "")
+    assert (grant.licensee_country, grant.licensee_registration) == ("", "")
     assert (grant.release_id, grant.terms_id) != (None, None)
     assert bytes(Entry.objects.get(type="grant").body) == stated
     with pytest.raises(bundles.NotDownloadable, match="was erased"):
