@@ -95,6 +95,22 @@ CLAIM_WAITS: Names = {
     "operator": gettext_lazy("Waits for a decision"),
     "": gettext_lazy("Ended"),
 }
+PRICE_MODELS: Names = {
+    "one-off": gettext_lazy("Once"),
+    "per-seat": gettext_lazy("Once, for each seat"),
+    "monthly": gettext_lazy("A month, for each seat"),
+    "yearly": gettext_lazy("A year, for each seat"),
+    "metered": gettext_lazy("By use that is reported"),
+    "revenue-share": gettext_lazy("A share of revenue that is reported"),
+    "free": gettext_lazy("Free"),
+    "pay-what-you-want": gettext_lazy("What the buyer wants, from the price on"),
+    "on-request": gettext_lazy("On request"),
+}
+PRICE_KINDS: Names = {
+    "regular": gettext_lazy("Regular price"),
+    "sale": gettext_lazy("Sale"),
+    "early-bird": gettext_lazy("Early bird"),
+}
 LINE_TONES = {"disputed": "warn", "reversed": "bad"}
 
 _PERCENT = re.compile(r"(0|[1-9][0-9]{0,2})(?:\.([0-9]{1,7}))?")

@@ -12,7 +12,7 @@ from marketplace.portal import words
 
 ELEMENTS_SHOWN, SHARES_SHOWN, PARENTS_SHOWN = 2, 2, 1
 _SLUG = {"autocapitalize": "off", "autocomplete": "off", "spellcheck": "false"}
-_CURRENCIES = [(code, code) for code in dict.fromkeys(("USD", "CNY", "EUR", "JPY", *CURRENCIES))]
+CURRENCY_CHOICES = [(code, code) for code in dict.fromkeys(("USD", "CNY", "EUR", "JPY", *CURRENCIES))]
 _NEEDED = {"required": _("Fill this in.")}
 
 
@@ -234,7 +234,7 @@ class OfferRow(forms.Form):
         required=False,
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off", "class": "num"}),
     )
-    currency = forms.ChoiceField(label=_("Currency"), choices=_CURRENCIES, required=False)
+    currency = forms.ChoiceField(label=_("Currency"), choices=CURRENCY_CHOICES, required=False)
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
@@ -245,11 +245,12 @@ class OfferRow(forms.Form):
             try:
                 given["price_minor"] = parse_amount(price, given["currency"])
             except UnreadableAmount:
-                self.add_error("price", _unreadable(price, given["currency"]))
+                self.add_error("price", unreadable_price(price, given["currency"]))
         return given
 
 
-def _unreadable(price: str, currency: str) -> forms.ValidationError:
+def unreadable_price(price: str, currency: str) -> forms.ValidationError:
+    """This will say that a text is no price in a currency, and how one is written."""
     digits = CURRENCIES[currency]
     example = {0: "1200", 3: "12.000"}.get(digits, "12.00")
     return forms.ValidationError(

@@ -108,6 +108,13 @@ async function signed(element, messages, fresh = {}) {
   return signatures;
 }
 
+// What a form says: several values of one name are a list.
+function given(form) {
+  const said = {};
+  for (const [name, value] of new FormData(form)) said[name] = name in said ? [said[name], value].flat() : value;
+  return said;
+}
+
 // --- elements: each shows its control, does one thing, and says what stood in the way
 class Doer extends HTMLElement {
   connectedCallback() {
@@ -129,7 +136,7 @@ class Doer extends HTMLElement {
     for (const button of buttons) button.disabled = true;
     this.say("busy");
     try {
-      await this.act(Object.fromEntries(new FormData(this.form)));
+      await this.act(given(this.form));
     } catch (error) {
       this.say("", error instanceof Refused ? error.message : says(this, error.name === "NotSupportedError" ? "unable" : "failed"));
     }
@@ -186,7 +193,7 @@ class SignHere extends Doer {
 
   async show(place) {
     try {
-      this.asked = await ask(this, this.dataset.address, { given: Object.fromEntries(new FormData(this.form)) });
+      this.asked = await ask(this, this.dataset.address, { given: given(this.form) });
       place.textContent = this.asked.messages.map(({ type, payload }) => `${type}\n${payload}`).join("\n\n");
     } catch (error) {
       this.say("", error.message);
