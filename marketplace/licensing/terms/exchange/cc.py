@@ -45,6 +45,7 @@ _TITLE = re.compile(
     re.IGNORECASE,
 )
 _ZERO_TITLE = re.compile(r"\bCC0 1\.0 Universal\b|\bCreative Commons CC0\b", re.IGNORECASE)
+_PAGE_CHARACTERS = 100_000
 _NOWHERE = frozenset({"", "int", "intl", "international", "unported", "generic", "public"})
 _LICENSE_NAMES = ("license", "cc:license", "xhv:license", "dct:license", "dcterms:license", "schema:license")
 
@@ -215,7 +216,7 @@ class _Page(HTMLParser):
 def _page(text: str) -> _Page:
     page = _Page()
     if "<" in text:
-        page.feed(text)
+        page.feed(text[:_PAGE_CHARACTERS])
     return page
 
 

@@ -71,12 +71,13 @@ _RESTRICTIONS: tuple[tuple[str, str], ...] = (
 _TITLE = re.compile(r"open\s?rail|\brail\b|responsible ai license", re.IGNORECASE)
 _RESEARCH = re.compile(r"research[- ]only|research use only|non-?commercial", re.IGNORECASE)
 _HEADING = re.compile(
-    r"^\W*(?:attachment a\b.*|use(?:-based)? restrictions\W*(?:as referenced.*)?)$", re.IGNORECASE | re.MULTILINE
+    r"^[^\w\n]*(?:attachment a\b.*|use(?:-based)? restrictions[^\w\n]*(?:as referenced.*)?)$",
+    re.IGNORECASE | re.MULTILINE,
 )
 _AGREE = re.compile(r"you agree not to use", re.IGNORECASE)
-_END = re.compile(r"^\W*(?:attachment [b-z]|appendix|end of)\b", re.IGNORECASE | re.MULTILINE)
-_ITEM = re.compile(r"^\s*(?:[#|>\s]*)(?:[-*•–]|\(?[a-z0-9]{1,3}[).])\s+", re.IGNORECASE)
-_TITLE_CHARACTERS, _ATTACHMENT_CHARACTERS = 4000, 40_000
+_END = re.compile(r"^[^\w\n]*(?:attachment [b-z]|appendix|end of)\b", re.IGNORECASE | re.MULTILINE)
+_ITEM = re.compile(r"^[#|>\s]*(?:[-*•–]|\(?[a-z0-9]{1,3}[).])\s+", re.IGNORECASE)
+_TITLE_CHARACTERS, _ATTACHMENT_CHARACTERS, _HEADINGS = 4000, 40_000, 20
 
 
 def read(source: Source) -> Imported:
@@ -143,7 +144,7 @@ def _from_text(text: str) -> Imported:
 
 def _attachment(text: str) -> list[str]:
     """Return the lines of the use restrictions; raise UnableToReadLicense where there are none."""
-    starts = [match.end() for match in _HEADING.finditer(text)]
+    starts = [match.end() for match in _HEADING.finditer(text)][-_HEADINGS:]
     agreed = next((m for start in reversed(starts) if (m := _AGREE.search(text, start, start + 4000))), None)
     if agreed is None:
         raise unreadable(FORM, _("The text has no list of use restrictions (Attachment A); give the full license."))
