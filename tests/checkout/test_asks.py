@@ -21,7 +21,7 @@ from marketplace.licensing.terms.ready import READY
 from marketplace.payouts.models import Sale
 from marketplace.payouts.queries import check_books
 from marketplace.payouts.rules import Money
-from marketplace.people.operations import UnableToDeclare, UnableToSeat, declare_size, set_legal_entity
+from marketplace.people.operations import UnableToDeclare, UnableToSeat, declare_size, give_seat, set_legal_entity
 from tests.cast import CARD, DECLINED_CARD, later
 from tests.checkout.shop import Shop, grant_of
 
@@ -300,6 +300,24 @@ def test_a_dated_license_is_renewed_where_it_ends_and_credited_by_its_time(shop:
     for kind, one in (("renewal", offer), ("upgrade", larger)):
         with pytest.raises(checkout.UnableToBuy, match="renewed or upgraded already"):
             shop.buy(Ask(one, kind=kind, replaces=held), now=later(days=91))
+
+
+def test_seats_in_use_are_renewed_with_at_least(shop: Shop) -> None:
+    cast = shop.market.cast
+    year = replace(READY["studio"], name="a year", duration_days=365)
+    offer = licensing.offer(
+        release=shop.market.world, terms=year, price=Money(1_000, "USD"), model="per-seat", now=later(hours=1)
+    )
+    held = grant_of(shop.line(Ask(offer, seats=3)))
+    give_seat(studio=cast.studio, by=cast.carol, email="bob@example.com", role="member", now=later(hours=2))
+    for person in (cast.carol, cast.bob.person):
+        licensing.assign_seat(grant=held, person=person, by=cast.carol, now=later(hours=3))
+    before = counts()
+    with pytest.raises(UnableToGrant, match="2 seats are assigned, and you ask for 1"):
+        shop.buy(Ask(offer, kind="renewal", replaces=held, seats=1), now=later(days=360))
+    assert_nothing_new(before)
+    line = shop.line(Ask(offer, kind="renewal", replaces=held, seats=2), now=later(days=360))
+    assert (line.price_minor, grant_of(line).seats) == (2_000, 2)
 
 
 def test_what_is_exclusive_is_taken_when_ordered_and_given_back_when_declined(shop: Shop) -> None:

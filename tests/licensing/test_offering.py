@@ -103,6 +103,18 @@ def test_a_sale_counts_for_its_time_and_the_history_keeps_everything(market: Mar
     ]
 
 
+def test_the_cheapest_is_so_by_the_price_of_the_day(market: Market) -> None:
+    licensing.withdraw_offer(offer=market.offer("personal"), now=NOON)
+    offered(market, "enterprise", model="on-request", price=Money(0, "USD"))
+    one, other = offered(market), offered(market, "cc-by-4.0", price=Money(6_000, "USD"))
+    licensing.change_price(offer=other, price_minor=4_000, kind="sale", ends_at=later(days=2), now=later(days=1))
+
+    told = {day: prices.cheapest_now([market.world, market.derived], later(days=day)) for day in (0, 1, 2)}
+    assert [told[day][market.world.pk] for day in (0, 1, 2)] == [one, other, one]
+    assert told[1][market.world.pk].now.price_minor == 4_000  # type: ignore[attr-defined]
+    assert told[1][market.derived.pk] == market.offer(release=market.derived)
+
+
 def test_the_same_regular_price_again_changes_nothing(market: Market) -> None:
     offer = offered(market)
 
