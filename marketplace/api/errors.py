@@ -40,7 +40,6 @@ from marketplace.licensing.terms.exchange.base import UnableToReadLicense, Unabl
 from marketplace.licensing.terms.lattice import UnableToCompose
 from marketplace.licensing.terms.model import ContradictoryTerms
 from marketplace.licensing.terms.using import UnreadableUse
-from marketplace.licensing.typesetting import FontsMissing
 from marketplace.people.operations import (
     UnableToBecomeCreator,
     UnableToDeclare,
@@ -49,6 +48,7 @@ from marketplace.people.operations import (
     UnableToSignUp,
 )
 from marketplace.ui.formats import sentence
+from marketplace.ui.typesetting import FontsMissing
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ class IdempotencyKeyMissing(exceptions.APIException):
 
     status_code = 400
     default_code = "idempotency-key-missing"
-    default_detail = gettext_lazy("The header Idempotency-Key is missing: send a fresh value with each new order.")
+    default_detail = gettext_lazy("The header Idempotency-Key is missing: send a fresh value with each new request.")
 
 
 class TooLarge(exceptions.APIException):

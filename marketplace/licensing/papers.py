@@ -16,9 +16,23 @@ from ledger.signing.jws import parse_compact
 from marketplace.licensing import certificates, rules
 from marketplace.licensing.certificates import Certificate
 from marketplace.licensing.models import Grant
-from marketplace.licensing.typesetting import MARGIN, QUIET, WIDTH, Paper, Style, width_of
 from marketplace.licensing.words import TERMS
 from marketplace.ui.formats import say, short_hash
+from marketplace.ui.typesetting import (
+    BODY,
+    HEADLINE,
+    MARGIN,
+    NAME,
+    SMALL,
+    STRONG,
+    SUBTITLE,
+    TITLE,
+    VALUE,
+    WIDTH,
+    Paper,
+    Style,
+    width_of,
+)
 
 Both = tuple[str, str]
 """The same in English and in Chinese."""
@@ -78,12 +92,8 @@ HOW: tuple[Both, ...] = (
 )
 FOOT = "certificate.jws  SHA-256 {sha256}"
 
-_MAST = Style("bold", 11, 14)
-_TITLE, _TITLE_HAN = Style("bold", 24, 30), Style("bold", 18, 26, han=True)
-_VALUE, _STRONG = Style(size=10, leading=14.5), Style("bold", 11, 16)
-_SMALL, _SMALL_HAN = Style(size=8, leading=11.5, color=QUIET), Style(size=8, leading=11.5, color=QUIET, han=True)
-_BODY, _BODY_HAN = Style(), Style(han=True)
-_LABELS, _CODE = 140.0, 96.0
+_LABELS, _CODE = 140, 96
+"""How wide the column of labels and the code are, in points."""
 
 
 class UnableToPrint(Exception):
@@ -124,7 +134,7 @@ def certificate_pdf(grant: Grant, site: str) -> bytes:
     for label, values, style in _rows(said, title):
         _row(paper, LABELS[label], values, style)
     _how(paper, site, page)
-    for text, style in ((texts["en"], _BODY), (texts["zh-Hans"], _BODY_HAN)):
+    for text, style in ((texts["en"], BODY), (texts["zh-Hans"], BODY.in_han)):
         paper.new_page()
         _words(paper, text, style)
     paper.attach("certificate.jws", "application/jose", grant.certificate.encode())
@@ -133,18 +143,18 @@ def certificate_pdf(grant: Grant, site: str) -> bytes:
 
 def _head(paper: Paper, said: Certificate, page: str) -> None:
     top = paper.y
-    paper.line("Worldloom 织界", _MAST, MARGIN, top - 11)
+    paper.line("Worldloom 织界", NAME, MARGIN, top - 11)
     paper.code(page, left=WIDTH - MARGIN - _CODE, top=top, size=_CODE)
     for number, text in enumerate(CHECK):
-        paper.line(text, _SMALL, WIDTH - MARGIN - _CODE + number * 44, top - _CODE - 12)
+        paper.line(text, SMALL, WIDTH - MARGIN - _CODE + number * 44, top - _CODE - 12)
     paper.y = top - 34
     width = WIDTH - 2 * MARGIN - _CODE - 30
-    paper.text(HEADING[0], _TITLE, width=width)
-    paper.text(HEADING[1], _TITLE_HAN, width=width)
+    paper.text(HEADING[0], TITLE, width=width)
+    paper.text(HEADING[1], SUBTITLE.in_han, width=width)
     paper.y = min(paper.y, top - _CODE - 16) - 12
     paper.rule()
     paper.y -= 6
-    for text, style in zip(STATEMENT, (_BODY, _BODY_HAN), strict=True):
+    for text, style in zip(STATEMENT, (BODY, BODY.in_han), strict=True):
         paper.text(text.format(issuer=said.issuer), style)
     paper.y -= 8
 
@@ -153,39 +163,39 @@ def _row(paper: Paper, label: Both, values: tuple[str, ...], style: Style) -> No
     """Sets a label in both languages, and beside it the values, each below the other."""
     paper.room_for(len(values) * style.leading)
     y = paper.y - style.leading
-    paper.line(label[0], _SMALL, MARGIN, y)
-    paper.line(label[1], _SMALL_HAN, MARGIN + width_of(label[0], _SMALL) + 7, y)
+    paper.line(label[0], SMALL, MARGIN, y)
+    paper.line(label[1], SMALL.in_han, MARGIN + width_of(label[0], SMALL) + 7, y)
     for value in values:
         paper.text(value, style, left=MARGIN + _LABELS, width=WIDTH - 2 * MARGIN - _LABELS)
-    paper.y -= 6.5
+    paper.y -= 6
 
 
 def _rows(said: Certificate, title: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, ...], Style]]:
     """Gives what the certificate says, a row each; former certificates say less."""
     subject = said.subject
-    yield "licensee", (subject["licensee"],), _STRONG
+    yield "licensee", (subject["licensee"],), STRONG
     if place := _place(subject):
-        yield "seat", (place,), _VALUE
+        yield "seat", (place,), VALUE
     names = tuple(dict.fromkeys(title[language] for language in ("en", "zh-Hans") if title.get(language)))
-    yield "work", (" · ".join(names), f"{subject['pack']} {subject['version']}"), _STRONG
-    yield "manifest", (f"SHA-256 {subject['release']}",), _SMALL
-    yield "terms", (_terms_name(subject["terms_name"]),), _STRONG
-    yield "digest", (f"SHA-256 {subject['terms']}",), _SMALL
+    yield "work", (" · ".join(names), f"{subject['pack']} {subject['version']}"), STRONG
+    yield "manifest", (f"SHA-256 {subject['release']}",), SMALL
+    yield "terms", (_terms_name(subject["terms_name"]),), STRONG
+    yield "digest", (f"SHA-256 {subject['terms']}",), SMALL
     if "project" in subject:
-        yield "project", (subject["project_name"],) if subject["project"] else (" · ".join(ALL_PROJECTS),), _VALUE
-    yield "seats", (str(subject["seats"]) if subject["seats"] else " · ".join(NO_LIMIT),), _VALUE
+        yield "project", (subject["project_name"],) if subject["project"] else (" · ".join(ALL_PROJECTS),), VALUE
+    yield "seats", (str(subject["seats"]) if subject["seats"] else " · ".join(NO_LIMIT),), VALUE
     if "starts" in subject:
         period = PERIOD if subject["ends"] else OPEN_END
         times = {name: _minute(subject[name]) for name in ("starts", "ends")}
-        yield "time", tuple(text.format(**times) for text in period), _VALUE
-        yield "exclusive", (" · ".join(EXCLUSIVE if subject["exclusive"] else NOT_EXCLUSIVE),), _VALUE
+        yield "time", tuple(text.format(**times) for text in period), VALUE
+        yield "exclusive", (" · ".join(EXCLUSIVE if subject["exclusive"] else NOT_EXCLUSIVE),), VALUE
         follows = short_hash(subject["replaces"]) if subject["replaces"] else ""
-        yield "kind", (" · ".join(text.format(replaces=follows) for text in KINDS[subject["kind"]]),), _VALUE
-    yield "granted", (f"{datetime.fromtimestamp(said.issued_at, UTC):%Y-%m-%d %H:%M:%S} UTC",), _VALUE
+        yield "kind", (" · ".join(text.format(replaces=follows) for text in KINDS[subject["kind"]]),), VALUE
+    yield "granted", (f"{datetime.fromtimestamp(said.issued_at, UTC):%Y-%m-%d %H:%M:%S} UTC",), VALUE
     if "receipt" in subject:
-        yield "receipt", (subject["receipt"],), _SMALL
-    yield "number", (said.grant,), _SMALL
-    yield "key", (said.kid,), _SMALL
+        yield "receipt", (subject["receipt"],), SMALL
+    yield "number", (said.grant,), SMALL
+    yield "key", (said.kid,), SMALL
 
 
 def _place(subject: Mapping[str, Any]) -> str:
@@ -215,7 +225,7 @@ def _how(paper: Paper, site: str, page: str) -> None:
     paper.rule()
     paper.y -= 4
     for both in HOW:
-        for text, style in zip(both, (_SMALL, _SMALL_HAN), strict=True):
+        for text, style in zip(both, (SMALL, SMALL.in_han), strict=True):
             paper.text(text.format(site=site, page=page), style)
         paper.y -= 4
 
@@ -223,7 +233,7 @@ def _how(paper: Paper, site: str, page: str) -> None:
 def _words(paper: Paper, text: str, style: Style) -> None:
     """Sets the license in words: the first line as heading, a little room between clauses."""
     heading, *paragraphs = text.rstrip("\n").split("\n")
-    paper.text(heading, Style("bold", 14, 22, han=style.han))
+    paper.text(heading, HEADLINE.in_han if style.han else HEADLINE)
     paper.y -= 4
     for paragraph in paragraphs:
         paper.text(paragraph, style)

@@ -15,7 +15,7 @@ from joserfc.jwk import KeySet
 import ledger.queries
 from ledger.attestations import keyset
 from ledger.signing.jws import parse_compact, sign_compact
-from marketplace.licensing import certificates, erasing, papers, typesetting
+from marketplace.licensing import certificates, erasing, papers
 from marketplace.licensing import operations as licensing
 from marketplace.licensing.holdings import Project
 from marketplace.licensing.models import Grant, TermsText
@@ -24,6 +24,7 @@ from marketplace.licensing.terms.model import Terms
 from marketplace.licensing.terms.ready import READY
 from marketplace.licensing.words import text_of
 from marketplace.people.models import Studio
+from marketplace.ui import typesetting
 from tests.api.studios import Market
 from tests.cast import NOON, later
 
@@ -157,33 +158,3 @@ def test_what_cannot_be_printed_is_said(grant: Grant) -> None:
     erasing.erase_licensee(studio=grant.studio)
     with pytest.raises(papers.UnableToPrint, match="was erased, so its papers cannot be made again"):
         papers.certificate_pdf(Grant.objects.get(pk=grant.pk), SITE)
-
-
-def test_lines_break_where_people_would() -> None:
-    style = typesetting.Style(size=10)
-    (whole,) = typesetting.lines("short", style, 100)
-    assert whole == "short"
-    assert list(typesetting.lines("one two three", style, typesetting.width_of("one two", style) + 1)) == [
-        "one two",
-        "three",
-    ]
-    broken = list(typesetting.lines("你好，世界。（引）", style, 31))
-    assert "".join(broken) == "你好，世界。（引）"
-    assert not [line for line in broken if line[0] in "，。）" or line[-1] == "（"]
-    assert list(typesetting.lines("", style, 100)) == [""]
-    long = "w" * 400
-    pieces = list(typesetting.lines(long, style, 100))
-    assert "".join(pieces) == long
-    assert all(typesetting.width_of(piece, style) <= 100 for piece in pieces)
-
-
-def test_signs_without_a_glyph_are_named_and_none_is_hidden() -> None:
-    runs = "".join(run for _font, run in typesetting._runs("a\u202eb😀", typesetting.Style()))
-    assert runs == "a[U+202E]b[U+1F600]"
-
-
-def test_missing_fonts_are_said(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
-    monkeypatch.setattr(typesetting, "HOME", tmp_path)
-    typesetting._fonts.cache_clear()
-    with pytest.raises(typesetting.FontsMissing, match=r"run `python -m embedded\.frontend` first"):
-        typesetting.width_of("a", typesetting.Style())

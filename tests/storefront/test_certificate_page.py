@@ -9,10 +9,11 @@ import pytest
 from django.test import Client
 
 import ledger.operations
-from marketplace.licensing import erasing, typesetting
+from marketplace.licensing import erasing
 from marketplace.licensing import operations as licensing
 from marketplace.licensing.holdings import Project
 from marketplace.licensing.models import Grant
+from marketplace.ui import typesetting
 from tests.cast import NOON, later
 from tests.storefront.market import Market, browser_of
 

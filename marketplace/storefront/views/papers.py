@@ -14,8 +14,8 @@ from marketplace.licensing import queries as licensing
 from marketplace.licensing.crediting import Credits, credits_of
 from marketplace.licensing.holdings import Project
 from marketplace.licensing.models import Grant
-from marketplace.licensing.typesetting import FontsMissing
 from marketplace.people.queries import studios_of
+from marketplace.ui.typesetting import FontsMissing
 
 PRIVATE = "private, no-store"
 FORMS: dict[str, tuple[str, Callable[[Credits, str], str | bytes]]] = {

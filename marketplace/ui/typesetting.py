@@ -6,7 +6,7 @@ The same calls give the same bytes: what varies elsewhere, such as the time, com
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import groupby
@@ -51,6 +51,16 @@ class Style:
     leading: float = 14.0
     color: str = INK
     han: bool = False
+
+    @property
+    def in_han(self) -> "Style":
+        """The same for Chinese text."""
+        return replace(self, han=True)
+
+
+BODY, STRONG, SMALL = Style(), Style("bold", 11, 16), Style(size=8, leading=11.5, color=QUIET)
+VALUE, NAME = Style(size=10, leading=14.5), Style("bold", 11, 14)
+TITLE, SUBTITLE, HEADLINE = Style("bold", 24, 30), Style("bold", 18, 26), Style("bold", 14, 22)
 
 
 class Paper:
