@@ -26,7 +26,7 @@ Site = Callable[[str], str]
 
 
 def pack(listing: Listing, offer: Offer | None, site: Site) -> Shape:
-    """This will describe a listed pack with its lowest price."""
+    """This will describe a listed pack with the offer that costs the least now."""
     release = listing.release
     return {
         "pack": str(listing.pack),
@@ -39,7 +39,7 @@ def pack(listing: Listing, offer: Offer | None, site: Site) -> Shape:
         "base_model": listing.base_model or None,
         "ai_training": listing.ai_training,
         "published_at": release.published_at,
-        "from_price_minor": offer.price_minor if offer else None,
+        "from_price_minor": offer.now.price_minor if offer else None,  # type: ignore[attr-defined]
         "currency": offer.currency if offer else None,
         "url": site(reverse("api-pack", args=[listing.pack.creator.handle, listing.pack.handle])),
     }

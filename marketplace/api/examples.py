@@ -220,6 +220,7 @@ PROJECT: dict[str, Any] = {
     "opened_at": _NOON,
     "licenses": 3,
     "credits": f"{_SITE}/projects/{_ORDER}/credits",
+    "url": f"{_SITE}/projects/{_ORDER}",
 }
 QUOTED: dict[str, Any] = {
     "total_minor": 4900,

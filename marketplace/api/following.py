@@ -1,7 +1,6 @@
 """Following a writing request once, however often it is sent."""
 
 import hashlib
-import json
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -33,19 +32,20 @@ def once(*, request: Request, asked: Any, act: Callable[[], Any], now: datetime,
     and the same request is tried anew. Two at the same moment wait for each other. Raises KeyUsedOtherwise.
     """
     key, studio = questions.idempotency_key(request), request.auth.studio
-    told = {"method": request.method, "path": request.path, "asked": asked}
-    digest = hashlib.sha256(orjson.dumps(told, default=str, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    said = {"method": request.method, "path": request.path, "asked": asked}
+    digest = hashlib.sha256(orjson.dumps(said, default=str, option=orjson.OPT_SORT_KEYS)).hexdigest()
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 5))", [f"{studio.pk} {key}"])
     there = Followed.objects.filter(studio=studio, idempotency_key=key).first()
     if there is None and Order.objects.filter(studio=studio, idempotency_key=key).exists():
         raise KeyUsedOtherwise(key)
     if there is None:
-        answer = json.loads(orjson.dumps(act(), option=OPTIONS))
+        answer = orjson.dumps(act(), option=OPTIONS).decode()
         there = Followed.objects.create(
             studio=studio, idempotency_key=key, request_sha256=digest, status=status, answer=answer, followed_at=now
         )
     elif there.request_sha256 != digest:
         raise KeyUsedOtherwise(key)
-    headers = {"Location": there.answer["url"]} if there.status == 201 and "url" in there.answer else {}
-    return Response(there.answer, status=there.status, headers=headers)
+    told = orjson.loads(there.answer)
+    headers = {"Location": told["url"]} if there.status == 201 and "url" in told else {}
+    return Response(told, status=there.status, headers=headers)

@@ -21,6 +21,7 @@ def project(row: Project, site: Site) -> Shape:
         "opened_at": row.created_at,
         "licenses": getattr(row, "license_count", 0),
         "credits": site(reverse("api-project-credits", args=[row.pk])),
+        "url": site(reverse("api-project", args=[row.pk])),
     }
 
 
@@ -70,8 +71,8 @@ def certificate(row: Grant, site: Site) -> Shape:
     }
 
 
-def standing(row: Grant, state: str, site: Site) -> Shape:
-    """This will say of a license what anybody may know."""
+def standing(row: Grant, site: Site) -> Shape:
+    """This will say of a license, with `.state` as queries give it, what anybody may know."""
     entries = ledger.queries.entries_about(f"grant:{row.pk}")
     return {
         "grant": row.pk,
@@ -85,17 +86,17 @@ def standing(row: Grant, state: str, site: Site) -> Shape:
         "starts_at": row.starts_at,
         "ends_at": row.ends_at,
         "granted_at": row.granted_at,
-        "state": state,
+        "state": row.state,  # type: ignore[attr-defined]
         "certificate_sha256": row.certificate_sha256,
         "proof": proof(entries[0] if entries else None),
         "page": site(f"/certificates/{row.pk}"),
     }
 
 
-def checked(paper: Certificate, row: Grant | None, state: str, site: Site) -> Shape:
+def checked(paper: Certificate, row: Grant | None, site: Site) -> Shape:
     """This will say what a genuine certificate says, and whether its license holds."""
     said = {"issuer": paper.issuer, "grant": paper.grant, "issued_at": paper.issued_at, **paper.subject}
-    return {"kid": paper.kid, "said": said, "standing": standing(row, state, site) if row else None}
+    return {"kid": paper.kid, "said": said, "standing": standing(row, site) if row else None}
 
 
 def studio(row: Studio, size: SizeDeclaration | None) -> Shape:

@@ -31,6 +31,7 @@ class ProjectShape(Shape):
     opened_at = serializers.DateTimeField()
     licenses = serializers.IntegerField(min_value=0, help_text="How many are for this project alone.")
     credits = serializers.URLField()
+    url = serializers.URLField()
 
 
 class ProjectPage(Shape):

@@ -6,15 +6,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import rfc8785
 from django.utils.translation import gettext as _
 
 from marketplace.api.errors import InvalidRequest
 from marketplace.api.problems import Finding, pointer
 from marketplace.catalog import queries as catalog
 from marketplace.catalog.models import Release
-from marketplace.licensing import pricing_queries
 from marketplace.licensing import queries as licensing
-from marketplace.licensing.terms.document import UnableToReadTerms, terms_from
+from marketplace.licensing.terms.document import UnableToReadTerms, read_terms, terms_from
 from marketplace.licensing.terms.lattice import Layer
 from marketplace.licensing.terms.model import Terms
 from marketplace.people.models import Studio
@@ -81,10 +81,9 @@ def _pack(place: int, said: Mapping[str, Any], name: str, now: datetime) -> Foun
     release = catalog.release(creator, handle)
     if release is None:
         raise _wrong(place, "pack", _("There is no pack %s.") % name)
-    offers = pricing_queries.priced_offers(release, now)
-    if not offers:
-        raise _wrong(place, "pack", _("The pack %s is not sold now: name terms or a grant.") % name)
-    cheapest = min(offers, key=lambda one: (one.now.price_minor, str(one.pk)))  # type: ignore[attr-defined]
+    cheapest = licensing.lowest_now([release], now).get(release.pk)
+    if cheapest is None:
+        raise _wrong(place, "pack", _("The pack %s has no price now: name an offer, terms or a grant.") % name)
     return _ours(said, release, licensing.terms_of(cheapest.terms), cheapest.pk)
 
 
@@ -99,10 +98,12 @@ def _theirs(place: int, said: Mapping[str, Any], terms: Terms) -> Found:
 
 
 def _written(place: int, written: Mapping[str, Any]) -> Terms:
-    """Reads terms as a document or as people write them; each mistake has its place."""
-    asked = {name: value for name, value in written.items() if name != "format"}
+    """Reads terms as a document, where they name its format, or as people write them; each mistake has its place."""
+    at: Callable[[str], str] = lambda where: pointer("layers", place, "terms", *([where] if where else []))  # noqa: E731
     try:
-        return terms_from(asked)
+        return read_terms(rfc8785.dumps(dict(written))) if "format" in written else terms_from(written)
     except UnableToReadTerms as error:
-        at: Callable[[str], str] = lambda where: pointer("layers", place, "terms", *([where] if where else []))  # noqa: E731
         raise InvalidRequest([Finding("body", at(one.where), sentence(one)) for one in error.findings]) from None
+    except ValueError:
+        # Numbers that no document can hold.
+        raise InvalidRequest([Finding("body", at(""), _("must be whole numbers that RFC 8785 can write."))]) from None

@@ -7,7 +7,7 @@ from marketplace.people.models import Studio
 
 
 class Followed(models.Model):
-    """A writing request of a studio under its idempotency key, and what it was answered with.
+    """A writing request of a studio under its idempotency key, and what it was answered with, to the byte.
 
     Orders are not here: checkout keeps their keys with them. Rows are only ever added.
     """
@@ -16,7 +16,7 @@ class Followed(models.Model):
     idempotency_key = models.CharField(max_length=200)
     request_sha256 = models.CharField(max_length=64)
     status = models.PositiveSmallIntegerField()
-    answer = models.JSONField()
+    answer = models.TextField()
     followed_at = models.DateTimeField()
 
     class Meta:

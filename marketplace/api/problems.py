@@ -27,7 +27,7 @@ KINDS: Mapping[str, Kind] = {
     "idempotency-key-missing": Kind(
         400,
         _("An idempotency key is missing"),
-        _("Send a fresh value in the header Idempotency-Key with each new order."),
+        _("Send a fresh value in the header Idempotency-Key with each new request."),
     ),
     "api-key-missing": Kind(
         401, _("An API key is missing"), _("Send your studio's key as “Authorization: Bearer wl_…”.")
@@ -61,7 +61,7 @@ KINDS: Mapping[str, Kind] = {
         422, _("This is no way to pay"), _("Nothing was charged. Send a card number that the marketplace takes.")
     ),
     "idempotency-key-reused": Kind(
-        422, _("The idempotency key is taken"), _("It stands for another order of your studio: send a fresh key.")
+        422, _("The idempotency key is taken"), _("It stands for another request of your studio: send a fresh key.")
     ),
     "price-refused": Kind(422, _("There is no such price"), _("Nothing was charged. The detail says what to ask for.")),
     "license-unreadable": Kind(

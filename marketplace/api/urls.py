@@ -43,6 +43,7 @@ urlpatterns = [
     path("quote-requests/<uuid:request_id>", bargains.OneQuoteRequest.as_view(), name="api-quote-request"),
     path("quote-requests/<uuid:request_id>/answers", bargains.QuoteAnswers.as_view(), name="api-quote-answers"),
     path("projects", projects.Projects.as_view(), name="api-projects"),
+    path("projects/<uuid:project_id>", projects.Project.as_view(), name="api-project"),
     path("projects/<uuid:project_id>/credits", projects.Credits.as_view(), name="api-project-credits"),
     path("subscriptions", subscriptions.Subscriptions.as_view(), name="api-subscriptions"),
     path("subscriptions/<uuid:subscription_id>", subscriptions.Subscription.as_view(), name="api-subscription"),

@@ -38,16 +38,16 @@ def committed(guards: None, transactional_db: None) -> Iterator[None]:
 
 
 def test_every_address_in_the_text_exists() -> None:
-    addresses = re.findall(r"/api/v1/[a-z0-9/{}$_A-Z]*", TEXT)
-    filled = {
-        address: re.sub(r"\$GRANT", "00000000-0000-4000-8000-000000000000", address)
-        .replace("$SHA256", "0" * 64)
-        .replace("{digest}", "0" * 64)
-        for address in addresses
-        if address != "/api/v1/"
-    }
+    addresses = re.findall(r"/api/v1/[a-z0-9/{}$_A-Z-]*", TEXT)
+    values = {"$SHA256": "0" * 64, "{digest}": "0" * 64, "$TERMS": "0" * 64, "$EMAIL": "erin@example.com", "{key}": "1"}
+    filled = {}
+    for address in {one for one in addresses if one != "/api/v1/"}:
+        path = address
+        for name, value in values.items():
+            path = path.replace(name, value)
+        filled[address] = re.sub(r"\$(GRANT|PROJECT)|\{id\}", "00000000-0000-4000-8000-000000000000", path)
 
-    assert len(filled) >= 8
+    assert len(filled) >= 30
     for address, path in filled.items():
         assert resolve(path).url_name != "api-nothing", address
 
@@ -66,9 +66,10 @@ def test_the_commands_work_one_after_the_other(
         assert result.returncode == 0, (command, result.stderr)
         return json.loads(result.stdout) if result.stdout else None
 
-    search, pack, order, grants, download, verify = COMMANDS
+    search, pack, quote, order, grants, download, verify, *others = COMMANDS
     assert [one["pack"] for one in run(search)["data"]] == ["alice/yunhai"]
     assert run(pack)["release"] == market.world.digest
+    assert run(quote)["total_minor"] == 10_001
     bought = run(order)
     assert bought["status"] == "paid"
     assert run(order) == bought
@@ -82,3 +83,17 @@ def test_the_commands_work_one_after_the_other(
         asset = json.loads(bundle.read("manifest.json"))["assets"][0]
     told["SHA256"] = asset["sha256"]
     assert run(verify)["matches"] is True
+
+    told |= {"TERMS": bought["grants"][0]["terms_sha256"], "EMAIL": market.cast.carol.email}
+    terms, elsewhere, read, check, may, project, credits, seat, certificate, standing = others
+    assert run(terms)["name"] == "studio"
+    assert run(elsewhere)["form"] == "odrl"
+    assert run(read)["source"] == "CC-BY-NC-4.0"
+    assert {one["kind"] for one in run(check)["fixes"]} == {"offer", "request"}
+    assert run(may)["grant"] == told["GRANT"]
+    told["PROJECT"] = run(project)["id"]
+    assert run(credits)["format"] == "worldloom/credits/1"
+    assert [one["email"] for one in run(seat)["people"]] == [market.cast.carol.email]
+    run(certificate)
+    assert (tmp_path / "certificate.pdf").read_bytes().startswith(b"%PDF")
+    assert run(standing)["state"] == "active"

@@ -6,9 +6,11 @@ import json
 from typing import Any
 
 import pytest
+from django.db import IntegrityError, transaction
 from pypdf import PdfReader
 
 import ledger.operations
+from marketplace.api.models import Followed
 from marketplace.licensing.holdings import Project, SeatAssignment, UsageReport
 from marketplace.licensing.models import Grant
 from marketplace.people import operations as people
@@ -33,6 +35,13 @@ def test_a_project_is_opened_once(market: Market, carol: Studio, dave: Studio) -
     assert Project.objects.count() == 1
     assert [one["name"] for one in carol.get("/projects").json()["data"]] == ["Night Market"]
     assert dave.get("/projects").json()["data"] == []
+
+
+def test_what_was_answered_is_never_edited(market: Market, carol: Studio) -> None:
+    carol.send("POST", "/projects", {"name": "A"})
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Followed.objects.update(answer="{}")
+    assert Followed.objects.get().answer != "{}"
 
 
 def test_projects_come_in_pages(market: Market, carol: Studio) -> None:

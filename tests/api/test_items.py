@@ -206,6 +206,21 @@ def test_a_sale_is_shown_with_the_price_before_and_its_end(market: Market, carol
     assert shown["price_ends_at"] == "2027-11-22T12:00:00Z"
 
 
+def test_a_list_names_the_lowest_price_of_today_and_nothing_on_request(market: Market, carol: Studio) -> None:
+    sell(market, "on-request")
+    sell(market, "metered", 1, unit="image")
+    licensing.change_price(
+        offer=market.offer(release=market.derived),
+        price_minor=7,
+        kind="sale",
+        ends_at=later(days=365),
+        now=later(hours=2),
+    )
+
+    listed = {one["pack"]: one["from_price_minor"] for one in carol.get("/packs").json()["data"]}
+    assert listed == {"alice/yunhai": 0, "bob/ink": 7}
+
+
 def test_exclusivity_is_shown_and_refuses_others(market: Market, carol: Studio, dave: Studio) -> None:
     offer = sell(market, "one-off", 90_000, terms="exclusive")
     bought = carol.order(offer)
@@ -238,7 +253,7 @@ def test_the_legal_entity_is_named_by_what_is_granted_from_then_on(market: Marke
     assert {name: answer.json()[name] for name in said} == said
     grant = carol.order(market.offer("personal"), card=None).json()["grants"][0]
     assert (grant["licensee"], grant["licensee_country"]) == ("Lantern Films GmbH", "DE")
-    assert carol.send("PUT", "/studio/legal-entity", said | {"country": "ZZ"}).json()["code"] == "declaration-refused"
+    assert carol.send("PUT", "/studio/legal-entity", said | {"country": "9X"}).json()["code"] == "declaration-refused"
 
 
 def test_a_seat_that_may_not_declare_is_refused(market: Market, carol: Studio) -> None:

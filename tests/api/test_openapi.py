@@ -14,6 +14,7 @@ import ledger.operations
 from marketplace.api.problems import KINDS, TYPE_PREFIX
 from marketplace.licensing import operations as licensing
 from marketplace.licensing.models import Grant
+from tests.api.shop import named, sell
 from tests.api.studios import ANYBODY, Market, Studio
 from tests.cast import DECLINED_CARD, later
 
@@ -79,6 +80,7 @@ def test_every_operation_is_told_in_full(contract: dict[str, Any]) -> None:
         "projects_create",
         "projects_credits",
         "projects_list",
+        "projects_read",
         "quote_requests_answer",
         "quote_requests_create",
         "quote_requests_list",
@@ -140,11 +142,15 @@ def told(contract: dict[str, Any], operation: str, answer: Any) -> None:
     if status == "304":
         assert "content" not in response
         return
-    ((media, described),) = response["content"].items()
-    assert answer.headers["Content-Type"] == media, (operation, status)
+    media = answer.headers["Content-Type"].partition(";")[0]
+    assert media in response["content"], (operation, status, media)
     if media == "application/zip":
         assert b"".join(answer.streaming_content).startswith(b"PK")
         return
+    if media not in ("application/json", "application/problem+json"):
+        assert answer.content
+        return
+    described = response["content"][media]
     body = json.loads(answer.content)
     assert errors(contract, described["schema"], body) == [], (operation, status)
     if int(status) >= 400:
@@ -153,25 +159,60 @@ def told(contract: dict[str, Any], operation: str, answer: Any) -> None:
         assert body["status"] == KINDS[body["code"]].status == answer.status_code
 
 
-def test_every_operation_answers_as_described(sealed: Market, carol: Studio, contract: dict[str, Any]) -> None:
+REPORT = {"quantity": 1, "from_day": "2026-11-22", "until_day": "2026-11-22"}
+USE = {"territory": ["DE"], "fields": ["film"], "media": ["video"]}
+
+
+def written(market: Market, carol: Studio, dave: Studio) -> dict[str, Any]:
+    """What each operation that is asked with a body, or changes something, answers when all is well."""
+    certificate = Grant.objects.order_by("granted_at")[0].certificate
+    monthly, metered = sell(market, "monthly", 1000), sell(market, "metered", 5, unit="image")
+    carol.order(monthly, key="monthly")
+    used = carol.order(metered, key="metered").json()["grants"][0]
+    free = carol.order(market.offer("enterprise"), key="free").json()["grants"][0]["id"]
+    subscription = "/subscriptions/" + carol.get("/subscriptions").json()["data"][0]["id"]
+    asked = carol.send("POST", "/quote-requests", {"offer": str(sell(market, "on-request").pk)}, key="ask")
+    named(market, asked.json()["id"], 250_000)
+    seat, day = f"/grants/{used['id']}/seats/{market.cast.carol.email}", used["starts_at"][:10]
+    report = {"quantity": 1, "from_day": day, "until_day": day}
+    to = {"studio": str(market.cast.daves_studio.pk)}
+    layers = [{"pack": "alice/yunhai"}]
+    return {
+        "orders_quote": carol.send("POST", "/quotes", {"offers": [str(market.offer().pk)]}),
+        "terms_import": ANYBODY.send("POST", "/terms/read", {"license": "CC-BY-SA-4.0"}),
+        "terms_check": ANYBODY.send("POST", "/terms/check", {"layers": layers, "use": USE | {"commercial": "full"}}),
+        "may_i": carol.send("POST", "/may-i", {"sha256": market.world.digest, "use": USE}),
+        "certificates_check": ANYBODY.send("POST", "/certificates/check", {"certificate": certificate}),
+        "quote_requests_create": asked,
+        "quote_requests_answer": carol.send(
+            "POST", f"/quote-requests/{asked.json()['id']}/answers", {"kind": "accept"}, key="yes"
+        ),
+        "projects_create": carol.send("POST", "/projects", {"name": "Night Market"}, key="project"),
+        "seats_assign": carol.call("PUT", seat),
+        "seats_release": carol.call("DELETE", seat),
+        "usage_report": carol.send("PUT", f"/grants/{used['id']}/usage/1", report),
+        "grants_transfer": carol.send("POST", f"/grants/{free}/transfer", to, key="move"),
+        "subscriptions_seats": carol.send("PUT", subscription + "/seats", {"seats": 2}, key="seats"),
+        "subscriptions_cancel": carol.call("DELETE", subscription),
+        "studio_size": carol.send("PUT", "/studio/size", {"people": 8, "revenue_usd": 0}),
+        "studio_entity": carol.send("PUT", "/studio/legal-entity", {"legal_name": "Lantern GmbH", "country": "DE"}),
+    }
+
+
+def test_every_operation_answers_as_described(
+    sealed: Market, carol: Studio, dave: Studio, contract: dict[str, Any]
+) -> None:
     order = carol.order(sealed.offer())
     grant = order.json()["grants"][0]["id"]
-    file = ANYBODY.get("/packs/alice/yunhai").json()["manifest"]["assets"][0]["sha256"]
-    reads = {
-        "packs_list": "/packs",
-        "packs_read": "/packs/alice/yunhai",
-        "releases_read": f"/releases/{sealed.world.digest}",
-        "digests_verify": f"/verify/{file}",
-        "schema_read": "/schema",
-        "orders_read": f"/orders/{order.json()['id']}",
-        "grants_list": "/grants",
-        "grants_read": f"/grants/{grant}",
-        "grants_download": f"/grants/{grant}/download",
-    }
     told(contract, "orders_create", order)
-    told(contract, "grants_download", carol.get(reads["grants_download"]))  # its proof is pending
+    told(contract, "grants_download", carol.get(f"/grants/{grant}/download"))  # its proof is pending
+    writes = written(sealed, carol, dave)
+    for name, answer in writes.items():
+        assert answer.status_code in (200, 201), (name, answer.content)
+        told(contract, name, answer)
     ledger.operations.seal(now=later(hours=3))
-    assert {"orders_create", *reads} == {one["operationId"] for _method, _path, one in operations(contract)}
+    reads = paths(sealed, carol, order.json(), writes)
+    assert {"orders_create", *reads, *writes} == {one["operationId"] for _method, _path, one in operations(contract)}
     for name, path in reads.items():
         good = carol.get(path)
         assert good.status_code == 200, (name, good.content)
@@ -180,9 +221,44 @@ def test_every_operation_answers_as_described(sealed: Market, carol: Studio, con
         told(contract, name, carol.get(path + "?nonsense=1"))
         told(contract, name, carol.get(path, Accept="text/html"))
         told(contract, name, Studio("wl_nothing").get(path))
-        if path.startswith(("/grants", "/orders")):
+        if not path.removeprefix("/").startswith(OPEN):
             told(contract, name, ANYBODY.get(path))
     told(contract, "packs_list", carol.get("/packs?limit=1"))
+    for media in ("application/jose", "application/pdf"):
+        told(contract, "grants_certificate", carol.get(reads["grants_certificate"], Accept=media))
+    for media in ("text/plain", "text/csv", "application/spdx+json"):
+        told(contract, "projects_credits", carol.get(reads["projects_credits"], Accept=media))
+
+
+def paths(market: Market, carol: Studio, order: dict[str, Any], writes: dict[str, Any]) -> dict[str, str]:
+    """Where each thing is read."""
+    grant = order["grants"][0]["id"]
+    file = ANYBODY.get("/packs/alice/yunhai").json()["manifest"]["assets"][0]["sha256"]
+    terms = market.offer().terms_id
+    return {
+        "packs_list": "/packs",
+        "packs_read": "/packs/alice/yunhai",
+        "releases_read": f"/releases/{market.world.digest}",
+        "digests_verify": f"/verify/{file}",
+        "schema_read": "/schema",
+        "terms_read": f"/terms/{terms}",
+        "terms_export": f"/terms/{terms}/odrl",
+        "certificates_read": f"/certificates/{grant}",
+        "orders_read": f"/orders/{order['id']}",
+        "grants_list": "/grants",
+        "grants_read": f"/grants/{grant}",
+        "grants_certificate": f"/grants/{grant}/certificate",
+        "grants_download": f"/grants/{grant}/download",
+        "seats_read": f"/grants/{grant}/seats",
+        "projects_list": "/projects",
+        "projects_read": f"/projects/{writes['projects_create'].json()['id']}",
+        "projects_credits": f"/projects/{writes['projects_create'].json()['id']}/credits",
+        "quote_requests_list": "/quote-requests",
+        "quote_requests_read": f"/quote-requests/{writes['quote_requests_create'].json()['id']}",
+        "subscriptions_list": "/subscriptions",
+        "subscriptions_read": "/subscriptions/" + carol.get("/subscriptions").json()["data"][0]["id"],
+        "studio_read": "/studio",
+    }
 
 
 def test_every_refusal_is_described(sealed: Market, carol: Studio, contract: dict[str, Any]) -> None:
@@ -212,6 +288,28 @@ def test_every_refusal_is_described(sealed: Market, carol: Studio, contract: dic
         ("releases_read", 422, carol.get("/releases/1")),
         ("digests_verify", 422, carol.get("/verify/1")),
         ("grants_list", 422, carol.get("/grants?limit=0")),
+        ("terms_read", 404, carol.get("/terms/" + "0" * 64)),
+        ("terms_export", 422, carol.get(f"/terms/{sealed.offer().terms_id}/cc")),
+        ("terms_export", 422, carol.get(f"/terms/{sealed.offer().terms_id}/runes")),
+        ("terms_import", 422, carol.send("POST", "/terms/read", {"license": "CC-BY-9.9"})),
+        ("terms_check", 422, carol.send("POST", "/terms/check", {"layers": [], "use": USE})),
+        ("may_i", 422, carol.send("POST", "/may-i", {"sha256": "0" * 64, "use": {}})),
+        ("may_i", 401, ANYBODY.send("POST", "/may-i", {})),
+        ("certificates_read", 404, carol.get(f"/certificates/{ZERO}")),
+        ("certificates_check", 422, carol.send("POST", "/certificates/check", {"certificate": "a.b.c"})),
+        ("orders_quote", 422, carol.send("POST", "/quotes", {"offers": [ZERO]})),
+        ("projects_create", 422, carol.send("POST", "/projects", {"name": " "})),
+        ("projects_create", 400, carol.call("POST", "/projects", b'{"name": "A"}')),
+        ("projects_credits", 404, carol.get(f"/projects/{ZERO}/credits")),
+        ("quote_requests_create", 422, carol.send("POST", "/quote-requests", {"offer": str(sealed.offer().pk)})),
+        ("quote_requests_read", 404, carol.get(f"/quote-requests/{ZERO}")),
+        ("quote_requests_answer", 404, carol.send("POST", f"/quote-requests/{ZERO}/answers", {"kind": "accept"})),
+        ("seats_assign", 404, carol.call("PUT", f"/grants/{grant.pk}/seats/nobody@example.com")),
+        ("grants_transfer", 404, carol.send("POST", f"/grants/{ZERO}/transfer", {"studio": ZERO})),
+        ("usage_report", 422, carol.send("PUT", f"/grants/{grant.pk}/usage/1", REPORT)),
+        ("subscriptions_seats", 404, carol.send("PUT", f"/subscriptions/{ZERO}/seats", {"seats": 1})),
+        ("studio_size", 422, carol.send("PUT", "/studio/size", {"people": 0, "revenue_usd": 0})),
+        ("studio_entity", 422, carol.send("PUT", "/studio/legal-entity", {"legal_name": "A", "country": "9X"})),
     ]
 
     for operation, status, answer in refusals:

@@ -4,6 +4,7 @@ import pytest
 
 import ledger.operations
 from marketplace.people.operations import give_seat, issue_key
+from tests.api.shop import sell
 from tests.api.studios import ANYBODY, Market, Studio
 from tests.cast import NOON, later
 
@@ -17,7 +18,20 @@ MATRIX = {
     "/packs/alice/yunhai": OPEN,
     "/releases/{release}": OPEN,
     "/verify/{file}": OPEN,
+    "/terms/{terms}": OPEN,
+    "/terms/{terms}/odrl": OPEN,
+    "/certificates/{grant}": OPEN,
     "/grants": EITHERS,
+    "/projects": EITHERS,
+    "/quote-requests": EITHERS,
+    "/subscriptions": EITHERS,
+    "/studio": EITHERS,
+    "/grants/{grant}/certificate": CAROLS,
+    "/grants/{grant}/seats": CAROLS,
+    "/projects/{project}": CAROLS,
+    "/projects/{project}/credits": CAROLS,
+    "/quote-requests/{request}": CAROLS,
+    "/subscriptions/{subscription}": CAROLS,
     "/grants/{grant}": CAROLS,
     "/grants/{grant}/download": CAROLS,
     "/orders/{order}": CAROLS,
@@ -27,6 +41,8 @@ MATRIX = {
 
 def test_who_may_read_what(sealed: Market, carol: Studio, dave: Studio, revoked: Studio) -> None:
     order = carol.order(sealed.offer()).json()
+    asked, monthly = sell(sealed, "on-request"), sell(sealed, "monthly", 1000)
+    carol.order(monthly, key="monthly")
     ledger.operations.seal(now=later(hours=3))
     manifest = ANYBODY.get("/packs/alice/yunhai").json()["manifest"]
     values = {
@@ -34,6 +50,10 @@ def test_who_may_read_what(sealed: Market, carol: Studio, dave: Studio, revoked:
         "file": manifest["assets"][0]["sha256"],
         "grant": order["grants"][0]["id"],
         "order": order["id"],
+        "terms": sealed.offer().terms_id,
+        "project": carol.send("POST", "/projects", {"name": "A"}, key="p").json()["id"],
+        "request": carol.send("POST", "/quote-requests", {"offer": str(asked.pk)}, key="q").json()["id"],
+        "subscription": carol.get("/subscriptions").json()["data"][0]["id"],
     }
 
     found = {
@@ -52,6 +72,28 @@ def test_who_may_order(market: Market, carol: Studio, dave: Studio, revoked: Stu
     assert carol.get("/grants").json()["data"][0]["licensee"] == "Lantern Films"
     assert dave.get("/grants").json()["data"][0]["licensee"] == "Quill"
     assert len(carol.get("/grants").json()["data"]) == 1
+
+
+# method and address → what is sent; whose all of it is, Carol, may, Dave may not, and nobody is asked who they are
+WRITES = (
+    ("PUT", "/grants/{grant}/seats/carol@example.com", {}),
+    ("DELETE", "/grants/{grant}/seats/carol@example.com", {}),
+    ("POST", "/grants/{grant}/transfer", {"studio": "00000000-0000-4000-8000-000000000000"}),
+    ("PUT", "/grants/{grant}/usage/1", {"quantity": 1, "from_day": "2026-11-22", "until_day": "2026-11-22"}),
+)
+
+
+def test_who_may_change_what_is_held(market: Market, carol: Studio, dave: Studio, revoked: Studio) -> None:
+    grant = carol.order(market.offer()).json()["grants"][0]["id"]
+    for method, path, body in WRITES:
+        asked = path.format(grant=grant)
+        said = [who.send(method, asked, body, key=path).status_code for who in (ANYBODY, dave, revoked)]
+        assert said == [401, 404, 401], path
+    assert carol.get(f"/grants/{grant}").json()["state"] == "active"
+    for path in ("/quotes", "/may-i", "/projects", "/quote-requests", "/orders"):
+        assert [who.send("POST", path, {}).status_code for who in (ANYBODY, revoked)] == [401, 401], path
+    for path in ("/studio/size", "/studio/legal-entity"):
+        assert [who.send("PUT", path, {}).status_code for who in (ANYBODY, revoked)] == [401, 401], path
 
 
 def test_a_key_ends_with_the_person_who_made_it(market: Market) -> None:

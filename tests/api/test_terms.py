@@ -85,6 +85,22 @@ def test_layers_that_allow_a_use_say_what_is_due(market: Market) -> None:
     }
 
 
+def test_a_document_is_a_layer_as_it_stands(market: Market) -> None:
+    document = ANYBODY.get(f"/terms/{market.offer().terms_id}").json()["document"]
+    for terms in ({"terms": document}, {"terms_sha256": market.offer().terms_id}):
+        answer = post("/terms/check", {"layers": [{"name": "a", **terms}], "use": FILM | {"commercial": "full"}})
+        assert [one["code"] for one in answer.json()["refusals"]] == ["commercial-not-allowed"], answer.content
+
+
+def test_a_license_that_is_held_is_a_layer_for_its_studio_alone(market: Market, carol: Studio, dave: Studio) -> None:
+    grant = carol.order(market.offer()).json()["grants"][0]["id"]
+    asked = {"layers": [{"grant": grant}], "use": FILM}
+
+    assert post("/terms/check", asked, carol).json()["allowed"] is True
+    for who in (dave, ANYBODY):
+        assert post("/terms/check", asked, who).json()["findings"][0]["where"] == "/layers/0/grant"
+
+
 def test_a_refusal_names_dimension_and_layer_and_the_offer_that_helps(market: Market) -> None:
     use = FILM | {"commercial": "full", "derivatives": "share", "output_owner": "licensee"}
     body = post("/terms/check", {"layers": [{"pack": "alice/yunhai"}], "use": use}).json()
@@ -113,6 +129,10 @@ def test_a_refusal_names_dimension_and_layer_and_the_offer_that_helps(market: Ma
         ({"terms": {"base": "studio", "seats": -1}}, "/layers/0/terms/seats"),
         ({"terms": {"commercial": "everything"}}, "/layers/0/terms/commercial"),
         ({"pack": 7}, "/layers/0/pack"),
+        ({"terms": {"format": "worldloom/terms/3"}}, "/layers/0/terms/format"),
+        ({"terms": {"format": "worldloom/terms/2", "name": "a"}}, "/layers/0/terms/ai_training"),
+        ({"terms": {"format": "worldloom/terms/2", "seats": 1.5}}, "/layers/0/terms"),
+        ({"terms": {"base": "studio", "seats": 1.5}}, "/layers/0/terms/seats"),
     ],
 )
 def test_layers_that_are_none_are_named_by_their_place(market: Market, layer: dict[str, Any], where: str) -> None:

@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                 ("idempotency_key", models.CharField(max_length=200)),
                 ("request_sha256", models.CharField(max_length=64)),
                 ("status", models.PositiveSmallIntegerField()),
-                ("answer", models.JSONField()),
+                ("answer", models.TextField()),
                 ("followed_at", models.DateTimeField()),
                 (
                     "studio",

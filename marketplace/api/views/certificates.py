@@ -16,7 +16,6 @@ from marketplace.api.asked import body
 from marketplace.api.door import PublicDoor
 from marketplace.licensing import queries as licensing
 from marketplace.licensing.certificates import checked
-from marketplace.licensing.models import Grant
 
 
 def key_of(kid: str) -> Mapping[str, str] | None:
@@ -42,12 +41,10 @@ class Standing(PublicDoor):
         it: that is said by the certificate, to whoever is shown it.
         """
         questions.query(request, {})
-        rows = Grant.objects.select_related("terms", "release__pack__creator")
-        grant = rows.filter(pk=grant_id).first()
+        grant = licensing.granted(grant_id, now=timezone.now())
         if grant is None:
             raise Http404(_("No license has the number %s.") % grant_id)
-        state = licensing.state_of(grant, timezone.now())
-        return Response(holding_answers.standing(grant, state, request.build_absolute_uri))
+        return Response(holding_answers.standing(grant, request.build_absolute_uri))
 
 
 class CheckCertificate(PublicDoor):
@@ -72,5 +69,4 @@ class CheckCertificate(PublicDoor):
         text = asked["certificate"].strip()
         paper = checked(text, key_of=key_of, release=asked.get("release", ""))
         grant = licensing.grant_of_certificate(text)
-        state = licensing.state_of(grant, timezone.now()) if grant else ""
-        return Response(holding_answers.checked(paper, grant, state, request.build_absolute_uri))
+        return Response(holding_answers.checked(paper, grant, request.build_absolute_uri))

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
@@ -104,7 +105,7 @@ class Certificate(Door):
             case "jws":
                 return as_file(request, grant.certificate.encode(), "application/jose", f"{grant.pk}.jws")
             case "pdf":
-                paper = certificate_pdf(grant, request.build_absolute_uri("/").rstrip("/"))
+                paper = certificate_pdf(grant, settings.SITE_URL)
                 return as_file(request, paper, "application/pdf", f"{grant.pk}.pdf")
         return Response(holding_answers.certificate(grant, request.build_absolute_uri))
 

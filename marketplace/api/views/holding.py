@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from marketplace.api import documentation, holding_answers, holding_shapes, parameters, questions
+from marketplace.api.answers import Shape
 from marketplace.api.asked import body, grant_of, studio_of
 from marketplace.api.door import Door
 from marketplace.api.errors import InvalidRequest
@@ -104,7 +105,7 @@ class Transfer(Door):
         """
         asked, now = body(request, holding_shapes.TransferRequest), timezone.now()
 
-        def act() -> holding_answers.Shape:
+        def act() -> Shape:
             grant = grant_of(request, grant_id, now)
             to = Studio.objects.filter(pk=asked["studio"]).first()
             if to is None:

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from django.conf import settings
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -9,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from marketplace.api import documentation, holding_answers, holding_shapes, parameters, questions
+from marketplace.api.answers import Shape
 from marketplace.api.asked import body, project_of, studio_of
 from marketplace.api.door import Door, as_file, page
 from marketplace.api.following import once
@@ -61,11 +63,28 @@ class Projects(Door):
         """This will open a project, so that licenses can be for it alone, once for each idempotency key."""
         asked, now = body(request, holding_shapes.ProjectRequest), timezone.now()
 
-        def act() -> holding_answers.Shape:
+        def act() -> Shape:
             made = licensing.open_project(studio=studio_of(request), by=request.user, name=asked["name"], now=now)
             return holding_answers.project(made, request.build_absolute_uri)
 
         return once(request=request, asked=asked, act=act, now=now)
+
+
+class Project(Door):
+    """A project."""
+
+    @extend_schema(
+        operation_id="projects_read",
+        summary="Read a project",
+        tags=["licensing"],
+        responses=documentation.answers(holding_shapes.ProjectShape, "api-key-missing", "not-found", "invalid-request"),
+    )
+    def get(self, request: Request, project_id: UUID) -> Response:
+        """This will read one project of the key's studio."""
+        questions.query(request, {})
+        row = project_of(request, project_id)
+        row.license_count = row.grants.count()  # type: ignore[attr-defined]
+        return Response(holding_answers.project(row, request.build_absolute_uri))
 
 
 class Credits(Door):
@@ -91,5 +110,5 @@ class Credits(Door):
         asked = questions.query(request, {"format": questions.choice(*FORMS)})
         media_type, name, write = FORMS[questions.form(request, asked)]
         found = credits_of(project_of(request, project_id), now=timezone.now())
-        written = write(found, request.build_absolute_uri("/").rstrip("/"))
+        written = write(found, settings.SITE_URL)
         return as_file(request, written if isinstance(written, bytes) else written.encode(), media_type, name)
