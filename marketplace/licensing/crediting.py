@@ -1,13 +1,15 @@
 """Credits: who must be named for what a project uses, and for what that was made from."""
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from uuid import UUID
 
 from django.db.models import Q
 
-from marketplace.catalog.models import Release
+from marketplace.catalog.models import Derivation, Release
 from marketplace.licensing.holdings import Project
 from marketplace.licensing.models import Grant, GrantStatus, Offer, TermsText
 from marketplace.licensing.queries import with_state
@@ -15,6 +17,7 @@ from marketplace.licensing.terms.document import read_terms
 from marketplace.licensing.terms.exchange import spdx
 from marketplace.licensing.terms.exchange.base import differing
 from marketplace.licensing.terms.model import Terms
+from marketplace.payouts.models import SplitShare
 from marketplace.payouts.rules import WHOLE_PPB
 from marketplace.people.models import Creator, Studio
 from marketplace.people.queries import studios_of
@@ -38,7 +41,8 @@ class Credit:
     """A release and who made it: owed where terms ask for it, else thanked.
 
     `lines` are the words that its terms ask for, none where they ask for its creators by name. `licenses` are those
-    held of the release itself; `used_in` names the releases that were made from it, as in `bob/ink@1.0.0`.
+    held of the release itself. `used_in` names the releases that were made from it, as in `bob/ink@1.0.0`;
+    `made_from` has the digests of those that it was made from itself.
     """
 
     release: Release
@@ -47,6 +51,7 @@ class Credit:
     lines: tuple[str, ...] = ()
     licenses: tuple[Held, ...] = ()
     used_in: tuple[str, ...] = ()
+    made_from: tuple[str, ...] = ()
 
     @property
     def sort_key(self) -> tuple[bool, str, str]:
@@ -84,6 +89,7 @@ class _Found:
     asked: list[Terms] = field(default_factory=list)
     licenses: list[Held] = field(default_factory=list)
     used_in: set[str] = field(default_factory=set)
+    made_from: set[str] = field(default_factory=set)
 
 
 def credits_of(of: Project | Studio, *, now: datetime) -> Credits:
@@ -94,7 +100,7 @@ def credits_of(of: Project | Studio, *, now: datetime) -> Credits:
     do not hold now are left out and named. What a release was made from is credited as the terms ask under which its
     maker could use it: their own license, or where they hold none every offer there ever was.
     """
-    found: dict[object, _Found] = {}
+    found: dict[UUID, _Found] = {}
     left_out: list[LeftOut] = []
     for grant in _granted(of, now):
         state = str(grant.state)  # type: ignore[attr-defined]
@@ -105,7 +111,8 @@ def credits_of(of: Project | Studio, *, now: datetime) -> Credits:
         one.asked.append(read_terms(bytes(grant.terms.document)))
         one.licenses.append(Held(str(grant.pk), grant.terms))
     _add_parents(found)
-    credits = sorted((_credit(one) for one in found.values()), key=lambda one: one.sort_key)
+    makers = makers_of(one.release for one in found.values())
+    credits = sorted((_credit(one, makers[key]) for key, one in found.items()), key=lambda one: one.sort_key)
     left_out.sort(key=lambda one: (str(one.release.pack), one.release.version, one.grant))
     return Credits(of, now, tuple(credits), tuple(left_out))
 
@@ -119,24 +126,25 @@ def _granted(of: Project | Studio, now: datetime) -> Iterable[Grant]:
     return with_state(rows, now).select_related(*related).order_by("granted_at", "id")
 
 
-def _add_parents(found: dict[object, _Found]) -> None:
-    """Follows every release to all that it was made from; each is visited once, whatever ways lead to it."""
-    waiting, seen = [one.release for one in found.values()], set(found)
-    while waiting:
-        child = waiting.pop()
-        for parent in parents_of(child):
-            one = found.setdefault(parent.pk, _Found(parent))
-            one.used_in.add(str(child))
-            one.asked += [terms for terms in _relied_on(child.pack.owner, parent) if terms not in one.asked]
-            if parent.pk not in seen:
-                seen.add(parent.pk)
-                waiting.append(parent)
-
-
-def parents_of(release: Release) -> list[Release]:
-    """This will list what a release was made from itself, by name."""
-    links = release.parents.select_related("parent__pack__creator", "parent__pack__owner__person")
-    return sorted((link.parent for link in links), key=str)
+def _add_parents(found: dict[UUID, _Found]) -> None:
+    """Follows every release to all that it was made from, a query a level; each is visited once, whatever ways lead
+    to it, and a parent is published before what is made from it, so this ends.
+    """
+    level = set(found)
+    while level:
+        related = ("release__pack__creator", "release__pack__owner__person")
+        parents = ("parent__pack__creator", "parent__pack__owner__person")
+        links = Derivation.objects.filter(release__in=level).select_related(*related, *parents)
+        level = set()
+        for link in links:
+            if link.parent_id not in found:
+                found[link.parent_id] = _Found(link.parent)
+                level.add(link.parent_id)
+            one = found[link.parent_id]
+            one.used_in.add(str(link.release))
+            found[link.release_id].made_from.add(link.parent.digest)
+            relied_on = _relied_on(link.release.pack.owner, link.parent)
+            one.asked += [terms for terms in relied_on if terms not in one.asked]
 
 
 def _relied_on(maker: Creator, parent: Release) -> list[Terms]:
@@ -153,31 +161,41 @@ def _relied_on(maker: Creator, parent: Release) -> list[Terms]:
     return [Terms(name="unknown")]
 
 
-def _credit(found: _Found) -> Credit:
+def _credit(found: _Found, creators: tuple[str, ...]) -> Credit:
     asking = [terms for terms in found.asked if terms.credit_required]
     return Credit(
         release=found.release,
-        creators=creators_of(found.release),
+        creators=creators,
         owed=bool(asking),
         lines=tuple(sorted({terms.credit_line for terms in asking if terms.credit_line})),
         licenses=tuple(sorted(found.licenses, key=lambda one: one.grant)),
         used_in=tuple(sorted(found.used_in)),
+        made_from=tuple(sorted(found.made_from)),
     )
 
 
-def creators_of(release: Release) -> tuple[str, ...]:
-    """This will name who made a release themselves, the largest share first: those who get more of its split than
-    what it was made from brings them. Splits are rounded, so by more than one part per billion.
+def makers_of(releases: Iterable[Release]) -> dict[UUID, tuple[str, ...]]:
+    """This will name who made each release themselves, the largest share first: those who get more of its split than
+    what it was made from brings them. Splits are rounded, so by more than one part per billion. Two queries for all.
     """
-    shares = {share.payee: share.share_ppb for share in release.split.shares.select_related("payee")}
-    inherited: dict[object, int] = {}
-    for link in release.parents.select_related("parent__split"):
-        for share in link.parent.split.shares.all():
-            inherited[share.payee_id] = inherited.get(share.payee_id, 0) + link.share_ppb * share.share_ppb
-    own = {payee: share * WHOLE_PPB - inherited.get(payee.pk, 0) for payee, share in shares.items()}
-    makers = [payee for payee in own if own[payee] > WHOLE_PPB] or [release.pack.creator]
-    makers.sort(key=lambda payee: (-own.get(payee, 0), payee.handle))
-    return tuple(payee.display_name for payee in makers)
+    releases = list(releases)
+    links = list(Derivation.objects.filter(release__in=releases).values_list("release", "share_ppb", "parent__split"))
+    splits = {release.split_id for release in releases} | {split for _release, _share, split in links}
+    shares: dict[str, dict[Creator, int]] = defaultdict(dict)
+    for share in SplitShare.objects.filter(split__in=splits).select_related("payee"):
+        shares[share.split_id][share.payee] = share.share_ppb
+    inherited: dict[UUID, Counter[Creator]] = defaultdict(Counter)
+    for release_id, owed_ppb, split in links:
+        inherited[release_id].update({payee: owed_ppb * share for payee, share in shares[split].items()})
+    made = {}
+    for release in releases:
+        own = {
+            payee: share * WHOLE_PPB - inherited[release.pk][payee] for payee, share in shares[release.split_id].items()
+        }
+        makers = [payee for payee in own if own[payee] > WHOLE_PPB] or [release.pack.creator]
+        makers.sort(key=lambda payee: (-own.get(payee, 0), payee.handle))
+        made[release.pk] = tuple(payee.display_name for payee in makers)
+    return made
 
 
 def spdx_id(terms: Terms, digest: str) -> str:

@@ -13,7 +13,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from marketplace.licensing.crediting import Credit, Credits, Held, parents_of
+from marketplace.licensing.crediting import Credit, Credits, Held
 from marketplace.licensing.holdings import Project
 from marketplace.licensing.words import TERMS
 from marketplace.ui.formats import Names, choose_title, date_text, say, sentence
@@ -200,7 +200,7 @@ def as_spdx(credits: Credits, site: str) -> bytes:
     Terms that SPDX has no id for are there in full as extracted licensing infos. Its namespace names its contents.
     """
     with translation.override("en"):
-        ids = {one.release.pk: f"SPDXRef-Release-{one.release.digest[:16]}" for one in credits}
+        ids = {one.release.digest: f"SPDXRef-Release-{one.release.digest[:16]}" for one in credits}
         held = {license.spdx: license for one in credits for license in one.licenses}
         project = "SPDXRef-Project"
         document: dict[str, Any] = {
@@ -211,7 +211,7 @@ def as_spdx(credits: Credits, site: str) -> bytes:
             "creationInfo": {"created": _moment(credits.made_at), "creators": ["Tool: worldloom-credits-1"]},
             "packages": [
                 {**_bare(project, credits.of.name, "NOASSERTION"), "primaryPackagePurpose": "OTHER"},
-                *(_package(one, ids[one.release.pk], site) for one in credits),
+                *(_package(one, ids[one.release.digest], site) for one in credits),
             ],
             "hasExtractedLicensingInfos": [
                 _extracted(name, held[name], site) for name in sorted(held) if name.startswith("LicenseRef-")
@@ -273,6 +273,6 @@ def _relationships(credits: Credits, ids: Mapping[Any, str], project: str) -> It
     yield said("SPDXRef-DOCUMENT", "DESCRIBES", project)
     for one in credits:
         if one.licenses:
-            yield said(project, "DEPENDS_ON", ids[one.release.pk])
-        for parent in parents_of(one.release):
-            yield said(ids[one.release.pk], "DESCENDANT_OF", ids[parent.pk])
+            yield said(project, "DEPENDS_ON", ids[one.release.digest])
+        for parent in one.made_from:
+            yield said(ids[one.release.digest], "DESCENDANT_OF", ids[parent])

@@ -66,6 +66,9 @@ def test_an_unchanged_lock_costs_nothing_and_a_changed_one_brings_the_files_anew
         [".css"] * 10 + [".js"] * 2 + [".map"] + [".txt"] * 5 + [".woff2"] * 2
     )
     assert (tmp_path / "build/dev/axe.min.js").is_file()
+    assert sorted(path.name for path in (tmp_path / "build/fonts").glob("*.ttf")) == [
+        *("NotoSans-Regular.ttf", "NotoSans-SemiBold.ttf", "NotoSansSC-Regular.ttf", "NotoSansSC-SemiBold.ttf")
+    ]
 
 
 def test_packages_that_cannot_be_installed_are_said_with_the_log(tmp_path, monkeypatch):

@@ -15,7 +15,7 @@ from spdx_tools.spdx.validation.document_validator import validate_full_spdx_doc
 from marketplace.catalog.models import Release
 from marketplace.licensing import creditpapers
 from marketplace.licensing import operations as licensing
-from marketplace.licensing.crediting import Credits, creators_of, credits_of, spdx_id
+from marketplace.licensing.crediting import Credits, credits_of, makers_of, spdx_id
 from marketplace.licensing.holdings import Project
 from marketplace.licensing.models import Grant, Offer, TermsText
 from marketplace.licensing.terms.document import digest_of, terms_document
@@ -79,8 +79,8 @@ def test_what_is_licensed_is_credited_with_what_it_was_made_from(market: Market,
 def test_makers_are_named_and_not_who_inherits_a_share(market: Market) -> None:
     """Alice gets a fifth of Bob's sales, and did not make his release."""
     assert {share.payee.handle for share in market.derived.split.shares.all()} == {"alice", "bob"}
-    assert creators_of(market.derived) == ("Bob",)
-    assert creators_of(market.world) == ("Alice",)
+    made = makers_of([market.derived, market.world])
+    assert made == {market.derived.pk: ("Bob",), market.world.pk: ("Alice",)}
 
 
 def test_terms_decide_whether_it_is_owed_and_in_what_words(market: Market, project: Project) -> None:
@@ -114,6 +114,18 @@ def test_each_release_is_there_once_whatever_ways_lead_to_it(market: Market, pro
     granted(market, market.offer("enterprise"), 2)
     granted(market, offered(market.derived, replace(READY["studio"], name="ink"), 3), 3)
     assert [one[0] for one in told(credits_of(project, now=NOW))] == ["alice/yunhai@1.0.0", "bob/ink@1.0.0"]
+
+
+def test_many_licenses_take_as_few_queries_as_one(
+    market: Market, project: Project, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(6):
+        offer = market.offer() if number % 2 else market.offer("enterprise")
+        granted(market, offer, number)
+    with django_assert_max_num_queries(4):
+        credits = credits_of(project, now=NOW)
+        creditpapers.as_spdx(credits, SITE)
+    assert [len(one.licenses) for one in credits] == [6]
 
 
 def test_only_licenses_for_the_project_or_for_all_projects_count(market: Market, project: Project) -> None:
@@ -272,5 +284,5 @@ def test_derivation_of_many_levels_is_followed_once(market: Market, project: Pro
         ("mo/third@1.0.0", True, ()),
         ("alice/yunhai@1.0.0", False, ("bob/ink@1.0.0", "mo/third@1.0.0")),
     ]
-    assert creators_of(third) == ("Mo",)
+    assert makers_of([third]) == {third.pk: ("Mo",)}
     valid_spdx(credits_of(project, now=NOW))
