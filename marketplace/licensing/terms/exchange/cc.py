@@ -180,11 +180,15 @@ def _at(match: re.Match[str]) -> License:
     kind, version, place = match[2].lower(), match[3], (match[4] or "").lower()
     if match[1].lower() == "publicdomain":
         if kind not in ("zero", "mark"):
-            raise unreadable(FORM, _("“%(text)s” is no license that we know."), text=shown(match[0]))
+            raise unreadable(
+                FORM, _("“%(text)s” is no license that we know; give an id such as CC-BY-4.0."), text=shown(match[0])
+            )
         return License(kind, "1.0")
     parts = kind.split("-")
     if parts[0] != "by" or not set(parts) <= {"by", "nc", "nd", "sa"}:
-        raise unreadable(FORM, _("“%(text)s” is no license that we know."), text=shown(match[0]))
+        raise unreadable(
+            FORM, _("“%(text)s” is no license that we know; give an id such as CC-BY-4.0."), text=shown(match[0])
+        )
     return _license(parts, version, place)
 
 
@@ -262,7 +266,7 @@ def _from_ccrel(words: Mapping[str, set[str]]) -> Imported:
     # Whoever asks to share alike without saying under what license is not followed blindly.
     share = "DerivativeWorks" in permits and not alike
     if alike:
-        template = _("Changed works must be shared alike, it does not say under which license; they may not be.")
+        template = _("It does not say under which license changed works must be shared; they may not be shared.")
         lost.append(loss("share_alike", template))
     terms = replace(
         READY["cc-by-4.0"],

@@ -89,12 +89,12 @@ def _terms(flags: Mapping[str, Any], lost: list[Loss]) -> Terms:
     uses = flags["allowCommercialUse"] or frozenset()
     share = bool(flags["allowDerivatives"])
     if "RentCivit" in uses and "Rent" not in uses:
-        template = _("Civitai's own service may run it; terms know services only as one, so that none may.")
+        template = _("Only Civitai's own service may run it, which terms cannot say; no such service may.")
         lost.append(loss("banned", template))
     for dimension in ("ai_training", "sublicense_depth", "transferable"):
         lost.append(loss(dimension, _("The flags do not speak of it; what is not said is not allowed.")))
     if not share:
-        template = _("Merges may not be shared, and nothing is said of those that are not; no changes are.")
+        template = _("Merges may not be shared, and no other change is spoken of; none is allowed.")
         lost.append(loss("derivatives", template))
     return replace(
         READY["cc0-1.0"],
@@ -130,10 +130,12 @@ def _on(base: str, terms: Terms, lost: list[Loss]) -> Terms:
     """Returns what is left under the license of the base model."""
     name = shown(base)
     if _NO_COMMERCE.match(base):
-        lost.append(loss("commercial", _("Its base model %(base)s forbids commercial use, and so does it."), base=name))
+        lost.append(
+            loss("commercial", _("Its base model %(base)s forbids commercial use, and so do these terms."), base=name)
+        )
         return replace(terms, commercial="none")
     if _RAIL.match(base):
-        template = _("Its base model %(base)s is under an OpenRAIL license; the uses that one bans are banned.")
+        template = _("Its base model %(base)s is under an OpenRAIL license; what that bans is banned here, too.")
         lost.append(loss("banned", template, base=name))
         return replace(terms, banned=terms.banned | OPENRAIL_BANNED)
     if _FREE.match(base):

@@ -101,7 +101,7 @@ def by_id(name: str) -> Imported | None:
         return None
     lost = list(_always())
     if rail.cautious:
-        template = _("The id does not say which uses are banned; all that the family knows are.")
+        template = _("The id does not say which uses are banned; all those are that the family knows.")
         lost.append(loss("banned", template))
     return Imported(terms_of(plain, rail), tuple(lost), plain, FORM)
 
