@@ -17,7 +17,7 @@ from marketplace.checkout.asking import (
     check_asks,
     with_price,
 )
-from marketplace.checkout.models import OrderLine
+from marketplace.checkout.models import OrderLine, Subscription, SubscriptionEnd
 from marketplace.licensing import operations as licensing
 from marketplace.licensing import pricing, pricing_queries
 from marketplace.licensing.bargains import DiscountCode, QuoteRequest, QuoteStep
@@ -35,6 +35,8 @@ def quoted(*, studio: Studio, asks: Sequence[Ask], now: datetime) -> Quoted:
     check_asks(asks)
     size, taken, lines = pricing_queries.size_of(studio), Taken(), []
     for ask in asks:
+        if ask.subscription is not None and SubscriptionEnd.objects.filter(subscription=ask.subscription).exists():
+            raise UnableToBuy(_("The subscription has ended: buy a new license."))
         line = _line(studio, ask, size, taken, now)
         taken.count(line)
         lines.append(line)
@@ -57,7 +59,9 @@ def lock(asks: Sequence[Ask]) -> None:
     codes = {ask.code.strip().upper() for ask in asks if ask.code.strip()}
     quotes = [ask.quote.pk for ask in asks if ask.quote is not None]
     grants = [ask.replaces.pk for ask in asks if ask.replaces is not None]
+    running = [ask.subscription.pk for ask in asks if ask.subscription is not None]
     for rows in (
+        Subscription.objects.filter(pk__in=running),
         OfferPrice.objects.filter(offer__in=offers, most_sales__gt=0),
         DiscountCode.objects.filter(code__in=codes, creator__in={ask.offer.release.pack.owner_id for ask in asks}),
         QuoteRequest.objects.filter(pk__in=quotes),

@@ -104,6 +104,9 @@ def place(
         with transaction.atomic():
             exclusivity.lock_packs(offers=[ask.offer for ask in asks])
             lock(asks)
+            # The same request a moment earlier has what this one waited for.
+            if there := _placed(studio, idempotency_key, request):
+                return there
             priced = quoted(studio=studio, asks=asks, now=now)
             if priced.needs_method and token == FREE:
                 token = gateway().method(method)

@@ -57,8 +57,8 @@ def renew_subscriptions(*, now: datetime) -> int:
 def _renew(subscription: Subscription, now: datetime) -> bool:
     grant = subscriptions.current_grant(subscription)
     offer = _offer(subscription)
-    if grant is None:
-        return False
+    if grant is None or grant.ends_at is None or grant.ends_at > now + AHEAD:
+        return False  # somebody else has renewed it since it was listed
     newest = GrantStatus.objects.filter(grant=grant).order_by("-id").first()
     if newest is not None and newest.status == GrantStatus.SUSPENDED:
         return False  # while a payment is disputed nobody is charged again; what is late then costs less

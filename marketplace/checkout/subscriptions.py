@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from django.db import transaction
 from django.db.models import F, Max, Q, QuerySet
 from django.db.models.functions import Coalesce, Greatest
 
@@ -35,8 +36,11 @@ def begin(line: OrderLine, grant: Grant, now: datetime) -> None:
         )
 
 
+@transaction.atomic
 def end(subscription: Subscription, cause: str, *, now: datetime, reason: str = "") -> bool:
     """This will stop the renewals of a subscription; tells whether this did it."""
+    # A renewal that is being placed is placed first, or not at all.
+    Subscription.objects.select_for_update(no_key=True).get(pk=subscription.pk)
     _row, made = SubscriptionEnd.objects.get_or_create(
         subscription=subscription, defaults={"cause": cause, "reason": reason[:300], "ended_at": now}
     )

@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from marketplace.catalog.models import Pack
-from marketplace.licensing import pricing, rules
+from marketplace.licensing import pricing, pricing_queries, rules
 from marketplace.licensing.bargains import (
     Collection,
     CollectionItem,
@@ -134,6 +134,9 @@ def make_collection(
                 _("“%(offer)s” is not a one-off or free offer in %(currency)s: only those go into this collection.")
                 % {"offer": one, "currency": price.currency}
             )
+    alone = sum(pricing_queries.regular_price(one, now).price_minor for one in offers)
+    if price.amount_minor > alone:
+        raise UnableToBargain(_("A collection costs no more than its offers one by one: lower its price."))
     made = Collection.objects.create(
         creator=creator, title=names, price_minor=price.amount_minor, currency=price.currency, created_at=now
     )

@@ -1,13 +1,16 @@
 """Prices and codes that only so many may have, seats and credit: exact, however many come at once."""
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
+from marketplace.checkout import billing, renewing
 from marketplace.checkout import operations as checkout
 from marketplace.checkout.asking import Ask
-from marketplace.checkout.models import Order, OrderLine
+from marketplace.checkout.models import Order, OrderLine, SubscriptionEnd
 from marketplace.licensing import operations as licensing
 from marketplace.licensing.models import Grant
+from marketplace.payouts.models import Sale
 from marketplace.payouts.queries import check_books
 from tests.cast import later
 from tests.checkout.shop import Shop, grant_of
@@ -36,6 +39,22 @@ def test_a_code_for_two_is_used_twice(committed: None, shop: Shop, at_once: AtOn
     assert refused == ["The code “TWO” is used up."] * 4
     assert list(OrderLine.objects.values_list("price_minor", flat=True)) == [2_500, 2_500]
     assert Grant.objects.count() == 2
+
+
+def test_a_month_is_paid_once_and_a_report_billed_once(committed: None, shop: Shop, at_once: AtOnce) -> None:
+    shop.buy(shop.offer("enterprise", 1_000, model="monthly"))
+    metered = grant_of(shop.line(shop.offer("cc-by-4.0", 7, model="metered", unit="image")))
+    day = date(2026, 11, 22)
+    licensing.report_use(
+        grant=metered, key="a", quantity=10, from_day=day, until_day=day, by="carol", now=later(hours=3)
+    )
+    at_once(*[lambda: renewing.renew_subscriptions(now=later(days=30, hours=2))] * 3)
+    at_once(*[lambda: billing.bill_usage(now=later(days=30))] * 3)
+
+    assert not SubscriptionEnd.objects.exists()
+    assert [grant.kind for grant in Grant.objects.order_by("granted_at")] == ["new", "new", "renewal"]
+    assert sorted(Sale.objects.values_list("gross_minor", flat=True)) == [70, 1_000, 1_000]
+    assert check_books() == []
 
 
 def test_credit_is_given_once(committed: None, shop: Shop, at_once: AtOnce) -> None:

@@ -188,6 +188,29 @@ def test_an_upgrade_to_another_offer_ends_the_subscription(shop: Shop) -> None:
     assert renewing.renew_subscriptions(now=SECOND) == 0
 
 
+def test_from_months_to_years_what_is_left_of_the_month_is_credited(shop: Shop) -> None:
+    months = subscribed(shop)
+    middle = datetime(2027, 1, 16, 9, 0, tzinfo=UTC)
+    yearly = shop.offer("enterprise", 10_000, model="yearly")
+    line = shop.line(Ask(yearly, kind="upgrade", replaces=Grant.objects.get()), now=middle)
+
+    assert (line.seats, line.list_minor, line.credit_minor) == (2, 20_000, 2_000 * 15 // 31)
+    years = Subscription.objects.get(offer=yearly)
+    assert (years.anchor_at, line.ends_at) == (middle, datetime(2028, 1, 16, 9, 0, tzinfo=UTC))
+    assert SubscriptionEnd.objects.get().subscription == months
+    assert [one for one in queries.subscriptions_of(shop.market.cast.studio) if not hasattr(one, "end")] == [years]
+
+
+def test_a_renewal_that_comes_after_the_end_is_refused(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    subscription, carol = subscribed(shop), shop.market.cast.carol
+    listed = [subscription]
+    renewing.cancel_subscription(subscription=subscription, by=carol, now=FIRST + MINUTE)
+    monkeypatch.setattr(renewing.subscriptions, "due", lambda _until: listed)  # looked up before it was cancelled
+
+    assert renewing.renew_subscriptions(now=SECOND) == 0
+    assert (Order.objects.count(), SubscriptionEnd.objects.get().cause) == (1, "cancelled")
+
+
 def test_a_charge_that_is_taken_back_ends_what_it_paid_for(shop: Shop) -> None:
     subscription = subscribed(shop, method="4000 0000 0000 0259")
     checkout.collect_events(now=FIRST + timedelta(days=20))

@@ -94,6 +94,7 @@ def test_a_collection_is_of_one_owner_and_sold_until_it_or_an_offer_is_withdrawn
         ({"offers": [studio, market.offer("enterprise")]}, "only those go into this collection"),
         ({"offers": [studio, seats]}, "only those go into this collection"),
         ({"price": Money(-1, "USD")}, "give zero or more"),
+        ({"price": Money(15_002, "USD")}, "costs no more than its offers one by one"),
     ]
     for more, sentence in refusals:
         asked = {"title": {"en": "All"}, "offers": [studio, sold_on], "price": Money(1, "USD")} | more

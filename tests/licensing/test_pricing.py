@@ -190,6 +190,27 @@ def test_every_moment_is_in_one_period(anchor: datetime, model: str, number: int
         assert pricing.period_of(anchor, model, moment) == number
 
 
+@given(
+    number=st.integers(0, 99),
+    minor=amounts,
+    tiers=st.lists(st.builds(Tier, st.integers(0, 99), st.integers(0, 99), amounts), max_size=4),
+    begins=st.none() | moments,
+    unit=st.text(max_size=40).filter(lambda text: text.isprintable()),
+)
+def test_what_a_price_says_is_read_back(
+    number: int, minor: int, tiers: list[Tier], begins: datetime | None, unit: str
+) -> None:
+    said = {"offer": "o", "number": number, "kind": "regular", "model": "metered", "unit": unit, "share_ppb": 0}
+    said |= {"price_minor": minor, "currency": "USD", "most_sales": 0, "salt": "aa"}
+    document = pricing.price_document(**said, tiers=tiers, starts_at=begins, ends_at=None)  # type: ignore[arg-type]
+    read = json.loads(document)
+
+    assert rfc8785.dumps(read) == document
+    assert {name: read[name] for name in said} == said
+    assert [Tier(**one) for one in read["tiers"]] == tiers
+    assert (read["starts_at"], read["ends_at"]) == (int(begins.timestamp()) if begins else 0, 0)
+
+
 def test_a_price_is_this_document() -> None:
     document = pricing.price_document(
         offer="00000000-0000-4000-8000-000000000001",
