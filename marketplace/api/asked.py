@@ -44,8 +44,8 @@ def midnight(day: date) -> datetime:
 
 
 def end_of(day: date) -> datetime:
-    """This will give the moment at which a day is over (UTC)."""
-    return midnight(day + timedelta(days=1))
+    """This will give the moment at which a day is over (UTC); the last day there is has no moment after it."""
+    return midnight(day + timedelta(days=1)) if day < date.max else datetime.max.replace(tzinfo=UTC)
 
 
 def grant_of(request: Request, grant_id: UUID, now: datetime) -> Grant:

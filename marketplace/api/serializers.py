@@ -74,7 +74,9 @@ class PackShape(Shape):
     base_model = serializers.ChoiceField([name for name in BASE_MODELS if name], allow_null=True)
     ai_training = serializers.ChoiceField(AI_TRAINING)
     published_at = serializers.DateTimeField()
-    from_price_minor = serializers.IntegerField(allow_null=True, help_text="Lowest price; null when nothing is sold.")
+    from_price_minor = serializers.IntegerField(
+        allow_null=True, help_text="Lowest price now; null when nothing has one beforehand."
+    )
     currency = serializers.RegexField(r"^[A-Z]{3}$", allow_null=True)
     url = serializers.URLField()
 
