@@ -24,9 +24,6 @@ urlpatterns = [
     path("packs/<slug:creator>/<slug:pack>", pack.pack, name="pack"),
     path("creators/<slug:handle>", browse.creator, name="creator"),
     path("checkout", checkout.checkout, name="checkout"),
-    path("licenses", licenses.licenses, name="licenses"),
-    path("licenses/<uuid:grant>", licenses.license, name="license"),
-    path("licenses/<uuid:grant>/download", licenses.download, name="download"),
     re_path(r"^terms/(?P<digest>[0-9a-f]{64})$", licenses.terms, name="terms"),
     path("verify", verify.verify, name="verify"),
     path("verify/certificate", certificate.certificate, name="verify-certificate"),
@@ -65,5 +62,6 @@ urlpatterns = [
     ),
     path("set-theme", preferences.set_theme, name="set-theme"),
     path("styleguide", preferences.style_guide, name="styleguide"),
+    path("", include("marketplace.storefront.urls_licenses")),
     path("", include("marketplace.storefront.urls_account")),
 ]

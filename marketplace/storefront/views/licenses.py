@@ -1,5 +1,9 @@
 """What my studios hold: licenses, their papers and their proof."""
 
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
@@ -7,21 +11,30 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 import ledger.queries
-from marketplace.licensing import bundles, operations
+from marketplace.checkout.queries import subscription_of
+from marketplace.licensing import bundles, holding_queries, operations, pricing
 from marketplace.licensing import queries as licensing
-from marketplace.licensing.models import Grant
+from marketplace.licensing.models import Grant, GrantStatus
+from marketplace.licensing.terms.model import Terms
+from marketplace.people.models import Seat, Studio
 from marketplace.people.queries import studios_of
-from marketplace.storefront import pictures, provenance, queries, words
+from marketplace.storefront import held, pictures, provenance, queries, words, words_held
+from marketplace.storefront.forms_licenses import FilterForm, SeatForm, SubscriptionForm, UsageForm
+from marketplace.storefront.license_rows import license_rows
 
 RETRY_SECONDS = 2
+SOON = timedelta(days=30)
+FINAL = (GrantStatus.REVOKED, GrantStatus.SUPERSEDED)
+OVER = (*FINAL, licensing.EXPIRED)
 
 
-def _held(request: HttpRequest, grant: object) -> Grant:
-    """Finds a license that one of the visitor's studios holds; to everybody else it is not there."""
+def find_held(request: HttpRequest, grant: object) -> Grant:
+    """This will find a license that one of the visitor's studios holds; to everybody else it is not there."""
     found = licensing.grant_of(studios_of(request.user), str(grant))  # type: ignore[arg-type]
     if found is None:
         raise Http404
@@ -32,57 +45,167 @@ def _held(request: HttpRequest, grant: object) -> Grant:
 @login_required
 @require_safe
 def licenses(request: HttpRequest) -> HttpResponse:
-    """This will list what the visitor's studios hold."""
-    studios = list(studios_of(request.user))  # type: ignore[arg-type]
-    grants, after = licensing.grants_of(studios, after=request.GET.get("cursor", "")[:120])
+    """This will list what the visitor's studios hold, as far as it is wanted."""
+    now = timezone.now()
+    studios, form, chosen = _chosen(request)
+    grants, after = licensing.grants_of(**_narrowed(studios, chosen, now), after=chosen.get("cursor", ""), now=now)
     sealed = queries.sealed_grants(grants)
-    rows = []
-    for grant in grants:
-        covers = grant.release.covers  # type: ignore[attr-defined]
-        previews = covers[0].asset.previews.all() if covers else []
-        rows.append(
-            {
-                "grant": grant,
-                "terms": words.say(words.TERMS, grant.terms.name),
-                "status": words.say(words.STATUSES, grant.status),  # type: ignore[attr-defined]
-                "sealed": grant.pk in sealed,
-                **pictures.shown(previews),
-            }
-        )
-    context = {"here": "licenses", "rows": rows, "after": after, "studios": studios}
+    rows = [{**shown(grant, now), "grant": grant, "sealed": grant.pk in sealed} for grant in grants]
+    context = {
+        "here": "licenses",
+        "rows": rows,
+        "after": after,
+        "studios": studios,
+        "form": form,
+        "is_narrowed": bool(chosen.keys() - {"cursor"}),
+    }
     return render(request, "storefront/licenses.html", context)
+
+
+def _chosen(request: HttpRequest) -> tuple[list[Studio], FilterForm, dict[str, str]]:
+    studios = list(studios_of(request.user))  # type: ignore[arg-type]
+    projects, packs = holding_queries.projects_of(studios), held.packs_held(studios)
+    form = FilterForm(request.GET, studios=studios, projects=projects, packs=packs)
+    return studios, form, form.read()
+
+
+def _narrowed(studios: list[Studio], chosen: dict[str, str], now: datetime) -> dict[str, Any]:
+    """Says what was chosen as `grants_of` takes it."""
+    state = chosen.get("state", "")
+    is_ending = state == words_held.ENDING
+    return {
+        "studios": [studio for studio in studios if chosen.get("studio", str(studio.pk)) == str(studio.pk)],
+        "pack": chosen.get("pack", ""),
+        "state": "active" if is_ending else state,
+        "project": chosen.get("project") or None,
+        "ending_before": now + SOON if is_ending else None,
+    }
+
+
+def shown(grant: Grant, now: datetime) -> dict[str, Any]:
+    """This will say of a license what every page shows of it: its cover, the name of its terms, its state."""
+    covers = grant.release.covers  # type: ignore[attr-defined]
+    state: str = grant.state  # type: ignore[attr-defined]
+    if state == "active" and grant.ends_at is not None and grant.ends_at <= now + SOON:
+        state = words_held.ENDING
+    return {
+        "terms": words.say(words.TERMS, grant.terms.name),
+        "state": state,
+        "state_name": words.say(words_held.STATES, state),
+        "state_tone": words_held.TONES.get(state, ""),
+        "state_icon": words_held.ICONS.get(state, ""),
+        **pictures.shown(covers[0].asset.previews.all() if covers else [], 960),
+    }
+
+
+@login_required
+@require_safe
+def licenses_csv(request: HttpRequest) -> HttpResponseBase:
+    """This will send the same list as CSV (RFC 4180), all of it."""
+    now = timezone.now()
+    studios, _form, chosen = _chosen(request)
+    rows = license_rows(_narrowed(studios, chosen, now), now)
+    return StreamingHttpResponse(
+        rows,
+        content_type="text/csv; charset=utf-8",
+        headers={
+            "Content-Disposition": f'attachment; filename="licenses-{now:%Y-%m-%d}.csv"',
+            "Cache-Control": "private, no-store",
+        },
+    )
 
 
 @never_cache
 @login_required
 @require_safe
 def license(request: HttpRequest, grant: object) -> HttpResponse:
-    """This will show one license: its certificate, its terms, its proof, and how to check it without us."""
-    held = _held(request, grant)
-    entry = queries.entry_about("grant", f"grant:{held.pk}")
+    """This will show one license: its certificate, its terms, its proof, and what can be done with it."""
+    return license_page(request, find_held(request, grant))
+
+
+def license_page(
+    request: HttpRequest, grant: Grant, *, status: int = 200, **forms: SeatForm | SubscriptionForm | UsageForm
+) -> HttpResponse:
+    """This will show a license, with forms as they were refused."""
+    now = timezone.now()
+    entry = queries.entry_about("grant", f"grant:{grant.pk}")
     stands = queries.standing(entry) if entry else None
-    covers = held.release.covers  # type: ignore[attr-defined]
-    previews = covers[0].asset.previews.all() if covers else []
     key = str(ledger.queries.verifier_key())
-    site = _site(request)
+    site = site_of(request)
+    terms = licensing.terms_of(grant.terms)
     context = {
         "here": "licenses",
-        "grant": held,
-        "release": held.release,
-        "terms_name": words.say(words.TERMS, held.terms.name),
-        "rights": words.rights_of(licensing.terms_of(held.terms)),
-        "status": words.say(words.STATUSES, held.status),  # type: ignore[attr-defined]
+        "grant": grant,
+        "release": grant.release,
+        "terms_name": words.say(words.TERMS, grant.terms.name),
+        "rights": words.rights_of(terms),
+        "kind": words.say(words_held.KINDS, grant.kind),
         "stands": stands,
         "is_pending": stands is None or stands.index is None,
-        "steps": provenance.grant_steps(held, stands, reverse("log")),
-        **pictures.shown(previews, 960),
-        "verify_command": f'curl -O {site}{reverse("source")}\npython verify.py {held.pk}.zip \\\n  --key "{key}"',
-        "api_command": _api_command(site, held),
+        "steps": provenance.grant_steps(grant, stands, reverse("log")),
+        "verify_command": f'curl -O {site}{reverse("source")}\npython verify.py {grant.pk}.zip \\\n  --key "{key}"',
+        "api_command": _api_command(site, grant),
+        **shown(grant, now),
+        **_affairs(request, grant, terms, now),
+        # Whoever sees no form is told at the top why what they sent was refused.
+        "refusals": [error for form in forms.values() for errors in form.errors.values() for error in errors],
+        **forms,
     }
-    return render(request, "storefront/license.html", context)
+    return render(request, "storefront/license.html", context, status=status)
 
 
-def _site(request: HttpRequest) -> str:
+def _affairs(request: HttpRequest, grant: Grant, terms: Terms, now: datetime) -> dict[str, Any]:
+    """Gathers what goes with a license: seats, subscription, use, downloads, and the licenses before and after it."""
+    seats = holding_queries.seats_of(grant)
+    members = list(held.members_of(grant.studio))
+    subscription = subscription_of(grant)
+    is_over = grant.state in OVER  # type: ignore[attr-defined]
+    is_billed = grant.offer.model in pricing.BILLED_LATER
+    now_seats = getattr(subscription, "renews_with", grant.seats)
+    return {
+        "may_manage": any(seat.person_id == request.user.pk and seat.role != Seat.MEMBER for seat in members),
+        "is_over": is_over,
+        "seats": seats,
+        "seat_form": SeatForm(members=members, taken=seats),
+        "subscription": subscription,
+        "cause": words.say(words_held.CAUSES, subscription.end.cause) if hasattr(subscription, "end") else "",
+        "subscription_form": SubscriptionForm(initial={"seats": now_seats, "key": str(uuid4())}),
+        "is_billed": is_billed,
+        "usage_form": UsageForm(grant=grant),
+        "reports": held.reports_of(grant) if is_billed else [],
+        "report_columns": _report_columns(grant),
+        "downloads": held.downloads_of(grant),
+        "chain": _chain(grant, now),
+        "is_transferable": terms.transferable,
+        "may_renew": grant.ends_at is not None and subscription is None and grant.state not in FINAL,  # type: ignore[attr-defined]
+    }
+
+
+def _report_columns(grant: Grant) -> list[dict[str, str]]:
+    counted = grant.offer.unit or _("Revenue")
+    return [
+        {"label": _("Days"), "kind": "text"},
+        {"label": counted, "kind": "num"},
+        {"label": _("Reported"), "kind": "text"},
+        {"label": _("Billed"), "kind": "num"},
+    ]
+
+
+def _chain(grant: Grant, now: datetime) -> list[dict[str, Any]]:
+    return [
+        {
+            "grant": one,
+            "kind": words.say(words_held.KINDS, one.kind),
+            "terms": words.say(words.TERMS, one.terms.name),
+            "state": words.say(words_held.STATES, one.state),  # type: ignore[attr-defined]
+            "is_this": one.pk == grant.pk,
+        }
+        for one in held.history_of(grant, now)
+    ]
+
+
+def site_of(request: HttpRequest) -> str:
+    """This will give the address of this site as the visitor reached it."""
     return request.build_absolute_uri("/").rstrip("/")
 
 
@@ -97,25 +220,25 @@ def _api_command(site: str, grant: Grant) -> str:
 @require_safe
 def download(request: HttpRequest, grant: object) -> HttpResponseBase:
     """This will send the bundle of a license: files, manifest, certificate and proofs."""
-    held = _held(request, grant)
+    found = find_held(request, grant)
     try:
-        chunks = bundles.stream(held, site=_site(request))
+        chunks = bundles.stream(found, site=site_of(request))
     except bundles.ProofPending as error:
-        context = {"grant": held, "sentence": str(error), "retry_seconds": RETRY_SECONDS}
+        context = {"grant": found, "sentence": str(error), "retry_seconds": RETRY_SECONDS}
         response = render(request, "storefront/download_pending.html", context, status=503)
         response["Retry-After"] = str(RETRY_SECONDS)
         response["Cache-Control"] = "no-store"
         return response
     except bundles.NotDownloadable as error:
-        context = {"grant": held, "sentence": str(error)}
+        context = {"grant": found, "sentence": str(error)}
         return render(request, "storefront/download_refused.html", context, status=403)
     if request.method == "GET":
-        operations.record_download(grant=held, by=str(request.user), now=timezone.now())
+        operations.record_download(grant=found, by=str(request.user), now=timezone.now())
     return StreamingHttpResponse(
         chunks,
         content_type="application/zip",
         headers={
-            "Content-Disposition": f'attachment; filename="{held.pk}.zip"',
+            "Content-Disposition": f'attachment; filename="{found.pk}.zip"',
             "Cache-Control": "private, no-store",
         },
     )

@@ -1,5 +1,6 @@
 // <verify-file data-worker="…/verify-worker.js">: looks at a chosen or dropped file in a worker, then sends what names it:
 // a digest and, of a picture, its perceptual hashes; the certificate itself, alone or out of a bundle. Never the file.
+// With data-into="…", the id of a form, it only fills that form's digest: the file's, or the manifest's of a bundle.
 class VerifyFile extends HTMLElement {
   #worker = null;
   #told = 0;
@@ -33,6 +34,7 @@ class VerifyFile extends HTMLElement {
     const began = performance.now();
     this.#stop();
     this.querySelector(".drop").hidden = true;
+    this.querySelector("[data-cancel]").hidden = false;
     this.querySelector(".progress").hidden = false;
     this.querySelector(".notice").hidden = true;
     this.#show(0, file.size, 0);
@@ -40,6 +42,8 @@ class VerifyFile extends HTMLElement {
     this.#worker.addEventListener("error", () => this.#fail());
     this.#worker.addEventListener("message", ({ data }) => {
       if (data.failed) this.#fail();
+      else if (this.dataset.into && (data.digest || data.manifest)) this.#fill(data.digest || data.manifest);
+      else if (this.dataset.into && data.certificate) this.#fail(this.dataset.paper);
       else if (data.certificate) this.#sendPaper(data);
       else if (data.digest) this.#send(data);
       else this.#show(data.bytes, data.total, (data.bytes * 1000) / Math.max(performance.now() - began, 1));
@@ -72,6 +76,17 @@ class VerifyFile extends HTMLElement {
     }).format(bytes / 1000 ** step);
   }
 
+  #fill(digest) {
+    this.#finish();
+    const field = document.getElementById(this.dataset.into).elements.digest;
+    field.value = digest;
+    this.querySelector("[data-announces]").textContent = this.dataset.done;
+    this.querySelector("[data-cancel]").hidden = true;
+    this.querySelector(".drop").hidden = false;
+    this.querySelector("input[type=file]").value = "";
+    field.focus();
+  }
+
   #send({ digest, looks }) {
     this.#finish();
     const form = this.querySelector("form[data-digest]");
@@ -95,10 +110,10 @@ class VerifyFile extends HTMLElement {
     this.querySelector("progress").value = 1000;
   }
 
-  #fail() {
+  #fail(why = this.dataset.failed) {
     this.#stop();
     const notice = this.querySelector(".notice");
-    notice.querySelector("[data-fails]").textContent = this.dataset.failed;
+    notice.querySelector("[data-fails]").textContent = why;
     notice.hidden = false;
   }
 

@@ -1,0 +1,144 @@
+"""What somebody wants to do with something: a use, asked for in words, in the address of the page."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from marketplace.licensing.holdings import Project
+from marketplace.licensing.terms.model import CAP_LIMIT_USD, EVERYTHING, SEATS_LIMIT, Scope, Use
+from marketplace.people.models import Studio
+from marketplace.storefront import words_held as words
+from marketplace.storefront.forms import VerifyForm
+
+
+def _scale(label: object, names: words.Names) -> forms.ChoiceField:
+    return forms.ChoiceField(label=label, choices=list(names.items()), required=False)  # type: ignore[arg-type]
+
+
+def _several(label: object, **given: Any) -> forms.MultipleChoiceField:
+    given.setdefault("widget", forms.CheckboxSelectMultiple)
+    return forms.MultipleChoiceField(label=label, required=False, **given)  # type: ignore[arg-type]
+
+
+def _day(label: object, help_text: object) -> forms.DateField:
+    widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    return forms.DateField(
+        label=label,  # type: ignore[arg-type]
+        required=False,
+        widget=widget,
+        input_formats=["%Y-%m-%d"],
+        help_text=help_text,  # type: ignore[arg-type]
+    )
+
+
+class UseForm(VerifyForm):
+    """A digest, who asks, and what they want to do with it; what is left out is not needed."""
+
+    looks = None  # type: ignore[assignment]
+    digest = forms.CharField(
+        label=_("SHA-256 of the file or of the release"),
+        max_length=200,
+        help_text=_("64 hexadecimal digits, as sha256sum prints them."),
+        widget=forms.TextInput(attrs={"class": "mono", "autocomplete": "off", "spellcheck": "false"}),
+    )
+    studio = forms.ModelChoiceField(Studio.objects.none(), label=_("Studio"), empty_label=None)
+    project = forms.ModelChoiceField(
+        Project.objects.none(), label=_("Project"), required=False, empty_label=_("No project of its own")
+    )
+    fields_of_use = _several(_("What do you make?"))
+    media = _several(_("In which form?"))
+    commercial = _scale(_("Who earns with it?"), words.COMMERCIAL)
+    revenue_usd = forms.IntegerField(
+        label=_("Revenue a year in US dollars"),
+        required=False,
+        min_value=0,
+        max_value=CAP_LIMIT_USD,
+        help_text=_("Only where a company earns with it, up to a revenue."),
+    )
+    derivatives = _scale(_("Changes"), words.DERIVATIVES)
+    redistribution = _scale(_("Passing on"), words.REDISTRIBUTION)
+    ai_training = _scale(_("AI training"), words.AI_TRAINING)
+    seats = forms.IntegerField(
+        label=_("People who work with the files"), required=False, min_value=1, max_value=SEATS_LIMIT, initial=1
+    )
+    countries = _several(
+        _("Only in some countries"),
+        widget=forms.SelectMultiple(attrs={"size": 8}),
+        help_text=_("None chosen means everywhere."),
+    )
+    starts = _day(_("First day"), _("Empty means today."))
+    ends = _day(_("Last day"), _("Without one: today, or for ever where there is a first day."))
+    content = _several(_("It has to do with"))
+    output_owner = _scale(_("Ownership of results"), words.OUTPUT_OWNERS)
+    share_alike = forms.CharField(
+        label=_("License under which you share it"),
+        required=False,
+        max_length=200,
+        help_text=_("Such as CC-BY-SA-4.0, where you share what you made."),
+    )
+    exclusive = forms.BooleanField(label=_("Nobody else may use it so"), required=False)
+    credited = forms.BooleanField(label=_("We name the creator"), required=False, initial=True)
+    approved = forms.BooleanField(label=_("The creator has approved it"), required=False)
+    me = forms.BooleanField(label=_("Look also whether I have a seat"), required=False)
+
+    field_order = ("digest", "studio", "project")
+
+    def __init__(self, *args: Any, studios: Sequence[Studio], **given: Any) -> None:
+        super().__init__(*args, **given)
+        ids = [one.pk for one in studios]
+        self.fields["studio"].queryset = Studio.objects.filter(pk__in=ids).order_by("name", "id")  # type: ignore[attr-defined]
+        projects = Project.objects.filter(studio__in=ids).order_by("name", "id")
+        self.fields["project"].queryset = projects  # type: ignore[attr-defined]
+        if len(studios) == 1:
+            self.fields["studio"].widget = forms.HiddenInput()
+            self.fields["studio"].initial = studios[0].pk
+        choices = {
+            "fields_of_use": words.fields(),
+            "media": words.media(),
+            "countries": words.countries(),
+            "content": words.banned(),
+        }
+        for name, rows in choices.items():
+            self.fields[name].choices = rows  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        """Refuses a question for nothing at all, and a project of another studio."""
+        given = super().clean() or self.cleaned_data
+        if "fields_of_use" in given and not given["fields_of_use"]:
+            self.add_error("fields_of_use", _("Choose at least one: what is for nothing cannot be judged."))
+        if "media" in given and not given["media"]:
+            self.add_error("media", _("Choose at least one: what has no form cannot be judged."))
+        project, studio = given.get("project"), given.get("studio")
+        if project is not None and studio is not None and project.studio_id != studio.pk:
+            self.add_error("project", _("This project is another studio's: choose one of %s.") % studio.name)
+        if given.get("starts") and given.get("ends") and given["starts"] > given["ends"]:
+            self.add_error("ends", _("The last day is before the first one."))
+        if given.get("commercial") == "limited" and given.get("revenue_usd") is None:
+            self.add_error("revenue_usd", _("Say how much the company takes in a year."))
+        return given
+
+    def use(self) -> Use:
+        """This will give what was asked for as a use; days only where they were given."""
+        given = self.cleaned_data
+        countries = frozenset(given["countries"])
+        return Use(
+            commercial=given["commercial"] or "none",
+            revenue_usd=given["revenue_usd"] or 0 if given["commercial"] == "limited" else 0,
+            derivatives=given["derivatives"] or "none",
+            ai_training=given["ai_training"] or "none",
+            redistribution=given["redistribution"] or "none",
+            seats=given["seats"] or 1,
+            exclusive=given["exclusive"],
+            territory=Scope(countries) if countries else EVERYTHING,
+            fields=Scope(frozenset(given["fields_of_use"])),
+            media=Scope(frozenset(given["media"])),
+            starts=given["starts"].isoformat() if given["starts"] else "",
+            ends=given["ends"].isoformat() if given["ends"] else "",
+            content=frozenset(given["content"]),
+            approved=given["approved"],
+            credited=given["credited"],
+            output_owner=given["output_owner"] or "provider",
+            share_alike=given["share_alike"],
+        )
