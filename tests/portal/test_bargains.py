@@ -145,9 +145,12 @@ def test_only_the_owner_answers(cast: Cast, asked: QuoteRequest) -> None:
 @pytest.mark.parametrize(
     ("sent", "said"),
     [
-        ({"kind": "price", "price": "x", "valid_until": "2999-01-01"}, "is not a price in USD"),
-        ({"kind": "price", "price": "5.00"}, "Fill this in."),
-        ({"kind": "price", "price": "5.00", "valid_until": "2001-01-01"}, "a moment that is still to come"),
+        ({"kind": "price", "price": "x", "seats": "1", "valid_until": "2999-01-01"}, "is not a price in USD"),
+        ({"kind": "price", "price": "5.00", "seats": "1"}, "Fill this in."),
+        (
+            {"kind": "price", "price": "5.00", "seats": "1", "valid_until": "2001-01-01"},
+            "a moment that is still to come",
+        ),
         ({"kind": "accept"}, "There is no price yet"),
     ],
 )

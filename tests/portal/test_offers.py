@@ -11,6 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
+from ledger.custody import current_key
 from ledger.models import Entry
 from marketplace.catalog.models import Release
 from marketplace.intake.operations import publish_folder
@@ -22,6 +23,8 @@ from marketplace.licensing.terms.ready import READY
 from marketplace.portal.forms.terms import initial_of
 from tests import packs
 from tests.cast import NOON, Cast, later, on_stage
+from tests.ledger.keyholders import Browser, findings
+from tests.portal.test_signing_keys import ask, signs
 
 OFFERS = (("studio", "100.01", "USD"), ("enterprise", "900.00", "USD"))
 PAGE, NEW, PREVIEW = (f"/portal/packs/alice/yunhai/offers{end}" for end in ("", "/new", "/preview"))
@@ -210,6 +213,28 @@ def test_a_price_that_cannot_be_changes_nothing(
     answer = alice.post(f"/portal/offers/{offer.pk}", sent_)
     assert (answer.status_code, said in text(answer)) == (422, True), text(answer)
     assert counts() == before
+
+
+def test_her_own_key_signs_an_offer_and_a_price(world: Release, alice: Client) -> None:
+    browser = Browser()
+    key = current_key(world.pack.owner)
+    assert key is not None
+    signs(alice, browser, "/portal/keys/signing/make", public_jwk=browser.make_key(), after=key.kid)
+    before = counts()
+    assert alice.post(NEW, sent("personal")).status_code == 422  # a form cannot sign
+    refused = ask(alice, NEW, given=sent("personal", price="x"))
+    assert refused.status_code == 422
+    assert "is not a price in USD" in refused.json()["detail"]
+    assert counts() == before
+
+    chosen = sent("personal", territory_kind="only", territory_codes=["CN", "JP"])
+    assert signs(alice, browser, NEW, **chosen).json() == {"next": f"{PAGE}?version=1.0.0"}
+    made = Offer.objects.latest("created_at")
+    assert terms_of(made.terms).territory == only("CN", "JP")
+    address = f"/portal/offers/{made.pk}"
+    assert signs(alice, browser, address, kind="regular", price="15.00").json() == {"next": address}
+    assert list(made.prices.values_list("price_minor", flat=True)) == [1200, 1500]
+    assert findings() == []
 
 
 def test_bob_is_told_what_alice_does_not_allow_before_and_when_he_offers(

@@ -145,6 +145,7 @@ class PriceForm(_Priced):
 class ChangePriceForm(_Priced):
     """Another price of an offer: from now on, or for a time."""
 
+    price = _amount(_("Price"), error_messages={"required": _("Fill this in.")})
     kind = forms.ChoiceField(label=_("Kind of price"), choices=list(words.PRICE_KINDS.items()))
     starts = _day(_("First day"), required=False, help_text=_("Empty is at once. Days begin and end in UTC."))
     ends = _day(_("Last day"), required=False, help_text=_("A sale needs it."))
@@ -163,8 +164,6 @@ class ChangePriceForm(_Priced):
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
-        if not given.get("price", "").strip():
-            self.add_error("price", gettext("Fill this in."))
         self.read_prices(given)
         return given
 
@@ -264,15 +263,15 @@ class QuoteForm(forms.Form):
     def __init__(self, *args: Any, currency: str, **kwargs: Any) -> None:
         super().__init__(*args, use_required_attribute=False, **kwargs)
         self.currency = currency
+        for name in ("price", "seats", "valid_until"):
+            self.fields[name].required = not self.is_bound or self.data.get("kind") == "price"
+            self.fields[name].error_messages["required"] = gettext("Fill this in.")
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
-        if given.get("kind") == "price":
-            text = given.get("price", "").strip()
+        if given.get("kind") == "price" and (text := given.get("price", "").strip()):
             try:
                 given["price_minor"] = parse_amount(text, self.currency)
             except UnreadableAmount:
                 self.add_error("price", unreadable_price(text, self.currency))
-            if not given.get("valid_until"):
-                self.add_error("valid_until", gettext("Fill this in."))
         return given

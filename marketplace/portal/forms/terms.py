@@ -194,7 +194,9 @@ class TermsForm(forms.Form):
 
     @property
     def scopes(self) -> list[tuple[Any, Any]]:
-        return [(self[f"{dimension}_kind"], self[f"{dimension}_codes"]) for dimension in ("fields", "media")]
+        return [
+            (self[f"{dimension}_kind"], self[f"{dimension}_codes"]) for dimension in ("territory", "fields", "media")
+        ]
 
 
 def initial_of(terms: Terms) -> dict[str, Any]:
