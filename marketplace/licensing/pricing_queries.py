@@ -9,7 +9,7 @@ from django.db.models import Count, Prefetch, Q, QuerySet
 from marketplace.catalog.models import Pack, Release
 from marketplace.licensing.bargains import Collection, CollectionItem, DiscountCode, QuoteRequest, QuoteStep
 from marketplace.licensing.models import Offer, OfferPrice
-from marketplace.licensing.pricing import BILLED_LATER, Discount, Size
+from marketplace.licensing.pricing import Discount, Size
 from marketplace.people.models import Creator, SizeDeclaration, Studio
 
 
@@ -77,21 +77,6 @@ def priced_offers(release: Release, now: datetime) -> list[Offer]:
     live = Offer.objects.filter(release=release, withdrawal=None).select_related("terms")
     priced = with_prices(live, now)
     return sorted(priced, key=lambda one: (one.currency, one.now.price_minor, str(one.pk)))  # type: ignore[attr-defined]
-
-
-def cheapest_now(releases: Iterable[Release], now: datetime) -> dict[UUID, Offer]:
-    """This will find the offer with the lowest price of each release, with `.now`; three queries for all.
-
-    What is priced on request, or later by use or revenue, counts only where there is nothing else.
-    """
-    live = Offer.objects.filter(release__in=list(releases), withdrawal=None).order_by("release_id", "id")
-    best: dict[UUID, tuple[bool, int, Offer]] = {}
-    for offer in with_prices(live, now):
-        later = offer.model in (*BILLED_LATER, "on-request")
-        mine = (later, offer.now.price_minor, offer)  # type: ignore[attr-defined]
-        if offer.release_id not in best or mine[:2] < best[offer.release_id][:2]:
-            best[offer.release_id] = mine
-    return {release_id: offer for release_id, (_later, _price_minor, offer) in best.items()}
 
 
 def lowest_in(offer: Offer, *, since: datetime, until: datetime) -> int:

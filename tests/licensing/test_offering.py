@@ -9,6 +9,7 @@ from django.db import DatabaseError, connection, transaction
 from ledger.models import Entry
 from marketplace.licensing import operations as licensing
 from marketplace.licensing import pricing_queries as prices
+from marketplace.licensing import queries
 from marketplace.licensing.models import Offer, OfferPrice
 from marketplace.licensing.offering import commitment_of
 from marketplace.licensing.pricing import Tier
@@ -109,7 +110,7 @@ def test_the_cheapest_is_so_by_the_price_of_the_day(market: Market) -> None:
     one, other = offered(market), offered(market, "cc-by-4.0", price=Money(6_000, "USD"))
     licensing.change_price(offer=other, price_minor=4_000, kind="sale", ends_at=later(days=2), now=later(days=1))
 
-    told = {day: prices.cheapest_now([market.world, market.derived], later(days=day)) for day in (0, 1, 2)}
+    told = {day: queries.lowest_now([market.world, market.derived], later(days=day)) for day in (0, 1, 2)}
     assert [told[day][market.world.pk] for day in (0, 1, 2)] == [one, other, one]
     assert told[1][market.world.pk].now.price_minor == 4_000  # type: ignore[attr-defined]
     assert told[1][market.derived.pk] == market.offer(release=market.derived)
