@@ -8,6 +8,7 @@ import pytest
 
 from marketplace.api import views
 from marketplace.api.parsers import BODY_LIMIT_BYTES, strict_json
+from marketplace.api.problems import KINDS
 from marketplace.api.views import catalog
 from marketplace.checkout.models import Order
 from tests.api.studios import ANYBODY, Market, Studio
@@ -200,3 +201,68 @@ def test_every_answer_carries_a_request_id(market: Market, path: str) -> None:
     for answer in (made, echoed, forged):
         if answer.status_code >= 400:
             assert answer.json()["request_id"] == answer.headers["X-Request-Id"]
+
+
+ASKED = [
+    ("POST", "/terms/read", {"license": "MIT"}),
+    ("POST", "/terms/check", {"layers": [{"terms": {"base": "studio"}}], "use": {"territory": [], "fields": []}}),
+    ("POST", "/may-i", {"sha256": "0" * 64, "use": {"media": {"all_but": []}}, "project": ID, "person": "a@b.example"}),
+    (
+        "POST",
+        "/quotes",
+        {"items": [{"offer": ID, "seats": 1, "code": "A", "amount_minor": 1, "starts_on": "2026-01-01"}]},
+    ),
+    ("POST", "/orders", {"items": [{"renews": ID, "expect_minor": 1}], "payment": {"card": "1"}}),
+    ("POST", "/projects", {"name": " "}),
+    ("POST", "/quote-requests", {"offer": ID, "seats": 1, "project": ID, "message": "a"}),
+    ("POST", f"/quote-requests/{ID}/answers", {"kind": "price", "price_minor": 1, "valid_until": "9999-12-31"}),
+    ("POST", f"/grants/{ID}/transfer", {"studio": ID}),
+    ("PUT", f"/grants/{ID}/usage/1", {"quantity": 1, "from_day": "2026-01-01", "until_day": "2026-01-01", "note": ""}),
+    ("PUT", f"/subscriptions/{ID}/seats", {"seats": 1}),
+    ("PUT", "/studio/size", {"people": 0, "revenue_usd": 0}),
+    ("PUT", "/studio/legal-entity", {"legal_name": "a", "country": "9X", "registration": "b"}),
+    ("POST", "/certificates/check", {"certificate": "a.b.c", "release": "0" * 64}),
+]
+STRANGE: list[Any] = [None, True, 7, -1, 2**63, 1.5, "", "x", "\u202e", "9" * 19, [], [[]], [None], {}, {"a": 1}]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), ASKED)
+def test_no_value_in_any_body_breaks_anything(
+    market: Market, carol: Studio, method: str, path: str, body: dict[str, Any]
+) -> None:
+    bodies: list[Any] = [*STRANGE, body | {"runes": 1}]
+    bodies += [body | {name: value} for name in body for value in STRANGE]
+    for name, part in body.items():
+        inner = part[0] if isinstance(part, list) and isinstance(part[0], dict) else part
+        if isinstance(inner, dict):
+            changed = [inner | {key: value} for key in inner for value in STRANGE]
+            bodies += [body | {name: [one] if isinstance(part, list) else one} for one in changed]
+    answers = [carol.send(method, path, one, key=f"k{place}") for place, one in enumerate(bodies)]
+
+    for sent, answer in zip(bodies, answers, strict=True):
+        assert answer.status_code < 500, (sent, answer.content)
+        if answer.status_code >= 400:
+            assert answer.json()["code"] in KINDS, (sent, answer.content)
+            assert answer.json()["status"] == KINDS[answer.json()["code"]].status
+    assert carol.send(method, path, body, key="last").status_code < 500
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/terms/%00",
+        "/terms/" + "x" * 5000,
+        "/terms/" + "0" * 64 + "/%F0%9F%90%89",
+        "/grants/" + ID + "/seats/%00",
+        "/grants/" + ID + "/usage/%0A",
+        "/certificates/" + ID + "?format=pdf",
+        "/projects/" + ID + "/credits?format=json&format=csv",
+        "/projects?cursor=" + "a" * 3000,
+        "/quote-requests?limit=0",
+        "/grants?ending_before=9999-12-31&project=" + ID,
+        "/grants?ending_before=0001-01-01",
+    ],
+)
+def test_strange_addresses_are_answered(market: Market, carol: Studio, path: str) -> None:
+    for method in ("GET", "PUT", "DELETE"):
+        assert carol.call(method, path).status_code < 500
