@@ -16,7 +16,7 @@ from marketplace.licensing import queries as licensing
 from marketplace.licensing.bargains import Collection
 from marketplace.licensing.holding_queries import taken_against
 from marketplace.licensing.models import Grant, Offer, OfferPrice
-from marketplace.licensing.pricing import BILLED_LATER, read_tiers
+from marketplace.licensing.pricing import read_tiers
 from marketplace.licensing.terms.words import ALLOWS, FORBIDS, REQUIRES, rights_in
 from marketplace.ui.formats import sentence
 
@@ -27,7 +27,6 @@ Site = Callable[[str], str]
 
 def pack(listing: Listing, offer: Offer | None, site: Site) -> Shape:
     """This will describe a listed pack with the offer that costs the least now, if any has a price beforehand."""
-    priced = offer if offer and offer.model not in (*BILLED_LATER, "on-request") else None
     release = listing.release
     return {
         "pack": str(listing.pack),
@@ -40,8 +39,8 @@ def pack(listing: Listing, offer: Offer | None, site: Site) -> Shape:
         "base_model": listing.base_model or None,
         "ai_training": listing.ai_training,
         "published_at": release.published_at,
-        "from_price_minor": priced.now.price_minor if priced else None,  # type: ignore[attr-defined]
-        "currency": priced.currency if priced else None,
+        "from_price_minor": offer.now.price_minor if offer else None,  # type: ignore[attr-defined]
+        "currency": offer.currency if offer else None,
         "url": site(reverse("api-pack", args=[listing.pack.creator.handle, listing.pack.handle])),
     }
 

@@ -13,7 +13,6 @@ from marketplace.api.errors import InvalidRequest
 from marketplace.api.problems import Finding, pointer
 from marketplace.catalog import queries as catalog
 from marketplace.catalog.models import Release
-from marketplace.licensing import pricing_queries
 from marketplace.licensing import queries as licensing
 from marketplace.licensing.terms.document import UnableToReadTerms, read_terms, terms_from
 from marketplace.licensing.terms.lattice import Layer
@@ -82,7 +81,7 @@ def _pack(place: int, said: Mapping[str, Any], name: str, now: datetime) -> Foun
     release = catalog.release(creator, handle)
     if release is None:
         raise _wrong(place, "pack", _("There is no pack %s.") % name)
-    cheapest = pricing_queries.cheapest_now([release], now).get(release.pk)
+    cheapest = licensing.lowest_now([release], now).get(release.pk) or next(iter(licensing.live_offers(release)), None)
     if cheapest is None:
         raise _wrong(place, "pack", _("The pack %s is not sold now: name terms or a grant.") % name)
     return _ours(said, release, licensing.terms_of(cheapest.terms), cheapest.pk)

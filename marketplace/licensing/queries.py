@@ -15,6 +15,8 @@ from marketplace.catalog.queries import place
 from marketplace.licensing import rules, statuslists
 from marketplace.licensing.holdings import SeatAssignment
 from marketplace.licensing.models import Download, Grant, GrantStatus, Offer, TermsText
+from marketplace.licensing.pricing import BILLED_LATER
+from marketplace.licensing.pricing_queries import with_prices
 from marketplace.licensing.terms.document import read_terms
 from marketplace.licensing.terms.model import Terms
 from marketplace.people.models import Studio
@@ -44,6 +46,19 @@ def cheapest(releases: Iterable[Release]) -> dict[UUID, Offer]:
         .distinct("release_id")
     )
     return {row.release_id: row for row in rows}
+
+
+def lowest_now(releases: Iterable[Release], now: datetime) -> dict[UUID, Offer]:
+    """This will find the offer of each release that costs the least now, each with `.now` and `.regular_minor`.
+
+    What is billed later or priced on request has no price to compare, and is left out.
+    """
+    live = Offer.objects.filter(release__in=list(releases), withdrawal=None).select_related("terms")
+    priced = with_prices(live.exclude(model__in=[*BILLED_LATER, "on-request"]), now)
+    found: dict[UUID, Offer] = {}
+    for one in sorted(priced, key=lambda one: (one.now.price_minor, str(one.pk))):  # type: ignore[attr-defined]
+        found.setdefault(one.release_id, one)
+    return found
 
 
 def offer(offer_id: UUID | str) -> Offer | None:

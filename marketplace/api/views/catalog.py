@@ -12,7 +12,7 @@ from marketplace.api import answers, documentation, questions, serializers
 from marketplace.api.door import PublicDoor, page
 from marketplace.catalog import queries as catalog
 from marketplace.catalog.rules import AI_TRAINING, BASE_MODELS, ELEMENT_KINDS, PACK_KINDS
-from marketplace.licensing.pricing_queries import cheapest_now
+from marketplace.licensing import queries as licensing
 
 FILTERS = {
     "q": questions.text,
@@ -42,7 +42,7 @@ class Packs(PublicDoor):
         after, size = asked.pop("cursor", ""), asked.pop("limit", questions.DEFAULT_LIMIT)
         chosen = catalog.Filter(**{"text" if name == "q" else name: value for name, value in asked.items()})
         found = catalog.browse(chosen, after=after, size=size)
-        offers = cheapest_now((listing.release for listing in found.listings), timezone.now())
+        offers = licensing.lowest_now((listing.release for listing in found.listings), timezone.now())
         site = request.build_absolute_uri
         data = [answers.pack(listing, offers.get(listing.release_id), site) for listing in found.listings]
         return page(request, data, questions.as_cursor("packs", found.after))
