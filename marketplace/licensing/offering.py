@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -222,7 +222,8 @@ def change_price(
     """This will add a price to an offer's history from `starts_at` on (now by default), and state it.
 
     Of the prices whose time it is the newest counts. A `sale` ends at `ends_at`, an `early-bird` price there or after
-    `most_sales`; then the newest regular price counts again. Running subscriptions pay the new price from their next
+    `most_sales`; then the newest regular price counts again. Without tiers of its own it keeps those of the regular
+    price; no tier is dearer than it. Running subscriptions pay the new price from their next
     renewal on; what is ordered keeps its own. The same regular price again changes nothing. Raises UnableToOffer.
     """
     offer = Offer.objects.select_for_update(no_key=True).select_related("terms").get(pk=offer.pk)
@@ -294,6 +295,10 @@ def _priced_anew(
     regular = pricing_queries.regular_price(offer, begins)
     if special and price_minor >= regular.price_minor:
         raise UnableToOffer(release, _("A special price of “%s” is below the regular one.") % offer.terms.name)
+    if special:
+        # Nobody pays more because something is on sale.
+        kept = steps or pricing.read_tiers(regular.tiers, model=offer.model)
+        return tuple(replace(one, price_minor=min(one.price_minor, price_minor)) for one in kept)
     return steps
 
 

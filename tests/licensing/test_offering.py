@@ -104,6 +104,16 @@ def test_a_sale_counts_for_its_time_and_the_history_keeps_everything(market: Mar
     ]
 
 
+def test_nobody_pays_more_because_something_is_on_sale(market: Market) -> None:
+    offer = offered(market, tiers=[SMALL, Tier(50, 0, 4_000)])
+    row = licensing.change_price(offer=offer, price_minor=3_000, kind="sale", ends_at=later(days=2), now=later(days=1))
+
+    assert row.tiers == [
+        {"up_to_people": 10, "up_to_revenue_usd": 0, "price_minor": 2_000},
+        {"up_to_people": 50, "up_to_revenue_usd": 0, "price_minor": 3_000},
+    ]
+
+
 def test_the_cheapest_is_so_by_the_price_of_the_day(market: Market) -> None:
     licensing.withdraw_offer(offer=market.offer("personal"), now=NOON)
     offered(market, "enterprise", model="on-request", price=Money(0, "USD"))
