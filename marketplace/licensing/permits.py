@@ -1,38 +1,54 @@
 """May I? A digest, a use, a studio: yes or no, with the reasons and the license. It never writes."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Model
 
-from marketplace.catalog.models import Release
-from marketplace.licensing import queries
-from marketplace.licensing.holdings import Project, SeatAssignment
-from marketplace.licensing.models import Grant, GrantStatus
-from marketplace.licensing.terms.asking import Duties, Refusal, ask
+from marketplace.catalog.models import Pack, Release
+from marketplace.licensing.holdings import Project
+from marketplace.licensing.models import Grant, GrantStatus, TermsText
+from marketplace.licensing.terms.asking import Answer, Duties, Refusal, ask
 from marketplace.licensing.terms.document import read_terms
 from marketplace.licensing.terms.lattice import Layer
 from marketplace.licensing.terms.model import Terms, Use
 from marketplace.licensing.terms.using import check_use
-from marketplace.people.models import Person, Seat, Studio
+from marketplace.people.models import Creator, Person, Studio
 from marketplace.ui.words import Values, Words, Written
 from marketplace.ui.words import gettext_noop as _
 
+Row = TypeVar("Row", bound=Model)
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _TIME = frozenset({"starts", "ends", "duration_days"})
 
-# A release by its own digest, by that of one of its files, or by that of a signed copy of one of its pictures.
-_RELEASES = """
-SELECT id FROM catalog_release WHERE digest = %(digest)s
-UNION
-SELECT file.release_id FROM assets_asset asset JOIN catalog_releaseasset file ON file.asset_id = asset.id
- WHERE asset.blob_id = %(digest)s
-UNION
-SELECT release_id FROM licensing_credentialedcopy WHERE blob_id = %(digest)s
+# One question to the database, since most of an answer's time goes there. A release is found by its own digest, by that
+# of one of its files, or by that of a signed copy of one of its pictures.
+_HELD = """
+SELECT r.id, r.digest, r.version, r.published_at, p.id, p.handle, c.id, c.handle,
+       g.id, g.offer_id, g.terms_id, g.project_id, g.seats, g.starts_at, g.ends_at, g.kind, g.source, g.granted_at,
+       coalesce(s.status, 'active'), j.name, a.assigned, a.theirs,
+       EXISTS (SELECT FROM people_seat WHERE studio_id = %(studio)s AND person_id = %(person)s)
+  FROM (SELECT id FROM catalog_release WHERE digest = %(digest)s
+        UNION
+        SELECT file.release_id FROM assets_asset asset JOIN catalog_releaseasset file ON file.asset_id = asset.id
+         WHERE asset.blob_id = %(digest)s
+        UNION
+        SELECT release_id FROM licensing_credentialedcopy WHERE blob_id = %(digest)s) found
+  JOIN catalog_release r ON r.id = found.id
+  JOIN catalog_pack p ON p.id = r.pack_id
+  JOIN people_creator c ON c.id = p.creator_id
+  LEFT JOIN licensing_grant g ON g.studio_id = %(studio)s AND g.release_id = r.id
+  LEFT JOIN licensing_project j ON j.id = g.project_id
+  LEFT JOIN LATERAL (SELECT status FROM licensing_grantstatus WHERE grant_id = g.id ORDER BY id DESC LIMIT 1) s ON true
+  LEFT JOIN LATERAL (SELECT count(*) AS assigned, bool_or(person_id = %(person)s) AS theirs
+                       FROM licensing_seatassignment WHERE grant_id = g.id AND released_at IS NULL) a ON true
+ ORDER BY g.granted_at DESC NULLS LAST, g.id DESC, r.published_at DESC, r.id
 """
 
 
@@ -93,37 +109,79 @@ def may(
         today = now.date().isoformat()
         use = replace(use, starts=today, ends=today)
     check_use(use)
-    releases = _releases_with(digest.strip().lower())
-    if not releases:
-        return _refused(
-            "unknown-digest", Words(_("Nothing that is published here has this SHA-256: check the digest."))
-        )
-    held = list(
-        queries.with_status(Grant.objects.filter(studio=studio, release_id__in=releases))
-        .select_related("terms", "release__pack__creator", "project", "studio")
-        .defer("certificate", "terms__text_en", "terms__text_zh_hans", "release__manifest")
-        .order_by("-granted_at", "-id")
-    )
-    if not held:
-        return _unlicensed(releases, studio)
-    seated = _Seated.of(held, studio, person)
-    nearest: Permit | None = None
-    for one in held:
-        permit = _permit(one, use, is_now, project, seated, now)
-        if permit.allowed:
-            return permit
-        if nearest is None or len(permit.reasons) < len(nearest.reasons):
-            nearest = permit
+    rows = _rows(digest.strip().lower(), studio, person)
+    if not rows:
+        return _refused("unknown-digest", Words(_("Nothing published here has this SHA-256: check the digest.")))
+    if rows[0].grant is None:  # licenses come first
+        release = _release_of(rows[0])
+        words = Words(_("%(studio)s has no license for %(release)s."), {"studio": studio.name, "release": str(release)})
+        return _refused("no-license", words, release)
+    question = _Question(use, is_now, project, person, now, {})
+    nearest: tuple[_Row, tuple[Refusal | Obstacle, ...], Duties] | None = None
+    for row in rows:
+        if row.grant is None:
+            break
+        reasons, duties = _judged(row, question)
+        if nearest is None or len(reasons) < len(nearest[1]):
+            nearest = (row, reasons, duties)
+        if not reasons:
+            break
     assert nearest is not None
-    return nearest
+    row, reasons, duties = nearest
+    held = _grant_of(row, studio)
+    return Permit(not reasons, reasons, duties, held, held.release)
 
 
-def _releases_with(digest: str) -> list[UUID]:
+class _Row(NamedTuple):
+    """What the database says of a release, and of a license that covers it, in the order of `_HELD`."""
+
+    release: UUID
+    digest: str
+    version: str
+    published_at: datetime
+    pack: UUID
+    handle: str
+    creator: UUID
+    creator_handle: str
+    grant: UUID | None
+    offer: UUID
+    terms: str
+    project: UUID | None
+    seats: int
+    starts_at: datetime
+    ends_at: datetime | None
+    kind: str
+    source: str
+    granted_at: datetime
+    status: str
+    project_name: str | None
+    assigned: int
+    theirs: bool | None
+    is_inside: bool
+
+    @property
+    def name(self) -> str:
+        """The release, as it calls itself."""
+        return f"{self.creator_handle}/{self.handle}@{self.version}"
+
+
+class _Question(NamedTuple):
+    """What is asked, and what terms said to it already."""
+
+    use: Use
+    is_now: bool
+    project: Project | None
+    person: Person | None
+    now: datetime
+    answers: dict[tuple[str, str, int], Answer]
+
+
+def _rows(digest: str, studio: Studio, person: Person | None) -> list[_Row]:
     if not _DIGEST.fullmatch(digest):
         return []
     with connection.cursor() as cursor:
-        cursor.execute(_RELEASES, {"digest": digest})
-        return [row[0] for row in cursor.fetchall()]
+        cursor.execute(_HELD, {"digest": digest, "studio": studio.pk, "person": person.pk if person else None})
+        return [_Row(*row) for row in cursor.fetchall()]
 
 
 def _refused(code: str, words: Words, release: Release | None = None) -> Permit:
@@ -131,60 +189,61 @@ def _refused(code: str, words: Words, release: Release | None = None) -> Permit:
     return Permit(False, (Obstacle("", code, layers, words),), Duties(), None, release)
 
 
-def _unlicensed(releases: list[UUID], studio: Studio) -> Permit:
-    rows = Release.objects.filter(pk__in=releases).select_related("pack__creator").defer("manifest")
-    newest = rows.order_by("-published_at", "-id")[0]
-    words = Words(_("%(studio)s has no license for %(release)s."), {"studio": studio.name, "release": str(newest)})
-    return _refused("no-license", words, newest)
+def _partial(model: type[Row], **known: Any) -> Row:
+    """Gives a row as the model has it; what was not asked for is asked for when somebody looks at it."""
+    names = [one.attname for one in model._meta.concrete_fields if one.attname in known]
+    return model.from_db(connection.alias, names, [known[name] for name in names])
 
 
-@dataclass(frozen=True, slots=True)
-class _Seated:
-    """Who has which seats, as far as the question is about a person."""
-
-    person: Person | None
-    is_inside: bool
-    assigned: frozenset[UUID]
-    theirs: frozenset[UUID]
-
-    @classmethod
-    def of(cls, held: Iterable[Grant], studio: Studio, person: Person | None) -> "_Seated":
-        if person is None:
-            return cls(None, True, frozenset(), frozenset())
-        limited = [one.pk for one in held if one.seats]
-        rows = SeatAssignment.objects.filter(grant__in=limited, released_at=None).values_list("grant_id", "person_id")
-        pairs = list(rows) if limited else []
-        return cls(
-            person,
-            Seat.objects.filter(studio=studio, person=person).exists(),
-            frozenset(grant for grant, _person in pairs),
-            frozenset(grant for grant, seated in pairs if seated == person.pk),
-        )
-
-    def lacks(self, grant: Grant) -> bool:
-        return not self.is_inside or (grant.pk in self.assigned and grant.pk not in self.theirs)
-
-
-def _permit(held: Grant, use: Use, is_now: bool, project: Project | None, seated: _Seated, now: datetime) -> Permit:
-    """Judges one license."""
-    name = str(held.release)
-    layer = Layer(name, held.release.pack.creator.handle, _terms(bytes(held.terms.document), held.seats))
-    answer = ask(use, [layer])
-    timed = any(refusal.dimension in _TIME for refusal in answer.refusals)
-    reasons = (
-        *(
-            Obstacle(dimension, code, (name,), words)
-            for dimension, code, words in _stood_against(held, use, is_now, timed, project, seated, now)
-        ),
-        *answer.refusals,
+def _release_of(row: _Row) -> Release:
+    release = _partial(
+        Release, id=row.release, pack_id=row.pack, version=row.version, digest=row.digest, published_at=row.published_at
     )
-    return Permit(not reasons, reasons, answer.duties, held, held.release)
+    release.pack = _partial(Pack, id=row.pack, creator_id=row.creator, handle=row.handle)
+    release.pack.creator = _partial(Creator, id=row.creator, handle=row.creator_handle)
+    return release
+
+
+def _grant_of(row: _Row, studio: Studio) -> Grant:
+    held = _partial(
+        Grant,
+        id=row.grant,
+        offer_id=row.offer,
+        release_id=row.release,
+        terms_id=row.terms,
+        studio_id=studio.pk,
+        project_id=row.project,
+        source=row.source,
+        seats=row.seats,
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
+        kind=row.kind,
+        granted_at=row.granted_at,
+    )
+    held.status = row.status  # type: ignore[attr-defined]
+    held.studio, held.release = studio, _release_of(row)
+    return held
+
+
+def _judged(row: _Row, question: _Question) -> tuple[tuple[Refusal | Obstacle, ...], Duties]:
+    """Judges one license: everything that stands against the use, and what comes with it."""
+    key = (row.name, row.terms, row.seats)
+    answer = question.answers.get(key)
+    if answer is None:
+        layer = Layer(row.name, row.creator_handle, _terms(row.terms, row.seats))
+        answer = question.answers[key] = ask(question.use, [layer])
+    timed = any(refusal.dimension in _TIME for refusal in answer.refusals)
+    besides = [
+        Obstacle(dimension, code, (row.name,), words) for dimension, code, words in _stood_against(row, question, timed)
+    ]
+    return (*besides, *answer.refusals), answer.duties
 
 
 @lru_cache(maxsize=4096)
-def _terms(document: bytes, seats: int) -> Terms:
-    """Reads terms as a license holds them: for as many people as were licensed."""
-    return replace(read_terms(document), seats=seats)
+def _terms(digest: str, seats: int) -> Terms:
+    """Reads terms, which never change, as a license holds them: for as many people as were licensed."""
+    document = TermsText.objects.values_list("document", flat=True).get(pk=digest)
+    return replace(read_terms(bytes(document)), seats=seats)
 
 
 _STATUS = {
@@ -194,40 +253,32 @@ _STATUS = {
 }
 
 
-def _stood_against(
-    held: Grant,
-    use: Use,
-    is_now: bool,
-    timed: bool,
-    project: Project | None,
-    seated: _Seated,
-    now: datetime,
-) -> Iterator[tuple[str, str, Words]]:
+def _stood_against(row: _Row, question: _Question, timed: bool) -> Iterator[tuple[str, str, Words]]:
     """Gives what stands against a use besides the terms: dimension, code, words."""
-    license: Values = {"license": str(held.pk)}
-    status: str = held.status  # type: ignore[attr-defined]
-    if status in _STATUS:
-        yield "", status, Words(_STATUS[status], license)
-    yield from _out_of_time(held, use, is_now, timed, now)
-    if held.project_id is not None and (project is None or project.pk != held.project_id):
-        assert held.project is not None
+    license: Values = {"license": str(row.grant)}
+    if row.status in _STATUS:
+        yield "", row.status, Words(_STATUS[row.status], license)
+    yield from _out_of_time(row, question, timed)
+    if row.project is not None and (question.project is None or question.project.pk != row.project):
         template = _("The license %(license)s is for the project “%(project)s” alone.")
-        yield "", "wrong-project", Words(template, {**license, "project": held.project.name})
-    if seated.person is not None and seated.lacks(held):
+        yield "", "wrong-project", Words(template, {**license, "project": row.project_name or ""})
+    person = question.person
+    if person is not None and not (row.is_inside and (row.seats == 0 or row.assigned == 0 or row.theirs)):
         template = _("%(person)s has no seat of the license %(license)s: its studio's buyers assign them.")
-        yield "seats", "no-seat", Words(template, {**license, "person": seated.person.display_name})
+        yield "seats", "no-seat", Words(template, {**license, "person": person.display_name})
 
 
-def _out_of_time(held: Grant, use: Use, is_now: bool, timed: bool, now: datetime) -> Iterator[tuple[str, str, Words]]:
+def _out_of_time(row: _Row, question: _Question, timed: bool) -> Iterator[tuple[str, str, Words]]:
     """Compares moments where the use is now, else days: the first and the last day of a license count whole."""
-    first = held.starts_at.date().isoformat()
-    last = (held.ends_at - timedelta(microseconds=1)).date().isoformat() if held.ends_at else ""
-    license: Values = {"license": str(held.pk), "first": Written("day", first), "last": Written("day", last)}
-    if now < held.starts_at if is_now else use.starts < first:
+    use, now, is_now = question.use, question.now, question.is_now
+    first = row.starts_at.date().isoformat()
+    last = (row.ends_at - timedelta(microseconds=1)).date().isoformat() if row.ends_at else ""
+    license: Values = {"license": str(row.grant), "first": Written("day", first), "last": Written("day", last)}
+    if now < row.starts_at if is_now else use.starts < first:
         yield "starts", "not-started", Words(_("The license %(license)s begins on %(first)s."), license)
-    if held.ends_at is None:
+    if row.ends_at is None:
         return
-    if held.ends_at <= now and (is_now or not use.ends or use.ends > last):
+    if row.ends_at <= now and (is_now or not use.ends or use.ends > last):
         yield "ends", "expired", Words(_("The license %(license)s ended on %(last)s."), license)
     elif not is_now and not timed and (not use.ends or use.ends > last):
         yield "ends", "ends-too-late", Words(_("The license %(license)s ends on %(last)s."), license)
