@@ -54,18 +54,21 @@ def quoted(*, studio: Studio, asks: Sequence[Ask], now: datetime) -> Quoted:
 
 
 def lock(asks: Sequence[Ask]) -> None:
-    """This will let nobody else take what only so many may have, until the transaction ends; each kind in one order."""
+    """This will let nobody else take what only so many may have, until the transaction ends; each kind in one order.
+
+    Licenses come before their subscriptions, as where they are granted.
+    """
     offers = [ask.offer.pk for ask in asks]
     codes = {ask.code.strip().upper() for ask in asks if ask.code.strip()}
     quotes = [ask.quote.pk for ask in asks if ask.quote is not None]
     grants = [ask.replaces.pk for ask in asks if ask.replaces is not None]
     running = [ask.subscription.pk for ask in asks if ask.subscription is not None]
     for rows in (
-        Subscription.objects.filter(pk__in=running),
         OfferPrice.objects.filter(offer__in=offers, most_sales__gt=0),
         DiscountCode.objects.filter(code__in=codes, creator__in={ask.offer.release.pack.owner_id for ask in asks}),
         QuoteRequest.objects.filter(pk__in=quotes),
         Grant.objects.filter(pk__in=grants),
+        Subscription.objects.filter(pk__in=running),
     ):
         list(rows.order_by("pk").select_for_update(no_key=True, of=("self",)).values_list("pk", flat=True))
 
