@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from marketplace.checkout.models import OrderLine
 from marketplace.intake import queries as submissions
 from marketplace.intake.models import Submission, SubmittedFile
 from marketplace.licensing.models import Grant, Offer
+from marketplace.licensing.pricing_queries import with_prices
 from marketplace.payouts import queries as books
 from marketplace.payouts.freezes import SubjectFreeze
 from marketplace.payouts.models import AwaitingAllocation, PayoutOutcome, RoyaltyLine, Sale, SplitShare
@@ -133,15 +134,14 @@ def earned_from_others(creator: Creator, *, limit: int = 12) -> list[tuple[Relea
     return [(releases[row.release_id], row) for row in rows]
 
 
-def offers_of(releases: Iterable[Release]) -> dict[UUID, list[Offer]]:
-    """This will list all offers of releases, withdrawn ones too, in one query: release → offers, cheapest first."""
-    rows = (
-        Offer.objects.filter(release__in=list(releases))
-        .select_related("terms", "withdrawal")
-        .order_by("currency", "price_minor", "id")
-    )
+def offers_of(releases: Iterable[Release], now: datetime) -> dict[UUID, list[Offer]]:
+    """This will list all offers of releases, withdrawn ones too: release → offers, cheapest first; three queries.
+
+    Each has `.now`, the price that counts.
+    """
+    rows = with_prices(Offer.objects.filter(release__in=list(releases)).select_related("terms", "withdrawal"), now)
     found: dict[UUID, list[Offer]] = {}
-    for row in rows:
+    for row in sorted(rows, key=lambda one: (one.currency, one.now.price_minor, str(one.pk))):  # type: ignore[attr-defined]
         found.setdefault(row.release_id, []).append(row)
     return found
 

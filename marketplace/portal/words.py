@@ -152,6 +152,8 @@ def price_text(model: str, price: Money, unit: str = "", share_ppb: int = 0) -> 
             return _("%(share)s of revenue") % {"share": share}
         case "pay-what-you-want":
             return _("From %(price)s, as the buyer wants") % {"price": amount}
+    if not price.amount_minor:
+        return _("Free")
     template = {
         "per-seat": _("%(price)s for a seat"),
         "monthly": _("%(price)s a month for a seat"),

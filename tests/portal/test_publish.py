@@ -80,7 +80,7 @@ def test_uploads_go_through_temporary_files_that_are_gone_afterwards(alice: Clie
 
 
 def test_makers_share_to_the_seventh_decimal_and_parents_come_first(cast: Cast, alice: Client) -> None:
-    published(alice, answers())
+    published(alice, answers(offer__enterprise__price="900.00"))
     bob = signed_in(cast.bob.person)
     given = answers(
         handle="ink",

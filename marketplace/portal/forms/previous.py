@@ -30,10 +30,15 @@ def kept_files(release: Release) -> list[Kept]:
     ]
 
 
+def is_carried(offer: Offer) -> bool:
+    """This will tell whether the publish form can say an offer: ready-made terms at a price that is paid once."""
+    return offer.model == "one-off" and offer.terms.name in READY
+
+
 def start_from(
     release: Release, offers: Iterable[Offer], shares: Sequence[tuple[Creator, int]], creator: Creator
 ) -> dict[str, Any]:
-    """This will pre-fill the publish form from a release, its live offers and the shares of its split.
+    """This will pre-fill the publish form from a release, its live offers with their prices and its split's shares.
 
     The makers' shares are those of the split, unless other works take part of it: then the form starts with none,
     since the makers' own cannot be told apart in the folded split.
@@ -71,9 +76,12 @@ def start_from(
         "shares": [{"creator": payee.handle, "share": words.percent_input(share_ppb)} for payee, share_ppb in makers],
         "parents": [{"release": str(link.parent), "share": words.percent_input(link.share_ppb)} for link in parents],
         "offers": {
-            offer.terms.name: {"price": format_amount(offer.price_minor, offer.currency), "currency": offer.currency}
+            offer.terms.name: {
+                "price": format_amount(offer.regular_minor, offer.currency),  # type: ignore[attr-defined]
+                "currency": offer.currency,
+            }
             for offer in offers
-            if offer.model == "one-off" and offer.terms.name in READY
+            if is_carried(offer)
         },
     }
 

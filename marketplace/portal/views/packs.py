@@ -43,7 +43,7 @@ def _page(
     if found is None:
         raise Http404
     versions = queries.versions_of(found)
-    offers, shares = queries.offers_of(versions), queries.own_shares(creator, versions)
+    offers, shares = queries.offers_of(versions, timezone.now()), queries.own_shares(creator, versions)
     cover = catalog.cover_of(versions[0])
     context = {
         "here": "sell",

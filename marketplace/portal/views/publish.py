@@ -23,6 +23,7 @@ from marketplace.intake import operations, rules
 from marketplace.intake.pricing import with_files
 from marketplace.licensing import queries as licensing
 from marketplace.licensing.operations import UnableToOffer
+from marketplace.licensing.pricing_queries import priced_offers
 from marketplace.licensing.terms.exchange.base import SIZE_LIMIT_BYTES
 from marketplace.licensing.terms.ready import READY
 from marketplace.payouts import queries as books
@@ -96,7 +97,7 @@ def publish(request: HttpRequest, creator: Creator) -> HttpResponse:
     if request.method != "POST":
         start = None
         if base:
-            offers, shares = licensing.live_offers(base), books.shares_of(base.split_id)
+            offers, shares = priced_offers(base, timezone.now()), books.shares_of(base.split_id)
             start = previous.start_from(base, offers, shares, creator)
         arrived = queries.uploads_of(creator)
         if before := queries.refused_submission(creator, request.GET.get("again", "")):
@@ -139,6 +140,7 @@ def _page(request: HttpRequest, form: Publication, base: Release | None, status:
         "form": form,
         "details": form.details,
         "base": base,
+        "left_out": sum(not previous.is_carried(one) for one in licensing.live_offers(base)) if base else 0,
         "asks_shares": base is not None and base.parents.exists(),
         "elements": _table(form.elements, ELEMENTS_SHOWN),
         "shares": _table(form.shares, SHARES_SHOWN),

@@ -22,8 +22,9 @@ from marketplace.checkout.rules import platform_fee
 from marketplace.intake import clocks
 from marketplace.intake import queries as intake
 from marketplace.intake.models import Submission
+from marketplace.licensing.pricing import WITHOUT_PRICE
 from marketplace.payouts import queries as books
-from marketplace.payouts.rules import WHOLE_PPB, allocate
+from marketplace.payouts.rules import WHOLE_PPB, Money, allocate
 from marketplace.people import operations as people
 from marketplace.people.models import Creator, Person
 from marketplace.people.queries import creator_of
@@ -133,7 +134,7 @@ def _cover(listing: Listing) -> dict[str, str]:
 def _packs(creator: Creator, listings: Sequence[Listing]) -> list[dict[str, Any]]:
     """Says of each pack what is on sale and what a sale leaves to the creator; four queries for all together."""
     releases = [row.release for row in listings]
-    offers, shares = queries.offers_of(releases), queries.own_shares(creator, releases)
+    offers, shares = queries.offers_of(releases, timezone.now()), queries.own_shares(creator, releases)
     granted = queries.granted(row.pack_id for row in listings)
     return [
         {
@@ -154,10 +155,16 @@ def _packs(creator: Creator, listings: Sequence[Listing]) -> list[dict[str, Any]
 
 
 def say_offer(offer: Any, own_ppb: int) -> dict[str, Any]:
-    """This will say an offer with what a sale leaves to a creator. Rounded down: a sale may give one unit more."""
-    net = offer.price_minor - platform_fee(offer.price_minor, settings.PLATFORM_FEE_PPB)
+    """This will say an offer at its price now with what a sale leaves to a creator.
+
+    Rounded down: a sale may give one unit more.
+    """
+    price = Money(offer.now.price_minor, offer.currency)
+    net = price.amount_minor - platform_fee(price.amount_minor, settings.PLATFORM_FEE_PPB)
     return {
         "offer": offer,
+        "price": words.price_text(offer.model, price, offer.unit, offer.share_ppb),
+        "has_price": offer.model not in WITHOUT_PRICE or offer.model == "free",
         "name": words.say(words.TERMS, offer.terms.name),
         "withdrawn_at": getattr(getattr(offer, "withdrawal", None), "withdrawn_at", None),
         "net_minor": net * own_ppb // WHOLE_PPB,
