@@ -35,6 +35,7 @@ from marketplace.licensing.operations import (
 from marketplace.licensing.papers import UnableToPrint
 from marketplace.licensing.parentage import BeyondParents
 from marketplace.licensing.pricing import UnableToPrice
+from marketplace.licensing.rules import NoTime
 from marketplace.licensing.terms.document import UnableToReadTerms
 from marketplace.licensing.terms.exchange.base import UnableToReadLicense, UnableToWriteLicense
 from marketplace.licensing.terms.lattice import UnableToCompose
@@ -77,6 +78,7 @@ STATUS: Mapping[type[Exception], int] = {
     BeyondParents: 422,
     UnableToGrant: 409,
     UnableToGrantExclusively: 409,
+    NoTime: 409,
     UnableToAssignSeat: 409,
     UnableToOpenProject: 422,
     UnableToPassOn: 409,

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_noop
 from procrastinate.contrib.django import app
 
 import ledger.operations
-from marketplace.licensing import exclusivity, issuing, rules
+from marketplace.licensing import exclusivity, issuing, queries, rules
 from marketplace.licensing.holdings import Project, SeatAssignment
 from marketplace.licensing.models import Grant, GrantStatus, Offer, OfferWithdrawal
 from marketplace.people.models import Studio
@@ -91,14 +91,26 @@ def grant(
     period = exclusivity.taken_for(source) or _period(
         offer, starts_at=starts_at, ends_at=ends_at, replaces=replaces, kind=kind, at=ordered_at or now, now=now
     )
-    is_exclusive = exclusivity.terms_of(offer).exclusive
-    if is_exclusive:
-        exclusivity.take_exclusivity(offer=offer, studio=studio, source=source, now=now, **period._asdict())
-    elif ordered_at is None:
-        exclusivity.check_exclusivity(offer=offer, studio=studio, **period._asdict())
-    # The log must know the key before it hears of anything that the key signed.
-    ledger.operations.register_keys(now=now)
-    made = Grant(
+    made = _drawn(
+        offer,
+        studio,
+        project=project,
+        source=source,
+        seats=wanted,
+        kind=kind,
+        replaces=replaces,
+        price_minor=offer.price_minor if price_minor is None else price_minor,
+        currency=currency or offer.currency,
+        ordered_at=ordered_at,
+        granted_at=now,
+        **period._asdict(),
+    )
+    return _written(made, now)
+
+
+def _drawn(offer: Offer, studio: Studio, **given: Any) -> Grant:
+    """Makes the row of a license, which fixes what it is of and who holds it; it is not saved yet."""
+    return Grant(
         id=uuid4(),
         offer=offer,
         release=offer.release,
@@ -108,44 +120,46 @@ def grant(
         licensee_country=studio.country,
         licensee_registration=studio.registration,
         licensee_salt=secrets.token_hex(32),
-        project=project,
-        source=source,
-        seats=wanted,
-        starts_at=period.starts_at,
-        ends_at=period.ends_at,
-        kind=kind,
-        replaces=replaces,
-        price_minor=offer.price_minor if price_minor is None else price_minor,
-        currency=currency or offer.currency,
-        ordered_at=ordered_at,
-        granted_at=now,
         status_index=_next_status_index(),
+        **given,
     )
+
+
+def _written(made: Grant, now: datetime) -> Grant:
+    """Signs, saves and states a license with all that goes along; the one that is there where another was faster."""
+    is_exclusive = exclusivity.terms_of(made.offer).exclusive
+    period = {"starts_at": made.starts_at, "ends_at": made.ends_at}
+    if is_exclusive:
+        exclusivity.take_exclusivity(offer=made.offer, studio=made.studio, source=made.source, now=now, **period)
+    elif made.ordered_at is None:
+        exclusivity.check_exclusivity(offer=made.offer, studio=made.studio, **period)
+    # The log must know the key before it hears of anything that the key signed.
+    ledger.operations.register_keys(now=now)
     made.certificate = issuing.certificate_for(made)
     made.certificate_sha256 = rules.digest(made.certificate.encode())
     try:
         with transaction.atomic():
             made.save(force_insert=True)
     except IntegrityError:
-        if there := Grant.objects.filter(source=source).first():
+        if there := Grant.objects.filter(source=made.source).first():
             return there
         raise
     if is_exclusive:
-        exclusivity.give_to_grant(source=source, grant=made)
+        exclusivity.give_to_grant(source=made.source, grant=made)
     app.configure_task("licensing.sign_copies", queue="intake").defer(grant_id=str(made.pk))
-    _state(made, ordered_at)
-    if replaces is not None:
-        _follow(made, replaces, now)
+    _state(made)
+    if made.replaces is not None:
+        _follow(made, made.replaces, now)
     return made
 
 
-def _state(made: Grant, ordered_at: datetime | None) -> None:
+def _state(made: Grant) -> None:
     """States a grant; what was passed on names what it replaces, since the log's law then asks for no live offer."""
     lawful: dict[str, Any]
     if made.kind == Grant.TRANSFER:
         lawful = {"replaces": str(made.replaces_id)}
     else:
-        lawful = _order_before_withdrawal(made.offer, ordered_at)
+        lawful = _order_before_withdrawal(made.offer, made.ordered_at)
     ledger.operations.state(
         type="grant",
         subject=f"grant:{made.pk}",
@@ -178,7 +192,8 @@ def _follow(made: Grant, replaces: Grant, now: datetime) -> None:
             SeatAssignment(grant=made, person_id=one.person_id, assigned_by_id=one.assigned_by_id, assigned_at=now)
             for one in (kept[: made.seats] if made.seats else kept)
         )
-    if made.kind != Grant.RENEWAL:
+    # What was revoked while its upgrade was being paid stays revoked.
+    if made.kind != Grant.RENEWAL and queries.status_of(replaces) not in FINAL:
         supersede(grant=replaces, reason=_REASON[made.kind], now=now)
 
 
@@ -201,8 +216,7 @@ def _check_replaced(offer: Offer, replaces: Grant, kind: str, seats: int, now: d
     """Raises UnableToGrant where a license cannot be renewed, upgraded or passed on now."""
     if offer.release.pack_id != replaces.release.pack_id:
         raise UnableToGrant(offer, _("The license %s is of another pack: renew or upgrade it there.") % replaces.pk)
-    status = GrantStatus.objects.filter(grant=replaces).order_by("-id").values_list("status", flat=True).first()
-    if status not in (None, GrantStatus.ACTIVE):
+    if queries.status_of(replaces) != GrantStatus.ACTIVE:
         raise UnableToGrant(
             offer, _("The license %s is not active, so it cannot be renewed, upgraded or passed on.") % replaces.pk
         )
@@ -270,12 +284,12 @@ def set_status(*, grant: Grant, status: str, reason: str, now: datetime) -> Gran
     """
     # One at a time a grant, so that two messages about it cannot both count as the change.
     Grant.objects.select_for_update().get(pk=grant.pk)
-    newest = GrantStatus.objects.filter(grant=grant).order_by("-id").first()
-    if (newest.status if newest else GrantStatus.ACTIVE) == status:
+    newest = queries.status_of(grant)
+    if newest == status:
         return None
-    if newest and newest.status == GrantStatus.REVOKED:
+    if newest == GrantStatus.REVOKED:
         raise UnableToGrant(grant.offer, _("The license %s is revoked, which is for good.") % grant.pk)
-    if newest and newest.status == GrantStatus.SUPERSEDED:
+    if newest == GrantStatus.SUPERSEDED:
         raise UnableToGrant(grant.offer, _("The license %s was replaced by another, which is for good.") % grant.pk)
     row = GrantStatus.objects.create(grant=grant, status=status, reason=reason, since=now)
     if status in FINAL:

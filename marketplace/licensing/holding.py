@@ -5,7 +5,7 @@ from datetime import date, datetime
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from marketplace.licensing import exclusivity, granting
+from marketplace.licensing import exclusivity, granting, queries
 from marketplace.licensing.holdings import Project, SeatAssignment, UsageReport
 from marketplace.licensing.models import Grant, GrantStatus
 from marketplace.people.models import Person, Seat, Studio
@@ -85,7 +85,7 @@ def assign_seat(*, grant: Grant, person: Person, by: Person, now: datetime) -> S
         return there
     if held.ends_at is not None and held.ends_at <= now:
         raise UnableToAssignSeat(held, _("The license %s has ended, so its seats cannot be assigned.") % held.pk)
-    if _status(held) in granting.FINAL:
+    if queries.status_of(held) in granting.FINAL:
         raise UnableToAssignSeat(held, _("The license %s is over, so its seats cannot be assigned.") % held.pk)
     if not Seat.objects.filter(studio=held.studio, person=person).exists():
         raise UnableToAssignSeat(
@@ -116,11 +116,6 @@ def _locked(grant: Grant, by: Person) -> Grant:
     if not manages(by, held.studio):
         raise UnableToAssignSeat(held, _("Only owners and buyers of %s can assign its seats.") % held.studio.name)
     return held
-
-
-def _status(grant: Grant) -> str:
-    newest = GrantStatus.objects.filter(grant=grant).order_by("-id").first()
-    return newest.status if newest else GrantStatus.ACTIVE
 
 
 @transaction.atomic
@@ -165,7 +160,7 @@ def _check_transfer(held: Grant, to: Studio, by: Person, now: datetime) -> None:
         raise UnableToPassOn(held, _("The terms “%s” do not let a license be passed on.") % held.terms.name)
     if to.pk == held.studio_id:
         raise UnableToPassOn(held, _("%s holds this license already.") % to.name)
-    if _status(held) != GrantStatus.ACTIVE or (held.ends_at is not None and held.ends_at <= now):
+    if queries.status_of(held) != GrantStatus.ACTIVE or (held.ends_at is not None and held.ends_at <= now):
         raise UnableToPassOn(held, _("The license %s is not active, so it cannot be passed on.") % held.pk)
 
 

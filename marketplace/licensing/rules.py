@@ -55,6 +55,8 @@ class Period(NamedTuple):
 class NoTime(ValueError):
     """There is no time in which the license would hold; the sentence says why."""
 
+    code = "grant-refused"
+
 
 def first_moment(day: str) -> datetime:
     """This will tell when a day such as 2026-11-28 begins, in UTC."""
