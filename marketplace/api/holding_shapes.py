@@ -96,6 +96,13 @@ class UsageShape(Shape):
     reported_at = serializers.DateTimeField()
 
 
+class UsagePage(Shape):
+    """What was reported under a license, oldest first; it is not in pages."""
+
+    data = UsageShape(many=True)
+    next = serializers.CharField(allow_null=True, help_text="Always null.")
+
+
 class CertificateShape(Shape):
     """A license's certificate, as it was signed."""
 
@@ -130,6 +137,7 @@ class CertificateRequest(StrictSerializer):
 
     certificate = StrictText(max_length=20_000)
     release = Sha256(required=False, help_text="SHA-256 of the release manifest that it should license.")
+    file = Sha256(required=False, help_text="SHA-256 of a file that it should license.")
 
 
 class CheckedShape(Shape):

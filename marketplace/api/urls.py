@@ -37,6 +37,7 @@ urlpatterns = [
     path("grants/<uuid:grant_id>/seats", holding.Seats.as_view(), name="api-seats"),
     path("grants/<uuid:grant_id>/seats/<str:email>", holding.Seat.as_view(), name="api-seat"),
     path("grants/<uuid:grant_id>/transfer", holding.Transfer.as_view(), name="api-transfer"),
+    path("grants/<uuid:grant_id>/usage", holding.Usages.as_view(), name="api-usages"),
     path("grants/<uuid:grant_id>/usage/<str:key>", holding.Usage.as_view(), name="api-usage"),
     path("quotes", orders.Quotes.as_view(), name="api-quotes"),
     path("quote-requests", bargains.QuoteRequests.as_view(), name="api-quote-requests"),

@@ -143,6 +143,7 @@ def test_use_is_reported_once_for_each_key(market: Market, carol: Studio, dave: 
     assert carol.send("PUT", path, report | {"quantity": 1.5}).json()["findings"][0]["where"] == "/quantity"
     assert dave.send("PUT", path, report).status_code == 404
     assert UsageReport.objects.count() == 1
+    assert carol.get(f"/grants/{grant['id']}/usage").json()["data"] == [first.json()]
 
 
 def test_grants_are_listed_by_project_state_and_end(market: Market, carol: Studio) -> None:
@@ -211,10 +212,13 @@ def test_certificates_are_checked(market: Market, carol: Studio) -> None:
     good = check(certificate=grant["certificate"], release=market.world.digest)
 
     assert good.status_code == 200, good.content
+    file = ANYBODY.get("/packs/alice/yunhai").json()["manifest"]["assets"][0]["sha256"]
+    assert check(certificate=grant["certificate"], file=file).status_code == 200
     assert good.json()["said"]["licensee"] == "Lantern Films"
     assert good.json()["standing"]["state"] == "active"
     told = [check(certificate=text) for text in bent(grant["certificate"]).values()]
     told.append(check(certificate=grant["certificate"], release=market.derived.digest))
+    told.append(check(certificate=grant["certificate"], file="0" * 64))
     for refused in told:
         assert (refused.status_code, refused.json()["code"]) == (422, "certificate-refused"), refused.content
     assert len({one.json()["detail"] for one in told}) >= 3

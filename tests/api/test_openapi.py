@@ -101,6 +101,7 @@ def test_every_operation_is_told_in_full(contract: dict[str, Any]) -> None:
         "terms_export",
         "terms_import",
         "terms_read",
+        "usage_list",
         "usage_report",
     ]
     for _method, path, one in operations(contract):
@@ -250,6 +251,7 @@ def paths(market: Market, carol: Studio, order: dict[str, Any], writes: dict[str
         "grants_certificate": f"/grants/{grant}/certificate",
         "grants_download": f"/grants/{grant}/download",
         "seats_read": f"/grants/{grant}/seats",
+        "usage_list": f"/grants/{grant}/usage",
         "projects_list": "/projects",
         "projects_read": f"/projects/{writes['projects_create'].json()['id']}",
         "projects_credits": f"/projects/{writes['projects_create'].json()['id']}/credits",

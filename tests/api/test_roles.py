@@ -28,6 +28,7 @@ MATRIX = {
     "/studio": EITHERS,
     "/grants/{grant}/certificate": CAROLS,
     "/grants/{grant}/seats": CAROLS,
+    "/grants/{grant}/usage": CAROLS,
     "/projects/{project}": CAROLS,
     "/projects/{project}/credits": CAROLS,
     "/quote-requests/{request}": CAROLS,

@@ -131,7 +131,7 @@ def test_a_refusal_names_dimension_and_layer_and_the_offer_that_helps(market: Ma
         ({"pack": 7}, "/layers/0/pack"),
         ({"terms": {"format": "worldloom/terms/3"}}, "/layers/0/terms/format"),
         ({"terms": {"format": "worldloom/terms/2", "name": "a"}}, "/layers/0/terms/ai_training"),
-        ({"terms": {"format": "worldloom/terms/2", "seats": 1.5}}, "/layers/0/terms"),
+        ({"terms": {"format": "worldloom/terms/2", "seats": 2**60}}, "/layers/0/terms"),
         ({"terms": {"base": "studio", "seats": 1.5}}, "/layers/0/terms/seats"),
     ],
 )

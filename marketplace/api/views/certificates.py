@@ -14,8 +14,9 @@ import ledger.queries
 from marketplace.api import documentation, holding_answers, holding_shapes, questions
 from marketplace.api.asked import body
 from marketplace.api.door import PublicDoor
+from marketplace.catalog.queries import releases_with
 from marketplace.licensing import queries as licensing
-from marketplace.licensing.certificates import checked
+from marketplace.licensing.certificates import UnableToTrust, checked
 
 
 def key_of(kid: str) -> Mapping[str, str] | None:
@@ -62,11 +63,13 @@ class CheckCertificate(PublicDoor):
     )
     def post(self, request: Request) -> Response:
         """This will verify a certificate and say what it says, and whether its license holds now. One that is for
-        another release, by another key, altered or not spelled as we spell it is refused in one sentence. It is a POST
-        so that a certificate, which names people, is in no address; nothing is written.
+        another release or file, by another key, altered or not spelled as we spell it is refused in one sentence. It
+        is a POST so that a certificate, which names people, is in no address; nothing is written.
         """
         asked = body(request, holding_shapes.CertificateRequest)
         text = asked["certificate"].strip()
         paper = checked(text, key_of=key_of, release=asked.get("release", ""))
+        if "file" in asked and paper.subject["release"] not in {one.digest for one in releases_with(asked["file"])}:
+            raise UnableToTrust("other-file")
         grant = licensing.grant_of_certificate(text)
         return Response(holding_answers.checked(paper, grant, request.build_absolute_uri))

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from marketplace.api import documentation, holding_answers, holding_shapes, parameters, questions
 from marketplace.api.answers import Shape
 from marketplace.api.asked import body, grant_of, studio_of
-from marketplace.api.door import Door
+from marketplace.api.door import Door, page
 from marketplace.api.errors import InvalidRequest
 from marketplace.api.following import once
 from marketplace.api.problems import Finding
@@ -114,6 +114,22 @@ class Transfer(Door):
             return holding_answers.passed_on(licensing.transfer(grant=grant, to=to, by=request.user, now=now))
 
         return once(request=request, asked=asked, act=act, now=now)
+
+
+class Usages(Door):
+    """What was reported."""
+
+    @extend_schema(
+        operation_id="usage_list",
+        summary="List reported use",
+        tags=["licensing"],
+        responses=documentation.answers(holding_shapes.UsagePage, *READS),
+    )
+    def get(self, request: Request, grant_id: UUID) -> Response:
+        """This will list what was reported under a metered or revenue-share license, the oldest first."""
+        questions.query(request, {})
+        grant = grant_of(request, grant_id, timezone.now())
+        return page(request, [holding_answers.usage(row) for row in holding_queries.usage_of(grant)], None)
 
 
 class Usage(Door):
