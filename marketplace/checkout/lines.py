@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import Q
 from django.utils.translation import gettext as _
@@ -23,10 +23,12 @@ from marketplace.licensing import pricing, pricing_queries
 from marketplace.licensing.bargains import DiscountCode, QuoteRequest, QuoteStep
 from marketplace.licensing.models import Grant, OfferPrice
 from marketplace.licensing.pricing import Priced, Size, UnableToPrice
+from marketplace.licensing.terms.model import shown
 from marketplace.people.models import Studio
 from marketplace.ui.formats import money_text, sentence
 from marketplace.ui.words import Words, gettext_noop
 
+BEGINS_WITHIN = timedelta(days=3660)
 DECLINED = Q(order__outcome__outcome="declined")
 
 
@@ -37,6 +39,8 @@ def quoted(*, studio: Studio, asks: Sequence[Ask], now: datetime) -> Quoted:
     for ask in asks:
         if ask.subscription is not None and SubscriptionEnd.objects.filter(subscription=ask.subscription).exists():
             raise UnableToBuy(_("The subscription has ended: buy a new license."))
+        if ask.starts_at is not None and ask.starts_at > now + BEGINS_WITHIN:
+            raise UnableToBuy(_("A license begins within ten years: choose an earlier day."))
         line = _line(studio, ask, size, taken, now)
         taken.count(line)
         lines.append(line)
@@ -59,7 +63,7 @@ def lock(asks: Sequence[Ask]) -> None:
     Licenses come before their subscriptions, as where they are granted.
     """
     offers = [ask.offer.pk for ask in asks]
-    codes = {ask.code.strip().upper() for ask in asks if ask.code.strip()}
+    codes = {code for ask in asks if pricing.CODE.fullmatch(code := ask.code.strip().upper())}
     quotes = [ask.quote.pk for ask in asks if ask.quote is not None]
     grants = [ask.replaces.pk for ask in asks if ask.replaces is not None]
     running = [ask.subscription.pk for ask in asks if ask.subscription is not None]
@@ -191,7 +195,7 @@ def _check_codes(lines: Sequence[QuotedLine]) -> None:
     """Raises UnableToBuy for a code that takes nothing off any line that names it."""
     named = {line.ask.code.strip().upper() for line in lines if line.ask.code.strip()}
     for code in sorted(named - {line.code.code for line in lines if line.code is not None}):
-        raise UnableToBuy(_("The code “%s” takes nothing off what you chose: check it, or leave it out.") % code[:40])
+        raise UnableToBuy(_("The code “%s” takes nothing off what you chose: check it, or leave it out.") % shown(code))
 
 
 def _with_credit(line: QuotedLine, now: datetime) -> QuotedLine:

@@ -1,6 +1,5 @@
 """Every write about bargains: discount codes, collections, quotes."""
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -23,7 +22,6 @@ from marketplace.licensing.models import Offer
 from marketplace.payouts.rules import WHOLE_PPB, Money, UnknownCurrency, exponent_of
 from marketplace.people.models import Creator, Person, Seat, Studio
 
-CODE = re.compile(r"[A-Z0-9-]{3,32}")
 TITLE_LENGTH, MESSAGE_LENGTH, ITEMS_LIMIT = 120, 2000, 50
 
 
@@ -59,7 +57,7 @@ def add_code(
     `most_uses` 0 is without limit. Raises UnableToBargain.
     """
     said, begins = code.strip().upper(), starts_at or now
-    if not CODE.fullmatch(said):
+    if not pricing.CODE.fullmatch(said):
         raise UnableToBargain(_("A code has 3 to 32 letters from A to Z, digits and hyphens."))
     part = 1 <= percent_ppb <= WHOLE_PPB and not amount_minor and not currency
     amount = 1 <= amount_minor <= rules.PRICE_LIMIT_MINOR and not percent_ppb
@@ -69,7 +67,7 @@ def add_code(
         _check_currency(currency)
     if begins < now or (ends_at is not None and ends_at <= begins):
         raise UnableToBargain(_("A code begins today or later, and ends after that."))
-    if most_uses < 0:
+    if not 0 <= most_uses <= pricing.TIMES_LIMIT:
         raise UnableToBargain(_("A code is used so many times, or 0 for without limit: it cannot be fewer."))
     about = offer.release.pack if offer is not None else pack
     if about is not None and about.owner_id != creator.pk:
@@ -120,7 +118,7 @@ def make_collection(
     by one. Raises UnableToBargain.
     """
     names = {tag: text.strip() for tag, text in title.items() if text.strip()}
-    if not names or any(len(text) > TITLE_LENGTH for text in names.values()):
+    if not names or any(len(text) > TITLE_LENGTH or not text.isprintable() for text in names.values()):
         raise UnableToBargain(_("A collection needs a title of at most 120 characters."))
     if not 2 <= len({one.pk for one in offers}) == len(offers) <= ITEMS_LIMIT:
         raise UnableToBargain(_("A collection has 2 to 50 offers, each once."))
@@ -192,7 +190,7 @@ def _check_buyer(studio: Studio, person: Person) -> None:
 
 
 def _check_message(message: str) -> None:
-    if len(message.strip()) > MESSAGE_LENGTH:
+    if len(message.strip()) > MESSAGE_LENGTH or "\0" in message:
         raise UnableToBargain(_("A message has at most 2,000 characters: make it shorter."))
 
 

@@ -281,6 +281,7 @@ def _priced_anew(
         _("Only an early-bird price of “%s” ends after a number of sales."): (
             kind != OfferPrice.EARLY_BIRD and most_sales != 0
         ),
+        _("An early-bird price of “%s” is for at most a billion sales."): not 0 <= most_sales <= pricing.TIMES_LIMIT,
     }
     for template, wrong in refused.items():
         if wrong:

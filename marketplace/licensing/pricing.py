@@ -1,6 +1,7 @@
 """What a license costs, in whole minor units: plain arithmetic that never rounds twice, and says each step in words."""
 
 import calendar
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -36,6 +37,9 @@ WITHOUT_PRICE = ("free", "on-request")
 DISCOUNTABLE = ("one-off", "per-seat", *PERIODS)
 """Codes, tiers, early-bird and sale prices are for these; the buyer or a quote names the price of others."""
 SEATS_LIMIT = 1_000_000
+TIMES_LIMIT = 1_000_000_000
+"""How many sales or uses may be counted."""
+CODE = re.compile(r"[A-Z0-9-]{3,32}")
 TIERS_LIMIT = 20
 
 

@@ -9,7 +9,7 @@ from django.db.models import Count, Prefetch, Q, QuerySet
 from marketplace.catalog.models import Pack, Release
 from marketplace.licensing.bargains import Collection, CollectionItem, DiscountCode, QuoteRequest, QuoteStep
 from marketplace.licensing.models import Offer, OfferPrice
-from marketplace.licensing.pricing import Discount, Size
+from marketplace.licensing.pricing import CODE, Discount, Size
 from marketplace.people.models import Creator, SizeDeclaration, Studio
 
 
@@ -103,6 +103,8 @@ def size_of(studio: Studio) -> Size | None:
 def code_for(*, offer: Offer, code: str, now: datetime) -> DiscountCode | None:
     """This will find the code that takes something off an offer now; whether it is used up is counted with orders."""
     said = code.strip().upper()
+    if not CODE.fullmatch(said):
+        return None
     row = DiscountCode.objects.filter(creator=offer.release.pack.owner, code=said, end=None).first()
     if row is None or row.starts_at > now or (row.ends_at is not None and row.ends_at <= now):
         return None

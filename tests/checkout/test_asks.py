@@ -95,6 +95,8 @@ def test_what_cannot_be_asked_for_is_refused_and_writes_nothing(shop: Shop) -> N
         (Ask(studio, seats=31), UnableToGrant, "at most 30 seats"),
         (Ask(studio, project=project), UnableToGrant, "“Quill I” is not this studio's"),
         (Ask(studio, starts_at=later(days=-3)), UnableToGrant, "begin before it is ordered"),
+        (Ask(studio, starts_at=later(days=4000)), checkout.UnableToBuy, "begins within ten years"),
+        (Ask(studio, code="a\0b"), checkout.UnableToBuy, "takes nothing off"),
         (Ask(studio, code="NOPE"), checkout.UnableToBuy, "“NOPE” takes nothing off"),
         (Ask(studio, kind="gift"), checkout.UnableToBuy, "“gift” is none of these"),
         (Ask(studio, kind="upgrade"), UnableToGrant, "names as the one it replaces"),

@@ -60,6 +60,7 @@ def test_codes_that_cannot_be_are_refused(market: Market) -> None:
         ({"starts_at": later(days=-1)}, "begins today or later"),
         ({"ends_at": NOON}, "ends after that"),
         ({"most_uses": -1}, "cannot be fewer"),
+        ({"most_uses": 2**31}, "cannot be fewer"),
         ({"offer": bobs}, "somebody else owns"),
         ({"pack": market.derived.pack}, "somebody else owns"),
         ({"code": "ink"}, "used the code “INK” before"),
@@ -161,6 +162,7 @@ def test_who_has_no_say_in_a_quote_is_refused(market: Market, request_: QuoteReq
         ({"offer": market.offer()}, "not on request"),
         ({"seats": 0}, "1 to 1,000,000 seats"),
         ({"message": "x" * 2001}, "at most 2,000"),
+        ({"message": "a\0b"}, "at most 2,000"),
     ]
     for more, sentence in refusals:
         with pytest.raises(licensing.UnableToBargain, match=sentence):

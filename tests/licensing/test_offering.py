@@ -150,6 +150,7 @@ def test_prices_that_cannot_be_are_refused_and_leave_nothing(market: Market) -> 
         (offer, {"kind": "sale"}, "needs the moment when it ends"),
         (offer, {"kind": "early-bird"}, "needs an end or a number of sales"),
         (offer, {"kind": "sale", "ends_at": tomorrow, "most_sales": 3}, "Only an early-bird price"),
+        (offer, {"kind": "early-bird", "most_sales": 2**31}, "at most a billion sales"),
         (offer, {"kind": "sale", "ends_at": tomorrow, "price_minor": 5_000}, "is below the regular one"),
         (yours, {"kind": "sale", "ends_at": tomorrow}, "Only a fixed price can be on sale"),
         (offer, {"price_minor": 2**53}, "between 0 and 9007199254740991"),
