@@ -11,6 +11,7 @@ from PIL import Image
 
 from demo.worlds.contents import PACKS, Pack
 from demo.worlds.write import SOURCES, write
+from marketplace.licensing.terms.ready import READY
 
 SMALL = next(pack for pack in PACKS if pack.name == "mo/brush-prompts")
 TINY = replace(SMALL, pictures={"pictures/sampler.jpg": SMALL.pictures["pictures/sampler.jpg"]})
@@ -113,8 +114,16 @@ def test_every_pack_toml_is_complete(pack: Pack) -> None:
         assert all(words.values())
     assert sum(share["share_ppb"] for share in toml["split"]) == WHOLE_PPB
     assert sum(parent["share_ppb"] for parent in toml.get("derived_from", [])) < WHOLE_PPB
-    assert [offer["terms"] for offer in toml["offers"]] == ["personal", "studio", "enterprise"]
+    assert len(toml["offers"]) == 3
+    assert {offer["terms"] for offer in toml["offers"]} <= set(READY)
     assert all(Decimal(offer["price"]).as_tuple().exponent == -2 for offer in toml["offers"])
+
+
+def test_the_demo_shows_several_ways_to_sell() -> None:
+    offers = [(offer["terms"], offer.get("model", "one-off")) for pack in PACKS for offer in said(pack)["offers"]]
+
+    assert {model for _terms, model in offers} == {"one-off", "per-seat", "monthly", "free", "on-request"}
+    assert {terms for terms, _model in offers} == {"personal", "studio", "enterprise", "exclusive", "cc-by-nc-4.0"}
 
 
 def test_the_derived_style_pays_twenty_and_ten_percent() -> None:
