@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.urls import reverse
+from django.utils import timezone
 
 from marketplace.catalog.models import Listing
 from marketplace.licensing import queries as licensing
@@ -29,10 +30,10 @@ class Card:
 
 
 def cards(listings: Iterable[Listing]) -> list[Card]:
-    """This will make a card of each listing; two queries for all of them together."""
+    """This will make a card of each listing, with the lowest price of now; a few queries for all of them together."""
     rows = list(listings)
     releases = [row.release for row in rows]
-    offers = licensing.cheapest(releases)
+    offers = licensing.lowest_now(releases, timezone.now())
     sealed = queries.sealed_releases(releases)
     made = []
     for row in rows:
@@ -48,7 +49,7 @@ def cards(listings: Iterable[Listing]) -> list[Card]:
                 kind=words.say(words.PACK_KINDS, row.kind),
                 large=pictures.src(previews, 960),
                 **pictures.shown(previews),
-                price_minor=offer.price_minor if offer else None,
+                price_minor=offer.now.price_minor if offer else None,  # type: ignore[attr-defined]
                 currency=offer.currency if offer else "",
                 verified=release.pk in sealed,
             )

@@ -80,12 +80,19 @@ def _shown(right: Right) -> dict[str, Any]:
 _ALWAYS_COMPARED = ("commercial", "derivatives", "ai_training", "redistribution", "seats", "credit_required")
 
 
-def compared(several: Sequence[Terms]) -> list[dict[str, Any]]:
-    """This will set terms beside each other: the rows that everybody looks for, and all in which they differ."""
+def compared(several: Sequence[Terms], *, every: bool = False) -> list[dict[str, Any]]:
+    """This will set terms beside each other: the rows that everybody looks for, and all in which they differ.
+
+    With `every` no row is left out. Each says whether the terms differ in it.
+    """
     return [
-        {"dimension": _(HEADINGS[row[0].dimension]), "cells": [_shown(right) for right in row]}
+        {
+            "dimension": _(HEADINGS[row[0].dimension]),
+            "cells": [_shown(right) for right in row],
+            "differs": any(right != row[0] for right in row),
+        }
         for row in zip(*(rights_in(terms) for terms in several), strict=True)
-        if row[0].dimension in _ALWAYS_COMPARED or any(right != row[0] for right in row)
+        if every or row[0].dimension in _ALWAYS_COMPARED or any(right != row[0] for right in row)
     ]
 
 

@@ -7,18 +7,19 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 
 from marketplace.catalog import queries as catalog
 from marketplace.catalog.models import Element, Release, ReleaseAsset
 from marketplace.catalog.rules import is_version
-from marketplace.licensing import queries as licensing
-from marketplace.licensing.models import Offer
 from marketplace.payouts import queries as books
 from marketplace.payouts.rules import WHOLE_PPB
+from marketplace.people.queries import buying_studio
 from marketplace.storefront import pictures, provenance, queries, words
 from marketplace.storefront.cards import cards
+from marketplace.storefront.choices import Choice, choices_of, chosen_of, collections_with, options_of
 from marketplace.ui import formats
 
 SPLIT_UNITS = 1000
@@ -38,7 +39,9 @@ def pack(request: HttpRequest, creator: str, pack: str) -> HttpResponse:
     standing = queries.entry_about("release", f"release:{release.digest}")
     stands = queries.standing(standing) if standing else None
     shown = pictures.gallery(rows, elements, title)
-    offers = licensing.live_offers(release)
+    now = timezone.now()
+    studio = buying_studio(request.user) if request.user.is_authenticated else None
+    choices = choices_of(release, studio=studio, now=now)
     versions = catalog.versions_of(release)
     context = {
         "here": "browse",
@@ -69,9 +72,10 @@ def pack(request: HttpRequest, creator: str, pack: str) -> HttpResponse:
         "more": [card for card in cards(catalog.packs_of(release.pack.creator_id)[:9]) if card.href != request.path][
             :4
         ],
-        **_offers(offers),
+        "collections": collections_with(release, now),
+        **_offers(request, choices),
     }
-    context["linked_data"] = _linked_data(request, release, title, shown, offers)
+    context["linked_data"] = _linked_data(request, release, title, shown, choices)
     return render(request, "storefront/pack.html", context)
 
 
@@ -129,33 +133,19 @@ def _split(release: Release) -> list[dict[str, object]]:
     return rows
 
 
-def _offers(offers: Sequence[Offer]) -> dict[str, object]:
-    """Puts live offers into words: as radio cards, one by one in full, and beside each other."""
-    read = [(offer, licensing.terms_of(offer.terms)) for offer in offers]
-    rights = [words.rights_of(terms) for _offer, terms in read]
-    middle = next((offer.pk for offer, terms in read if terms.name == "studio"), None)
+def _offers(request: HttpRequest, choices: Sequence[Choice]) -> dict[str, object]:
+    """Puts what is sold into radio cards, one by one in full, and beside each other in every dimension."""
     return {
-        "options": [
-            {
-                "value": offer.pk,
-                "name": words.say(words.TERMS, terms.name),
-                "summary": words.summary_text(terms),
-                "price_minor": offer.price_minor,
-                "currency": offer.currency,
-            }
-            for offer, terms in read
-        ],
-        "chosen_offer": middle or (offers[0].pk if offers else ""),
-        "choices": [
-            {"offer": offer, "name": words.say(words.TERMS, terms.name), "rights": lines}
-            for (offer, terms), lines in zip(read, rights, strict=True)
-        ],
-        "compared": words.compared([terms for _offer, terms in read]) if len(read) > 1 else [],
+        "options": options_of(choices),
+        "chosen_offer": chosen_of(choices, request.GET.get("offer", "")),
+        "can_choose": any(not choice.taken for choice in choices),
+        "choices": choices,
+        "compared": words.compared([choice.terms for choice in choices], every=True) if len(choices) > 1 else [],
     }
 
 
 def _linked_data(
-    request: HttpRequest, release: Release, title: str, shown: list[dict[str, str]], offers: Sequence[Offer]
+    request: HttpRequest, release: Release, title: str, shown: list[dict[str, str]], choices: Sequence[Choice]
 ) -> SafeString:
     """Writes the pack as JSON-LD (schema.org Product), escaped for a script element that no browser runs."""
     digits = formats.MINOR_DIGITS
@@ -172,12 +162,13 @@ def _linked_data(
         "offers": [
             {
                 "@type": "Offer",
-                "price": _decimal(offer.price_minor, digits.get(offer.currency, 2)),
-                "priceCurrency": offer.currency,
-                "availability": "https://schema.org/InStock",
+                "price": _decimal(choice.price.minor, digits.get(choice.price.currency, 2)),
+                "priceCurrency": choice.price.currency,
+                "availability": f"https://schema.org/{'SoldOut' if choice.taken else 'InStock'}",
                 "url": address,
             }
-            for offer in offers
+            for choice in choices
+            if choice.price.minor is not None
         ],
     }
     escapes = {ord("<"): "\\u003C", ord(">"): "\\u003E", ord("&"): "\\u0026"}

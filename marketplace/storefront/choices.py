@@ -1,0 +1,110 @@
+"""The licenses that a pack's page lets one choose from, each with its price and what stands against it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from marketplace.catalog.models import Release
+from marketplace.licensing import holding_queries, pricing_queries
+from marketplace.licensing import queries as licensing
+from marketplace.licensing.bargains import Collection
+from marketplace.licensing.exclusivity import earlier_grants
+from marketplace.licensing.holdings import Exclusivity
+from marketplace.licensing.models import Offer
+from marketplace.licensing.terms.model import Terms
+from marketplace.people.models import Studio
+from marketplace.storefront import words
+from marketplace.storefront.prices import Price, price_shown, until_text
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One license; `taken` says that others have it exclusively, `earlier` counts what an exclusive one leaves standing."""
+
+    offer: Offer
+    terms: Terms
+    name: str
+    summary: str
+    rights: list[dict[str, Any]]
+    price: Price
+    taken: str = ""
+    earlier: int = 0
+
+
+@dataclass(frozen=True)
+class Offered:
+    """A collection in which the pack is, with what its licenses cost one by one; 0 where that cannot be said."""
+
+    collection: Collection
+    items: list[tuple[Offer, str]]
+    single_minor: int
+
+
+def choices_of(release: Release, *, studio: Studio | None, now: datetime) -> list[Choice]:
+    """This will list what a release is sold under now, the cheapest first, and last what is priced on request."""
+    offers = pricing_queries.priced_offers(release, now)
+    offers.sort(key=lambda one: one.model == "on-request")
+    taken = Exclusivity.objects.filter(pack=release.pack_id, ended_at=None).exists()
+    made = []
+    for offer in offers:
+        offer.release = release
+        terms = licensing.terms_of(offer.terms)
+        standing = holding_queries.taken_against(offer=offer, studio=studio, now=now) if taken else None
+        made.append(
+            Choice(
+                offer=offer,
+                terms=terms,
+                name=words.say(words.TERMS, terms.name),
+                summary=words.summary_text(terms),
+                rights=words.rights_of(terms),
+                price=price_shown(offer),
+                taken=until_text(standing.during.upper) if standing else "",
+                earlier=_earlier(offer, studio, now) if terms.exclusive and not standing else 0,
+            )
+        )
+    return made
+
+
+def _earlier(offer: Offer, studio: Studio | None, now: datetime) -> int:
+    return earlier_grants(offer=offer, studio=studio, starts_at=now, ends_at=None)  # type: ignore[arg-type]
+
+
+def options_of(choices: Sequence[Choice]) -> list[dict[str, Any]]:
+    """This will give choices as the component `c-license-options` takes them."""
+    return [
+        {
+            "value": choice.offer.pk,
+            "name": choice.name,
+            "summary": choice.taken or choice.summary,
+            "cost": choice.price.text,
+            "note": choice.price.note,
+            "was_minor": choice.price.was_minor,
+            "currency": choice.price.currency,
+            "disabled": bool(choice.taken),
+        }
+        for choice in choices
+    ]
+
+
+def chosen_of(choices: Sequence[Choice], asked: str) -> object:
+    """This will tell which one is chosen at first: the one asked for, else the studio license, else the first."""
+    free = [choice for choice in choices if not choice.taken]
+    wanted = next((choice for choice in free if str(choice.offer.pk) == asked), None)
+    wanted = wanted or next((choice for choice in free if choice.terms.name == "studio"), None)
+    return (wanted or free[0]).offer.pk if free else ""
+
+
+def collections_with(release: Release, now: datetime) -> list[Offered]:
+    """This will list the collections on sale in which a pack is; four queries at most."""
+    found = pricing_queries.collections_of(pack=release.pack)
+    priced = pricing_queries.with_prices([one for row in found for one in row.offers], now) if found else []  # type: ignore[attr-defined]
+    of = {offer.pk: offer for offer in priced}
+    made = []
+    for row in found:
+        mine = [of[offer.pk] for offer in row.offers]  # type: ignore[attr-defined]
+        prices = [price_shown(offer).minor for offer in mine]
+        single = sum(price or 0 for price in prices)
+        items = [(offer, words.say(words.TERMS, offer.terms.name)) for offer in mine]
+        made.append(Offered(row, items, single if single > row.price_minor else 0))
+    return made
