@@ -116,7 +116,8 @@ def _line(studio: Studio, ask: Ask, size: Size | None, taken: Taken, now: dateti
         starts_at=starts_at,
         ends_at=ends_at,
         lines=priced.lines,
-        price=row,
+        # What is sold in a collection is no sale at the offer's own price.
+        price=None if ask.collection is not None else row,
         code=code,
     )
     return _with_credit(line, now)

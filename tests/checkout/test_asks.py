@@ -222,6 +222,7 @@ def test_a_collection_is_one_price_shared_out(shop: Shop) -> None:
     order = shop.buy(*asks_of(made), shop.market.offer())
     assert [line.price_minor for line in order.lines.all()] == [3_572, 1_429, 0, 10_001]
     assert (order.total_minor, check_books()) == (15_002, [])
+    assert order.lines.filter(price=None).count() == 3  # no early-bird place is taken
     licensing.withdraw_collection(collection=made, creator=shop.market.cast.alice, now=later(days=1))
     with pytest.raises(checkout.UnableToBuy, match="no longer sold"):
         shop.buy(*asks_of(type(made).objects.get(pk=made.pk)), now=later(days=2))
