@@ -251,3 +251,45 @@ def test_of_twenty_at_once_exactly_one_has_it(
     assert [type(one) for one in said if one not in won] == [licensing.UnableToGrantExclusively] * 19
     assert Grant.objects.get() == Exclusivity.objects.get().grant == won[0]
     assert Entry.objects.filter(type="grant").count() == 1
+
+
+def test_ordinary_and_exclusive_buyers_at_once_wait_for_each_other_and_never_in_a_circle(
+    committed: None, market: Market, at_once: Callable[..., list[Any]]
+) -> None:
+    exclusive, film = offered(market, EXCLUSIVE), offered(market, FILM)
+    buyers = studios_of(12)
+
+    def buying(place: int, studio: Studio) -> Callable[[], Grant]:
+        return lambda: granted(film if place % 2 else exclusive, studio, f"order-line:{studio.pk}")
+
+    said = at_once(*(buying(place, studio) for place, studio in enumerate(buyers)))
+
+    taken = [one for one in said[::2] if isinstance(one, Grant)]
+    assert len(taken) == 1
+    assert all(isinstance(one, Grant | licensing.UnableToGrantExclusively) for one in said)
+    assert Exclusivity.objects.get().grant == taken[0]
+    assert Grant.objects.filter(terms=film.terms).count() == sum(isinstance(one, Grant) for one in said[1::2])
+
+
+def test_several_packs_are_locked_in_one_order(
+    committed: None, market: Market, at_once: Callable[..., list[Any]]
+) -> None:
+    derived = licensing.offer(
+        release=market.derived, terms=READY["personal"], price=Money(5_000, "USD"), now=later(hours=2)
+    )
+    world = offered(market, EXCLUSIVE)
+    seen: list[int] = []
+
+    def both(offers: list[Offer]) -> Callable[[], None]:
+        def lock() -> None:
+            for _time in range(20):
+                with transaction.atomic():
+                    licensing.lock_packs(offers=offers)
+                    seen.append(1)
+
+        return lock
+
+    said = at_once(both([world, derived]), both([derived, world]), both([derived]), both([world]))
+
+    assert said == [None] * 4
+    assert len(seen) == 80

@@ -88,6 +88,18 @@ def test_an_upgrade_takes_the_place_at_once(market: Market) -> None:
         prepare(first, site="", now=later(days=2))
 
 
+def test_what_was_revoked_while_its_upgrade_was_paid_stays_revoked(market: Market) -> None:
+    first = granted(market, market.offer())
+    licensing.set_status(grant=first, status="revoked", reason="lost", now=later(hours=3))
+    offer = offered(market, replace(READY["enterprise"], name="big"))
+
+    second = granted(
+        market, offer, "l:2", kind="upgrade", replaces=first, ordered_at=later(hours=2), now=later(hours=4)
+    )
+
+    assert [queries.status_of(one) for one in (first, second)] == ["revoked", "active"]
+
+
 @pytest.mark.parametrize(
     ("more", "reason"),
     [
