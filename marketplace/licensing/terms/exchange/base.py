@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from marketplace.licensing.terms import vocabulary
@@ -130,9 +131,7 @@ def object_of(source: Source, form: str) -> Mapping[str, Any]:
     if isinstance(source, Mapping):
         return source
     try:
-        found = json.loads(text_of(source, form), object_pairs_hook=_once, parse_constant=_no_constant)
-    except _Twice as error:
-        raise unreadable(form, _("The JSON says “%(name)s” twice; keep one of them."), name=shown(str(error))) from None
+        found = json.loads(text_of(source, form), object_pairs_hook=partial(_once, form), parse_constant=_no_constant)
     except RecursionError:
         raise unreadable(form, _("The JSON is nested too deeply; give the license alone.")) from None
     except UnableToReadLicense:
@@ -147,15 +146,11 @@ def object_of(source: Source, form: str) -> Mapping[str, Any]:
     return found
 
 
-class _Twice(ValueError):
-    pass
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _once(form: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
-            raise _Twice(name)
+            raise unreadable(form, _("The JSON says “%(name)s” twice; keep one of them."), name=shown(name))
         found[name] = value
     return found
 

@@ -161,7 +161,7 @@ def _ids() -> tuple[str, ...]:
 
 def _unknown(name: str, known: Iterable[str]) -> Exception:
     by_lower = {one.lower(): one for one in known if not one.startswith("LicenseRef-")}
-    near = get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
+    near = get_close_matches(name.lower(), by_lower, n=1)
     if not near:
         return unreadable(FORM, _("SPDX knows no “%(name)s”; look the id up at spdx.org/licenses."), name=shown(name))
     template = _("SPDX knows no “%(name)s”; did you mean %(near)s?")
