@@ -20,7 +20,7 @@ from marketplace.storefront.prices import Price, price_shown, until_text
 
 @dataclass(frozen=True)
 class Choice:
-    """One license; `taken` says that others have it exclusively, `earlier` counts what an exclusive one leaves standing."""
+    """One license; `taken` says that others have it exclusively, `earlier` counts what an exclusive one lets stand."""
 
     offer: Offer
     terms: Terms
@@ -60,13 +60,14 @@ def choices_of(release: Release, *, studio: Studio | None, now: datetime) -> lis
                 rights=words.rights_of(terms),
                 price=price_shown(offer),
                 taken=until_text(standing.during.upper) if standing else "",
-                earlier=_earlier(offer, studio, now) if terms.exclusive and not standing else 0,
+                earlier=earlier_of(offer, studio, now) if terms.exclusive and not standing else 0,
             )
         )
     return made
 
 
-def _earlier(offer: Offer, studio: Studio | None, now: datetime) -> int:
+def earlier_of(offer: Offer, studio: Studio | None, now: datetime) -> int:
+    """This will count the licenses that stand beside what an exclusive offer gives from now on."""
     return earlier_grants(offer=offer, studio=studio, starts_at=now, ends_at=None)  # type: ignore[arg-type]
 
 

@@ -6,8 +6,6 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from marketplace.catalog.queries import Filter
-from marketplace.people.models import Person, Seat, Studio
-from marketplace.people.queries import studios_of
 from marketplace.people.rules import HANDLE
 from marketplace.storefront import words
 
@@ -38,46 +36,6 @@ class BrowseForm(forms.Form):
         chosen = Filter(text=given.get("q", ""), **{name: given.get(name, "") for name in names})
         sort = given.get("sort") or ("best" if chosen.text else "newest")
         return chosen, sort if chosen.text else "newest", given.get("cursor", "")
-
-
-class CheckoutForm(forms.Form):
-    """Who is licensed, and how it is paid; free licenses ask for no card."""
-
-    offer = forms.UUIDField(widget=forms.HiddenInput)
-    idempotency_key = forms.CharField(widget=forms.HiddenInput, max_length=200)
-    studio = forms.ModelChoiceField(
-        Studio.objects.none(),
-        label=_("Licensee"),
-        help_text=_("The studio that holds the license; its name stands on the certificate."),
-        empty_label=None,
-    )
-    studio_name = forms.CharField(
-        label=_("Licensee"),
-        max_length=120,
-        help_text=_("The name of your studio or company, or your own: it stands on the certificate."),
-        widget=forms.TextInput(attrs={"autocomplete": "organization"}),
-    )
-    card = forms.CharField(
-        label=_("Card number"),
-        max_length=40,
-        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off", "class": "mono"}),
-    )
-
-    def __init__(self, *args: object, person: Person, free: bool, test_cards: bool, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
-        mine = studios_of(person).filter(seats__person=person, seats__role__in=[Seat.OWNER, Seat.BUYER])
-        self.studios = list(mine)
-        # A form sent twice names the studio that its first copy has opened by now.
-        typed = bool(self.data.get("studio_name")) and not self.data.get("studio")
-        if self.studios and not typed:
-            self.fields["studio"].queryset = mine  # type: ignore[attr-defined]
-            del self.fields["studio_name"]
-        else:
-            del self.fields["studio"]
-        if free:
-            del self.fields["card"]
-        elif test_cards:
-            self.fields["card"].widget.attrs["list"] = "test-cards"
 
 
 class VerifyForm(forms.Form):

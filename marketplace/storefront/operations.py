@@ -1,4 +1,5 @@
-"""What a visitor does at the counter: buy one license, for a studio that is there or opened on the way."""
+"""What a visitor does at the counter: license a basket, for a studio and a project that are there or opened on the
+way."""
 
 from datetime import datetime
 from uuid import UUID
@@ -7,35 +8,77 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from marketplace.checkout import operations as checkout
-from marketplace.licensing import queries as licensing
-from marketplace.licensing.models import Grant, Offer
+from marketplace.checkout.models import Order
+from marketplace.licensing import operations as licensing
+from marketplace.licensing.holdings import Project
 from marketplace.people import operations as people
 from marketplace.people import queries as known
 from marketplace.people.models import Person, Seat, Studio
+from marketplace.storefront.baskets import Wanted
 
 
-def buy(
-    *,
-    person: Person,
-    offer: Offer,
-    studio_id: UUID | None,
-    studio_name: str,
-    card: str,
-    idempotency_key: str,
-    now: datetime,
-) -> Grant:
-    """This will license one offer, and return the grant; the same key again returns the same grant.
+def buy(*, person: Person, wanted: Wanted, card: str, idempotency_key: str, now: datetime) -> Order:
+    """This will license a basket, and return the order; the same key again returns the same order.
 
-    Raises what `checkout.operations.buy` and `people.operations.open_studio` raise. A card that is none is refused
-    before a studio is opened.
+    Raises what `checkout.operations.buy` and the verbs of people and projects raise. An order that is refused before
+    it is placed opens no studio and no project.
     """
-    if offer.price_minor:
-        checkout.gateway().method(card)
-    studio = choose_studio(person=person, studio_id=studio_id, name=studio_name, now=now)
-    order = checkout.buy(
-        studio=studio, buyer=person, offers=[offer], method=card, idempotency_key=idempotency_key, now=now
-    )
-    return licensing.grants_from(line.source for line in order.lines.all())[0]
+    if not Order.objects.filter(idempotency_key=idempotency_key, studio__seats__person=person).exists():
+        quoted = quote(person=person, wanted=wanted, now=now)
+        if quoted.needs_method:
+            checkout.gateway().method(card)
+    studio, asks = _asks(person=person, wanted=wanted, now=now)
+    return checkout.buy(studio=studio, buyer=person, offers=asks, method=card, idempotency_key=idempotency_key, now=now)
+
+
+def quote(*, person: Person, wanted: Wanted, now: datetime) -> checkout.Quoted:
+    """This will say what the basket would cost; what has to be opened or declared for that is undone again."""
+    with transaction.atomic():
+        studio, asks = _asks(person=person, wanted=wanted, now=now)
+        quoted = checkout.quote(studio=studio, offers=asks, now=now)
+        transaction.set_rollback(True)
+    return quoted
+
+
+@transaction.atomic
+def _asks(*, person: Person, wanted: Wanted, now: datetime) -> tuple[Studio, list[checkout.Ask]]:
+    basket = wanted.basket
+    studio = basket.studio or choose_studio(person=person, studio_id=wanted.studio_id, name=wanted.studio_name, now=now)
+    if wanted.people is not None and wanted.revenue_usd is not None:
+        people.declare_size(studio=studio, by=person, people=wanted.people, revenue_usd=wanted.revenue_usd, now=now)
+    project = basket.project or _project(person, studio, wanted, now)
+    asks = [
+        checkout.Ask(
+            offer,
+            seats=wanted.seats.get(offer.pk, 0),
+            project=project,
+            pays_minor=wanted.pays.get(offer.pk),
+            starts_at=wanted.starts_at,
+            code=wanted.code,
+            quote=basket.quote,
+            collection=basket.collection,
+            kind=basket.kind,
+            replaces=basket.replaces,
+            expect_minor=wanted.expects.get(offer.pk),
+        )
+        for offer in basket.offers
+    ]
+    return studio, asks
+
+
+def _project(person: Person, studio: Studio, wanted: Wanted, now: datetime) -> Project | None:
+    """Finds the project that was chosen, or opens the one that was named; one of that name is taken as it is."""
+    if wanted.basket.studio is not None:
+        return None
+    if wanted.project_name:
+        there = Project.objects.filter(studio=studio, name=wanted.project_name).first()
+        return there or licensing.open_project(studio=studio, by=person, name=wanted.project_name, now=now)
+    if wanted.project_id is None:
+        return None
+    chosen = Project.objects.filter(studio=studio, pk=wanted.project_id).first()
+    if chosen is None:
+        raise checkout.UnableToBuy(_("The project is not one of %s: choose one of its own.") % studio.name)
+    return chosen
 
 
 @transaction.atomic

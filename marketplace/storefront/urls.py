@@ -24,6 +24,7 @@ urlpatterns = [
     path("packs/<slug:creator>/<slug:pack>", pack.pack, name="pack"),
     path("creators/<slug:handle>", browse.creator, name="creator"),
     path("checkout", checkout.checkout, name="checkout"),
+    path("checkout/quote", checkout.quote, name="checkout-quote"),
     re_path(r"^terms/(?P<digest>[0-9a-f]{64})$", licenses.terms, name="terms"),
     path("verify", verify.verify, name="verify"),
     path("verify/certificate", certificate.certificate, name="verify-certificate"),

@@ -1,124 +1,251 @@
-"""Checkout: one page, one order, one license."""
+"""Checkout: one page, one order, and a license for each offer in it."""
 
-from uuid import UUID, uuid4
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+from uuid import uuid4
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from marketplace.catalog import queries as catalog
+from marketplace.checkout.asking import QuotedLine
 from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod
 from marketplace.checkout.gateways.sandbox import TEST_CARDS, SandboxGateway
-from marketplace.checkout.operations import KeyUsedOtherwise, PaymentDeclined, UnableToBuy, gateway
+from marketplace.checkout.models import Order
+from marketplace.checkout.operations import KeyUsedOtherwise, PaymentDeclined, Quoted, gateway
+from marketplace.licensing import pricing
 from marketplace.licensing import queries as licensing
 from marketplace.licensing.models import Offer
-from marketplace.people.operations import UnableToSignUp
+from marketplace.licensing.operations import UnableToOpenProject
+from marketplace.people.models import Person
+from marketplace.people.operations import UnableToDeclare, UnableToSignUp
 from marketplace.people.queries import buying_studio
 from marketplace.storefront import operations, pictures, words
-from marketplace.storefront.forms import CheckoutForm
+from marketplace.storefront.baskets import Basket, read_basket
+from marketplace.storefront.choices import earlier_of
+from marketplace.storefront.forms_checkout import NOT_PRICED, CheckoutForm
+from marketplace.storefront.held import REFUSALS
+from marketplace.ui.formats import choose_title, date_text, sentence
+
+COVERS_SHOWN = 6
 
 
 @never_cache
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def checkout(request: HttpRequest) -> HttpResponse:
-    """This will show what is about to be licensed, and license it."""
-    offer = _offer(request.POST.get("offer") or request.GET.get("offer", ""))
-    form = _form(request, offer)
+    """This will show what is about to be licensed and what it costs, and license it."""
+    now = timezone.now()
+    basket = _basket(request, now)
+    if basket.quote is None and (asked := next((one for one in basket.offers if one.model == "on-request"), None)):
+        return redirect(f"{reverse('quote-ask')}?{urlencode({'offer': asked.pk})}")
     if request.method != "POST":
-        return _page(request, offer, form)
-    if not form.is_valid():
-        return _page(request, offer, form, status=422)
-    given = form.cleaned_data
+        start = _start(request, basket)
+        return _page(request, basket, _made(request, basket, now, None, start), _made(request, basket, now, start))
+    form = _made(request, basket, now, request.POST)
+    valid = form.is_valid()
+    if "update" in request.POST:
+        for name in NOT_PRICED:
+            form.errors.pop(name, None)
+        return _page(request, basket, form, form)
+    if not valid:
+        return _page(request, basket, form, form, status=422)
     try:
-        grant = operations.buy(
-            person=request.user,  # type: ignore[arg-type]
-            offer=offer,
-            studio_id=given["studio"].pk if "studio" in given else None,
-            studio_name=given.get("studio_name", ""),
-            card=given.get("card", ""),
-            idempotency_key=given["idempotency_key"],
-            now=timezone.now(),
-        )
+        order = _buy(request, form, now)
     except GatewayUnavailable:
-        return render(request, "storefront/checkout_unavailable.html", {"offer": offer}, status=503)
-    except (UnableToUseMethod, PaymentDeclined) as error:
-        form.add_error("card", str(error))
-    except UnableToSignUp as error:
-        form.add_error("studio_name", str(error))
-    except (UnableToBuy, KeyUsedOtherwise) as error:
-        form.add_error(None, str(error))
-    else:
-        messages.success(
-            request, _("Licensed. The certificate is signed; its proof is being sealed into the public log.")
-        )
-        return redirect("license", grant.pk)
-    return _page(request, offer, _form(request, offer, refused=form), status=422)
+        return render(request, "storefront/checkout_unavailable.html", {"offer": basket.offers[0]}, status=503)
+    if order is None:
+        again = _again(request, basket, form, now)
+        return _page(request, basket, again, again, status=422)
+    return _bought(request, order)
 
 
-def _offer(text: str) -> Offer:
-    """Reads which offer is meant; one that is not sold is not there."""
-    try:
-        offer = licensing.offer(UUID(text))
-    except ValueError:
-        raise Http404 from None
-    if offer is None:
+@never_cache
+@login_required
+@require_safe
+def quote(request: HttpRequest) -> HttpResponse:
+    """This will show what the order would cost as the form stands: the part of the page that says it."""
+    now = timezone.now()
+    basket = _basket(request, now)
+    form = _made(request, basket, now, request.GET)
+    return render(request, "storefront/_order.html", _order(request, basket, form))
+
+
+def _basket(request: HttpRequest, now: datetime) -> Basket:
+    given = request.POST if request.method == "POST" else request.GET
+    basket = read_basket(given, person=_person(request), now=now)
+    if basket is None:
         raise Http404
-    return offer
+    return basket
 
 
-def _form(request: HttpRequest, offer: Offer, refused: CheckoutForm | None = None) -> CheckoutForm:
-    """Makes the form; after a refusal with its errors kept, under a new key: the old one stands for that order."""
-    data = request.POST.copy() if request.method == "POST" else None
-    start = {"offer": offer.pk, "idempotency_key": str(uuid4())}
-    if refused is not None and data is not None:
-        data["idempotency_key"] = start["idempotency_key"]
-        if (opened := buying_studio(request.user)) and not data.get("studio"):  # type: ignore[arg-type]
-            data["studio"] = str(opened.pk)
-    form = CheckoutForm(
-        data,
-        initial=start,
-        person=request.user,  # type: ignore[arg-type]
-        free=offer.price_minor == 0,
-        test_cards=_in_sandbox(),
-    )
-    if refused is not None:
-        form.full_clean()
-        # The answers are the same: what was wrong with them is what the page must say.
-        form._errors = refused.errors  # type: ignore[attr-defined]
+def _person(request: HttpRequest) -> Person:
+    return request.user  # type: ignore[return-value]
+
+
+def _made(
+    request: HttpRequest, basket: Basket, now: datetime, data: Any, start: dict[str, Any] | None = None
+) -> CheckoutForm:
+    return CheckoutForm(data, initial=start, person=_person(request), basket=basket, now=now, test_cards=_in_sandbox())
+
+
+def _start(request: HttpRequest, basket: Basket) -> dict[str, Any]:
+    """Reads what the address says beforehand: seats and amounts of each offer or of all, project, studio and code."""
+    given = request.GET
+    start = {name: given[name] for name in ("project", "code", "studio") if given.get(name)}
+    first = buying_studio(_person(request))
+    start |= {"idempotency_key": str(uuid4()), "studio": given.get("studio") or (str(first.pk) if first else "")}
+    for offer in basket.offers:
+        seats = given.get(f"seats-{offer.pk}") or given.get("seats") or "1"
+        if basket.replaces is not None and "seats" not in given:
+            seats = str(basket.replaces.seats or 1)
+        start[f"seats-{offer.pk}"] = seats
+        if pays := given.get(f"pays-{offer.pk}"):
+            start[f"pays-{offer.pk}"] = pays
+    return start
+
+
+def _buy(request: HttpRequest, form: CheckoutForm, now: datetime) -> Order | None:
+    """Licenses the basket; None when it was refused, and the form says why."""
+    try:
+        return operations.buy(
+            person=_person(request),
+            wanted=form.wanted(),
+            card=form.cleaned_data.get("card", ""),
+            idempotency_key=form.cleaned_data["idempotency_key"],
+            now=now,
+        )
+    except (UnableToUseMethod, PaymentDeclined) as error:
+        form.add_error("card" if "card" in form.fields else None, str(error))
+    except UnableToSignUp as error:
+        form.add_error("studio_name" if "studio_name" in form.fields else None, str(error))
+    except UnableToDeclare as error:
+        form.add_error(error.field if error.field in form.fields else None, str(error))
+    except UnableToOpenProject as error:
+        form.add_error("project_name", str(error))
+    except (*REFUSALS, KeyUsedOtherwise) as error:
+        form.add_error(None, str(error))
+    return None
+
+
+def _again(request: HttpRequest, basket: Basket, refused: CheckoutForm, now: datetime) -> CheckoutForm:
+    """Makes the form that was refused under a new key, with its errors kept: the old key stands for that order."""
+    data = request.POST.copy()
+    data["idempotency_key"] = str(uuid4())
+    if (opened := buying_studio(_person(request))) and not data.get("studio"):
+        data["studio"] = str(opened.pk)
+    form = _made(request, basket, now, data)
+    form.full_clean()
+    # The answers are the same: what was wrong with them is what the page must say.
+    form._errors = refused.errors  # type: ignore[attr-defined]
     return form
+
+
+def _bought(request: HttpRequest, order: Order) -> HttpResponse:
+    grants = licensing.grants_from(line.source for line in order.lines.all())
+    messages.success(request, _("Licensed. The certificate is signed; its proof is being sealed into the public log."))
+    return redirect("license", grants[0].pk) if len(grants) == 1 else redirect("licenses")
 
 
 def _in_sandbox() -> bool:
     return gateway().name == SandboxGateway.name
 
 
-def _page(request: HttpRequest, offer: Offer, form: CheckoutForm, status: int = 200) -> HttpResponse:
-    release = offer.release
+def _order(request: HttpRequest, basket: Basket, form: CheckoutForm) -> dict[str, Any]:
+    """Prices the order as the form stands; where there is no price, says why in one sentence."""
+    person, quoted, refusal = _person(request), None, ""
+    form.is_valid()
+    if wrong := form.against_price():
+        refusal = wrong[0]
+    else:
+        wanted = form.wanted()
+        named = wanted.studio_name.strip() or person.display_name
+        try:
+            quoted = operations.quote(
+                person=person, wanted=replace(wanted, studio_name=named, expects={}), now=form.now
+            )
+        except (*REFUSALS, UnableToSignUp, UnableToDeclare, UnableToOpenProject) as error:
+            refusal = str(error)
+    said_above = any(refusal in texts for texts in form.errors.values()) if form.is_bound else False
+    return {
+        "basket": basket,
+        "quoted": quoted,
+        "refusal": "" if said_above else refusal,
+        "items": _items(basket, quoted),
+        "currency": basket.offers[0].currency,
+        "saved_minor": quoted.list_minor - quoted.total_minor if quoted else 0,
+    }
+
+
+def _items(basket: Basket, quoted: Quoted | None) -> list[dict[str, Any]]:
+    lines: Sequence[QuotedLine | None] = quoted.lines if quoted else [None] * len(basket.offers)
+    return [_item(offer, line, place) for place, (offer, line) in enumerate(zip(basket.offers, lines, strict=True))]
+
+
+def _item(offer: Offer, line: QuotedLine | None, place: int) -> dict[str, Any]:
     terms = licensing.terms_of(offer.terms)
-    cover = catalog.cover_of(release)
-    previews = cover.asset.previews.all() if cover else []
-    context = {
-        "form": form,
+    cover = catalog.cover_of(offer.release) if place < COVERS_SHOWN else None
+    return {
         "offer": offer,
-        "release": release,
-        "terms_name": words.say(words.TERMS, terms.name),
-        "rights": words.rights_of(terms),
+        "release": offer.release,
+        "name": words.say(words.TERMS, terms.name),
         "summary": words.summary_text(terms),
-        "cover": pictures.shown(previews),
-        "studio": form.studios[0] if len(form.studios) == 1 else None,
+        "cover": pictures.shown(cover.asset.previews.all() if cover else []),
+        "line": line,
+        "explained": _explained(offer, line) if line else [],
+    }
+
+
+def _explained(offer: Offer, line: QuotedLine) -> list[str]:
+    said = [sentence(one) for one in line.lines]
+    if line.ask.starts_at is not None:
+        said.append(_("Begins on %(day)s") % {"day": date_text(line.ask.starts_at)})
+    if offer.model in pricing.PERIODS and line.ends_at is not None:
+        day = date_text(line.ends_at)
+        said.append(_("Renewed on %(day)s at the price of that day, until you cancel") % {"day": day})
+    return said
+
+
+def _page(
+    request: HttpRequest, basket: Basket, form: CheckoutForm, priced: CheckoutForm, status: int = 200
+) -> HttpResponse:
+    """Shows the page; `priced` is the form with answers, which the shown one has not yet at first."""
+    order = _order(request, basket, priced)
+    studio = basket.studio or (form.studios[0] if len(form.studios) == 1 else None)
+    context = order | {
+        "form": form,
+        "offers": [_asked(form, item, studio) for item in order["items"]],
+        "title": choose_title(basket.collection.title)[0] if basket.collection else "",
+        "studio": studio,
         "test_cards": [
             {"number": " ".join(number[i : i + 4] for i in range(0, len(number), 4)), "does": _(does)}
             for number, (_token, does) in TEST_CARDS.items()
         ]
-        if _in_sandbox() and offer.price_minor
+        if _in_sandbox() and "card" in form.fields
         else [],
         "dispute_minutes": settings.SANDBOX_DISPUTE_AFTER_MINUTES,
     }
     return render(request, "storefront/checkout.html", context, status=status)
+
+
+def _asked(form: CheckoutForm, item: dict[str, Any], studio: Any) -> dict[str, Any]:
+    """Adds to an item what the page asks and says of it once, beside the price."""
+    offer = item["offer"]
+    terms = licensing.terms_of(offer.terms)
+    return item | {
+        "rights": words.rights_of(terms),
+        "fields": form.asked_of(offer),
+        "exclusive": terms.exclusive,
+        "earlier": earlier_of(offer, studio, form.now) if terms.exclusive else 0,
+    }
