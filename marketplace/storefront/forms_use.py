@@ -14,12 +14,12 @@ from marketplace.storefront.forms import VerifyForm
 
 
 def _scale(label: object, names: words.Names) -> forms.ChoiceField:
-    return forms.ChoiceField(label=label, choices=list(names.items()), required=False)  # type: ignore[arg-type]
+    return forms.ChoiceField(label=label, choices=list(names.items()))  # type: ignore[arg-type]
 
 
 def _several(label: object, **given: Any) -> forms.MultipleChoiceField:
-    given.setdefault("widget", forms.CheckboxSelectMultiple)
-    return forms.MultipleChoiceField(label=label, required=False, **given)  # type: ignore[arg-type]
+    given = {"widget": forms.CheckboxSelectMultiple, "required": False} | given
+    return forms.MultipleChoiceField(label=label, **given)  # type: ignore[arg-type]
 
 
 def _day(label: object, help_text: object) -> forms.DateField:
@@ -31,6 +31,15 @@ def _day(label: object, help_text: object) -> forms.DateField:
         input_formats=["%Y-%m-%d"],
         help_text=help_text,  # type: ignore[arg-type]
     )
+
+
+_LEAST = {
+    "commercial": words.COMMERCIAL,
+    "derivatives": words.DERIVATIVES,
+    "redistribution": words.REDISTRIBUTION,
+    "ai_training": words.AI_TRAINING,
+    "output_owner": words.OUTPUT_OWNERS,
+}
 
 
 class UseForm(VerifyForm):
@@ -47,8 +56,16 @@ class UseForm(VerifyForm):
     project = forms.ModelChoiceField(
         Project.objects.none(), label=_("Project"), required=False, empty_label=_("No project of its own")
     )
-    fields_of_use = _several(_("What do you make?"))
-    media = _several(_("In which form?"))
+    fields_of_use = _several(
+        _("What do you make?"),
+        required=True,
+        error_messages={"required": _("Choose at least one: what is for nothing cannot be judged.")},
+    )
+    media = _several(
+        _("In which form?"),
+        required=True,
+        error_messages={"required": _("Choose at least one: what has no form cannot be judged.")},
+    )
     commercial = _scale(_("Who earns with it?"), words.COMMERCIAL)
     revenue_usd = forms.IntegerField(
         label=_("Revenue a year in US dollars"),
@@ -60,9 +77,7 @@ class UseForm(VerifyForm):
     derivatives = _scale(_("Changes"), words.DERIVATIVES)
     redistribution = _scale(_("Passing on"), words.REDISTRIBUTION)
     ai_training = _scale(_("AI training"), words.AI_TRAINING)
-    seats = forms.IntegerField(
-        label=_("People who work with the files"), required=False, min_value=1, max_value=SEATS_LIMIT, initial=1
-    )
+    seats = forms.IntegerField(label=_("People who work with the files"), min_value=1, max_value=SEATS_LIMIT, initial=1)
     countries = _several(
         _("Only in some countries"),
         widget=forms.SelectMultiple(attrs={"size": 8}),
@@ -87,6 +102,12 @@ class UseForm(VerifyForm):
 
     def __init__(self, *args: Any, studios: Sequence[Studio], **given: Any) -> None:
         super().__init__(*args, **given)
+        if self.is_bound:
+            # What an address leaves out is the least.
+            least = {name: next(iter(names)) for name, names in _LEAST.items()} | {"seats": "1"}
+            self.data = self.data.copy()
+            for name, value in (least | ({"studio": str(studios[0].pk)} if len(studios) == 1 else {})).items():
+                self.data.setdefault(name, value)
         ids = [one.pk for one in studios]
         self.fields["studio"].queryset = Studio.objects.filter(pk__in=ids).order_by("name", "id")  # type: ignore[attr-defined]
         projects = Project.objects.filter(studio__in=ids).order_by("name", "id")
@@ -104,12 +125,8 @@ class UseForm(VerifyForm):
             self.fields[name].choices = rows  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
-        """Refuses a question for nothing at all, and a project of another studio."""
+        """Refuses what does not go together."""
         given = super().clean() or self.cleaned_data
-        if "fields_of_use" in given and not given["fields_of_use"]:
-            self.add_error("fields_of_use", _("Choose at least one: what is for nothing cannot be judged."))
-        if "media" in given and not given["media"]:
-            self.add_error("media", _("Choose at least one: what has no form cannot be judged."))
         project, studio = given.get("project"), given.get("studio")
         if project is not None and studio is not None and project.studio_id != studio.pk:
             self.add_error("project", _("This project is another studio's: choose one of %s.") % studio.name)
@@ -124,12 +141,12 @@ class UseForm(VerifyForm):
         given = self.cleaned_data
         countries = frozenset(given["countries"])
         return Use(
-            commercial=given["commercial"] or "none",
+            commercial=given["commercial"],
             revenue_usd=given["revenue_usd"] or 0 if given["commercial"] == "limited" else 0,
-            derivatives=given["derivatives"] or "none",
-            ai_training=given["ai_training"] or "none",
-            redistribution=given["redistribution"] or "none",
-            seats=given["seats"] or 1,
+            derivatives=given["derivatives"],
+            ai_training=given["ai_training"],
+            redistribution=given["redistribution"],
+            seats=given["seats"],
             exclusive=given["exclusive"],
             territory=Scope(countries) if countries else EVERYTHING,
             fields=Scope(frozenset(given["fields_of_use"])),
@@ -139,6 +156,6 @@ class UseForm(VerifyForm):
             content=frozenset(given["content"]),
             approved=given["approved"],
             credited=given["credited"],
-            output_owner=given["output_owner"] or "provider",
+            output_owner=given["output_owner"],
             share_alike=given["share_alike"],
         )
