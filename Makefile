@@ -34,7 +34,7 @@ lint: .venv/.dev-stamp ## Check style, imports, types, migrations, settings and 
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
-	$(BIN)/mypy --strict $$(find assets embedded ledger marketplace -name rules.py -o -path '*/rules/*.py' -o -name base.py -o -path 'embedded/*.py')
+	$(BIN)/mypy --strict $$(find assets embedded ledger marketplace -name rules.py -o -path '*/rules/*.py' -o -name base.py -o -name pricing.py -o -path '*/terms/*.py' -o -path 'embedded/*.py')
 	$(AS_IN_PRODUCTION) $(BIN)/python -W "ignore:Got an error checking" -m django makemigrations --check --dry-run
 	$(AS_IN_PRODUCTION) $(BIN)/python -m django check --deploy
 	$(AS_IN_PRODUCTION) $(BIN)/python -m django messages --check

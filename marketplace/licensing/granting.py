@@ -15,6 +15,7 @@ from marketplace.licensing import exclusivity, issuing, queries, rules
 from marketplace.licensing.holdings import Project, SeatAssignment
 from marketplace.licensing.models import Grant, GrantStatus, Offer, OfferWithdrawal
 from marketplace.people.models import Studio
+from marketplace.ui.formats import sentence
 
 FOLLOWS = (Grant.RENEWAL, Grant.UPGRADE, Grant.TRANSFER)
 FINAL = (GrantStatus.REVOKED, GrantStatus.SUPERSEDED)
@@ -265,7 +266,7 @@ def _period(
         earliest = min(at - rules.BACKDATED_AT_MOST, former_end or at)
         return rules.period_of(terms, starts_at=starts_at, ends_at=ends_at, now=now or at, at=at, earliest=earliest)
     except rules.NoTime as error:
-        raise UnableToGrant(offer, str(error)) from None
+        raise UnableToGrant(offer, sentence(error)) from None
 
 
 def _next_status_index() -> int:

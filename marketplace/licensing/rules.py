@@ -7,9 +7,10 @@ from typing import NamedTuple
 from uuid import UUID
 
 import rfc8785
-from django.utils.translation import gettext as _
 
 from marketplace.licensing.terms.model import Terms
+from marketplace.ui.words import Values, Words
+from marketplace.ui.words import gettext_noop as _
 
 LICENSEE_FORMAT = "worldloom/licensee/1"
 PRICE_FORMAT = "worldloom/price/1"
@@ -53,9 +54,13 @@ class Period(NamedTuple):
 
 
 class NoTime(ValueError):
-    """There is no time in which the license would hold; the sentence says why."""
+    """There is no time in which the license would hold; `template` and `values` say why in any language."""
 
     code = "grant-refused"
+
+    def __init__(self, template: str, values: Values | None = None) -> None:
+        self.template, self.values = template, values or {}
+        super().__init__(str(Words(template, self.values)))
 
 
 def first_moment(day: str) -> datetime:
@@ -85,11 +90,11 @@ def period_of(
     if starts_at < earliest:
         raise NoTime(_("The license would begin before it is ordered: let it begin today or later."))
     if begins and starts_at < begins:
-        raise NoTime(_("These terms begin on %s: let the license begin then or later.") % terms.starts)
+        raise NoTime(_("These terms begin on %(day)s: let the license begin then or later."), {"day": terms.starts})
     lasting = starts_at + timedelta(days=terms.duration_days) if terms.duration_days else None
     ends = [moment for moment in (ends_at, lasting, after) if moment is not None]
     if ends and min(ends) <= starts_at:
         if after is not None and after <= starts_at:
-            raise NoTime(_("These terms ended on %s: choose another offer.") % terms.ends)
+            raise NoTime(_("These terms ended on %(day)s: choose another offer."), {"day": terms.ends})
         raise NoTime(_("The license would end before it begins: let it end later."))
     return Period(starts_at, min(ends) if ends else None)

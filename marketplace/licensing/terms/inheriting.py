@@ -158,7 +158,7 @@ def wrong_with(offers: list[Terms], parent: Parent, *, today: str) -> list[Wrong
             "Nothing made from %(parent)s may be sold, for %(basis)s says “%(said)s”: get a license of it that lets"
             " you share what you make, or leave the offers out."
         )
-        values = {"parent": parent.name, "basis": nearest.words, "said": said_in(nearest.terms, "derivatives")}
+        values: Values = {"parent": parent.name, "basis": nearest.words, "said": said_in(nearest.terms, "derivatives")}
         return [Wrong("offers", template, values)]
     found: list[Wrong] = []
     for terms in offers:
@@ -186,7 +186,7 @@ def _owes_more(parent: Parent, basis: Basis) -> Wrong:
     template = _(
         "Of what is made from %(parent)s, %(basis)s says “%(said)s”, and it gets %(share)s here: raise its share."
     )
-    values = {
+    values: Values = {
         "basis": basis.words,
         "said": said_in(basis.terms, "royalty_ppb"),
         "parent": parent.name,
