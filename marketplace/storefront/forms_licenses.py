@@ -71,10 +71,14 @@ class SeatForm(forms.Form):
 
 
 class SubscriptionForm(forms.Form):
-    """How many seats a subscription has."""
+    """How many seats a subscription has; `key` lets the same form be paid once."""
 
     seats = forms.IntegerField(label=_("Seats"), min_value=1, max_value=1_000_000)
     key = forms.CharField(widget=forms.HiddenInput, max_length=200)
+
+    def anew(self) -> "SubscriptionForm":
+        """This will give the same form under another key: the former one stands for the order that was refused."""
+        return SubscriptionForm({"seats": self.data.get("seats", ""), "key": str(uuid4())})
 
 
 class UsageForm(forms.Form):

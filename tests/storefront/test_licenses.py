@@ -100,7 +100,11 @@ def test_what_ends_within_a_month_says_so(market: Market, carol: Client) -> None
     assert f'href="/licenses/{grant.pk}"' in shown(carol, "/licenses", state="ending")
     page = shown(carol, f"/licenses/{grant.pk}")
     assert "Ends within 30 days" in page
-    assert f"/checkout?offer={grant.offer_id}&amp;renew={grant.pk}" in page
+    renew = f"/checkout?offer={grant.offer_id}&amp;renew={grant.pk}"
+    assert renew in page
+
+    licensing.withdraw_offer(offer=grant.offer, now=timezone.now())
+    assert renew not in shown(carol, f"/licenses/{grant.pk}")
 
 
 def test_the_list_is_a_table_for_spreadsheets(market: Market, carol: Client) -> None:
@@ -216,6 +220,11 @@ def test_a_subscription_gets_more_seats_at_once_and_fewer_later(market: Market, 
 
     refused = carol.post(f"/licenses/{newest.pk}/subscription/seats", {"seats": "0", "key": "none-1"})
     assert refused.status_code == 422
+    refused = carol.post(f"/licenses/{newest.pk}/subscription/seats", {"seats": "31", "key": "many-1"})
+    assert refused.status_code == 422
+    page = refused.content.decode()
+    assert 'name="key" value="many-1"' not in page
+    assert "hx-get" not in page
     dave = member(market)
     assert dave.post(f"/licenses/{newest.pk}/subscription/seats", {"seats": "9", "key": "dave"}).status_code == 422
     assert Grant.objects.count() == 2

@@ -104,6 +104,7 @@ def change_seats(request: HttpRequest, grant: object) -> HttpResponse:
                 subscription=subscription, seats=seats, by=_person(request), idempotency_key=key, now=timezone.now()
             )
         except (*held.REFUSALS, KeyUsedOtherwise, PaymentDeclined) as error:
+            form = form.anew()
             form.add_error("seats", str(error))
         except GatewayUnavailable:
             form.add_error("seats", _("The payment service does not answer: nothing has changed, try again later."))

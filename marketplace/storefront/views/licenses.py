@@ -147,6 +147,8 @@ def license_page(
         "api_command": _api_command(site, grant),
         **shown(grant, now),
         **_affairs(request, grant, terms, now),
+        # What somebody typed is not swapped away when the proof is sealed.
+        "is_refused": bool(forms),
         # Whoever sees no form is told at the top why what they sent was refused.
         "refusals": [error for form in forms.values() for errors in form.errors.values() for error in errors],
         **forms,
@@ -161,6 +163,8 @@ def _affairs(request: HttpRequest, grant: Grant, terms: Terms, now: datetime) ->
     subscription = subscription_of(grant)
     is_over = grant.state in OVER  # type: ignore[attr-defined]
     is_billed = grant.offer.model in pricing.BILLED_LATER
+    chain = _chain(grant, now)
+    is_followed = any(one["grant"].replaces_id == grant.pk for one in chain)
     now_seats = getattr(subscription, "renews_with", grant.seats)
     return {
         "may_manage": any(seat.person_id == request.user.pk and seat.role != Seat.MEMBER for seat in members),
@@ -175,10 +179,19 @@ def _affairs(request: HttpRequest, grant: Grant, terms: Terms, now: datetime) ->
         "reports": held.reports_of(grant) if is_billed else [],
         "report_columns": _report_columns(grant),
         "downloads": held.downloads_of(grant),
-        "chain": _chain(grant, now),
+        "chain": chain,
         "is_transferable": terms.transferable,
-        "may_renew": grant.ends_at is not None and subscription is None and grant.state not in FINAL,  # type: ignore[attr-defined]
+        "may_renew": subscription is None and not is_followed and may_be_renewed(grant),
     }
+
+
+def may_be_renewed(grant: Grant) -> bool:
+    """This will tell whether a license that ends can be licensed on under the same offer."""
+    return (
+        grant.ends_at is not None
+        and grant.status == GrantStatus.ACTIVE  # type: ignore[attr-defined]
+        and not hasattr(grant.offer, "withdrawal")
+    )
 
 
 def _report_columns(grant: Grant) -> list[dict[str, str]]:

@@ -22,6 +22,7 @@ from marketplace.licensing.terms.fixing import Fix
 from marketplace.licensing.terms.using import UnreadableUse
 from marketplace.people.queries import studios_of
 from marketplace.storefront.forms_use import UseForm
+from marketplace.storefront.views.licenses import may_be_renewed
 from marketplace.ui.formats import money_text, percent_text, sentence
 from marketplace.ui.words import Words, gettext_noop
 
@@ -137,7 +138,8 @@ def _remedies(permit: Permit, project: Project | None) -> list[tuple[str, str]]:
         return []
     page = reverse("license", args=[grant.pk])
     found = []
-    if "expired" in codes or "ends-too-late" in codes:
+    is_sold = not hasattr(grant.offer, "withdrawal")
+    if is_sold and may_be_renewed(grant) and codes & {"expired", "ends-too-late"}:
         asked = urlencode({"offer": str(grant.offer_id), "renew": str(grant.pk)})
         found.append((_("Renew the license"), f"{reverse('checkout')}?{asked}"))
     if "no-seat" in codes:
@@ -146,7 +148,7 @@ def _remedies(permit: Permit, project: Project | None) -> list[tuple[str, str]]:
         found.append(
             (_("See what the project “%s” has") % grant.project.name, reverse("project", args=[grant.project_id]))
         )
-    if project is not None and "wrong-project" in codes:
+    if is_sold and project is not None and "wrong-project" in codes:
         asked = urlencode({"offer": str(grant.offer_id), "project": str(project.pk)})
         found.append((_("License it for “%s” too") % project.name, f"{reverse('checkout')}?{asked}"))
     return found
