@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Exists
+
 from marketplace.catalog.models import Release
 from marketplace.licensing import holding_queries, pricing_queries
 from marketplace.licensing import queries as licensing
@@ -13,7 +15,8 @@ from marketplace.licensing.exclusivity import earlier_grants
 from marketplace.licensing.holdings import Exclusivity
 from marketplace.licensing.models import Offer
 from marketplace.licensing.terms.model import Terms
-from marketplace.people.models import Studio
+from marketplace.people.models import Person, Studio
+from marketplace.people.queries import buying_studio
 from marketplace.storefront import words
 from marketplace.storefront.prices import Price, price_shown, until_text
 
@@ -41,11 +44,18 @@ class Offered:
     single_minor: int
 
 
-def choices_of(release: Release, *, studio: Studio | None, now: datetime) -> list[Choice]:
-    """This will list what a release is sold under now, the cheapest first, and last what is priced on request."""
-    offers = pricing_queries.priced_offers(release, now)
-    offers.sort(key=lambda one: one.model == "on-request")
-    taken = Exclusivity.objects.filter(pack=release.pack_id, ended_at=None).exists()
+def choices_of(release: Release, *, person: Person | None, now: datetime) -> list[Choice]:
+    """This will list what a release is sold under now, the cheapest first, and last what is priced on request.
+
+    Two queries, where nothing is exclusive. What the studio of `person` has itself does not stand against it.
+    """
+    standing_of_pack = Exclusivity.objects.filter(pack=release.pack_id, ended_at=None)
+    live = Offer.objects.filter(release=release, withdrawal=None).select_related("terms")
+    offers = pricing_queries.with_prices(live.annotate(has_taken=Exists(standing_of_pack)), now)
+    offers.sort(key=_place)
+    taken = any(offer.has_taken for offer in offers)  # type: ignore[attr-defined]
+    may_matter = taken or any(licensing.terms_of(offer.terms).exclusive for offer in offers)
+    studio = buying_studio(person) if person is not None and may_matter else None
     made = []
     for offer in offers:
         offer.release = release
@@ -64,6 +74,10 @@ def choices_of(release: Release, *, studio: Studio | None, now: datetime) -> lis
             )
         )
     return made
+
+
+def _place(offer: Offer) -> tuple[bool, str, int, str]:
+    return offer.model == "on-request", offer.currency, offer.now.price_minor, str(offer.pk)  # type: ignore[attr-defined]
 
 
 def earlier_of(offer: Offer, studio: Studio | None, now: datetime) -> int:

@@ -1,6 +1,6 @@
 """What a buyer says at the checkout."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Any
 from uuid import UUID
@@ -15,9 +15,8 @@ from marketplace.licensing.models import Offer
 from marketplace.licensing.pricing_queries import declared_size
 from marketplace.licensing.queries import terms_of
 from marketplace.payouts.rules import UnreadableAmount, parse_amount
-from marketplace.people.models import Person, Studio
+from marketplace.people.models import Studio
 from marketplace.storefront.baskets import Basket, Wanted
-from marketplace.storefront.held import buying_studios
 from marketplace.ui.formats import money_text, sentence
 
 # What is wrong with these says nothing against a price.
@@ -43,11 +42,10 @@ class CheckoutForm(forms.Form):
     """Who is licensed for what and from when, and how it is paid; it asks only for what the basket leaves open."""
 
     idempotency_key = forms.CharField(widget=forms.HiddenInput, max_length=200)
-    studio = forms.ModelChoiceField(
-        Studio.objects.none(),
+    studio = forms.TypedChoiceField(
         label=_("Licensee"),
+        coerce=UUID,
         help_text=_("The studio that holds the license; its name stands on the certificate."),
-        empty_label=None,
     )
     studio_name = forms.CharField(
         label=_("Licensee"),
@@ -86,11 +84,10 @@ class CheckoutForm(forms.Form):
     )
 
     def __init__(
-        self, *args: Any, person: Person, basket: Basket, now: datetime, test_cards: bool, **given: Any
+        self, *args: Any, basket: Basket, studios: Sequence[Studio], now: datetime, test_cards: bool, **given: Any
     ) -> None:
         super().__init__(*args, **given)
-        self.basket, self.now = basket, now
-        self.studios = [basket.studio] if basket.studio else buying_studios(person)
+        self.basket, self.studios, self.now = basket, studios, now
         self._choose_licensee()
         self._choose_project()
         self._ask_size()
@@ -107,8 +104,8 @@ class CheckoutForm(forms.Form):
         typed = bool(self.data.get("studio_name")) and not self.data.get("studio")
         if (self.studios and not typed) or self.basket.studio:
             del self.fields["studio_name"]
-            mine = Studio.objects.filter(pk__in=[studio.pk for studio in self.studios]).order_by("name", "id")
-            self.fields["studio"].queryset = mine  # type: ignore[attr-defined]
+            rows = [(str(studio.pk), studio.name) for studio in self.studios]
+            self.fields["studio"].choices = rows  # type: ignore[attr-defined]
             if self.basket.studio:
                 del self.fields["studio"]
         else:
@@ -197,7 +194,7 @@ class CheckoutForm(forms.Form):
         later = day is not None and day > self.now.astimezone(UTC).date()
         return Wanted(
             basket=self.basket,
-            studio_id=given["studio"].pk if given.get("studio") else None,
+            studio_id=given.get("studio") or None,
             studio_name=given.get("studio_name", ""),
             project_id=given.get("project"),
             project_name=given.get("project_name", "").strip(),

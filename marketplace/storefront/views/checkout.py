@@ -1,6 +1,7 @@
 """Checkout: one page, one order, and a license for each offer in it."""
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -10,7 +11,8 @@ from uuid import uuid4
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.forms.utils import ErrorDict
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -28,14 +30,14 @@ from marketplace.licensing import pricing
 from marketplace.licensing import queries as licensing
 from marketplace.licensing.models import Offer
 from marketplace.licensing.operations import UnableToOpenProject
-from marketplace.people.models import Person
+from marketplace.people.models import Person, Studio
 from marketplace.people.operations import UnableToDeclare, UnableToSignUp
 from marketplace.people.queries import buying_studio
 from marketplace.storefront import operations, pictures, words
 from marketplace.storefront.baskets import Basket, read_basket
 from marketplace.storefront.choices import earlier_of
 from marketplace.storefront.forms_checkout import NOT_PRICED, CheckoutForm
-from marketplace.storefront.held import REFUSALS
+from marketplace.storefront.held import REFUSALS, buying_studios
 from marketplace.ui.formats import choose_title, date_text, sentence
 
 COVERS_SHOWN = 6
@@ -51,8 +53,8 @@ def checkout(request: HttpRequest) -> HttpResponse:
     if basket.quote is None and (asked := next((one for one in basket.offers if one.model == "on-request"), None)):
         return redirect(f"{reverse('quote-ask')}?{urlencode({'offer': asked.pk})}")
     if request.method != "POST":
-        start = _start(request, basket)
-        return _page(request, basket, _made(request, basket, now, None, start), _made(request, basket, now, start))
+        priced = _made(request, basket, now, None)
+        return _page(request, basket, _without_errors(priced, ErrorDict()), priced)
     form = _made(request, basket, now, request.POST)
     valid = form.is_valid()
     if "update" in request.POST:
@@ -66,8 +68,8 @@ def checkout(request: HttpRequest) -> HttpResponse:
     except GatewayUnavailable:
         return render(request, "storefront/checkout_unavailable.html", {"offer": basket.offers[0]}, status=503)
     if order is None:
-        again = _again(request, basket, form, now)
-        return _page(request, basket, again, again, status=422)
+        priced = _again(request, basket, now)
+        return _page(request, basket, _without_errors(priced, form.errors), priced, status=422)
     return _bought(request, order)
 
 
@@ -94,18 +96,29 @@ def _person(request: HttpRequest) -> Person:
     return request.user  # type: ignore[return-value]
 
 
-def _made(
-    request: HttpRequest, basket: Basket, now: datetime, data: Any, start: dict[str, Any] | None = None
-) -> CheckoutForm:
-    return CheckoutForm(data, initial=start, person=_person(request), basket=basket, now=now, test_cards=_in_sandbox())
+def _made(request: HttpRequest, basket: Basket, now: datetime, data: QueryDict | None) -> CheckoutForm:
+    """Makes the form with what was sent, or with what the address says beforehand."""
+    studios = [basket.studio] if basket.studio else buying_studios(_person(request))
+    given = _start(request, basket, studios) if data is None else data
+    return CheckoutForm(given, basket=basket, studios=studios, now=now, test_cards=_in_sandbox())
 
 
-def _start(request: HttpRequest, basket: Basket) -> dict[str, Any]:
+def _without_errors(form: CheckoutForm, said: ErrorDict) -> CheckoutForm:
+    """Gives the same form with other errors: what a page says is wrong is not always what keeps it from a price."""
+    shown = copy(form)
+    shown._bound_fields_cache = {}
+    shown._errors = said
+    return shown
+
+
+def _start(request: HttpRequest, basket: Basket, studios: Sequence[Studio]) -> dict[str, Any]:
     """Reads what the address says beforehand: seats and amounts of each offer or of all, project, studio and code."""
     given = request.GET
-    start = {name: given[name] for name in ("project", "code", "studio") if given.get(name)}
-    first = buying_studio(_person(request))
-    start |= {"idempotency_key": str(uuid4()), "studio": given.get("studio") or (str(first.pk) if first else "")}
+    start = {name: given[name] for name in ("project", "code") if given.get(name)}
+    known = {str(studio.pk) for studio in studios}
+    if studios:
+        start["studio"] = given["studio"] if given.get("studio") in known else str(studios[0].pk)
+    start["idempotency_key"] = str(uuid4())
     for offer in basket.offers:
         seats = given.get(f"seats-{offer.pk}") or given.get("seats") or "1"
         if basket.replaces is not None and "seats" not in given:
@@ -139,16 +152,14 @@ def _buy(request: HttpRequest, form: CheckoutForm, now: datetime) -> Order | Non
     return None
 
 
-def _again(request: HttpRequest, basket: Basket, refused: CheckoutForm, now: datetime) -> CheckoutForm:
-    """Makes the form that was refused under a new key, with its errors kept: the old key stands for that order."""
+def _again(request: HttpRequest, basket: Basket, now: datetime) -> CheckoutForm:
+    """Makes the form that was refused once more, under a new key: the old one stands for that order."""
     data = request.POST.copy()
     data["idempotency_key"] = str(uuid4())
     if (opened := buying_studio(_person(request))) and not data.get("studio"):
         data["studio"] = str(opened.pk)
     form = _made(request, basket, now, data)
     form.full_clean()
-    # The answers are the same: what was wrong with them is what the page must say.
-    form._errors = refused.errors  # type: ignore[attr-defined]
     return form
 
 
@@ -177,11 +188,10 @@ def _order(request: HttpRequest, basket: Basket, form: CheckoutForm) -> dict[str
             )
         except (*REFUSALS, UnableToSignUp, UnableToDeclare, UnableToOpenProject) as error:
             refusal = str(error)
-    said_above = any(refusal in texts for texts in form.errors.values()) if form.is_bound else False
     return {
         "basket": basket,
         "quoted": quoted,
-        "refusal": "" if said_above else refusal,
+        "refusal": refusal,
         "items": _items(basket, quoted),
         "currency": basket.offers[0].currency,
         "saved_minor": quoted.list_minor - quoted.total_minor if quoted else 0,
@@ -220,8 +230,10 @@ def _explained(offer: Offer, line: QuotedLine) -> list[str]:
 def _page(
     request: HttpRequest, basket: Basket, form: CheckoutForm, priced: CheckoutForm, status: int = 200
 ) -> HttpResponse:
-    """Shows the page; `priced` is the form with answers, which the shown one has not yet at first."""
+    """Shows the page; `priced` is the form whose own errors decide whether there is a price."""
     order = _order(request, basket, priced)
+    if any(order["refusal"] in texts for texts in form.errors.values()):
+        order["refusal"] = ""
     studio = basket.studio or (form.studios[0] if len(form.studios) == 1 else None)
     context = order | {
         "form": form,

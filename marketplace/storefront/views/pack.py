@@ -16,7 +16,6 @@ from marketplace.catalog.models import Element, Release, ReleaseAsset
 from marketplace.catalog.rules import is_version
 from marketplace.payouts import queries as books
 from marketplace.payouts.rules import WHOLE_PPB
-from marketplace.people.queries import buying_studio
 from marketplace.storefront import pictures, provenance, queries, words
 from marketplace.storefront.cards import cards
 from marketplace.storefront.choices import Choice, choices_of, chosen_of, collections_with, options_of
@@ -40,9 +39,8 @@ def pack(request: HttpRequest, creator: str, pack: str) -> HttpResponse:
     stands = queries.standing(standing) if standing else None
     shown = pictures.gallery(rows, elements, title)
     now = timezone.now()
-    studio = buying_studio(request.user) if request.user.is_authenticated else None
-    choices = choices_of(release, studio=studio, now=now)
-    versions = catalog.versions_of(release)
+    choices = choices_of(release, person=request.user if request.user.is_authenticated else None, now=now)
+    versions, others = catalog.versions_of(release), catalog.packs_of(release.pack.creator_id)[:9]
     context = {
         "here": "browse",
         "release": release,
@@ -69,9 +67,7 @@ def pack(request: HttpRequest, creator: str, pack: str) -> HttpResponse:
         "fee": words.percent_text(settings.PLATFORM_FEE_PPB),
         "versions": versions,
         "is_newest": versions[0].pk == release.pk,
-        "more": [card for card in cards(catalog.packs_of(release.pack.creator_id)[:9]) if card.href != request.path][
-            :4
-        ],
+        "more": cards([row for row in others if row.pack_id != release.pack_id][:4]),
         "collections": collections_with(release, now),
         **_offers(request, choices),
     }
