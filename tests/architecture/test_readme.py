@@ -1,5 +1,6 @@
 """What README and docs/operate.md promise is so: commands, targets, links, addresses and settings."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -98,6 +99,13 @@ def test_manage_commands_explain_themselves(command: str) -> None:
     said = run(sys.executable, "manage.py", command, "--help")
     assert said.returncode == 0
     assert "--as" in said.stdout
+
+
+def test_terms_are_read_as_the_readme_says() -> None:
+    [line] = [line for line in commands("README.md") if " terms import " in line]
+    said = run(sys.executable, *shlex.split(line)[1:])
+    assert said.returncode == 0, said.stderr
+    assert json.loads(said.stdout)["commercial"] == "none"
 
 
 def test_the_commands_of_the_handbook_are_there() -> None:
