@@ -110,8 +110,8 @@ def _refusals(use: Use, composed: Composed) -> Iterator[Refusal]:
     for clash in clashes(composed):
         yield Refusal(clash.dimension, clash.code, clash.layers, clash)
     for rule in RULES:
-        # What the meet allows, every layer allows.
-        if not rule.refuses(use, composed):
+        # What the meet allows, every layer allows; but a meet that is below limited use has none of its layers' caps.
+        if not rule.refuses(use, composed) and not (rule.refuses is _over_cap and _ABOVE_COMMERCIAL(use, composed)):
             continue
         for layer in composed.layers:
             if rule.refuses(use, layer.terms):
@@ -188,8 +188,9 @@ def _shared_otherwise(use: Use, terms: Terms | Composed) -> bool:
     return use.derivatives == "share" and terms.share_alike not in ("", use.share_alike)
 
 
+_ABOVE_COMMERCIAL = _above("commercial")
 RULES: tuple[Rule, ...] = (
-    Rule("commercial", "commercial-not-allowed", _above("commercial"), needs.commercial),
+    Rule("commercial", "commercial-not-allowed", _ABOVE_COMMERCIAL, needs.commercial),
     Rule("revenue_cap_usd", "revenue-cap-exceeded", _over_cap, needs.commercial),
     Rule("derivatives", "derivatives-not-allowed", _above("derivatives"), needs.derivatives),
     Rule("ai_training", "ai-training-not-allowed", _above("ai_training"), needs.ai_training),

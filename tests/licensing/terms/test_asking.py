@@ -277,3 +277,17 @@ def test_what_the_layers_allow_together_comes_with_the_answer() -> None:
     layers = [Layer("scene", "Alice", READY["studio"]), Layer("hero", "Bob", READY["personal"])]
 
     assert ask(FILM, layers).composed == compose(layers)
+
+
+def test_a_cap_is_told_also_where_another_layer_allows_even_less() -> None:
+    use = replace(FILM, commercial="limited", revenue_usd=6)
+    capped = Layer("scene", "Alice", replace(ANY, commercial="limited", revenue_cap_usd=5, credit_required=False))
+    roomy = Layer("sound", "Alice", replace(ANY, commercial="limited", revenue_cap_usd=6, credit_required=False))
+    lower = Layer("hero", "Bob", replace(ANY, commercial="personal", credit_required=False))
+
+    answer = ask(use, [capped, roomy, lower])
+
+    assert [(one.code, one.layers) for one in answer.refusals] == [
+        ("commercial-not-allowed", ("hero",)),
+        ("revenue-cap-exceeded", ("scene",)),
+    ]
