@@ -268,3 +268,42 @@ def test_open_licenses_say_what_ready_made_terms_say() -> None:
         assert read(source).terms == READY[name]
     assert read("OpenRAIL-M").terms == READY["openrail-m"]
     assert read("CC-BY-4.0").terms.sublicense_depth == UNLIMITED_DEPTH
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "MIT License\n\n“Commons Clause” License Condition v1.0",
+        "MIT License\n\nPermission is hereby granted. Any use in a commercial product must be notified to the author.",
+        "MIT License, but not for military contexts",
+        "The MIT License\n\nThe Software shall be used for Good, not Evil.",
+        "Apache License\n  Version 2.0, January 2004\n" + "and a word more " * 420,
+    ],
+)
+def test_a_text_that_begins_as_a_license_and_goes_on_with_more_is_refused(text: str) -> None:
+    assert "but has more in it than that; read it" in refusal(text)
+
+
+def test_old_legal_texts_keep_their_own_name_and_not_that_of_their_examples() -> None:
+    code = "Attribution-ShareAlike 2.0\n CREATIVE COMMONS CORPORATION IS NOT A LAW FIRM.\n"
+    example = "(e.g. Attribution-ShareAlike 2.0 Japan)"
+
+    found = read(code + "License\n" * 500 + example)
+
+    assert (found.source, found.terms.share_alike) == ("CC-BY-SA-2.0", "CC-BY-SA-2.0")
+    assert read("Attribution 2.5 Australia\n\nLicense").source == "CC-BY-2.5-AU"
+
+
+def test_a_long_text_that_only_speaks_of_a_license_is_not_under_it() -> None:
+    agreement = "End user license agreement. " + "You may do nothing that is not said here. " * 60
+    assert "only later on" in refusal(agreement + "It has data under Attribution-ShareAlike 4.0 International.")
+
+
+@pytest.mark.parametrize("name", ["CC-BY-4.0-ZZ", "CC-BY-3.0-ZZ", "CC-BY-4.0-DE"])
+def test_places_without_a_version_are_refused(name: str) -> None:
+    assert "leave the place out" in refusal(name)
+
+
+@pytest.mark.parametrize("said, id", [("odc-by", "ODC-By-1.0"), ("pddl", "PDDL-1.0"), ("c-uda", "C-UDA-1.0")])
+def test_ids_that_only_model_cards_have(said: str, id: str) -> None:
+    assert read(f"---\nlicense: {said}\n---\n").source == id

@@ -1,6 +1,7 @@
 """Alice brings flags: a model from Civitai, a VRM character, a license from Story; what is not said is not allowed."""
 
 import json
+import re
 import struct
 
 import pytest
@@ -178,3 +179,27 @@ def test_story_terms_that_contradict_themselves() -> None:
     assert "whole number" in refusal(base | {"expiration": -1})
     assert "whole number" in refusal(base | {"expiration": 1.5})
     assert "less than a day" in refusal(base | {"expiration": 3600})
+
+
+def test_shares_that_storys_sdk_is_given_are_percent() -> None:
+    found = read({**licenses.PIL_COMMERCIAL_REMIX, "commercialRevShare": 5})
+    same = read({**licenses.PIL_COMMERCIAL_REMIX, "commercialRevShare": "5000000"})
+
+    assert found.terms == same.terms
+    assert found.terms.royalty_ppb == 50_000_000
+    assert {one.dimension for one in found.lost} - {one.dimension for one in same.lost} == {"royalty_ppb"}
+    assert read({**licenses.PIL_COMMERCIAL_REMIX, "commercialRevShare": 100}).terms.royalty_ppb == 1_000_000_000
+    assert read({**licenses.PIL_COMMERCIAL_REMIX, "commercialRevShare": 101}).terms.royalty_ppb == 1010
+
+
+def test_terms_as_storys_sdks_hold_them() -> None:
+    terms = licenses.PIL_COMMERCIAL_REMIX
+    snake = {re.sub("([A-Z])", r"_\1", name).lower(): value for name, value in terms.items()}
+
+    assert read(snake).terms == read({**terms}).terms
+    assert "two spellings" in refusal({**terms, "commercial_use": True})
+    wrapped = {"licenseTermsData": [{"terms": terms, "licensingConfig": {"isSet": False}}]}
+    assert read(wrapped).terms == read({**terms}).terms
+    wrapped["licenseTermsData"][0]["licensingConfig"] = {"isSet": True, "commercialRevShare": 20_000_000}
+    assert read(wrapped).terms.approval_required
+    assert "document" in {one.dimension for one in read(wrapped).lost}

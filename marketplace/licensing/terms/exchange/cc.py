@@ -45,8 +45,22 @@ _TITLE = re.compile(
     re.IGNORECASE,
 )
 _ZERO_TITLE = re.compile(r"\bCC0 1\.0 Universal\b|\bCreative Commons CC0\b", re.IGNORECASE)
-_PAGE_CHARACTERS = 100_000
+_PAGE_CHARACTERS, _TITLES_CHARACTERS = 100_000, 20_000
+_NOTICE_CHARACTERS, _HEAD_CHARACTERS = 2000, 600
+"""A text that is longer than a notice is the license's own, or names in its head the one that it is under."""
 _NOWHERE = frozenset({"", "int", "intl", "international", "unported", "generic", "public"})
+_PORTED = """
+am ar at au az be bg br ca ch cl cn co cr cz de dk ec ee eg es fi fr ge gr gt hk hr hu ie igo il in it jp kr lu mk mt mx
+my ng nl no nz pe ph pl pr pt ro rs scotland se sg si th tw ug uk us ve vn za
+"""
+_PORTS = frozenset(_PORTED.split())
+"""Places for whose law there are versions before 4.0; `igo` is for organizations between states."""
+_NAMED = """
+australia=au austria=at brazil=br canada=ca chile=cl england=uk france=fr germany=de hong=hk ireland=ie italy=it
+japan=jp netherlands=nl new=nz poland=pl singapore=sg south=za spain=es switzerland=ch taiwan=tw united=us
+"""
+_PLACES = {**{code: code for code in _PORTS}, **dict(pair.split("=") for pair in _NAMED.split())}
+"""By the first word of what a title calls them; whatever else follows a version is no place."""
 _LICENSE_NAMES = ("license", "cc:license", "xhv:license", "dct:license", "dcterms:license", "schema:license")
 
 
@@ -95,6 +109,7 @@ def imported(license: License, recognized: Iterable[Loss] = ()) -> Imported:
 def speaks_of(text: str) -> bool:
     """Return whether a text names a license of Creative Commons by id, address or title, or describes one in ccREL."""
     short = len(text) < 80 and any(form.fullmatch(text) for form in (_ID, _ZERO, _MARK))
+    text = text[:_PAGE_CHARACTERS]
     named = any(form.search(text) for form in (_ADDRESS, _TITLE, _ZERO_TITLE))
     return short or named or bool(_page(text).said)
 
@@ -151,7 +166,11 @@ def _license(parts: list[str], version: str, place: str) -> License:
     if version not in VERSIONS:
         template = _("Creative Commons has no version %(version)s; its versions are %(versions)s.")
         raise unreadable(FORM, template, version=version, versions=", ".join(VERSIONS))
-    return License(kind, version, "" if place.lower() in _NOWHERE else place.lower())
+    place = "" if place.lower() in _NOWHERE else place.lower()
+    if place and (place not in _PORTS or version == "4.0"):
+        template = _("There is no version %(version)s for “%(place)s”; leave the place out, or look the license up.")
+        raise unreadable(FORM, template, version=version, place=shown(place))
+    return License(kind, version, place)
 
 
 def _named(text: str, links: Iterable[str] = ()) -> tuple[License, tuple[Loss, ...]]:
@@ -159,21 +178,37 @@ def _named(text: str, links: Iterable[str] = ()) -> tuple[License, tuple[Loss, .
     found = by_id(text) if len(text) < 80 else None
     if found:
         return found, ()
-    licenses = {_at(match) for match in _ADDRESS.finditer("\n".join(links) or text)}
-    if len(text) < 200 and len(licenses) == 1 and _ADDRESS.match(text):
-        return licenses.pop(), ()
-    if not licenses:
-        licenses = {_license(_words(match[1]), match[2], match[3] or "") for match in _TITLE.finditer(text[:20_000])}
-        if _ZERO_TITLE.search(text[:20_000]):
-            licenses.add(License("zero", "1.0"))
+    licenses = [_at(match) for match in _ADDRESS.finditer("\n".join(links) or text)]
+    if len(text) < 200 and len(set(licenses)) == 1 and _ADDRESS.match(text):
+        return licenses[0], ()
+    head = text[:_HEAD_CHARACTERS]
+    if (
+        not links
+        and len(text) > _NOTICE_CHARACTERS
+        and not any(f.search(head) for f in (_ADDRESS, _TITLE, _ZERO_TITLE))
+    ):
+        template = _(
+            "The text speaks of Creative Commons only later on, perhaps of something else; give the id itself."
+        )
+        raise unreadable(FORM, template)
+    licenses = licenses or list(_titled(text[:_TITLES_CHARACTERS]))
     if not licenses:
         template = _("“%(text)s” names no license of Creative Commons; give an id such as CC-BY-4.0, or its address.")
         raise unreadable(FORM, template, text=shown(text))
-    if len(licenses) > 1:
+    if len({(one.kind, one.version) for one in licenses}) > 1:
         template = _("The text names several licenses: %(names)s; give the one that you choose.")
-        raise unreadable(FORM, template, names=Listed(tuple(sorted(one.spdx for one in licenses))))
+        raise unreadable(FORM, template, names=Listed(tuple(sorted({one.spdx for one in licenses}))))
     template = _("It was recognized by its name; the text around it was not compared with the license's own.")
-    return licenses.pop(), (loss("document", template),)
+    # Legal texts name versions for other places as examples, and themselves first.
+    return licenses[0], (loss("document", template),)
+
+
+def _titled(text: str) -> Iterator[License]:
+    """Gives the licenses whose titles are in a text, in their order."""
+    if _ZERO_TITLE.search(text):
+        yield License("zero", "1.0")
+    for match in _TITLE.finditer(text):
+        yield _license(_words(match[1]), match[2], _PLACES.get((match[3] or "").lower(), ""))
 
 
 def _at(match: re.Match[str]) -> License:

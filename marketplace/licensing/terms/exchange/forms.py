@@ -41,6 +41,8 @@ _JSON, _TEXT = "application/json", "text/plain"
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\r?\n(.{0,65536}?)\r?\n---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 _CARD_LICENSE = re.compile(r"^license[ \t]*:[ \t]*(.*)$", re.MULTILINE)
 _CARD_ITEM = re.compile(r"[ \t]*-[ \t]+(.+)")
+# Ids of model cards that are none of SPDX.
+_CARD_IDS = {"odc-by": "ODC-By-1.0", "pddl": "PDDL-1.0", "c-uda": "C-UDA-1.0", "lgpl-lr": "LGPLLR"}
 _CARD_NO_ANSWER = frozenset({"", "other", "unknown", "cc"})
 
 
@@ -130,7 +132,7 @@ def _of_card(source: Source) -> tuple[Source, tuple[Loss, ...]]:
         template = _("The model card says “license: %(name)s”, which names none; give the license itself.")
         raise unreadable("", template, name=shown(names[0]))
     template = _("It was read from the model card; a license file beside it was not.")
-    return names[0], (loss("document", template),)
+    return _CARD_IDS.get(names[0].lower(), names[0]), (loss("document", template),)
 
 
 def _items(lines: Iterable[str]) -> Iterator[str]:

@@ -27,6 +27,8 @@ ADDRESSES = ("royaltyPolicy", "commercializerChecker", "currency")
 TEXTS = ("commercializerCheckerData", "uri")
 FIELDS = (*FLAGS, *NUMBERS, *ADDRESSES, *TEXTS)
 WHOLE_SHARE = 100_000_000
+_PERCENT = 1_000_000
+_MOST_PERCENT = 100
 _PPB_OF_SHARE = 10
 _DAY_SECONDS = 86_400
 _MOST = 2**256 - 1
@@ -51,8 +53,13 @@ _PUBLISHED = re.compile(
     r"https://github\.com/piplabs/pil-document/blob/[\w.-]+/off-chain-terms/"
     r"(?:NCSR|NonCommercialSocialRemixing|CommercialUse|CommercialRemix|CC-BY)\.json"
 )
-# Old SDKs spell these so.
-_SPELLED = {"commercialRevCelling": "commercialRevCeiling", "derivativeRevCelling": "derivativeRevCeiling"}
+# Old SDKs spell these so, and that for Python has names such as commercial_use.
+_SPELLED = {
+    "commercialRevCelling": "commercialRevCeiling",
+    "derivativeRevCelling": "derivativeRevCeiling",
+    **{re.sub("([A-Z])", r"_\1", name).lower(): name for name in FIELDS if name != "uri"},
+}
+_KNOWN = {*FIELDS, *_SPELLED}
 
 
 def read(source: Source) -> Imported:
@@ -63,8 +70,22 @@ def read(source: Source) -> Imported:
     if isinstance(source, str) and (flavor := flavor_of(source)):
         terms = {**FLAVORS[flavor]}
         return _imported(terms, f"PIL {flavor}", published=True)
-    fields = _fields(object_of(source, FORM))
-    return _imported(fields, "PIL", published=bool(_PUBLISHED.fullmatch(fields["uri"])))
+    said = object_of(source, FORM)
+    fields = _fields(said)
+    found = _imported(fields, "PIL", published=bool(_PUBLISHED.fullmatch(fields["uri"])))
+    return _configured(found) if any(_has_config(inner) for inner in _inside(said)) else found
+
+
+def _has_config(said: Mapping[str, Any]) -> bool:
+    """Whether terms come with a configuration that holds; it may ask for more, or stop the license."""
+    configs = (said.get(name) for name in ("licensingConfig", "licensing_config"))
+    return any(isinstance(one, Mapping) and (one.get("isSet") or one.get("is_set")) for one in configs)
+
+
+def _configured(found: Imported) -> Imported:
+    template = _("It refers to “%(text)s”, which was not read; each use must be approved for its sake.")
+    lost = (*found.lost, loss("document", template, text="licensingConfig"))
+    return replace(found, terms=replace(found.terms, approval_required=True), lost=lost)
 
 
 def flavor_of(text: str) -> str:
@@ -75,13 +96,13 @@ def flavor_of(text: str) -> str:
 
 def looks_so(said: Mapping[str, Any]) -> bool:
     """Return whether an object is `PILTerms` or holds them."""
-    return any(len(set(FIELDS) & set(inner)) >= 2 for inner in _inside(said))
+    return any(len(_KNOWN & set(inner)) >= 2 for inner in _inside(said))
 
 
 def _inside(said: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Gives an object, and what Story's API and SDK put terms into."""
     yield said
-    for name in ("terms", "licenseTerms", "pilTerms", "data"):
+    for name in ("terms", "licenseTerms", "pilTerms", "licenseTermsData", "data"):
         inner = said.get(name)
         if isinstance(inner, list) and len(inner) == 1:
             inner = inner[0]
@@ -93,9 +114,12 @@ def _inside(said: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _fields(said: Mapping[str, Any]) -> dict[str, Any]:
-    found = next((inner for inner in _inside(said) if len(set(FIELDS) & set(inner)) >= 2), None)
+    found = next((inner for inner in _inside(said) if len(_KNOWN & set(inner)) >= 2), None)
     if found is None:
         raise unreadable(FORM, _("There are no terms of Story in it, such as commercialUse and derivativesAllowed."))
+    twice = [name for name in found if name in _SPELLED and _SPELLED[name] != name and _SPELLED[name] in found]
+    if twice:
+        raise unreadable(FORM, _("“%(field)s” stands in it in two spellings; keep one."), field=twice[0])
     given = {_SPELLED.get(name, name): value for name, value in found.items()}
     fields: dict[str, Any] = {}
     for name in FLAGS:
@@ -151,6 +175,7 @@ def _check(fields: Mapping[str, Any]) -> None:
 def _imported(fields: Mapping[str, Any], source: str, *, published: bool) -> Imported:
     _check(fields)
     lost = list(_always(fields))
+    fields = _in_parts(fields, lost)
     derives = fields["derivativesAllowed"]
     commercial = _commercial(fields, lost)
     share_ppb = int(fields["commercialRevShare"]) * _PPB_OF_SHARE if commercial != "none" and derives else 0
@@ -177,6 +202,18 @@ def _imported(fields: Mapping[str, Any], source: str, *, published: bool) -> Imp
         lost.append(loss("document", template, text=shown(fields["uri"])))
         terms = replace(terms, approval_required=True)
     return Imported(terms, tuple(lost), source, FORM)
+
+
+def _in_parts(fields: Mapping[str, Any], lost: list[Loss]) -> Mapping[str, Any]:
+    """Returns the fields with the share as the contract counts it; Story's SDK is given percent under the same name."""
+    share = int(fields["commercialRevShare"])
+    if not 0 < share <= _MOST_PERCENT:
+        return fields
+    template = _(
+        "A share of %(number)d was read as percent, as Story's SDK is given it, not as millionths of a percent."
+    )
+    lost.append(loss("royalty_ppb", template, number=share))
+    return {**fields, "commercialRevShare": share * _PERCENT}
 
 
 def _credit(fields: Mapping[str, Any]) -> bool:
@@ -241,6 +278,8 @@ def candidates(terms: Terms, subject: str) -> Iterator[str]:
     derives = terms.derivatives == "share" and not terms.share_alike and royal_too
     for derives_too in (True, False) if derives else (False,):
         share = -(-terms.royalty_ppb // _PPB_OF_SHARE) if derives_too and commercial else 0
+        # Whatever is that low would be read as percent.
+        share = max(share, _MOST_PERCENT + 1) if share else 0
         fields = {
             **EMPTY,
             "transferable": terms.transferable,

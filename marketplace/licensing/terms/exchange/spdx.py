@@ -36,16 +36,22 @@ COPYLEFT = frozenset(_COPYLEFT.split())
 BUNDLED = frozenset(["OFL-1.0", "OFL-1.1", "OFL-1.1-RFN", "OFL-1.1-no-RFN"])
 _PATENTS = re.compile(r"Apache-2|GPL-3|AGPL|MPL|EPL|EUPL|CDDL|OSL|AFL|UPL|MulanPSL|BlueOak|ECL|Patent|MS-|CPL|CECILL")
 _TAG = re.compile(r"SPDX-License-Identifier:[ \t]*([^\r\n*]+)")
-_TITLES: tuple[tuple[str, str], ...] = (
-    (r"\s*(?:The )?MIT License\b", "MIT"),
-    (r"\s*Apache License\s+Version 2\.0", "Apache-2.0"),
-    (r"\s*GNU GENERAL PUBLIC LICENSE\s+Version 3\b", "GPL-3.0-only"),
-    (r"\s*GNU GENERAL PUBLIC LICENSE\s+Version 2\b", "GPL-2.0-only"),
-    (r"\s*GNU LESSER GENERAL PUBLIC LICENSE\s+Version 3\b", "LGPL-3.0-only"),
-    (r"\s*GNU LESSER GENERAL PUBLIC LICENSE\s+Version 2\.1\b", "LGPL-2.1-only"),
-    (r"\s*GNU AFFERO GENERAL PUBLIC LICENSE\s+Version 3\b", "AGPL-3.0-only"),
-    (r"\s*Mozilla Public License,? (?:Version )?2\.0", "MPL-2.0"),
-    (r"\s*This is free and unencumbered software released into the public domain", "Unlicense"),
+# How each begins, and how many words it has at most with its appendix, names and years; more are conditions of its own.
+_TITLES: tuple[tuple[str, str, int], ...] = (
+    (r"\s*(?:The )?MIT License\b", "MIT", 220),
+    (r"\s*Apache License\s+Version 2\.0", "Apache-2.0", 1640),
+    (r"\s*GNU GENERAL PUBLIC LICENSE\s+Version 3\b", "GPL-3.0-only", 5700),
+    (r"\s*GNU GENERAL PUBLIC LICENSE\s+Version 2\b", "GPL-2.0-only", 3030),
+    (r"\s*GNU LESSER GENERAL PUBLIC LICENSE\s+Version 3\b", "LGPL-3.0-only", 1300),
+    (r"\s*GNU LESSER GENERAL PUBLIC LICENSE\s+Version 2\.1\b", "LGPL-2.1-only", 4430),
+    (r"\s*GNU AFFERO GENERAL PUBLIC LICENSE\s+Version 3\b", "AGPL-3.0-only", 5600),
+    (r"\s*Mozilla Public License,? (?:Version )?2\.0", "MPL-2.0", 2500),
+    (r"\s*This is free and unencumbered software released into the public domain", "Unlicense", 230),
+)
+# What none of these texts says, and those say that somebody wrote between their lines.
+_OWN_CONDITIONS = re.compile(
+    r"commons clause|\bnon-commercial\b|\bcommercial (?:product|use)\b|\bused? \w+ commercially|\bmilitary\b|not evil",
+    re.IGNORECASE,
 )
 _ELSEWHERE = re.compile(r"(?:DocumentRef-[A-Za-z0-9.-]+:)?LicenseRef-[A-Za-z0-9.-]+", re.IGNORECASE)
 
@@ -65,7 +71,7 @@ def read(source: Source) -> Imported:
 
 def is_titled(text: str) -> bool:
     """Return whether a text carries an SPDX tag, or begins as a license of software does that we know by its title."""
-    return bool(_TAG.search(text)) or any(re.match(title, text, re.IGNORECASE) for title, _id in _TITLES)
+    return bool(_TAG.search(text)) or any(re.match(title, text, re.IGNORECASE) for title, _id, _words in _TITLES)
 
 
 def _written(text: str) -> tuple[str, tuple[Loss, ...]]:
@@ -76,8 +82,13 @@ def _written(text: str) -> tuple[str, tuple[Loss, ...]]:
         raise unreadable(FORM, template, names=Listed(tuple(shown(tag) for tag in sorted(tags))))
     if tags:
         return tags.pop(), ()
-    for title, name in _TITLES:
+    for title, name, words in _TITLES:
         if re.match(title, text, re.IGNORECASE):
+            if len(text.split()) > words or _OWN_CONDITIONS.search(text):
+                template = _(
+                    "It begins as %(name)s but has more in it than that; read it, and give the id that you choose."
+                )
+                raise unreadable(FORM, template, name=name)
             template = _("It was recognized by its title; the text was not compared with the license's own.")
             return name, (loss("document", template),)
     return text, ()

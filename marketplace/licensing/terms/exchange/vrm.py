@@ -133,7 +133,7 @@ def _read_1(meta: Mapping[str, Any]) -> Imported:
     )
     terms = _for(_choice(meta, "avatarPermission", PERSONS_1, lost, "territory"), terms, lost)
     address = _text(meta, "licenseUrl")
-    elsewhere = [] if address == LICENSE_1 else [address or "licenseUrl"]
+    elsewhere = [] if address.rstrip("/") == LICENSE_1.rstrip("/") else [address or "licenseUrl"]
     elsewhere += [_text(meta, field) for field in ("otherLicenseUrl", "thirdPartyLicenses")]
     return _asked(terms, [one for one in elsewhere if one], lost, "VRM 1.0")
 
