@@ -14,6 +14,7 @@ from marketplace.licensing.bargains import Collection
 from marketplace.licensing.exclusivity import earlier_grants
 from marketplace.licensing.holdings import Exclusivity
 from marketplace.licensing.models import Offer
+from marketplace.licensing.pricing import BILLED_LATER
 from marketplace.licensing.terms.model import Terms
 from marketplace.people.models import Person, Studio
 from marketplace.people.queries import buying_studio
@@ -45,7 +46,7 @@ class Offered:
 
 
 def choices_of(release: Release, *, person: Person | None, now: datetime) -> list[Choice]:
-    """This will list what a release is sold under now, the cheapest first, and last what is priced on request.
+    """This will list what a release is sold under now, the cheapest first, then what is billed later or on request.
 
     Two queries, where nothing is exclusive. What the studio of `person` has itself does not stand against it.
     """
@@ -76,8 +77,10 @@ def choices_of(release: Release, *, person: Person | None, now: datetime) -> lis
     return made
 
 
-def _place(offer: Offer) -> tuple[bool, str, int, str]:
-    return offer.model == "on-request", offer.currency, offer.now.price_minor, str(offer.pk)  # type: ignore[attr-defined]
+def _place(offer: Offer) -> tuple[int, str, int, str]:
+    """What has a price comes first, then what is billed later, then what is on request."""
+    rank = 2 if offer.model == "on-request" else int(offer.model in BILLED_LATER)
+    return rank, offer.currency, offer.now.price_minor, str(offer.pk)  # type: ignore[attr-defined]
 
 
 def earlier_of(offer: Offer, studio: Studio | None, now: datetime) -> int:

@@ -10,9 +10,11 @@ import pytest
 
 import ledger.operations
 from marketplace.licensing.models import Grant
+from marketplace.licensing.terms.ready import READY
 from tests.browser.conftest import violations
 from tests.cast import CARD, DECLINED_CARD, PASSWORD, later
 from tests.storefront.market import Market
+from tests.storefront.test_licenses import offer
 
 pytestmark = pytest.mark.browser
 CARD_FIELD = "Card number"
@@ -59,6 +61,30 @@ def test_carol_finds_buys_and_downloads(
         assert {"certificate.jws", "manifest.json", "files/style.safetensors"} <= set(bundle.namelist())
 
 
+def test_the_price_follows_what_is_chosen(market: Market, open_page: Callable[..., Any]) -> None:
+    by_seat = offer(market.world, READY["studio"], 1_250, model="per-seat")
+    page = open_page("/packs/alice/yunhai", locale="en-US")
+    page.locator(f"input[value='{by_seat.pk}']").check()
+    page.locator(f"#id_seats-{by_seat.pk}").fill("3")
+    page.get_by_role("button", name="Continue to checkout").click()
+    page.locator("input[type=email]").fill("carol@example.com")
+    page.locator("input[type=password]").fill(PASSWORD)
+    page.locator("main button[type=submit]").click()
+
+    page.get_by_role("button", name="Pay $37.50 and license").wait_for()
+    page.locator(f"#id_seats-{by_seat.pk}").fill("4")
+    page.locator("[name=code]").fill("NOTHING")
+    page.locator("[name=code]").blur()
+    page.get_by_text("The code “NOTHING” takes nothing off").wait_for()
+    page.locator("[name=code]").fill("")
+    page.locator("[name=code]").blur()
+    page.get_by_role("button", name="Pay $50.00 and license").wait_for()
+    page.get_by_label(CARD_FIELD).fill(CARD)
+    page.get_by_role("button", name="Pay $50.00 and license").click()
+    page.wait_for_url("**/licenses/**")
+    assert Grant.objects.get().seats == 4
+
+
 def test_a_filter_that_is_chosen_shows_at_once_and_stands_in_the_address(
     market: Market, open_page: Callable[..., Any]
 ) -> None:
@@ -84,11 +110,12 @@ def test_axe_finds_nothing_on_any_page(
     market: Market, open_page: Callable[..., Any], kind: dict[str, Any], client: Any, live_server: Any
 ) -> None:
     client.force_login(market.cast.carol)
-    offer = market.offer("studio")
+    one = market.offer("studio")
+    by_seat = offer(market.world, READY["studio"], 1_250, model="per-seat")
     page = open_page("/", **kind)
     cookie = client.cookies["sessionid"].value
     page.context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
-    page.goto(f"/checkout?offer={offer.pk}")
+    page.goto(f"/checkout?offer={one.pk}")
     page.locator("[name=card]").fill(CARD)
     page.locator(".summary-box button").click()
     page.wait_for_url("**/licenses/**")
@@ -101,10 +128,11 @@ def test_axe_finds_nothing_on_any_page(
         "/browse?q=zeppelin",
         "/packs/alice/yunhai",
         "/creators/alice",
-        f"/checkout?offer={offer.pk}",
+        f"/checkout?offer={one.pk}",
+        f"/checkout?offer={one.pk}&offer={by_seat.pk}&seats=2&code=NOTHING",
         "/licenses",
         license_address,
-        f"/terms/{offer.terms_id}",
+        f"/terms/{one.terms_id}",
         "/verify",
         "/verify?digest=zz",
         f"/verify?digest={market.world.digest}",
