@@ -96,9 +96,13 @@ def test_every_dimension_is_said() -> None:
     )
 
     assert lines(detailed) == [
-        (ALLOWS, "Commercial use by licensees with a revenue of up to US$1,250,000 a year"),
+        (
+            ALLOWS,
+            "Commercial use by persons who work for themselves, and by licensees with a revenue of up to US$1,250,000"
+            " a year",
+        ),
         (ALLOWS, "Change it, and share what you made from it"),
-        (ALLOWS, "Fine-tune your own models with it, for internal use"),
+        (ALLOWS, "Train and fine-tune models with it that stay with you"),
         (ALLOWS, "Ship it inside a finished product, never as files of its own"),
         (ALLOWS, "Sublicense it to others, who may do so again, down to 3 levels below you"),
         (ALLOWS, "Transfer the license to somebody else, and hold it no longer"),
@@ -204,7 +208,11 @@ def test_a_license_is_written_out_from_its_data() -> None:
 @pytest.mark.parametrize(
     ("one", "said"),
     [
-        (READY["studio"], "Up to 30 people · Commercial use by licensees with a revenue of up to US$1,000,000 a year"),
+        (
+            READY["studio"],
+            "Up to 30 people · Commercial use by persons who work for themselves, and by licensees with a revenue of"
+            " up to US$1,000,000 a year",
+        ),
         (READY["cc0-1.0"], "Any number of people · Commercial use, whatever the revenue"),
         (
             replace(READY["exclusive"], territory=only("CN")),

@@ -181,7 +181,10 @@ def _commercial(terms: Terms) -> Right:
             template = _("Commercial use by persons who work for themselves, not by companies")
             return Right("commercial", ALLOWS, template)
         case "limited":
-            template = _("Commercial use by licensees with a revenue of up to US$%(cap)s a year")
+            template = _(
+                "Commercial use by persons who work for themselves, and by licensees with a revenue of up to US$%(cap)s"
+                " a year"
+            )
             return Right("commercial", ALLOWS, template, {"cap": _number(terms.revenue_cap_usd)})
         case "full":
             return Right("commercial", ALLOWS, _("Commercial use, whatever the revenue"))
@@ -200,7 +203,7 @@ def _derivatives(terms: Terms) -> Right:
 def _training(terms: Terms) -> Right:
     match terms.ai_training:
         case "own":
-            return Right("ai_training", ALLOWS, _("Fine-tune your own models with it, for internal use"))
+            return Right("ai_training", ALLOWS, _("Train and fine-tune models with it that stay with you"))
         case "share":
             return Right("ai_training", ALLOWS, _("Train models with it and share them"))
     return Right("ai_training", FORBIDS, _("No AI training with it"))
