@@ -76,6 +76,14 @@ def asks_in(offers: Sequence[Offer | Ask]) -> list[Ask]:
     return [one if isinstance(one, Ask) else Ask(one) for one in offers]
 
 
+def with_projects(asks: Sequence[Ask]) -> list[Ask]:
+    """This will ask for what a quote is about: a price that was agreed on for one project is for that one."""
+    return [
+        replace(ask, project=ask.quote.project) if ask.quote is not None and ask.project is None else ask
+        for ask in asks
+    ]
+
+
 def asks_of(collection: Collection, *, project: Project | None = None) -> list[Ask]:
     """This will ask for everything in a collection, at its price."""
     items = collection.items.select_related(
@@ -140,6 +148,9 @@ def check_asks(asks: Sequence[Ask]) -> None:
     replaced = [ask.replaces.pk for ask in asks if ask.replaces is not None]
     if len(set(replaced)) != len(replaced):
         raise UnableToBuy(_("Two lines replace the same license: choose one of them."))
+    quotes = [ask.quote.pk for ask in asks if ask.quote is not None]
+    if len(set(quotes)) != len(quotes):
+        raise UnableToBuy(_("A quote stands twice in the order: it is bought once."))
     currencies = {ask.offer.currency for ask in asks}
     if len(currencies) > 1:
         raise UnableToBuy(

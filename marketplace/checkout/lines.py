@@ -16,6 +16,7 @@ from marketplace.checkout.asking import (
     UnableToBuy,
     check_asks,
     with_price,
+    with_projects,
 )
 from marketplace.checkout.models import OrderLine, Subscription, SubscriptionEnd
 from marketplace.licensing import operations as licensing
@@ -34,6 +35,7 @@ DECLINED = Q(order__outcome__outcome="declined")
 
 def quoted(*, studio: Studio, asks: Sequence[Ask], now: datetime) -> Quoted:
     """This will price an order; raises UnableToBuy, UnableToGrant, or UnableToGrantExclusively where it cannot be."""
+    asks = with_projects(asks)
     check_asks(asks)
     size, taken, lines = pricing_queries.size_of(studio), Taken(), []
     for ask in asks:
@@ -164,6 +166,8 @@ def _agreed(studio: Studio, ask: Ask, now: datetime) -> QuoteStep:
         raise UnableToBuy(_("“%s” is priced on request: ask for a quote first.") % ask.offer.terms.name)
     if request.studio_id != studio.pk or request.offer_id != ask.offer.pk:
         raise UnableToBuy(_("The quote is for another offer or another studio: choose one of yours."))
+    if request.project_id is not None and getattr(ask.project, "pk", None) != request.project_id:
+        raise UnableToBuy(_("The quote is for another project: ask for a new one for this one."))
     step = pricing_queries.agreed(request)
     if step is None:
         raise UnableToBuy(_("The quote is not agreed on yet: both sides have to say yes to one price."))

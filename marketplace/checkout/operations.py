@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from marketplace.checkout import subscriptions
 from marketplace.checkout.asking import Ask as Ask
@@ -22,7 +23,8 @@ from marketplace.checkout.placing import place_order as place_order
 from marketplace.checkout.placing import quote as quote
 from marketplace.licensing import exclusivity
 from marketplace.licensing import operations as licensing
-from marketplace.licensing.models import Grant, Offer
+from marketplace.licensing import queries as licensing_queries
+from marketplace.licensing.models import Grant, GrantStatus, Offer
 from marketplace.payouts.operations import record_sale
 from marketplace.payouts.rules import Money
 from marketplace.people.models import Person, Studio
@@ -118,6 +120,7 @@ def _fulfill(order: Order, now: datetime) -> None:
 
 
 def _grant(order: Order, line: OrderLine, now: datetime) -> None:
+    former = licensing_queries.status_of(line.replaces) if line.replaces and line.credit_minor else ""
     made = licensing.grant(
         offer=line.offer,
         studio=order.studio,
@@ -134,6 +137,18 @@ def _grant(order: Order, line: OrderLine, now: datetime) -> None:
         currency=order.currency,
     )
     subscriptions.begin(line, made, now)
+    if former in _REASONS:
+        # What was taken off for the former license is disputed, or taken back, since this was ordered.
+        licensing.set_status(grant=made, status=former, reason=_REASONS[former], now=now)
+    if former == GrantStatus.REVOKED:
+        for subscription in subscriptions.of_grants([made]):
+            subscriptions.end(subscription, SubscriptionEnd.REVOKED, now=now)
+
+
+_REASONS = {
+    GrantStatus.SUSPENDED: gettext_noop("The payment is disputed."),
+    GrantStatus.REVOKED: gettext_noop("The payment was taken back."),
+}
 
 
 def _give_up(order: Order, now: datetime) -> None:

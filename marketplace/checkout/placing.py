@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Max
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
@@ -53,7 +54,7 @@ def quote(*, studio: Studio, offers: Sequence[Offer | Ask], now: datetime) -> Qu
     priced = quoted(studio=studio, asks=asks, now=now)
     for line in priced.lines:
         period = _period(studio, line, now)
-        exclusivity.check_exclusivity(offer=line.offer, studio=studio, **period._asdict())
+        exclusivity.check_exclusivity(offer=line.offer, studio=studio, upgrades=_upgraded(line), **period._asdict())
     return priced
 
 
@@ -232,9 +233,29 @@ def _claim(studio: Studio, row: OrderLine, line: QuotedLine, now: datetime) -> N
     """Takes what the line has exclusively, or sees that nobody else does, before anybody is charged."""
     period = _period(studio, line, now)
     if exclusivity.terms_of(line.offer).exclusive:
-        exclusivity.take_exclusivity(offer=line.offer, studio=studio, source=row.source, now=now, **period._asdict())
+        exclusivity.take_exclusivity(
+            offer=line.offer,
+            studio=studio,
+            source=row.source,
+            now=_after_others(line.offer, now),
+            upgrades=_upgraded(line),
+            **period._asdict(),
+        )
     else:
         exclusivity.check_exclusivity(offer=line.offer, studio=studio, **period._asdict())
+
+
+def _after_others(offer: Offer, now: datetime) -> datetime:
+    """Tells when exclusivity is taken: not before the orders that are placed already, whose clock may have run ahead.
+
+    While one waits for the pack another may order it later, and before: the database honors what was ordered by then.
+    """
+    ahead = OrderLine.objects.filter(offer__release__pack=offer.release.pack_id, order__placed_at__gt=now)
+    return max(now, ahead.aggregate(newest=Max("order__placed_at"))["newest"] or now)
+
+
+def _upgraded(line: QuotedLine) -> Grant | None:
+    return line.ask.replaces if line.ask.kind == OrderLine.UPGRADE else None
 
 
 def _period(studio: Studio, line: QuotedLine, now: datetime) -> Any:

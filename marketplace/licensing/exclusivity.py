@@ -7,9 +7,10 @@ pack, field, territory and time, whatever the medium.
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count, Exists, Max, OuterRef, Q
 from django.utils.translation import gettext as _
 from psycopg.types.multirange import Int4Multirange
 from psycopg.types.range import Int4Range, TimestamptzRange
@@ -145,9 +146,18 @@ def terms_of(offer: Offer) -> Terms:
 
 
 def standing(
-    *, terms: Terms, pack: object, starts_at: datetime, ends_at: datetime | None, but: Studio | None = None
+    *,
+    terms: Terms,
+    pack: object,
+    starts_at: datetime,
+    ends_at: datetime | None,
+    but: Studio | None = None,
+    but_chain: str = "",
 ) -> Exclusivity | None:
-    """This will find what is taken exclusively of a pack and overlaps terms in a time; the last to end, if several."""
+    """This will find what is taken exclusively of a pack and overlaps terms in a time; the last to end, if several.
+
+    What a studio has, or what is of one chain, is left out.
+    """
     rows = Exclusivity.objects.filter(
         pack=pack, ended_at=None, during__overlap=TimestamptzRange(starts_at, ends_at)
     ).extra(
@@ -157,6 +167,7 @@ def standing(
         ],
         params=[numbers_of("fields", terms.fields), numbers_of("territory", terms.territory)],
     )
+    rows = rows.exclude(chain=but_chain)
     found = [row for row in rows.select_related("studio") if but is None or row.studio_id != but.pk]
     return max(found, key=lambda row: (row.during.upper is None, row.during.upper or 0), default=None)
 
@@ -177,33 +188,64 @@ def lock_packs(*, offers: Iterable[Offer]) -> None:
             cursor.execute(f"SELECT {name}(licensing_lock_of(%s::uuid))", [pack])
 
 
-def check_exclusivity(*, offer: Offer, studio: Studio, starts_at: datetime, ends_at: datetime | None) -> None:
+def check_exclusivity(
+    *, offer: Offer, studio: Studio, starts_at: datetime, ends_at: datetime | None, upgrades: Grant | None = None
+) -> None:
     """This will raise UnableToGrantExclusively where somebody has exclusively what a license would cover.
 
-    An exclusive license is in its own studio's way too. In a transaction, nobody takes it until that ends.
+    An exclusive license is in its own studio's way too, unless it is the one that is upgraded. In a transaction,
+    nobody takes it until that ends.
     """
     terms = terms_of(offer)
     if not terms.exclusive:
         lock_packs(offers=[offer])
     but = None if terms.exclusive else studio
-    taken = standing(terms=terms, pack=offer.release.pack_id, starts_at=starts_at, ends_at=ends_at, but=but)
+    taken = standing(
+        terms=terms,
+        pack=offer.release.pack_id,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        but=but,
+        but_chain=_chain_of(upgrades, studio),
+    )
     if taken is not None:
         raise UnableToGrantExclusively(offer, studio, taken, terms)
 
 
+def _chain_of(upgrades: Grant | None, studio: Studio) -> str:
+    """Names the chain of what a license that is upgraded has exclusively; nothing where it has nothing."""
+    row = Exclusivity.objects.filter(grant=upgrades, studio=studio, ended_at=None).first() if upgrades else None
+    return row.chain if row else ""
+
+
+def _as_late_as_others(offer: Offer, now: datetime) -> datetime:
+    """Tells when exclusivity is taken: not before what was granted of the pack already, by a clock that runs ahead."""
+    ahead = Grant.objects.filter(release__pack=offer.release.pack_id, granted_at__gt=now)
+    return max(now, ahead.aggregate(newest=Max("granted_at"))["newest"] or now)
+
+
 @transaction.atomic
 def take_exclusivity(
-    *, offer: Offer, studio: Studio, source: str, starts_at: datetime, ends_at: datetime | None, now: datetime
+    *,
+    offer: Offer,
+    studio: Studio,
+    source: str,
+    starts_at: datetime,
+    ends_at: datetime | None,
+    now: datetime,
+    upgrades: Grant | None = None,
 ) -> Exclusivity:
     """This will take what exclusive terms cover for a studio, so that nobody else pays for it; once for each `source`.
 
-    Raises UnableToGrantExclusively. Licenses given before stand beside it: `earlier_grants` counts them.
+    What a license has that it `upgrades` stands beside it, until that is paid or given up. Raises
+    UnableToGrantExclusively. Licenses given before stand beside it too: `earlier_grants` counts them.
     """
     there = Exclusivity.objects.filter(source=source).first()
     if there is not None:
         return there
     lock_packs(offers=[offer])
-    check_exclusivity(offer=offer, studio=studio, starts_at=starts_at, ends_at=ends_at)
+    period: Any = {"starts_at": starts_at, "ends_at": ends_at}
+    check_exclusivity(offer=offer, studio=studio, upgrades=upgrades, **period)
     terms = terms_of(offer)
     try:
         with transaction.atomic():
@@ -214,10 +256,11 @@ def take_exclusivity(
                 during=TimestamptzRange(starts_at, ends_at),
                 studio=studio,
                 source=source,
-                taken_at=now,
+                chain=_chain_of(upgrades, studio) or source,
+                taken_at=_as_late_as_others(offer, now),
             )
     except IntegrityError:  # licensing_exclusive_is_exclusive, where somebody took it without the lock
-        check_exclusivity(offer=offer, studio=studio, starts_at=starts_at, ends_at=ends_at)
+        check_exclusivity(offer=offer, studio=studio, upgrades=upgrades, **period)
         raise
 
 

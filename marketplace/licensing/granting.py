@@ -53,7 +53,9 @@ def check_grant(
     if replaces is not None:
         _check_replaced(offer, replaces, kind, wanted, now)
     period = _period(offer, starts_at=starts_at, ends_at=ends_at, replaces=replaces, kind=kind, at=now)
-    exclusivity.check_exclusivity(offer=offer, studio=studio, starts_at=period.starts_at, ends_at=period.ends_at)
+    exclusivity.check_exclusivity(
+        offer=offer, studio=studio, upgrades=replaces if kind == Grant.UPGRADE else None, **period._asdict()
+    )
     return period
 
 
@@ -129,9 +131,12 @@ def _drawn(offer: Offer, studio: Studio, **given: Any) -> Grant:
 def _written(made: Grant, now: datetime) -> Grant:
     """Signs, saves and states a license with all that goes along; the one that is there where another was faster."""
     is_exclusive = exclusivity.terms_of(made.offer).exclusive
-    period = {"starts_at": made.starts_at, "ends_at": made.ends_at}
+    period: Any = {"starts_at": made.starts_at, "ends_at": made.ends_at}
     if is_exclusive:
-        exclusivity.take_exclusivity(offer=made.offer, studio=made.studio, source=made.source, now=now, **period)
+        upgrades = made.replaces if made.kind == Grant.UPGRADE else None
+        exclusivity.take_exclusivity(
+            offer=made.offer, studio=made.studio, source=made.source, now=now, upgrades=upgrades, **period
+        )
     elif made.ordered_at is None:
         exclusivity.check_exclusivity(offer=made.offer, studio=made.studio, **period)
     # The log must know the key before it hears of anything that the key signed.
@@ -262,8 +267,7 @@ def _period(
         starts_at = max(former_end, at)
     terms = exclusivity.terms_of(offer)
     try:
-        # What begins where its former one ended may have been renewed late, and lost nothing in between.
-        earliest = min(at - rules.BACKDATED_AT_MOST, former_end or at)
+        earliest = at - rules.BACKDATED_AT_MOST
         return rules.period_of(terms, starts_at=starts_at, ends_at=ends_at, now=now or at, at=at, earliest=earliest)
     except rules.NoTime as error:
         raise UnableToGrant(offer, sentence(error)) from None

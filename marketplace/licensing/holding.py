@@ -162,6 +162,9 @@ def _check_transfer(held: Grant, to: Studio, by: Person, now: datetime) -> None:
         raise UnableToPassOn(held, _("%s holds this license already.") % to.name)
     if queries.status_of(held) != GrantStatus.ACTIVE or (held.ends_at is not None and held.ends_at <= now):
         raise UnableToPassOn(held, _("The license %s is not active, so it cannot be passed on.") % held.pk)
+    # Orders are kept above, so they are found by the name of that relation.
+    if Grant.objects.filter(pk=held.pk, order_lines__isnull=False, order_lines__order__outcome=None).exists():
+        raise UnableToPassOn(held, _("An order for the license %s is still being paid: wait until it is.") % held.pk)
 
 
 @transaction.atomic

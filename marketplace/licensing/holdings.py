@@ -36,7 +36,8 @@ class Exclusivity(models.Model):
 
     It is taken when the order is placed (`source` names its line), so that nobody pays for what another has, and has
     its grant once that is paid. It ends when the payment is declined or the grant is revoked. `fields` and
-    `territory` are sets of numbers (exclusivity.py).
+    `territory` are sets of numbers (exclusivity.py). `chain` is the source that it began with: an upgrade, of the same
+    chain, may overlap what it takes the place of.
     """
 
     pack = models.ForeignKey("catalog.Pack", on_delete=models.PROTECT, related_name="exclusivities")
@@ -45,6 +46,7 @@ class Exclusivity(models.Model):
     during = DateTimeRangeField()
     studio = models.ForeignKey(Studio, on_delete=models.PROTECT, related_name="+")
     source = models.CharField(max_length=80, unique=True)
+    chain = models.CharField(max_length=80)
     grant = models.OneToOneField("licensing.Grant", on_delete=models.PROTECT, null=True, related_name="exclusivity")
     taken_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
@@ -58,6 +60,7 @@ class Exclusivity(models.Model):
                     ("fields", RangeOperators.OVERLAPS),
                     ("territory", RangeOperators.OVERLAPS),
                     ("during", RangeOperators.OVERLAPS),
+                    ("chain", RangeOperators.NOT_EQUAL),
                 ],
                 condition=Q(ended_at=None),
             )

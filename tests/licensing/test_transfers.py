@@ -55,15 +55,23 @@ def test_a_renewal_begins_where_the_former_ends_and_lets_it_run(market: Market) 
 
 def test_a_worker_that_was_late_renews_without_a_gap(market: Market) -> None:
     first = granted(market, offered(market, YEAR))
-    late = later(days=370)
+    ordered, late = later(days=366), later(days=370)
 
     second = granted(
-        market, first.offer, "l:2", kind="renewal", replaces=first, starts_at=first.ends_at, ordered_at=late, now=late
+        market,
+        first.offer,
+        "l:2",
+        kind="renewal",
+        replaces=first,
+        starts_at=first.ends_at,
+        ordered_at=ordered,
+        now=late,
     )
 
     assert (second.starts_at, second.granted_at) == (first.ends_at, late)
-    with pytest.raises(licensing.UnableToGrant, match="would begin before it is ordered"):
-        granted(market, first.offer, "l:3", kind="renewal", replaces=first, starts_at=later(days=364), now=late)
+    for begins in (later(days=364), first.ends_at):
+        with pytest.raises(licensing.UnableToGrant, match="would begin before it is ordered"):
+            granted(market, first.offer, "l:3", kind="renewal", replaces=first, starts_at=begins, now=late)
 
 
 def test_an_upgrade_takes_the_place_at_once(market: Market) -> None:
