@@ -165,6 +165,10 @@ def test_a_creators_page_lists_their_packs(client: Client, market: Market) -> No
 
 def test_terms_are_shown_in_both_languages(client: Client, market: Market) -> None:
     page = text(client.get(f"/terms/{market.offer('studio').terms_id}"))
+    address = f"/api/v1/terms/{market.offer('studio').terms_id}"
+    assert f'<a href="{address}/odrl">ODRL 2.2</a><span class="muted small">Nothing is lost</span>' in page
+    assert f'<a href="{address}/rsl">RSL 1.0</a>' in page
+    assert "Civitai has no license that allows as little as these terms do" in page
 
     assert '<section class="card terms-text" lang="en"' in page
     assert '<section class="card terms-text" lang="zh-Hans"' in page

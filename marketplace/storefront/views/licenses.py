@@ -24,6 +24,7 @@ from marketplace.licensing.terms.model import Terms
 from marketplace.people.models import Seat, Studio
 from marketplace.people.queries import studios_of
 from marketplace.storefront import held, pictures, provenance, queries, words, words_held
+from marketplace.storefront.elsewhere import forms_of
 from marketplace.storefront.forms_licenses import FilterForm, SeatForm, SubscriptionForm, UsageForm
 from marketplace.storefront.license_rows import license_rows
 
@@ -268,5 +269,8 @@ def terms(request: HttpRequest, digest: str) -> HttpResponse:
         "name": words.say(words.TERMS, found.name),
         "document": bytes(found.document).decode(),
         "site": settings.SITE_URL,
+        "elsewhere": forms_of(
+            licensing.terms_of(found), digest=found.digest, subject=request.build_absolute_uri(request.path)
+        ),
     }
     return render(request, "storefront/terms.html", context)
