@@ -205,7 +205,7 @@ def price_of(
             return Priced(pays_minor, pays_minor, currency, (words,), pays_minor)
     if model in BY_SEAT:
         _check_seats(seats)
-        lines = (*lines, Words(_("× %(seats)d seats"), {"seats": seats}))
+        lines = (*lines, Words(_("Seats: %(seats)d"), {"seats": seats}))
     listed = unit_minor * (seats if model in BY_SEAT else 1)
     if listed > PRICE_LIMIT_MINOR:
         raise UnableToPrice(_("So many seats cost more than the books can hold: take fewer."))

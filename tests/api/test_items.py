@@ -38,7 +38,7 @@ def test_a_quote_says_what_an_order_costs_and_writes_nothing(market: Market, car
     )
     assert body["lines"][0]["explained"] == [
         "$10.00 for a seat",
-        "× 5 seats",
+        "Seats: 5",
         "The code SPRING takes off $5.00",
     ]
     assert not Order.objects.exists()

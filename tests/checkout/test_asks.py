@@ -64,7 +64,7 @@ def test_one_order_holds_every_kind_of_price(shop: Shop) -> None:
     by_seat = grant_of(order.lines.get(offer=seats))
     assert (by_seat.seats, by_seat.price_minor, by_seat.currency) == (12, 12_000, "USD")
     explained = [str(words) for words in placing.said(order.lines.get(offer=seats))]
-    assert explained == [str(words) for words in told.lines[2].lines] == ["1000 USD for a seat", "× 12 seats"]
+    assert explained == [str(words) for words in told.lines[2].lines] == ["1000 USD for a seat", "Seats: 12"]
 
 
 def test_a_quote_writes_nothing_and_its_price_is_kept_or_refused(shop: Shop) -> None:
