@@ -244,6 +244,22 @@ def test_an_upgrade_takes_off_what_was_paid(market: Market, carol: Client) -> No
     assert Grant.objects.get(replaces=former).kind == "upgrade"
 
 
+def test_a_quote_is_bought_at_the_price_that_was_agreed_on(market: Market, carol: Client) -> None:
+    asked = offer(market.world, READY["exclusive"], 0, model="on-request")
+    cast, now = market.cast, timezone.now()
+    request = licensing.ask_quote(offer=asked, studio=cast.studio, person=cast.carol, now=now, seats=1)
+    price = {"price_minor": 42_000, "valid_until": now + timedelta(days=7)}
+    licensing.answer_quote(request=request, person=cast.alice.person, side="creator", now=now, **price)
+    named = {"offer": asked.pk, "quote": request.pk}
+    assert "The quote is not agreed on yet" in shown(carol, "/checkout", **named)
+    licensing.answer_quote(request=request, person=cast.carol, side="studio", now=now, kind="accept")
+
+    assert browser_of(cast.dave).get("/checkout", named).status_code == 404
+    assert "Pay $420.00 and license" in shown(carol, "/checkout", **named)
+    assert carol.post("/checkout", form_of(carol, **named) | {"card": CARD}).status_code == 302
+    assert Grant.objects.get().price_minor == 42_000
+
+
 def test_nobody_upgrades_or_renews_a_license_of_others(market: Market) -> None:
     former, dave = buy(market, market.offer("studio")), browser_of(market.cast.dave)
 
