@@ -55,6 +55,10 @@ class Ask:
     fixed: Priced | None = None
     subscription: Subscription | None = None
 
+    def numbers(self) -> tuple[int, int]:
+        """The numbers that a buyer chooses."""
+        return self.seats, self.pays_minor or 0
+
     def shape(self) -> dict[str, Any]:
         """What is asked for, as data that names the request."""
         named = {

@@ -43,6 +43,8 @@ def quoted(*, studio: Studio, asks: Sequence[Ask], now: datetime) -> Quoted:
             raise UnableToBuy(_("The subscription has ended: buy a new license."))
         if ask.starts_at is not None and ask.starts_at > now + BEGINS_WITHIN:
             raise UnableToBuy(_("A license begins within ten years: choose an earlier day."))
+        if ask.kind == OrderLine.UPGRADE and ask.starts_at is not None and ask.starts_at > now:
+            raise UnableToBuy(_("An upgrade takes the place of a license at once: leave out its first day."))
         line = _line(studio, ask, size, taken, now)
         taken.count(line)
         lines.append(line)

@@ -19,6 +19,8 @@ from marketplace.licensing import exclusivity
 from marketplace.licensing import operations as licensing
 from marketplace.licensing.holdings import UsageReport
 from marketplace.licensing.models import Grant, Offer, OfferPrice
+from marketplace.licensing.rules import PRICE_LIMIT_MINOR
+from marketplace.licensing.terms.model import shown
 from marketplace.people.models import Person, Seat, Studio
 from marketplace.ui.words import Words, Written
 
@@ -95,6 +97,7 @@ def place(
     method: str = "",
 ) -> Order:
     """This will place an order with a way to pay that the gateway named before; `place_order` says the rest."""
+    _check_readable(asks)
     request = rules.request_digest(
         offers=[str(ask.offer.pk) for ask in asks], method=token, more=[ask.shape() for ask in asks]
     )
@@ -116,6 +119,18 @@ def place(
         if there := _placed(studio, idempotency_key, request):
             return there
         raise
+
+
+def _check_readable(asks: Sequence[Ask]) -> None:
+    """Raises UnableToBuy for what a request's digest cannot hold."""
+    if any(not -PRICE_LIMIT_MINOR <= number <= PRICE_LIMIT_MINOR for ask in asks for number in ask.numbers()):
+        raise UnableToBuy(_("The amount or the number of seats is more than the books can hold: give less."))
+    for ask in asks:
+        code = ask.code.strip()
+        if shown(code) != code:
+            raise UnableToBuy(
+                _("The code “%s” takes nothing off what you chose: check it, or leave it out.") % shown(code)
+            )
 
 
 def _costs_nothing(ask: Ask) -> bool:

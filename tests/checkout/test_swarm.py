@@ -235,6 +235,31 @@ def test_credit_that_was_taken_back_meanwhile_gives_no_license(shop: Shop, kinds
     assert check_books() == []
 
 
+def test_an_upgrade_leaves_no_time_without_a_license(shop: Shop) -> None:
+    held, larger = grant_of(shop.line(shop.market.offer())), shop.offer("enterprise", 30_000)
+    before = facts()
+    with pytest.raises(checkout.UnableToBuy, match="takes the place of a license at once"):
+        shop.buy(Ask(larger, kind="upgrade", replaces=held, starts_at=later(days=9)))
+    assert facts() == before
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        ({"pays_minor": 2**60}, "more than the books can hold"),
+        ({"pays_minor": -(2**60)}, "more than the books can hold"),
+        ({"seats": 2**60}, "more than the books can hold"),
+        ({"code": "HALF\ud800"}, "The code “HALF\ufffd” takes nothing off"),
+    ],
+)
+def test_what_no_order_can_hold_is_refused(shop: Shop, asked: dict[str, Any], reason: str) -> None:
+    offer = shop.offer(model="pay-what-you-want")
+    before = facts()
+    with pytest.raises(checkout.UnableToBuy, match=reason):
+        shop.buy(Ask(offer, **asked))
+    assert facts() == before
+
+
 def test_a_renewal_is_not_backdated(shop: Shop) -> None:
     offer = exclusive(shop, replace(READY["studio"], name="a month", duration_days=30))
     held = grant_of(shop.line(offer))
