@@ -285,6 +285,22 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    # Members of one name that take different words, each by what it is.
+    "ENUM_NAME_OVERRIDES": {
+        "AlternativeKind": "marketplace.api.terms_shapes.ALTERNATIVE_KINDS",
+        "FixKind": "marketplace.api.terms_shapes.FIX_KINDS",
+        "GrantKind": "marketplace.api.serializers.GRANT_KINDS",
+        "GrantState": "marketplace.licensing.queries.STATES",
+        "OrderLineKind": "marketplace.api.order_shapes.LINE_KINDS",
+        "ProofState": "marketplace.api.serializers.PROOF_STATES",
+        "QuoteSide": "marketplace.api.order_shapes.STEP_SIDES",
+        "QuoteState": "marketplace.api.order_shapes.QUOTE_STATES",
+        "QuoteStepKind": "marketplace.api.order_shapes.STEP_KINDS",
+        "ReadForm": "marketplace.api.terms_shapes.READ_FORMS",
+        "RightKind": "marketplace.api.terms_shapes.RIGHT_KINDS",
+        "SubscriptionState": "marketplace.api.order_shapes.SUBSCRIPTION_STATES",
+        "WrittenForm": "marketplace.api.terms_shapes.WRITTEN_FORMS",
+    },
 }
 
 LOGGING = {

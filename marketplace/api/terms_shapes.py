@@ -30,13 +30,16 @@ from marketplace.licensing.terms.words import ALLOWS, FORBIDS, REQUIRES
 
 MOST_LAYERS = 64
 FIX_KINDS = ("offer", "pack", "request")
+RIGHT_KINDS = (ALLOWS, FORBIDS, REQUIRES)
+ALTERNATIVE_KINDS = ("offer", "pack")
+READ_FORMS, WRITTEN_FORMS = tuple(READERS), tuple(NAMES)
 
 
 class TermsLineShape(Shape):
     """What terms say in one dimension, as people read it."""
 
     dimension = serializers.CharField()
-    kind = serializers.ChoiceField((ALLOWS, FORBIDS, REQUIRES))
+    kind = serializers.ChoiceField(RIGHT_KINDS)
     text = serializers.CharField(help_text="In the language asked for.")
 
 
@@ -60,7 +63,7 @@ class LossShape(Shape):
 class ExportShape(Shape):
     """Terms in somebody else's form: never more than they allow, and what was lost."""
 
-    form = serializers.ChoiceField(tuple(NAMES))
+    form = serializers.ChoiceField(WRITTEN_FORMS)
     media_type = serializers.CharField(help_text="Of `text`.")
     text = serializers.CharField()
     lost = LossShape(many=True)
@@ -83,13 +86,13 @@ class LicenseRequest(StrictSerializer):
     """A license to be read. Without `form` it is found out."""
 
     license = LicenseField()
-    form = serializers.ChoiceField(tuple(READERS), required=False)
+    form = serializers.ChoiceField(READ_FORMS, required=False)
 
 
 class ImportShape(Shape):
     """Terms that were read from a license: what it was taken for, and what was lost."""
 
-    form = serializers.ChoiceField(tuple(READERS))
+    form = serializers.ChoiceField(READ_FORMS)
     source = serializers.CharField(help_text="What it was taken for, such as CC-BY-4.0.")
     terms = TermsShape()
     lost = LossShape(many=True)
@@ -200,7 +203,7 @@ class ChangeShape(Shape):
     """A layer, and what it is used under instead."""
 
     layer = serializers.CharField()
-    kind = serializers.ChoiceField(("offer", "pack"))
+    kind = serializers.ChoiceField(ALTERNATIVE_KINDS)
     name = serializers.CharField()
     offer = serializers.UUIDField(allow_null=True)
     price_minor = serializers.IntegerField(min_value=0)
