@@ -28,7 +28,7 @@ STYLE = "FROM catalog_releaseasset WHERE path = 'style.safetensors'"
 def _releases(tmp_path: Path) -> None:
     """Alice's yunhai, and Bob's harbor, which owes it 30 %."""
     cast = on_stage()
-    packs.write(tmp_path / "yunhai", handle="yunhai")
+    packs.write(tmp_path / "yunhai", handle="yunhai", offers=packs.SHARED)
     publish_folder(folder=tmp_path / "yunhai", creator=cast.alice, now=cast.alice.created_at)
     parents = [("alice/yunhai@1.0.0", 300_000_000)]
     packs.write(tmp_path / "harbor", handle="harbor", seed=2, parents=parents)

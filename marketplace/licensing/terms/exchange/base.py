@@ -1,6 +1,7 @@
 """What every form promises: what was read or written, what was lost on the way, and how it refuses."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -123,6 +124,11 @@ def text_of(source: Source, form: str) -> str:
     return text
 
 
+_DEPTH = 64
+# A string, also one without an end, or a bracket; it never tries a place twice.
+_STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
+
+
 def object_of(source: Source, form: str) -> Mapping[str, Any]:
     """Return the JSON object that a source is; raise UnableToReadLicense for what is none.
 
@@ -130,10 +136,10 @@ def object_of(source: Source, form: str) -> Mapping[str, Any]:
     """
     if isinstance(source, Mapping):
         return source
+    text = text_of(source, form)
+    _check_depth(text, form)
     try:
-        found = json.loads(text_of(source, form), object_pairs_hook=partial(_once, form), parse_constant=_no_constant)
-    except RecursionError:
-        raise unreadable(form, _("The JSON is nested too deeply; give the license alone.")) from None
+        found = json.loads(text, object_pairs_hook=partial(_once, form), parse_constant=_no_constant)
     except UnableToReadLicense:
         raise
     except json.JSONDecodeError as error:
@@ -144,6 +150,16 @@ def object_of(source: Source, form: str) -> Mapping[str, Any]:
     if not isinstance(found, dict):
         raise unreadable(form, _("The JSON is no object; give the license as an object with named fields."))
     return found
+
+
+def _check_depth(text: str, form: str) -> None:
+    """Refuse what is nested too deeply before it is parsed: the parser would go as deep as its stack, and beyond."""
+    depth = 0
+    for found in _STRUCTURE.finditer(text):
+        sign = found[0]
+        depth += (sign in "[{") - (sign in "]}")
+        if depth > _DEPTH:
+            raise unreadable(form, _("The JSON is nested too deeply; give the license alone."))
 
 
 def _once(form: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
