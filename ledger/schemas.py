@@ -134,6 +134,10 @@ SCHEMAS: Mapping[str, Schema] = {
         statements=checks.integer(0),
         root=checks.DIGEST,
     ),
+    # A recipe's lock, whose document stays with the studio: that it was so, and when.
+    "recipe": _schema("recipe:{recipe}", once=True, recipe=checks.DIGEST),
+    # Uses of recipes that were counted: `usage` is the digest of what was said, `uses` how many were new.
+    "usage": _schema("usage:{usage}", once=False, usage=checks.DIGEST, uses=checks.integer(1)),
     # The root of the verifiable index of the first `size` leaves (docs/formats/index.md).
     "index-root": _schema(
         "index:{size}", once=True, size=checks.integer(0), keys=checks.integer(0), root=checks.DIGEST

@@ -93,6 +93,7 @@ INSTALLED_APPS = [
     "marketplace.api",
     "marketplace.intake",
     "marketplace.checkout",
+    "marketplace.compositions",
     "marketplace.licensing",
     "marketplace.catalog",
     "marketplace.payouts",

@@ -31,6 +31,8 @@ KEYS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("digest", "release"),
     ),
     "royalty-statement": (("royalties", "period"), ("digest", "root")),
+    "recipe": (("digest", "recipe"),),
+    "usage": (("digest", "usage"),),
     "policy": (("digest", "policy"),),
 }
 """For each type the kind of key and the field that follows its colon; a field that is left out leads nowhere."""

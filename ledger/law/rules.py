@@ -242,4 +242,4 @@ RULE_OF: Mapping[str, Callable[[Case], None]] = {
     "grant-status": set_status,
     "claim": follow_claim,
 }
-"""The types whose entries depend on others. Splits, assets, statements and policies are said once, and stand alone."""
+"""The types whose entries depend on others. Splits, assets, statements, recipes, uses and policies stand alone."""

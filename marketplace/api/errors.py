@@ -20,6 +20,7 @@ from marketplace.catalog.operations import UnableToPublish
 from marketplace.catalog.transferring import UnableToTransfer
 from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod
 from marketplace.checkout.operations import KeyUsedOtherwise, PaymentDeclined, UnableToBuy
+from marketplace.compositions.lockfile import UnreadableLock
 from marketplace.licensing.bargaining import UnableToBargain
 from marketplace.licensing.bundles import NotDownloadable, ProofPending
 from marketplace.licensing.certificates import UnableToTrust
@@ -66,6 +67,7 @@ STATUS: Mapping[type[Exception], int] = {
     UnableToAdmit: 422,
     UnableToPreview: 422,
     UnableToPublish: 422,
+    UnreadableLock: 422,
     UnableToTransfer: 409,
     ContradictoryTerms: 422,
     UnableToReadTerms: 422,

@@ -8,7 +8,11 @@ from dataclasses import dataclass, field
 
 import rfc8785
 
-PACK_KINDS = ("world", "characters", "style", "model", "prompts")
+COMPOSITION = "composition"
+"""The kind of a release whose contents are other releases."""
+SERVICE = "service"
+"""The kind of an element that a provider makes on request instead of delivering files."""
+PACK_KINDS = ("world", "characters", "style", "model", "prompts", COMPOSITION)
 ELEMENT_KINDS = (
     "character",
     "creature",
@@ -19,6 +23,7 @@ ELEMENT_KINDS = (
     "model",
     "prompt-set",
     "motion",
+    SERVICE,
 )
 LANGUAGES = ("en", "zh-Hans")
 FILE_ROLES = ("content", "preview")

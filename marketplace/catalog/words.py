@@ -10,6 +10,7 @@ PACK_KINDS: Names = {
     "style": gettext_lazy("Style"),
     "model": gettext_lazy("Model"),
     "prompts": gettext_lazy("Prompt set"),
+    "composition": gettext_lazy("Composition"),
 }
 ELEMENT_NAMES: Names = {
     "character": gettext_lazy("Character"),
@@ -21,6 +22,7 @@ ELEMENT_NAMES: Names = {
     "model": gettext_lazy("Model"),
     "prompt-set": gettext_lazy("Prompt set"),
     "motion": gettext_lazy("Motion"),
+    "service": gettext_lazy("Service"),
 }
 BASE_MODELS: Names = {
     "sd15": "Stable Diffusion 1.5",

@@ -1,10 +1,12 @@
-"""Orders, the intents to take money for them, and what came of it."""
+"""Orders, the intents to take money for them, and what came of it; what uses cost is in charges.py."""
 
 import uuid
 
 from django.db import models
 from django.db.models import Q
 
+from marketplace.checkout import charges as charges  # tables of this app, found by being imported here
+from marketplace.checkout.charges import UsageChargeLine
 from marketplace.licensing.bargains import Collection, DiscountCode, QuoteRequest
 from marketplace.licensing.holdings import Project, UsageReport
 from marketplace.licensing.models import Grant, Offer, OfferPrice
@@ -43,7 +45,8 @@ class OrderLine(models.Model):
 
     `price_minor` is due, `list_minor` is the price before discount, `credit_minor` what the license that it replaces
     took off. `explained` says each step, as templates with their values. `price` is the row of the price history that
-    counted; a line of kind `usage` is the bill for a `report` under the license that it names in `replaces`.
+    counted; a line of kind `usage` is the bill for a `report`, or for a line of what uses of recipes cost, under the
+    license that it names in `replaces`.
     """
 
     BUY, RENEWAL, UPGRADE, USAGE = "buy", "renewal", "upgrade", "usage"
@@ -63,6 +66,7 @@ class OrderLine(models.Model):
     quote = models.ForeignKey(QuoteRequest, on_delete=models.PROTECT, null=True, related_name="order_lines")
     collection = models.ForeignKey(Collection, on_delete=models.PROTECT, null=True, related_name="order_lines")
     report = models.ForeignKey(UsageReport, on_delete=models.PROTECT, null=True, related_name="order_lines")
+    charge_line = models.ForeignKey(UsageChargeLine, on_delete=models.PROTECT, null=True, related_name="order_lines")
     replaces = models.ForeignKey(Grant, on_delete=models.PROTECT, null=True, related_name="order_lines")
     subscription = models.ForeignKey("Subscription", on_delete=models.PROTECT, null=True, related_name="lines")
     project = models.ForeignKey(Project, on_delete=models.PROTECT, null=True, related_name="+")
@@ -80,9 +84,10 @@ class OrderLine(models.Model):
                 name="checkout_offer_is_ordered_once",
             ),
             models.CheckConstraint(
-                condition=Q(kind="buy", replaces=None, report=None)
-                | Q(kind__in=["renewal", "upgrade"], replaces__isnull=False, report=None)
-                | Q(kind="usage", replaces__isnull=False, report__isnull=False),
+                condition=Q(kind="buy", replaces=None, report=None, charge_line=None)
+                | Q(kind__in=["renewal", "upgrade"], replaces__isnull=False, report=None, charge_line=None)
+                | Q(kind="usage", replaces__isnull=False, report__isnull=False, charge_line=None)
+                | Q(kind="usage", replaces__isnull=False, report=None, charge_line__isnull=False),
                 name="checkout_line_names_what_it_follows",
             ),
             models.CheckConstraint(condition=Q(credit_minor__gte=0), name="checkout_credit_is_not_negative"),

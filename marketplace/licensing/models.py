@@ -100,6 +100,7 @@ class OfferPrice(models.Model):
 
     `tiers` are `{"up_to_people": 10, "up_to_revenue_usd": 0, "price_minor": 500}`, 0 being without limit, narrowest
     first: the first that fits what a buyer declares replaces `price_minor`. `most_sales` ends an early-bird price.
+    A metered price may have a least and a most that the uses of one month cost; 0 is none.
     """
 
     REGULAR, EARLY_BIRD, SALE = "regular", "early-bird", "sale"
@@ -113,6 +114,8 @@ class OfferPrice(models.Model):
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True)
     most_sales = models.PositiveIntegerField(default=0)
+    month_minimum_minor = models.BigIntegerField(default=0)
+    month_cap_minor = models.BigIntegerField(default=0)
     salt = models.CharField(max_length=64)
     created_at = models.DateTimeField()
 
@@ -121,6 +124,11 @@ class OfferPrice(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["offer", "number"], name="licensing_prices_are_numbered"),
             models.CheckConstraint(condition=Q(price_minor__gte=0), name="licensing_later_price_is_not_negative"),
+            models.CheckConstraint(
+                condition=Q(month_minimum_minor__gte=0, month_cap_minor__gte=0)
+                & (Q(month_cap_minor=0) | Q(month_cap_minor__gte=models.F("month_minimum_minor"))),
+                name="licensing_month_has_room",
+            ),
             models.CheckConstraint(
                 condition=Q(kind="regular", ends_at=None) | Q(kind="early-bird") | Q(kind="sale"),
                 name="licensing_price_kind_is_known",

@@ -28,6 +28,7 @@ ELEMENT_KINDS: Names = {
     "model": gettext_lazy("Models"),
     "prompt-set": gettext_lazy("Prompt sets"),
     "motion": gettext_lazy("Motion"),
+    "service": gettext_lazy("Services"),
 }
 AI_TRAINING: Names = {
     "not-allowed": gettext_lazy("No AI training"),
@@ -58,6 +59,8 @@ ENTRY_TYPES: Names = {
     "offer-withdrawal": gettext_lazy("Offer withdrawn"),
     "grant": gettext_lazy("License granted"),
     "grant-status": gettext_lazy("License status changed"),
+    "recipe": gettext_lazy("Recipe locked"),
+    "usage": gettext_lazy("Uses counted"),
     "claim": gettext_lazy("Claim"),
     "royalty-statement": gettext_lazy("Royalty statements closed"),
     "index-root": gettext_lazy("Index committed"),

@@ -53,6 +53,8 @@ BODIES = {
     "grant-status": {"grant": str(GRANT), "status": "revoked"},
     "claim": {"claim": str(GRANT), "event": "opened", "asset": D, "disputed": D, "evidence": D},
     "royalty-statement": {"period": "2026-11", "currency": "USD", "statements": 2, "root": D},
+    "recipe": {"recipe": D},
+    "usage": {"usage": D, "uses": 4},
     "index-root": {"size": 3, "keys": 2, "root": D},
     "policy": {"policy": D, "witnesses": 3},
     "anchor-receipt": {
@@ -98,13 +100,15 @@ def test_every_type_has_an_example_and_a_subject():
         "grant-status": f"grant:{GRANT}",
         "claim": f"claim:{GRANT}",
         "royalty-statement": "royalties:2026-11:USD",
+        "recipe": f"recipe:{D}",
+        "usage": f"usage:{D}",
         "index-root": "index:3",
         "policy": f"policy:{D}",
         "anchor-receipt": "checkpoint:3",
     }
     assert set(ONCE_TYPES) == {
         *("asset", "dsse", "grant", "index-root", "key", "key-revocation", "key-rotation", "offer"),
-        *("offer-withdrawal", "policy", "release", "royalty-statement", "split"),
+        *("offer-withdrawal", "policy", "recipe", "release", "royalty-statement", "split"),
     }
 
 
