@@ -13,18 +13,8 @@ COMPOSITION = "composition"
 SERVICE = "service"
 """The kind of an element that a provider makes on request instead of delivering files."""
 PACK_KINDS = ("world", "characters", "style", "model", "prompts", COMPOSITION)
-ELEMENT_KINDS = (
-    "character",
-    "creature",
-    "plant",
-    "landform",
-    "scene",
-    "style",
-    "model",
-    "prompt-set",
-    "motion",
-    SERVICE,
-)
+_MADE = ("character", "creature", "plant", "landform", "scene", "style", "model", "prompt-set", "motion")
+ELEMENT_KINDS = (*_MADE, SERVICE)
 LANGUAGES = ("en", "zh-Hans")
 FILE_ROLES = ("content", "preview")
 MADE_BY = ("human", "ai-assisted", "ai")
