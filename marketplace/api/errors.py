@@ -21,6 +21,7 @@ from marketplace.catalog.transferring import UnableToTransfer
 from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod
 from marketplace.checkout.operations import KeyUsedOtherwise, PaymentDeclined, UnableToBuy
 from marketplace.compositions.lockfile import UnreadableLock
+from marketplace.compositions.operations import NotYourRecipe, UnableToAddMask, UnableToKeepRecipe, UnableToLock
 from marketplace.licensing.bargaining import UnableToBargain
 from marketplace.licensing.bundles import NotDownloadable, ProofPending
 from marketplace.licensing.certificates import UnableToTrust
@@ -68,6 +69,10 @@ STATUS: Mapping[type[Exception], int] = {
     UnableToPreview: 422,
     UnableToPublish: 422,
     UnreadableLock: 422,
+    UnableToKeepRecipe: 422,
+    NotYourRecipe: 403,
+    UnableToLock: 422,
+    UnableToAddMask: 422,
     UnableToTransfer: 409,
     ContradictoryTerms: 422,
     UnableToReadTerms: 422,

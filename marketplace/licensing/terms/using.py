@@ -1,7 +1,9 @@
 """Which uses can be judged."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from datetime import date
+from typing import Any
 
 from marketplace.licensing.terms import vocabulary
 from marketplace.licensing.terms.model import (
@@ -51,6 +53,44 @@ def check_use(use: Use) -> None:
     """Raise UnreadableUse for the first thing that is wrong with a use."""
     for mistake in _mistakes(use):
         raise mistake
+
+
+def use_document(use: Use) -> dict[str, Any]:
+    """Return a use as the API writes it: every dimension, a scope as {"only": […]} or {"all_but": […]}."""
+    return {field.name: _plain(getattr(use, field.name)) for field in fields(use)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Scope):
+        return {"all_but" if value.all_but else "only": sorted(value.codes)}
+    return sorted(value) if isinstance(value, frozenset) else value
+
+
+def use_from(document: Mapping[str, Any]) -> Use:
+    """Return the use that `use_document` wrote, or that says less of it; raise UnreadableUse for anything else.
+
+    A scope may also be a bare list.
+    """
+    known = {field.name: field.default for field in fields(Use)}
+    values: dict[str, Any] = {}
+    for name, value in document.items():
+        if name not in known:
+            raise UnreadableUse(shown(name), _("A use does not speak of it."))
+        values[name] = _read(name, value, known[name])
+    use = Use(**values)
+    check_use(use)
+    return use
+
+
+def _read(name: str, value: Any, default: object) -> Any:
+    if not isinstance(default, Scope | frozenset):
+        return value
+    kind, codes = "only", value
+    if isinstance(default, Scope) and isinstance(value, Mapping) and len(value) == 1:
+        ((kind, codes),) = value.items()
+    if not isinstance(codes, list) or kind not in ("only", "all_but") or not all(isinstance(one, str) for one in codes):
+        raise UnreadableUse(name, _("It must be a list of words."))
+    return Scope(frozenset(codes), kind == "all_but") if isinstance(default, Scope) else frozenset(codes)
 
 
 def _mistakes(use: Use) -> Iterator[UnreadableUse]:
