@@ -6,6 +6,7 @@ written.
 """
 
 import base64
+import io
 import json
 import os
 import resource
@@ -105,7 +106,19 @@ def _overlap(job: dict[str, Any], limits: Limits) -> dict[str, Any]:
     return {"shared": shared_of(mine, (Path(job["other"]), job["other_name"], job["other_member"]), limits)}
 
 
+def _decode(job: dict[str, Any], limits: Limits) -> dict[str, Any]:
+    """Answer the picture in the job's mode as {"container", "width", "height", "png" in base64}."""
+    from assets.inspectors.pictures import decode_as
+
+    container, picture = decode_as(Path(job["path"]).read_bytes(), job["mode"], limits)
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    data = base64.b64encode(file.getvalue()).decode("ascii")
+    return {"container": container, "width": picture.width, "height": picture.height, "png": data}
+
+
 _VERBS = {
+    "decode": _decode,
     "inspect": _inspect,
     "examine": _examine,
     "preview": _preview,

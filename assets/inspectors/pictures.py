@@ -68,6 +68,21 @@ def decode(file: BinaryIO, *, limits: Limits | None = None, keep_profile: bool =
         return _plain(ImageOps.exif_transpose(picture), keep_profile)
 
 
+def decode_as(data: bytes, mode: str, limits: Limits) -> tuple[str, Image.Image]:
+    """Return what the bytes came as (png, jpeg, webp, avif) and the picture as `decode` does, in `mode`; raise Refused.
+
+    Where the mode has no alpha, transparent parts are shown on black.
+    """
+    with _open(data, tuple(form.name for form in FORMATS.values()), limits) as picture:
+        container = (picture.format or "").lower()
+        plain = _plain(ImageOps.exif_transpose(picture), keep_profile=False)
+    if plain.mode == "RGBA" and mode != "RGBA":
+        ground = Image.new("RGBA", plain.size, (0, 0, 0, 255))
+        ground.alpha_composite(plain)
+        plain = ground
+    return container, plain.convert(mode)
+
+
 def _inspect(file: BinaryIO, limits: Limits, form: PictureFormat) -> Inspection:
     data = file.read(limits.picture_bytes + 1)
     if len(data) > limits.picture_bytes:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -39,6 +39,15 @@ class Wanted(NamedTuple):
     path: Path
     kind: str
     width: int
+
+
+class Decoded(NamedTuple):
+    """A picture encoded anew as PNG: what it came as (png, jpeg, webp, avif), and its size in pixels."""
+
+    container: str
+    width: int
+    height: int
+    png: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +139,20 @@ def compare_prompts(
         answer["shared"] if set(answer) == {"shared"} else _refusal(answer, "comparison")
         for answer in _run(jobs, box or Box())
     ]
+
+
+def decode_picture(path: Path, mode: str, box: Box | None = None) -> Decoded:
+    """Return the picture at `path`, PNG, JPEG, WebP or AVIF, upright, in sRGB and in the `mode` RGB, RGBA or L.
+
+    It is encoded anew, so that nothing is left of the file but what it shows; raise Refused when it cannot be.
+    """
+    box = box or Box()
+    # Pixels that do not compress, as base64.
+    box = replace(box, output_bytes=max(box.output_bytes, box.limits.pixels * 6))
+    (answer,) = _run([{"verb": "decode", "path": str(path), "mode": mode}], box)
+    if set(answer) != {"container", "width", "height", "png"}:
+        raise _refusal(answer, "picture")
+    return Decoded(answer["container"], answer["width"], answer["height"], base64.b64decode(answer["png"]))
 
 
 def _inspection(answer: dict[str, Any], name: str) -> Inspection | Refused:
