@@ -32,10 +32,33 @@ def once(*, request: Request, asked: Any, act: Callable[[], Any], now: datetime,
     and the same request is tried anew. Two at the same moment wait for each other. Raises KeyUsedOtherwise.
     """
     key, studio = questions.idempotency_key(request), request.auth.studio
-    said = {"method": request.method, "path": request.path, "asked": asked}
-    digest = hashlib.sha256(orjson.dumps(said, default=str, option=orjson.OPT_SORT_KEYS)).hexdigest()
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 5))", [f"{studio.pk} {key}"])
+    return _followed(request, studio, key, asked, act, now, status)
+
+
+def once_paid(*, request: Request, asked: Any, act: Callable[[], Any], now: datetime, status: int = 201) -> Response:
+    """This will do as `once` where money moves, so that acting cannot be one transaction with remembering.
+
+    `act` must do each thing once however often it is called: after a crash in between it is called again. Two under
+    one key wait for each other, outside of any transaction.
+    """
+    key, studio = questions.idempotency_key(request), request.auth.studio
+    name = [f"{studio.pk} {key}"]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s, 5))", name)
+    try:
+        return _followed(request, studio, key, asked, act, now, status)
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 5))", name)
+
+
+def _followed(
+    request: Request, studio: Studio, key: str, asked: Any, act: Callable[[], Any], now: datetime, status: int
+) -> Response:
+    said = {"method": request.method, "path": request.path, "asked": asked}
+    digest = hashlib.sha256(orjson.dumps(said, default=str, option=orjson.OPT_SORT_KEYS)).hexdigest()
     there = Followed.objects.filter(studio=studio, idempotency_key=key).first()
     if there is None and Order.objects.filter(studio=studio, idempotency_key=key).exists():
         raise KeyUsedOtherwise(key)

@@ -24,20 +24,27 @@ class StrictJSONParser(BaseParser):
     """JSON as RFC 8259 has it: UTF-8, no NaN, no name twice in one object, no bottomless nesting."""
 
     media_type = "application/json"
+    limit_bytes = BODY_LIMIT_BYTES
 
     def parse(
         self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
         """This will return the value, or raise ParseError with a sentence that says what and where."""
-        body = stream.read(BODY_LIMIT_BYTES + 1)
-        if len(body) > BODY_LIMIT_BYTES:
-            raise TooLarge(_("The request body is larger than %s bytes.") % BODY_LIMIT_BYTES)
+        body = stream.read(self.limit_bytes + 1)
+        if len(body) > self.limit_bytes:
+            raise TooLarge(_("The request body is larger than %s bytes.") % self.limit_bytes)
         try:
             return strict_json(body)
         except UnicodeDecodeError as error:
             raise ParseError(_("The request body is not UTF-8 at byte %s.") % error.start) from None
         except ValueError as error:
             raise ParseError(_("The request body is not JSON: %s.") % str(error).rstrip(".")) from None
+
+
+class RecipeParser(StrictJSONParser):
+    """JSON that may hold a whole recipe, or a mask as Base64."""
+
+    limit_bytes = 4 * 1024 * 1024
 
 
 def strict_json(body: bytes) -> Any:

@@ -1,7 +1,7 @@
 """Every kind of refusal that the licensing API answers with, by its stable code."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -101,6 +101,29 @@ KINDS: Mapping[str, Kind] = {
         _("The answer cannot be given"),
         _("Nothing was written. The detail says whose turn it is, or what is wrong."),
     ),
+    "recipe-unreadable": Kind(
+        422,
+        _("The recipe cannot be read"),
+        _("Nothing was written. Each finding has its line and column, and what to write instead where that is known."),
+    ),
+    "recipe-refused": Kind(
+        422, _("The recipe cannot be kept"), _("Nothing was written. The detail says what to change.")
+    ),
+    "recipe-quote-refused": Kind(
+        422,
+        _("The recipe cannot be quoted"),
+        _(
+            "Nothing was written. Findings say which layer, why, and where it stands; /recipes/check says what would help."
+        ),
+    ),
+    "recipe-quote-expired": Kind(
+        409, _("The quote has expired"), _("Nothing was charged. Ask for a new quote: one is kept for 30 minutes.")
+    ),
+    "recipe-price-changed": Kind(
+        409,
+        _("A price changed since the quote"),
+        _("Nothing was charged. Findings say the old and the new price: ask for a new quote."),
+    ),
     "declaration-refused": Kind(
         422, _("The declaration cannot be taken"), _("Nothing was written. The detail says what to change.")
     ),
@@ -111,22 +134,27 @@ KINDS: Mapping[str, Kind] = {
     "proof-pending": Kind(503, _("The proof is being sealed"), _("Ask again after the seconds in Retry-After.")),
 }
 
-# Where a finding was made: a part of the request as OpenAPI names it, a file of a pack, or a dimension of terms.
-PARTS = ("body", "query", "header", "path", "file", "terms")
+# Where a finding was made: a part of the request as OpenAPI names it, a file of a pack, a dimension of terms, or a line
+# of a recipe.
+PARTS = ("body", "query", "header", "path", "file", "terms", "recipe")
 NOT_KNOWN = gettext_noop("is not known here.")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong. `where` is a JSON pointer (RFC 6901) in the body, elsewhere a name."""
+    """One thing that is wrong. `where` is a JSON pointer (RFC 6901) in the body, elsewhere a name.
+
+    `more` is what only findings of its part have: in a recipe line, column, length, code and suggestion.
+    """
 
     part: str
     where: str
     message: str
+    more: Mapping[str, Any] = field(default_factory=dict)
 
-    def shape(self) -> dict[str, str]:
+    def shape(self) -> dict[str, Any]:
         """This will write it as answers show it."""
-        return {"in": self.part, "where": self.where, "message": self.message}
+        return {"in": self.part, "where": self.where, "message": self.message, **self.more}
 
 
 def pointer(*names: object) -> str:

@@ -43,6 +43,12 @@ class OfferShape(Shape):
     unit = serializers.CharField(allow_blank=True, help_text="What a metered price counts.")
     share_ppb = serializers.IntegerField(min_value=0, help_text="Of reported revenue, in parts per billion.")
     tiers = TierShape(many=True, help_text="Prices by the size that a studio declared: the first that fits counts.")
+    month_minimum_minor = serializers.IntegerField(
+        min_value=0, help_text="The least that the uses of a month cost; 0 is none."
+    )
+    month_cap_minor = serializers.IntegerField(
+        min_value=0, help_text="The most that the uses of a month cost; 0 is none."
+    )
     exclusive = serializers.BooleanField()
     available = serializers.BooleanField(help_text="False while somebody has exclusively what it covers.")
     taken_until = serializers.DateTimeField(allow_null=True, help_text="When that ends, if it does.")
@@ -175,6 +181,11 @@ class FindingShape(Shape):
 
     where = serializers.CharField(allow_blank=True, help_text="A JSON pointer in the body, elsewhere a name.")
     message = serializers.CharField()
+    line = serializers.IntegerField(min_value=1, required=False, help_text="In a recipe, from 1 on.")
+    column = serializers.IntegerField(min_value=1, required=False, help_text="In characters, from 1 on.")
+    length = serializers.IntegerField(min_value=0, required=False, help_text="How many characters it is about.")
+    code = serializers.CharField(required=False, help_text="Of what is wrong in a recipe; it stays the same.")
+    suggestion = serializers.CharField(required=False, allow_blank=True, help_text="What to write in its place.")
 
     def get_fields(self) -> dict[str, Any]:
         # `in` is a word of Python, so it cannot be declared like the others.

@@ -23,6 +23,7 @@ from marketplace.licensing import operations as licensing
 from marketplace.licensing import pricing, pricing_queries
 from marketplace.licensing.bargains import DiscountCode, QuoteRequest, QuoteStep
 from marketplace.licensing.models import Grant, OfferPrice
+from marketplace.licensing.months import limits_of
 from marketplace.licensing.pricing import Priced, Size, UnableToPrice
 from marketplace.licensing.terms.model import shown
 from marketplace.people.models import Studio
@@ -83,7 +84,7 @@ def lock(asks: Sequence[Ask]) -> None:
 
 def _line(studio: Studio, ask: Ask, size: Size | None, taken: Taken, now: datetime) -> QuotedLine:
     offer = ask.offer
-    seats = ask.seats or _seats_of(ask)
+    seats = ask.seats or seats_of(ask)
     row = _price_row(ask, taken, now)
     code = None
     if ask.quote is not None or offer.model == "on-request":
@@ -94,7 +95,7 @@ def _line(studio: Studio, ask: Ask, size: Size | None, taken: Taken, now: dateti
         )
     else:
         code = _code(ask, taken, now)
-        priced = ask.fixed or _priced(ask, row, code, seats, size)
+        priced = ask.fixed or priced_at(ask, row, code, seats, size)
     period = licensing.check_grant(
         offer=offer,
         studio=studio,
@@ -127,8 +128,8 @@ def _line(studio: Studio, ask: Ask, size: Size | None, taken: Taken, now: dateti
     return _with_credit(line, now)
 
 
-def _seats_of(ask: Ask) -> int:
-    """Tells how many seats are meant where none are named: those of the license that is replaced, or one."""
+def seats_of(ask: Ask) -> int:
+    """This will tell how many seats are meant where none are named: those of what is replaced, or one."""
     if ask.offer.model not in pricing.BY_SEAT:
         return 0
     return ask.replaces.seats if ask.replaces is not None and ask.replaces.seats else 1
@@ -142,10 +143,11 @@ def _price_row(ask: Ask, taken: Taken, now: datetime) -> OfferPrice:
     return pricing_queries.current(rows, now, sales)
 
 
-def _priced(ask: Ask, row: OfferPrice, code: DiscountCode | None, seats: int, size: Size | None) -> Priced:
+def priced_at(ask: Ask, row: OfferPrice, code: DiscountCode | None, seats: int, size: Size | None) -> Priced:
+    """This will price one license by a row of its offer's prices, or raise UnableToBuy."""
     offer = ask.offer
     try:
-        return pricing.price_of(
+        priced = pricing.price_of(
             model=offer.model,
             price_minor=row.price_minor,
             currency=offer.currency,
@@ -159,6 +161,7 @@ def _priced(ask: Ask, row: OfferPrice, code: DiscountCode | None, seats: int, si
         )
     except UnableToPrice as error:
         raise UnableToBuy(f"{offer.release}: {sentence(error)}") from error
+    return replace(priced, lines=(*priced.lines, *limits_of(row).said(offer.currency)))
 
 
 def _agreed(studio: Studio, ask: Ask, now: datetime) -> QuoteStep:

@@ -25,8 +25,8 @@ from marketplace.people.models import Person, Seat, Studio
 from marketplace.ui.words import Words, Written
 
 FREE = "free"
-OURS = ("subscription:", "usage:")
-"""How the idempotency keys of orders begin that nobody asks for: renewals, and bills for reported use."""
+OURS = ("subscription:", "usage:", "recipe-quote:")
+"""How the idempotency keys of orders begin that the site names itself: renewals, bills for use, quotes of recipes."""
 
 
 class KeyUsedOtherwise(Exception):
@@ -76,6 +76,19 @@ def place_order(
     """
     if not rules.is_idempotency_key(idempotency_key) or idempotency_key.startswith(OURS):
         raise UnableToBuy(_("An order needs an idempotency key of 1 to 200 visible ASCII characters."))
+    return place_for(studio=studio, buyer=buyer, offers=offers, method=method, idempotency_key=idempotency_key, now=now)
+
+
+def place_for(
+    *,
+    studio: Studio,
+    buyer: Person,
+    offers: Sequence[Offer | Ask],
+    method: str,
+    idempotency_key: str,
+    now: datetime,
+) -> Order:
+    """This will do as `place_order`, under a key that the site chose itself."""
     if not Seat.objects.filter(studio=studio, person=buyer, role__in=[Seat.OWNER, Seat.BUYER]).exists():
         raise UnableToBuy(_("You cannot buy for %s: ask its owner for a buyer's seat.") % studio.name)
     asks = asks_in(offers)
