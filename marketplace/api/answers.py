@@ -65,6 +65,8 @@ def offer(row: Offer, now: datetime) -> Shape:
         "unit": row.unit,
         "share_ppb": row.share_ppb,
         "tiers": [asdict(tier) for tier in read_tiers(price.tiers, model=row.model)],
+        "month_minimum_minor": price.month_minimum_minor,
+        "month_cap_minor": price.month_cap_minor,
         "exclusive": terms.exclusive,
         "available": taken is None,
         "taken_until": taken.during.upper if taken else None,

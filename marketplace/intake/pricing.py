@@ -10,6 +10,7 @@ from marketplace.catalog.rules import Draft, Finding, gettext_noop
 from marketplace.intake.rules import DraftOffer
 from marketplace.licensing import operations as licensing
 from marketplace.licensing import parentage
+from marketplace.licensing.months import MonthLimits, check_month
 from marketplace.licensing.offering import Wanted
 from marketplace.licensing.pricing import Tier, UnableToPrice, check_price, read_tiers
 from marketplace.licensing.terms.document import UnableToReadTerms, terms_from
@@ -97,7 +98,9 @@ def _read(row: DraftOffer) -> Wanted:
     price = Money(parse_amount(row.price, row.currency), row.currency)
     check_price(model=row.model, price_minor=price.amount_minor, unit=row.unit, share_ppb=row.share_ppb)
     tiers = [Tier(t.up_to_people, t.up_to_revenue_usd, parse_amount(t.price, row.currency)) for t in row.tiers]
-    return Wanted(terms, price, row.model, row.unit, row.share_ppb, read_tiers(tiers, model=row.model))
+    month = MonthLimits(*(parse_amount(text or "0", row.currency) for text in (row.month_minimum, row.month_cap)))
+    check_month(model=row.model, limits=month)
+    return Wanted(terms, price, row.model, row.unit, row.share_ppb, read_tiers(tiers, model=row.model), month)
 
 
 def _terms(row: DraftOffer) -> tuple[Terms, list[Words]]:

@@ -61,12 +61,15 @@ _TABLES: Mapping[str, Mapping[str, _Kind]] = {
         "unit": str,
         "share_ppb": int,
         "tiers": list,
+        "month_minimum": str,
+        "month_cap": str,
     },
 }
 _TIER: Mapping[str, type] = {"up_to_people": int, "up_to_revenue_usd": int, "price": str}
 _OPTIONAL = {
     *("elements.files", "elements.triggers", "files.role"),
     *("offers.price", "offers.minimum", "offers.model", "offers.unit", "offers.share_ppb", "offers.tiers"),
+    *("offers.month_minimum", "offers.month_cap"),
 }
 _WORDS: Mapping[_Kind, Words] = {
     str: Words(_("text")),
@@ -93,7 +96,8 @@ class DraftTier:
 class DraftOffer:
     """Terms at a price, as somebody wrote them: terms by name or as a table, prices as text.
 
-    `model` says what the price is for; `unit`, `share_ppb` and `tiers` go with some models (pack-toml.md).
+    `model` says what the price is for; `unit`, `share_ppb`, `tiers` and the least and the most of a
+    month go with some models (pack-toml.md).
     """
 
     terms: str | Mapping[str, Any]
@@ -103,6 +107,8 @@ class DraftOffer:
     unit: str = ""
     share_ppb: int = 0
     tiers: tuple[DraftTier, ...] = ()
+    month_minimum: str = ""
+    month_cap: str = ""
 
     @property
     def label(self) -> str:
@@ -179,6 +185,8 @@ def _offer(row: Mapping[str, Any]) -> DraftOffer:
             DraftTier(tier.get("up_to_people", 0), tier.get("up_to_revenue_usd", 0), tier["price"])
             for tier in row.get("tiers", [])
         ),
+        month_minimum=row.get("month_minimum", ""),
+        month_cap=row.get("month_cap", ""),
     )
 
 
@@ -232,6 +240,8 @@ def _written(row: DraftOffer) -> dict[str, Any]:
             {"up_to_people": tier.up_to_people, "up_to_revenue_usd": tier.up_to_revenue_usd, "price": tier.price}
             for tier in row.tiers
         ],
+        "month_minimum": row.month_minimum,
+        "month_cap": row.month_cap,
     }
     terms = row.terms if isinstance(row.terms, str) else dict(row.terms)
     said = {name: value for name, value in more.items() if value}

@@ -17,6 +17,7 @@ from ledger.signing.base import Signer
 from marketplace.catalog.models import Release
 from marketplace.licensing import parentage, pricing, pricing_queries, queries, rules
 from marketplace.licensing.models import Offer, OfferPrice, OfferWithdrawal, TermsText
+from marketplace.licensing.months import NO_LIMITS, MonthLimits, check_month, limits_of
 from marketplace.licensing.pricing import Tier, UnableToPrice
 from marketplace.licensing.terms.document import terms_document
 from marketplace.licensing.terms.model import Terms, within_consent
@@ -48,6 +49,7 @@ class Wanted:
     unit: str = ""
     share_ppb: int = 0
     tiers: tuple[Tier, ...] = ()
+    month: MonthLimits = NO_LIMITS
 
 
 def _terms_text(terms: Terms, now: datetime) -> TermsText:
@@ -87,22 +89,24 @@ def offer(
     unit: str = "",
     share_ppb: int = 0,
     tiers: Tiers = (),
+    month: MonthLimits = NO_LIMITS,
     signer: Signer | None = None,
     seed: bytes = b"",
 ) -> Offer:
     """This will offer a release under terms at a price; the log holds the terms and a commitment to the price.
 
-    `model` says what the price is for (docs/prices.md); `unit` goes with `metered`, `share_ppb` with `revenue-share`.
+    `model` says what the price is for (docs/prices.md); `unit` and `month` go with `metered`, `share_ppb` with
+    `revenue-share`.
     The fact is signed by `signer`, the owner's key that is kept here when there is none. The offer's id and salt are
     drawn from `seed` where there is one, so that a rehearsal and what follows it state the same.
     The same terms and model at the same price again are the offer that is there, which stays withdrawn if it was; at
     another price they are refused: `change_price` is for that.
     """
-    steps = _checked(release, terms, price, model, unit, share_ppb, tiers)
+    steps = _checked(release, terms, price, model, unit, share_ppb, tiers, month)
     unit = unit.strip()
     row = _terms_text(within_consent(terms, release.ai_training), now)
     asked = {"release": release, "terms": row, "currency": price.currency, "model": model, "unit": unit}
-    if there := _offered(asked, price, share_ppb, steps):
+    if there := _offered(asked, price, share_ppb, steps, month):
         return there
     parentage.check_offer(release=release, terms=terms, now=now)
     kind = () if model == "one-off" else (model, unit)
@@ -118,11 +122,13 @@ def offer(
                 price_minor=made.price_minor,
                 tiers=[asdict(one) for one in steps],
                 starts_at=now,
+                month_minimum_minor=month.minimum_minor,
+                month_cap_minor=month.cap_minor,
                 salt=salt,
                 created_at=now,
             )
     except IntegrityError:  # licensing_terms_are_offered_once: somebody was a moment faster
-        if there := _offered(asked, price, share_ppb, steps):
+        if there := _offered(asked, price, share_ppb, steps, month):
             return there
         raise
     body = {"offer": str(made.pk), "release": release.digest, "terms": row.digest}
@@ -131,7 +137,14 @@ def offer(
 
 
 def _checked(
-    release: Release, terms: Terms, price: Money, model: str, unit: str, share_ppb: int, tiers: Tiers
+    release: Release,
+    terms: Terms,
+    price: Money,
+    model: str,
+    unit: str,
+    share_ppb: int,
+    tiers: Tiers,
+    month: MonthLimits,
 ) -> tuple[Tier, ...]:
     """Raises UnableToOffer for terms that allow nothing and for a price that cannot be."""
     if terms.allows_nothing:
@@ -147,6 +160,7 @@ def _checked(
         )
     try:
         pricing.check_price(model=model, price_minor=price.amount_minor, unit=unit, share_ppb=share_ppb)
+        check_month(model=model, limits=month)
         steps = pricing.read_tiers(tiers, model=model)
     except UnableToPrice as error:
         raise UnableToOffer(
@@ -157,14 +171,16 @@ def _checked(
     return steps
 
 
-def _offered(asked: Mapping[str, Any], price: Money, share_ppb: int, tiers: tuple[Tier, ...]) -> Offer | None:
+def _offered(
+    asked: Mapping[str, Any], price: Money, share_ppb: int, tiers: tuple[Tier, ...], month: MonthLimits
+) -> Offer | None:
     """Finds the offer that is there already, or raises UnableToOffer where it is not the one asked for."""
     there = Offer.objects.filter(**asked).first()
     if there is None:
         return None
     first = there.prices.get(number=0)
-    known = (there.price_minor, there.share_ppb, pricing.read_tiers(first.tiers, model=there.model))
-    if known != (price.amount_minor, share_ppb, tiers):
+    known = (there.price_minor, there.share_ppb, pricing.read_tiers(first.tiers, model=there.model), limits_of(first))
+    if known != (price.amount_minor, share_ppb, tiers, month):
         raise UnableToOffer(
             there.release,
             _("%(release)s is already offered under “%(terms)s” in %(currency)s at another price.")
@@ -191,6 +207,8 @@ def commitment_of(price: OfferPrice) -> str:
             ends_at=price.ends_at,
             most_sales=price.most_sales,
             salt=price.salt,
+            month_minimum_minor=price.month_minimum_minor,
+            month_cap_minor=price.month_cap_minor,
         )
     )
 
@@ -216,6 +234,7 @@ def change_price(
     starts_at: datetime | None = None,
     ends_at: datetime | None = None,
     most_sales: int = 0,
+    month: MonthLimits | None = None,
     signer: Signer | None = None,
     seed: bytes = b"",
 ) -> OfferPrice:
@@ -223,16 +242,19 @@ def change_price(
 
     Of the prices whose time it is the newest counts. A `sale` ends at `ends_at`, an `early-bird` price there or after
     `most_sales`; then the newest regular price counts again. Without tiers of its own it keeps those of the regular
-    price; no tier is dearer than it. Running subscriptions pay the new price from their next
-    renewal on; what is ordered keeps its own. The same regular price again changes nothing. Raises UnableToOffer.
+    price; no tier is dearer than it. Without `month` it keeps the least and the most of a month. Running subscriptions
+    pay the new price from their next renewal on; what is ordered keeps its own. The same regular price again changes
+    nothing. Raises UnableToOffer.
     """
     offer = Offer.objects.select_for_update(no_key=True).select_related("terms").get(pk=offer.pk)
     begins = starts_at or now
-    steps = _priced_anew(offer, price_minor, kind, tiers, (begins, ends_at), most_sales, now)
     newest = OfferPrice.objects.filter(offer=offer).order_by("-number").first()
     assert newest is not None
+    month = limits_of(newest) if month is None else month
+    steps = _priced_anew(offer, price_minor, kind, tiers, (begins, ends_at), most_sales, now, month)
     number, kept = newest.number + 1, [asdict(one) for one in steps]
-    same = (newest.kind, newest.price_minor, newest.tiers) == (OfferPrice.REGULAR, price_minor, kept)
+    known = (newest.kind, newest.price_minor, newest.tiers, limits_of(newest))
+    same = known == (OfferPrice.REGULAR, price_minor, kept, month)
     if kind == OfferPrice.REGULAR and same and newest.starts_at <= begins:
         return newest
     _row_id, salt = rules.drawn(seed or secrets.token_bytes(32), str(offer.pk), str(number))
@@ -245,6 +267,8 @@ def change_price(
         starts_at=begins,
         ends_at=ends_at,
         most_sales=most_sales,
+        month_minimum_minor=month.minimum_minor,
+        month_cap_minor=month.cap_minor,
         salt=salt,
         created_at=now,
     )
@@ -260,6 +284,7 @@ def _priced_anew(
     times: tuple[datetime, datetime | None],
     most_sales: int,
     now: datetime,
+    month: MonthLimits,
 ) -> tuple[Tier, ...]:
     """Raises UnableToOffer for a price that this offer cannot have."""
     (begins, ends), release = times, offer.release
@@ -288,6 +313,7 @@ def _priced_anew(
             raise UnableToOffer(release, template % offer.terms.name)
     try:
         pricing.check_price(model=offer.model, price_minor=price_minor, unit=offer.unit, share_ppb=offer.share_ppb)
+        check_month(model=offer.model, limits=month)
         steps = pricing.read_tiers(tiers, model=offer.model)
     except UnableToPrice as error:
         raise UnableToOffer(
@@ -356,6 +382,7 @@ def offer_all(
             unit=one.unit,
             share_ppb=one.share_ppb,
             tiers=one.tiers,
+            month=one.month,
             now=now,
             signer=signer,
             seed=seed,

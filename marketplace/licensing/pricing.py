@@ -15,6 +15,8 @@ from marketplace.ui.words import Values, Words, Written
 from marketplace.ui.words import gettext_noop as _
 
 PRICE_FORMAT = "worldloom/price/2"
+MONTHLY_PRICE_FORMAT = "worldloom/price/3"
+"""The form of prices that have a least or a most for a month; all others stay as they were."""
 
 PRICE_MODELS = (
     "one-off",
@@ -342,14 +344,19 @@ def price_document(
     ends_at: datetime | None,
     most_sales: int,
     salt: str,
+    month_minimum_minor: int = 0,
+    month_cap_minor: int = 0,
 ) -> bytes:
-    """This will write a price as `worldloom/price/2` (docs/formats/price.md); the log holds only its SHA-256.
+    """This will write a price as `worldloom/price/2`, or `/3` with the least or the most of a month
+    (docs/formats/price.md); the log holds only its SHA-256.
 
     The first price of an offer, which holds from the offer on, has no time of its own.
     """
+    month = {"month_minimum_minor": month_minimum_minor, "month_cap_minor": month_cap_minor}
     return rfc8785.dumps(
         {
-            "format": PRICE_FORMAT,
+            **(month if any(month.values()) else {}),
+            "format": MONTHLY_PRICE_FORMAT if any(month.values()) else PRICE_FORMAT,
             "offer": offer,
             "number": number,
             "kind": kind,

@@ -13,6 +13,7 @@ from marketplace.checkout.rules import platform_fee
 from marketplace.licensing import pricing_queries
 from marketplace.licensing.bargains import QuoteRequest, QuoteStep
 from marketplace.licensing.models import Grant, Offer, OfferPrice
+from marketplace.licensing.months import limits_of
 from marketplace.licensing.pricing import DISCOUNTABLE, WITHOUT_PRICE
 from marketplace.licensing.queries import terms_of
 from marketplace.licensing.words import summary_text
@@ -20,6 +21,7 @@ from marketplace.payouts.rules import WHOLE_PPB, Money
 from marketplace.people.models import Creator
 from marketplace.portal import words
 from marketplace.portal.queries import own_shares
+from marketplace.ui.formats import sentence
 
 
 def sold_of(offers: Iterable[Offer]) -> dict[UUID, int]:
@@ -80,6 +82,7 @@ def history_of(offer: Offer, now: datetime) -> list[dict[str, Any]]:
             "row": row,
             "kind": words.say(words.PRICE_KINDS, row.kind),
             "price": price_said(offer, row.price_minor),
+            "month": [sentence(words) for words in limits_of(row).said(offer.currency)],
             "tiers": [{**tier, "price": price_said(offer, tier["price_minor"])} for tier in row.tiers],
             "is_now": row.pk == current.pk,
             "is_to_come": row.starts_at > now,

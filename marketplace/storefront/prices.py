@@ -10,7 +10,8 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from marketplace.licensing import pricing, pricing_queries
 from marketplace.licensing.models import Offer, OfferPrice
-from marketplace.ui.formats import date_text, money_text, number_text, percent_text
+from marketplace.licensing.months import limits_of
+from marketplace.ui.formats import date_text, money_text, number_text, percent_text, sentence
 
 PRIOR = timedelta(days=30)
 """What a reduced price is compared with: the lowest of this time before it (Directive 98/6/EC, article 6a)."""
@@ -58,9 +59,18 @@ def price_shown(offer: Offer) -> Price:
         note=_note(offer, row),
         was_minor=regular if reduced else None,
         sale=_sale(offer, row) if reduced else (),
-        tiers=tuple(_tier(tier, offer.currency) for tier in pricing.read_tiers(row.tiers, model=offer.model)),
+        tiers=(
+            *(sentence(words) for words in limits_of(row).said(offer.currency)),
+            *(_tier(tier, offer.currency) for tier in pricing.read_tiers(row.tiers, model=offer.model)),
+        ),
         asks=_asks(offer.model),
     )
+
+
+def cost_words(offer: Offer) -> tuple[str, str]:
+    """This will say what an offer with `.now` asks for and what that is for, and nothing of how it came about."""
+    row: OfferPrice = offer.now  # type: ignore[attr-defined]
+    return _text(offer, row), _note(offer, row)
 
 
 def _asks(model: str) -> str:

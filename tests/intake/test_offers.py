@@ -13,6 +13,7 @@ from marketplace.intake.pricing import losses_of, priced, with_files
 from marketplace.intake.publishing import UnableToReadFolder
 from marketplace.intake.rules import DraftOffer, UnreadablePack, parse_pack, read_pack, write_pack
 from marketplace.licensing.models import Offer
+from marketplace.licensing.months import NO_LIMITS, MonthLimits
 from marketplace.licensing.pricing import Tier
 from marketplace.licensing.terms.document import read_terms
 from marketplace.licensing.terms.model import only
@@ -49,7 +50,7 @@ def test_every_model_is_written_as_it_reads() -> None:
             'terms = "studio"\nmodel = "per-seat"\nprice = "9.00"\n'
             'tiers = [{ up_to_people = 5, price = "4.00" }, { up_to_revenue_usd = 100_000, price = "6.50" }]',
             'terms = "studio"\nmodel = "monthly"\nprice = "3.00"',
-            'terms = "studio"\nmodel = "metered"\nunit = "minute of film"\nprice = "1.50"',
+            'terms = "studio"\nmodel = "metered"\nunit = "minute of film"\nprice = "1.50"\nmonth_minimum = "5.00"\nmonth_cap = "99.00"',
             'terms = "studio"\nmodel = "revenue-share"\nshare_ppb = 50_000_000\nprice = "0.00"',
             'terms = "cc-by-4.0"\nmodel = "free"',
             'terms = "personal"\nmodel = "pay-what-you-want"\nminimum = "2.00"',
@@ -68,6 +69,7 @@ def test_every_model_is_written_as_it_reads() -> None:
     ]
     assert found[1].tiers == (Tier(5, 0, 400), Tier(0, 100_000, 650))
     assert (found[3].unit, found[4].share_ppb) == ("minute of film", 50_000_000)
+    assert [row.month for row in found[2:5]] == [NO_LIMITS, MonthLimits(500, 9_900), NO_LIMITS]
 
 
 def test_terms_are_a_table_of_changes_to_ready_made_ones() -> None:
@@ -87,7 +89,7 @@ def test_a_draft_is_kept_as_json_and_read_back_as_the_same(tmp_path: Path) -> No
     offers = read(
         'price = "12.00"\nterms = { base = "studio", ends = 2027-01-31, territory = { only = ["CN"] } }',
         'terms = "studio"\nmodel = "per-seat"\nprice = "9.00"\ntiers = [{ up_to_people = 5, price = "4.00" }]',
-        'terms = "studio"\nmodel = "metered"\nunit = "minute"\nprice = "1.50"',
+        'terms = "studio"\nmodel = "metered"\nunit = "minute"\nprice = "1.50"\nmonth_cap = "9.00"',
         'terms = "studio"\nmodel = "revenue-share"\nshare_ppb = 5\nprice = "0.00"',
         'terms = { from = "spdx", id = "CC-BY-4.0" }\nmodel = "free"',
     )
@@ -113,6 +115,8 @@ def test_a_draft_is_kept_as_json_and_read_back_as_the_same(tmp_path: Path) -> No
         ('terms = "studio"\nprice = "1.00"\nshare_ppb = 5', "offers", "Only a share of revenue has a share"),
         ('terms = "studio"\nprice = "1.00"\nshare_ppb = true', "offers[1].share_ppb", "must be a whole number"),
         ('terms = "studio"\nprice = "1.005"', "offers", "The price of “studio” cannot be read"),
+        ('terms = "studio"\nprice = "1.00"\nmonth_cap = "5.00"', "offers", "Only a metered price has a least"),
+        ('terms = "studio"\nprice = "1.00"\nmonth_cap = 5', "offers[1].month_cap", "must be text"),
         ('terms = "studio"\nprice = "1.00"\ntiers = [5]', "offers[1].tiers[1]", "must be a table"),
         ('terms = "studio"\nprice = "1.00"\ntiers = [{ price = "1" }]', "offers", "A tier needs a limit"),
         (

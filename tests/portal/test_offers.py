@@ -178,6 +178,28 @@ def test_a_license_is_imported_and_says_what_it_lost(world: Release, alice: Clie
     assert Offer.objects.count() == 2
 
 
+def test_a_metered_price_has_a_least_and_a_most_of_a_month(world: Release, alice: Client) -> None:
+    metered = {"model": "metered", "price": "0.02", "unit": "image", "month_minimum": "5.00", "month_cap": "4.00"}
+    before = counts()
+    refused = alice.post(NEW, sent("cc-by-4.0", **metered))
+    assert (refused.status_code, "The most of a month is below its least" in text(refused)) == (422, True)
+    assert counts() == before
+    assert alice.post(NEW, sent("cc-by-4.0", **(metered | {"month_cap": "100.00"}))).status_code == 302
+    offer = world.offers.get(model="metered")
+    address = f"/portal/offers/{offer.pk}"
+    assert 'name="month_cap" value="100.00"' in alice.get(address).content.decode()
+    assert alice.post(address, {"kind": "regular", "price": "0.03", "month_cap": "90.00"}).status_code == 302
+    rows = offer.prices.values_list("price_minor", "month_minimum_minor", "month_cap_minor")
+    assert list(rows) == [(2, 500, 10_000), (3, 0, 9_000)]
+    assert "At most $90.00 a month" in text(alice.get(address))
+    assert (
+        "month_cap"
+        not in alice.get(
+            f"/portal/offers/{world.offers.get(model='one-off', terms__name='studio').pk}"
+        ).content.decode()
+    )
+
+
 def test_a_price_changes_and_a_sale_is_planned(world: Release, alice: Client) -> None:
     offer = world.offers.get(terms__name="studio")
     address = f"/portal/offers/{offer.pk}"

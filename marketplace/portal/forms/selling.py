@@ -9,7 +9,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from marketplace.catalog.models import Pack
-from marketplace.licensing.models import Offer
+from marketplace.licensing.models import Offer, OfferPrice
+from marketplace.licensing.months import NO_LIMITS, MonthLimits, check_month, limits_of
 from marketplace.licensing.pricing import Tier, UnableToPrice, check_price, read_tiers
 from marketplace.payouts.rules import CURRENCIES, UnreadableAmount, format_amount, parse_amount
 from marketplace.portal import words
@@ -17,6 +18,7 @@ from marketplace.portal.forms.rows import CURRENCY_CHOICES, unreadable_price
 from marketplace.ui import formats
 
 TIER_ROWS = 3
+_MONTHLY = _("Only for use that is metered; empty is no limit.")
 _MONEY = {"inputmode": "decimal", "autocomplete": "off", "class": "num"}
 
 
@@ -45,6 +47,9 @@ def last_moment(day: date | None) -> datetime | None:
     return datetime.combine(day, time(), UTC) + timedelta(days=1) if day else None
 
 
+_LIMITS = ("month_minimum", "month_cap")
+
+
 class TierRow(forms.Form):
     """A price for buyers up to a size; a row without a price is none."""
 
@@ -57,8 +62,11 @@ class _Priced(forms.Form):
     """A price with tiers in a currency, which `currency_of` names."""
 
     price = _amount(_("Price"), required=False)
+    month_minimum = _amount(_("At least, a month"), required=False, help_text=_MONTHLY)
+    month_cap = _amount(_("At most, a month"), required=False, help_text=_MONTHLY)
     price_minor: int = 0
     tiers: tuple[Tier, ...] = ()
+    month: MonthLimits = NO_LIMITS
 
     def __init__(self, *args: Any, tiers: Sequence[Mapping[str, Any]] = (), **kwargs: Any) -> None:
         kwargs.setdefault("use_required_attribute", False)
@@ -90,17 +98,21 @@ class _Priced(forms.Form):
                 rows.append(Tier(people, revenue, self._minor(row, text, currency)))
             elif row.errors:
                 self.add_error(None, gettext("A price by size needs whole numbers."))
+        self.month = MonthLimits(
+            *(self._minor(self, given.get(name, "").strip() or "0", currency, name) for name in _LIMITS)
+        )
         try:
+            check_month(model=self.model_of(given), limits=self.month)
             self.tiers = read_tiers(rows, model=self.model_of(given))
         except UnableToPrice as error:
             self.add_error(None, formats.sentence(error))
 
     @staticmethod
-    def _minor(form: forms.Form, text: str, currency: str) -> int:
+    def _minor(form: forms.Form, text: str, currency: str, field: str = "price") -> int:
         try:
             return parse_amount(text, currency)
         except UnreadableAmount:
-            form.add_error("price", unreadable_price(text, currency))
+            form.add_error(field, unreadable_price(text, currency))
             return 0
 
 
@@ -119,7 +131,7 @@ class PriceForm(_Priced):
         help_text=_("Only for a share of revenue."),
         widget=forms.TextInput(attrs=_MONEY),
     )
-    field_order = ("model", "price", "currency", "unit", "share")
+    field_order = ("model", "price", "currency", "unit", "share", *_LIMITS)
 
     def clean_share(self) -> int:
         share_ppb = words.parse_percent(self.cleaned_data["share"].strip() or "0")
@@ -150,11 +162,14 @@ class ChangePriceForm(_Priced):
     starts = _day(_("First day"), required=False, help_text=_("Empty is at once. Days begin and end in UTC."))
     ends = _day(_("Last day"), required=False, help_text=_("A sale needs it."))
     most_sales = _whole(_("For how many sales"), help_text=_("Only for an early-bird price."))
-    field_order = ("kind", "price", "starts", "ends", "most_sales")
+    field_order = ("kind", "price", *_LIMITS, "starts", "ends", "most_sales")
 
     def __init__(self, *args: Any, offer: Offer, **kwargs: Any) -> None:
         self.offer = offer
         super().__init__(*args, **kwargs)
+        if offer.model != "metered":
+            for name in _LIMITS:
+                del self.fields[name]
 
     def currency_of(self, given: Mapping[str, Any]) -> str:
         return self.offer.currency
@@ -166,6 +181,13 @@ class ChangePriceForm(_Priced):
         given = super().clean() or {}
         self.read_prices(given)
         return given
+
+
+def month_in(row: OfferPrice, currency: str) -> dict[str, str]:
+    """This will write the least and the most of a month as the form takes them; nothing where there is none."""
+    limits = limits_of(row)
+    numbers = zip(_LIMITS, (limits.minimum_minor, limits.cap_minor), strict=True)
+    return {name: format_amount(minor, currency) for name, minor in numbers if minor}
 
 
 def tiers_in(rows: Iterable[Mapping[str, Any]], currency: str) -> list[dict[str, Any]]:

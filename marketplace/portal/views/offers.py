@@ -34,7 +34,7 @@ from marketplace.payouts.rules import Money, format_amount
 from marketplace.people.models import Creator
 from marketplace.portal import queries, selling, words
 from marketplace.portal.ceremonies import ceremony
-from marketplace.portal.forms.selling import ChangePriceForm, PriceForm, first_moment, last_moment, tiers_in
+from marketplace.portal.forms.selling import ChangePriceForm, PriceForm, first_moment, last_moment, month_in, tiers_in
 from marketplace.portal.forms.terms import TermsForm, initial_of
 from marketplace.portal.views.access import creators_only
 from marketplace.ui import formats
@@ -118,6 +118,7 @@ def _offer(release: Release, terms: TermsForm, price: PriceForm, *, now: datetim
         unit=given["unit"],
         share_ppb=given["share"],
         tiers=price.tiers,
+        month=price.month,
         now=now,
         **signs,
     )
@@ -294,6 +295,7 @@ def offer(request: HttpRequest, creator: Creator, offer: UUID) -> HttpResponse:
 def _price_form(offer: Any, data: QueryDict | None) -> ChangePriceForm:
     regular = regular_price(offer, timezone.now())
     initial = {"kind": "regular", "price": format_amount(regular.price_minor, offer.currency)}
+    initial |= month_in(regular, offer.currency)
     return ChangePriceForm(data, offer=offer, initial=initial, tiers=tiers_in(regular.tiers, offer.currency))
 
 
@@ -304,6 +306,7 @@ def _change(offer: Any, form: ChangePriceForm, *, now: datetime, **signs: Any) -
         price_minor=form.price_minor,
         kind=given["kind"],
         tiers=form.tiers,
+        month=form.month,
         starts_at=first_moment(given["starts"], now),
         ends_at=last_moment(given["ends"]),
         most_sales=given["most_sales"] or 0,
