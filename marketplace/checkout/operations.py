@@ -101,17 +101,17 @@ def _record(order: Order, kind: str, charge: Charge, now: datetime) -> PaymentOu
 
 def _fulfill(order: Order, now: datetime) -> None:
     """Grants every line and books its sale; reported use is billed under the license that there is."""
-    lines = order.lines.select_related(
-        "offer__terms", "offer__release__split", "offer__release__pack__creator", "replaces", "project", "subscription"
-    )
+    sold = ("offer__terms", "offer__release__split", "offer__release__pack__creator", "charge_line__release__split")
+    lines = order.lines.select_related(*sold, "replaces", "project", "subscription")
     for line in lines:
         if line.kind != OrderLine.USAGE:
             _grant(order, line, now)
         if line.price_minor:
+            release = line.offer.release if line.charge_line is None else line.charge_line.release
             record_sale(
                 source=line.source,
-                split=line.offer.release.split,
-                subject=f"release:{line.offer.release.digest}",
+                split=release.split,
+                subject=f"release:{release.digest}",
                 gross=Money(line.price_minor, order.currency),
                 tax_minor=0,
                 fee_minor=line.fee_minor,

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from marketplace.checkout import rules
 from marketplace.checkout.asking import Ask, Quoted, QuotedLine, UnableToBuy, asks_in
+from marketplace.checkout.charges import UsageChargeLine
 from marketplace.checkout.gateways.base import Gateway
 from marketplace.checkout.lines import lock, quoted
 from marketplace.checkout.models import Order, OrderLine, PaymentIntent
@@ -238,22 +239,32 @@ def _row(order: Order, place: int, line: QuotedLine) -> OrderLine:
 
 
 def bill_row(
-    *, order: Order, place: int, report: UsageReport, price_minor: int, lines: Sequence[Words], price: OfferPrice
+    *,
+    order: Order,
+    place: int,
+    grant: Grant,
+    price_minor: int,
+    fee_minor: int | None = None,
+    lines: Sequence[Words],
+    price: OfferPrice,
+    report: UsageReport | None = None,
+    charge_line: UsageChargeLine | None = None,
 ) -> OrderLine:
-    """This will make the line, not saved yet, that bills reported use or revenue."""
+    """This will make the line, not saved yet, that bills reported use or revenue, or a line of what uses cost."""
     return OrderLine(
         order=order,
         position=place,
-        offer=report.grant.offer,
+        offer=grant.offer,
         kind=OrderLine.USAGE,
         price_minor=price_minor,
-        fee_minor=rules.platform_fee(price_minor, settings.PLATFORM_FEE_PPB),
+        fee_minor=rules.platform_fee(price_minor, settings.PLATFORM_FEE_PPB) if fee_minor is None else fee_minor,
         list_minor=price_minor,
         explained=[kept(words) for words in lines],
         price=price,
         report=report,
-        replaces=report.grant,
-        project=report.grant.project,
+        charge_line=charge_line,
+        replaces=grant,
+        project=grant.project,
     )
 
 

@@ -1,0 +1,77 @@
+"""What a line of a charge is for, in words: nothing here writes."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import NamedTuple
+from uuid import UUID
+
+from marketplace.catalog.models import Release, ReleaseAsset
+from marketplace.checkout.charges import UsageCharge, UsageChargeLine
+from marketplace.licensing.months import limits_of
+from marketplace.licensing.pricing import money
+from marketplace.ui.words import Values, Words, Written
+from marketplace.ui.words import gettext_noop as _
+
+COMPOSITION_FILE = "composition.json"
+
+
+class Fee(NamedTuple):
+    """What a composition's contract gives a release for each unit, in minor units of a currency."""
+
+    release: str
+    currency: str
+    fee_minor: int
+
+
+def contract_fees(releases: Iterable[Release | UUID]) -> dict[UUID, list[Fee]]:
+    """This will read the contract fees of compositions, in their order; one query, and others have none."""
+    keys = {getattr(one, "pk", one) for one in releases}
+    rows = ReleaseAsset.objects.filter(release__in=keys, path=COMPOSITION_FILE, asset__facts__kind="composition")
+    return {
+        release: [Fee(str(one["release"]), str(one["currency"]), int(one["fee_minor"])) for one in facts or ()]
+        for release, facts in rows.values_list("release", "asset__facts__contracts")
+    }
+
+
+def month_text(month: date) -> str:
+    """This will write a month as 2026-11."""
+    return f"{month:%Y-%m}"
+
+
+def explained(line: UsageChargeLine, fees: Mapping[UUID, list[Fee]]) -> list[Words]:
+    """This will say what a line of a charge is for; the charge has its `price` and its grant's release.
+
+    `fees` are those that `contract_fees` gives for the charge's release.
+    """
+    charge = line.charge
+    said: Values = {
+        "month": month_text(charge.month),
+        "quantity": Written("number", charge.quantity),
+        "unit": charge.unit,
+        "price": money(charge.unit_minor, charge.currency),
+    }
+    if line.kind == UsageChargeLine.CONTRACT:
+        return _contract(line, said, fees)
+    used = Words(_("%(quantity)s × %(price)s for %(unit)s in %(month)s"), said)
+    limits = [words for words in limits_of(charge.price).said(charge.currency) if _counts(charge)]
+    if line.kind == UsageChargeLine.POOL:
+        amount = {"amount": money(charge.amount_minor, charge.currency)}
+        rest = Words(_("What contracts leave of %(amount)s, shared out by the split of the composition"), amount)
+        return [used, *limits, rest]
+    return [used, *limits]
+
+
+def _counts(charge: UsageCharge) -> bool:
+    return charge.amount_minor != charge.used_minor
+
+
+def _contract(line: UsageChargeLine, said: Values, fees: Mapping[UUID, list[Fee]]) -> list[Words]:
+    charge = line.charge
+    mine = [fee for fee in fees.get(charge.grant.release_id, []) if fee.currency == charge.currency]
+    fee_minor = mine[line.position].fee_minor if line.position < len(mine) else 0
+    values: Values = {**said, "price": money(fee_minor, charge.currency)}
+    used = Words(_("By contract %(quantity)s × %(price)s for %(unit)s in %(month)s"), values)
+    if fee_minor * charge.quantity == line.amount_minor:
+        return [used]
+    amount = {"amount": money(charge.amount_minor, charge.currency)}
+    return [used, Words(_("Its part of %(amount)s, which is less than all contracts come to"), amount)]
