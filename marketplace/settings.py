@@ -258,6 +258,9 @@ UPLOADS_LIMIT_BYTES = int(os.environ.get("WORLDLOOM_UPLOADS_LIMIT_BYTES", 32 * 1
 UPLOADS_LIMIT = int(os.environ.get("WORLDLOOM_UPLOADS_LIMIT", 400))
 UPLOAD_EXPIRES_HOURS = int(os.environ.get("WORLDLOOM_UPLOAD_EXPIRES_HOURS", 48))
 COUNTER_NOTICE_DAYS = int(os.environ.get("WORLDLOOM_COUNTER_NOTICE_DAYS", 14))
+# How old a use may be when it is sent, and how far ahead the clock of who sends it.
+USAGE_LATE_DAYS = int(os.environ.get("WORLDLOOM_USAGE_LATE_DAYS", 7))
+USAGE_EARLY_SECONDS = int(os.environ.get("WORLDLOOM_USAGE_EARLY_SECONDS", 300))
 # What hides from thieves what weights are recognised by: hex, 32 bytes, the same on every machine of a site.
 FINGERPRINT_KEY = os.environ.get("WORLDLOOM_FINGERPRINT_KEY", "")
 CLAMD_ADDRESS = os.environ.get("WORLDLOOM_CLAMD", "")

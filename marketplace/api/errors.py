@@ -21,6 +21,7 @@ from marketplace.catalog.transferring import UnableToTransfer
 from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod
 from marketplace.checkout.operations import KeyUsedOtherwise, PaymentDeclined, UnableToBuy
 from marketplace.compositions.lockfile import UnreadableLock
+from marketplace.compositions.usage.refusals import NonceReused, UnableToCount, UnableToKeepKey, UnsignedUsage
 from marketplace.compositions.operations import NotYourRecipe, UnableToAddMask, UnableToKeepRecipe, UnableToLock
 from marketplace.licensing.bargaining import UnableToBargain
 from marketplace.licensing.bundles import NotDownloadable, ProofPending
@@ -69,6 +70,10 @@ STATUS: Mapping[type[Exception], int] = {
     UnableToPreview: 422,
     UnableToPublish: 422,
     UnreadableLock: 422,
+    UnableToCount: 422,
+    UnsignedUsage: 403,
+    NonceReused: 409,
+    UnableToKeepKey: 422,
     UnableToKeepRecipe: 422,
     NotYourRecipe: 403,
     UnableToLock: 422,
@@ -173,7 +178,7 @@ def _domain(error: Exception, name: str) -> Response:
         log.error("unforeseen error in request %s", name, exc_info=error)
         return problem(500, "unforeseen", _("Something broke on our side; quote %s when you ask.") % name)
     found = [
-        Finding("file", str(getattr(finding, "where", "")), sentence(finding)).shape()
+        Finding(getattr(finding, "part", "file"), str(getattr(finding, "where", "")), sentence(finding)).shape()
         for finding in getattr(error, "findings", ())
     ]
     found += [Finding("terms", one.dimension, sentence(one)).shape() for one in getattr(error, "lost", ())]

@@ -124,6 +124,34 @@ KINDS: Mapping[str, Kind] = {
         _("A price changed since the quote"),
         _("Nothing was charged. Findings say the old and the new price: ask for a new quote."),
     ),
+    "usage-unreadable": Kind(
+        422,
+        _("The uses cannot be read"),
+        _("Nothing was counted. The detail says where, in the envelope or in the batch that was signed."),
+    ),
+    "usage-unsigned": Kind(
+        403,
+        _("The signature does not count"),
+        _("Nothing was counted. Sign the batch once, with a key of your studio's that was not ended."),
+    ),
+    "use-refused": Kind(
+        422,
+        _("A use does not count"),
+        _("Nothing was counted, nor the others of the batch. The detail says which and why."),
+    ),
+    "use-unlicensed": Kind(
+        422,
+        _("A use was not licensed"),
+        _("Nothing was counted. License the layer and lock the recipe again, or send the other uses without this one."),
+    ),
+    "nonce-reused": Kind(
+        409,
+        _("A nonce is taken"),
+        _("Nothing was counted. It stands for another use: give each use a fresh one."),
+    ),
+    "usage-key-refused": Kind(
+        422, _("The key cannot be registered or ended"), _("Nothing was written. The detail says why.")
+    ),
     "declaration-refused": Kind(
         422, _("The declaration cannot be taken"), _("Nothing was written. The detail says what to change.")
     ),

@@ -1,0 +1,1 @@
+"""Uses of recipes: signed by who renders, read strictly, counted once."""
