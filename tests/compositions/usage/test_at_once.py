@@ -11,15 +11,14 @@ from marketplace.compositions.usage import accepting
 from marketplace.compositions.usage.accepting import Accepted
 from marketplace.compositions.usage.refusals import NonceReused
 from marketplace.compositions.uses import UsageBatch, UsageEvent
-from tests.api.conftest import _english, _quick, market  # noqa: F401
 from tests.api.studios import Market
 from tests.cast import later
-from tests.compositions.rendering import farm_of, granted, locked, metered
+from tests.compositions.usage.rendering import farm_of, granted, locked, metered
 
 
 @pytest.mark.usefixtures("committed")
 def test_a_batch_ten_times_at_once_and_batches_that_share_uses(
-    market: Market,  # noqa: F811
+    market: Market,
     at_once: Callable[..., list[Any]],
 ) -> None:
     farm = farm_of(market.cast.studio, market.cast.carol)
