@@ -1,0 +1,196 @@
+"""What stands in brackets and braces at a layer: `[box 0,0,0.5,1]`, `{strength=0.8}`."""
+
+import re
+from collections.abc import Mapping
+
+from marketplace.compositions.notation.findings import closest, shown
+from marketplace.compositions.notation.model import BOX, FULL, MASK, MILLION, REST, Region
+from marketplace.compositions.notation.numbers import between, read_decimal, write_decimal
+from marketplace.compositions.notation.refs import Line
+from marketplace.compositions.notation.signs import HIDDEN, hidden_in, normal, skip, strip_blanks
+from marketplace.ui.words import gettext_noop as _
+
+WORDS: Mapping[str, str] = {
+    **{kind: kind for kind in (FULL, REST, BOX, MASK)},
+    "全部": FULL,
+    "其余": REST,
+    "框": BOX,
+    "蒙版": MASK,
+}
+OPTIONS: Mapping[str, tuple[int, int]] = {
+    "strength": (0, 10 * MILLION),
+    "feather": (0, MILLION // 2),
+    "from": (0, MILLION),
+    "until": (0, MILLION),
+    "area": (0, MILLION),
+}
+"""What each option may be, in ppm, both included."""
+MASK_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+MASK_NAME_LIMIT = 120
+_OPTION = re.compile(r"\{ *([A-Za-z_]+) *=")
+_NUMBERS = re.compile(r"[ ,]+")
+
+_UNCLOSED = _("The region begins here and does not end; close it with ] or write \\[ for the sign itself.")
+_UNKNOWN = _("“%(text)s” is no region; write box, mask, rest or full, or \\[ for the sign itself.")
+_NOTHING = _("The region %(kind)s takes nothing after it; write \\[ for a bracket in the prompt.")
+_FOUR = _("A box is four numbers from 0 to 1: left, top, right, bottom; “%(text)s” is not.")
+_ORDER = _("The box has no inside; its left is less than its right, and its top less than its bottom.")
+_NO_MASK = _("“%(text)s” names no mask; write the name of a PNG, JPEG or WebP file without a folder.")
+_HIDDEN = _("A sign that cannot be seen (%(sign)s) stands in a region or option; take it out.")
+_NO_OPTION = _("There is no option “%(text)s”; there are %(known)s, and \\{ is the sign itself.")
+_NO_VALUE = _("“%(text)s” is nothing for %(key)s; write a number from %(low)s to %(high)s with at most 6 decimals.")
+_OPTION_UNCLOSED = _("The option begins here and does not end; close it with } or write \\{ for the sign itself.")
+
+
+def region_word(folded: str, start: int) -> tuple[str, int]:
+    """This will return the word after the bracket at `start`, in lower case, and where it ends."""
+    begin = skip(folded, start + 1)
+    end = begin
+    while end < len(folded) and end - begin < 40 and (folded[end].isalpha() or HIDDEN.match(folded, end)):
+        end += 1
+    word = folded[begin:end]
+    # The name of a mask may follow in Chinese without a blank.
+    if word.startswith("蒙版"):
+        return "蒙版", begin + 2
+    return word.lower(), end
+
+
+def may_be_region(folded: str, start: int) -> bool:
+    """This will tell whether the bracket at `start` begins a region, or what is meant as one."""
+    word, end = region_word(folded, start)
+    if HIDDEN.sub("", word) in WORDS:
+        return True
+    close = closest(word, (BOX, MASK, REST, FULL)) if len(word) > 2 else ""
+    if not close:
+        return False
+    content = folded[end : folded.find("]", end) if "]" in folded[end:] else len(folded)].strip(" :")
+    if close == BOX:
+        return len(_split(content)) == 4 and all(read_decimal(one) is not None for one in _split(content))
+    return content.lower().endswith(MASK_SUFFIXES) if close == MASK else not content
+
+
+def _split(content: str) -> list[str]:
+    return [one for one in _NUMBERS.split(content) if one]
+
+
+def scan_region(line: Line, start: int) -> tuple[Region | None, int]:
+    """This will read the region whose bracket stands at `start`, and say where it ends."""
+    close = line.folded.find("]", start)
+    if close < 0:
+        line.found.add(line.at(start), "region-unclosed", _UNCLOSED, "\\[")
+        return None, len(line.raw)
+    end = close + 1
+    hidden = hidden_in(line.raw[start:end])
+    if hidden >= 0:
+        at = line.at(start + hidden)
+        line.found.add(at, "hidden-sign", _HIDDEN, sign=f"U+{ord(line.raw[start + hidden]):04X}")
+        return None, end
+    word, after = region_word(line.folded, start)
+    kind = WORDS.get(word, "")
+    if not kind:
+        meant = closest(word, WORDS)
+        at = line.at(after - len(word), after)
+        line.found.add(at, "region-unknown", _UNKNOWN, meant, text=shown(word))
+        return None, end
+    begin = skip(line.folded, after, " :")
+    content = strip_blanks(line.raw[begin:close])
+    if kind == BOX:
+        return _box(line, start, end, strip_blanks(line.folded[begin:close])), end
+    if kind == MASK:
+        return _mask(line, start, end, content), end
+    if content:
+        line.found.add(line.at(start, end), "region-content", _NOTHING, "\\" + line.raw[start:end], kind=kind)
+        return None, end
+    return Region(kind, at=line.at(start, end)), end
+
+
+def _box(line: Line, start: int, end: int, content: str) -> Region | None:
+    parts = _split(content.replace("、", ","))
+    numbers = [read_decimal(part) for part in parts]
+    good = [number for number in numbers if number is not None and between(number, 0, MILLION)]
+    if len(numbers) != 4 or len(good) != 4:
+        nearest = ""
+        if len(numbers) == 4 and None not in numbers:
+            nearest = _written([max(0, min(MILLION, number or 0)) for number in numbers])
+        line.found.add(line.at(start, end), "box-numbers", _FOUR, nearest, text=shown(content))
+        return None
+    left, top, right, bottom = good
+    if left >= right or top >= bottom:
+        turned = [min(left, right), min(top, bottom), max(left, right), max(top, bottom)]
+        line.found.add(
+            line.at(start, end), "box-order", _ORDER, _written(turned) if left != right and top != bottom else ""
+        )
+        return None
+    return Region(BOX, (left, top, right, bottom), at=line.at(start, end))
+
+
+def _written(numbers: list[int]) -> str:
+    return f"[box {','.join(map(write_decimal, numbers))}]"
+
+
+def _mask(line: Line, start: int, end: int, name: str) -> Region | None:
+    name = normal(name)
+    stem, dot, suffix = name.rpartition(".")
+    is_file = f"{dot}{suffix}".lower() in MASK_SUFFIXES and bool(strip_blanks(stem)) and len(name) <= MASK_NAME_LIMIT
+    if not is_file or any(sign in name for sign in "/\\[\"'<>:*?|") or name.startswith("."):
+        suggestion = "" if is_file else "\\" + line.raw[start:end]
+        line.found.add(line.at(start, end), "mask-name", _NO_MASK, suggestion, text=shown(name))
+        return None
+    return Region(MASK, mask=name, at=line.at(start, end))
+
+
+def write_region(region: Region) -> str:
+    """This will write a region in ASCII words."""
+    if region.kind == BOX and region.box_ppm:
+        return _written(list(region.box_ppm))
+    return f"[{MASK} {region.mask}]" if region.kind == MASK else f"[{region.kind}]"
+
+
+def option_key(folded: str, start: int) -> tuple[str, int] | None:
+    """This will return the word of the option whose brace stands at `start` and where its value begins, or None.
+
+    A brace whose word is no option and that holds a | is a choice.
+    """
+    match = _OPTION.match(HIDDEN.sub("_", folded[start : start + 80]) if not folded.isascii() else folded[start:])
+    if not match:
+        return None
+    close = folded.find("}", start)
+    if match[1].lower() not in OPTIONS and "|" in folded[start : close if close >= 0 else len(folded)]:
+        return None
+    return match[1], start + match.end()
+
+
+def scan_option(line: Line, start: int) -> tuple[tuple[str, int] | None, int]:
+    """This will read the option whose brace stands at `start`, and say where it ends."""
+    word, begin = option_key(line.folded, start) or ("", start + 1)
+    close = line.folded.find("}", begin)
+    if close < 0:
+        line.found.add(line.at(start), "option-unclosed", _OPTION_UNCLOSED, "\\{")
+        return None, len(line.raw)
+    end = close + 1
+    hidden = hidden_in(line.raw[start:end])
+    if hidden >= 0:
+        at = line.at(start + hidden)
+        line.found.add(at, "hidden-sign", _HIDDEN, sign=f"U+{ord(line.raw[start + hidden]):04X}")
+        return None, end
+    key = word.lower()
+    if key not in OPTIONS:
+        place = line.folded.find(word, start)
+        meant = closest(key, OPTIONS)
+        known = ", ".join(OPTIONS)
+        line.found.add(
+            line.at(place, place + len(word)), "option-unknown", _NO_OPTION, meant, text=shown(word), known=known
+        )
+        return None, end
+    value = strip_blanks(line.folded[begin:close])
+    low, high = OPTIONS[key]
+    number = read_decimal(value)
+    if number is None or not between(number, low, high):
+        nearest = "" if number is None else write_decimal(max(low, min(high, number)))
+        limits = {"low": write_decimal(low), "high": write_decimal(high)}
+        at = line.at(begin, close) if begin < close else line.at(start, end)
+        line.found.add(
+            at, "option-value", _NO_VALUE, nearest if begin < close else "", text=shown(value), key=key, **limits
+        )
+        return None, end
+    return (key, number), end
