@@ -111,6 +111,46 @@ def may(
     return Permit(not reasons, reasons, duties, held, held.release)
 
 
+def obstacles_to(
+    grant: Grant, *, name: str, use: Use, is_now: bool, project: Project | None, now: datetime, timed: bool = False
+) -> tuple[Obstacle, ...]:
+    """This will tell what stands against a use besides the terms of a license at hand, which has `.status`.
+
+    It is called `name`. With `is_now` the use is about this moment; `timed` says that its terms refuse the days
+    already. Seats that are assigned to persons are not looked at.
+    """
+    release = grant.release
+    row = _Row(
+        release=release.pk,
+        digest=release.digest,
+        version=release.version,
+        published_at=release.published_at,
+        pack=release.pack_id,
+        handle=release.pack.handle,
+        creator=release.pack.creator_id,
+        creator_handle=release.pack.creator.handle,
+        grant=grant.pk,
+        offer=grant.offer_id,
+        terms=grant.terms_id,
+        project=grant.project_id,
+        seats=grant.seats,
+        starts_at=grant.starts_at,
+        ends_at=grant.ends_at,
+        kind=grant.kind,
+        source=grant.source,
+        granted_at=grant.granted_at,
+        status=grant.status,  # type: ignore[attr-defined]
+        project_name=grant.project.name if grant.project else None,
+        assigned=0,
+        theirs=None,
+        is_inside=False,
+    )
+    question = _Question(use, is_now, project, None, now, {})
+    return tuple(
+        Obstacle(dimension, code, (name,), words) for dimension, code, words in _stood_against(row, question, timed)
+    )
+
+
 class _Row(NamedTuple):
     """What the database says of a release, and of a license that covers it, in the order of `licensing_held`."""
 

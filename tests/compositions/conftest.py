@@ -1,0 +1,20 @@
+"""A stage with packs to compose."""
+
+from pathlib import Path
+
+import pytest
+from django.utils import translation
+
+from tests.cast import on_stage
+from tests.compositions.stage import Stage, stage
+
+
+@pytest.fixture(autouse=True)
+def _english() -> None:
+    """The language of the last request stays with the thread; here each story begins in English."""
+    translation.activate("en")
+
+
+@pytest.fixture
+def scene(db: None, tmp_path: Path) -> Stage:
+    return stage(on_stage(), tmp_path)
