@@ -11,7 +11,7 @@ from marketplace.compositions.checking_choice import License, Question
 from marketplace.compositions.checking_fixes import Remedy, Swap
 from marketplace.compositions.checking_rows import Holdings, holdings, masks_by, offers_of, taken_packs
 from marketplace.compositions.coverage import covered
-from marketplace.compositions.notation.findings import Finding, UnreadableRecipe
+from marketplace.compositions.notation.findings import MOST_FINDINGS, Finding, UnreadableRecipe
 from marketplace.compositions.notation.model import Layer, Place, Recipe
 from marketplace.compositions.notation.reading import read
 from marketplace.compositions.notation.writing import write
@@ -39,7 +39,8 @@ class CheckedRef:
     """One pack of a layer. `offer` has `.now` and `.regular_minor`; `priced` is what it costs to buy it now.
 
     An offer on request is `offered` without a price: `needs_quote` says so. `reasons` say why it is refused, those of
-    the license or offer that comes nearest. `share_ppb` is its part of the picture.
+    the license or offer that comes nearest; `findings`, those of the recipe that stand at it, why it is not found or
+    does not go with the others. `share_ppb` is its part of the picture.
     """
 
     resolved: Resolved
@@ -52,6 +53,7 @@ class CheckedRef:
     needs_quote: bool = False
     reasons: tuple[Refusal | Obstacle, ...] = ()
     fixes: tuple[Remedy, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def release(self) -> Release | None:
@@ -135,7 +137,7 @@ class Checked:
             for name in clash.layers[:1]
             for position in self.named.get(name, ())[:1]
         ]
-        return (*self.findings, *refused, *clashing)
+        return (*self.findings, *refused, *clashing)[:MOST_FINDINGS]
 
 
 def _problem(resolved: Resolved, reason: Refusal | Obstacle) -> Finding:
@@ -212,7 +214,9 @@ def check(
         currency=work.currency,
         studio=studio,
         project=project,
-        findings=tuple(sorted((*resolution.findings, *unknown), key=lambda one: (one.line, one.column))),
+        findings=tuple(sorted((*resolution.findings, *unknown), key=lambda one: (one.line, one.column)))[
+            :MOST_FINDINGS
+        ],
         layers=layers,
         missing=missing,
         prices=_prices(missing),
@@ -312,8 +316,10 @@ class _Work:
         return checking_fixes.instead_of(named, self.releases, self.offers, self.held, self.question)
 
     def _ref(self, resolved: Resolved, share: int, remedies: Mapping[UUID, tuple[Remedy, ...]]) -> CheckedRef:
-        if resolved.release is None:
-            return CheckedRef(resolved, REFUSED, share)
+        at = resolved.ref.at
+        found = tuple(one for one in self.resolution.findings if at and (one.line, one.column) == (at.line, at.column))
+        if resolved.release is None or found:
+            return CheckedRef(resolved, REFUSED, share, findings=found)
         key = resolved.release.pk
         one, fixes = self.licenses[key], remedies.get(key, ())
         if one is None:

@@ -120,10 +120,25 @@ def _alternative(kind: str, one: License, keyed: dict[str, License]) -> Alternat
 def for_one(
     nearest: License | None, release: Release, name: str, refs: Sequence[Resolved], instead: Instead
 ) -> tuple[Remedy, ...]:
-    """This will find what would help one pack that is refused whatever the others are."""
+    """This will find what would help one pack that is refused whatever the others are.
+
+    First another version of it, then another pack, then less asked for; of each kind the smallest change.
+    """
     layer = nearest.layer if nearest and nearest.is_of_terms else Layer(name, release.pack.owner.handle, NOTHING)
-    found = fixes(instead.question.use, [layer], {name: instead.by_name.get(name, [])})
-    return tuple(_remedy(fix, {name: refs}, instead, nearest) for fix in found)
+    versions: list[Alternative] = []
+    others: list[Alternative] = []
+    for one in instead.by_name.get(name, ()):
+        (versions if instead.keyed[one.key].release.pack_id == release.pack_id else others).append(one)
+    use = instead.question.use
+    found = [
+        *fixes(use, [layer], {name: versions}),
+        *(fix for fix in fixes(use, [layer], {name: others}) if fix.changes),
+    ]
+    remedies = [_remedy(fix, {name: refs}, instead, nearest) for fix in found]
+    return tuple(sorted(remedies, key=lambda one: _ORDER.index(one.kind)))
+
+
+_ORDER = (OFFER, VERSION, PACK, REQUEST)
 
 
 def for_all(layers: Iterable[Layer], refs: Mapping[str, Sequence[Resolved]], instead: Instead) -> tuple[Remedy, ...]:

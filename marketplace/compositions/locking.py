@@ -15,6 +15,7 @@ from marketplace.compositions.lockfile import Lock, LockedLayer, LockedRef
 from marketplace.compositions.locking_files import Painted, painted_with
 from marketplace.compositions.models import LockedPack, Recipe, RecipeLock
 from marketplace.compositions.notation import model, wildcards
+from marketplace.compositions.notation.document import to_document
 from marketplace.compositions.notation.findings import Finding
 from marketplace.compositions.notation.reading import read
 from marketplace.compositions.notation.settings import settings_of
@@ -95,8 +96,6 @@ def _lock_of(checked: Checked, use: Use, masks: Mapping[str, str], now: datetime
     assert checked.recipe is not None
     assert checked.resolution is not None
     assert checked.studio is not None
-    from marketplace.compositions.notation.document import to_document
-
     recipe, said = checked.recipe, settings_of(checked.recipe)
     chosen = wildcards.resolved(recipe)
     painted = painted_with(checked.resolution)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.db.models import F
-from django.db.models.fields.json import KT
+from django.db.models.fields.json import KeyTextTransform
 
 from assets.inspectors.services import SERVICE_MEDIA_TYPE
 from marketplace.catalog.models import Element, Release, ReleaseAsset
@@ -62,8 +62,8 @@ def _files(releases: Mapping[UUID, Release]) -> dict[UUID, dict[str, LockedFile]
         sha256=F("asset__blob_id"),
         size_bytes=F("asset__blob__size_bytes"),
         media_type=F("asset__media_type"),
-        tensor_root=KT("asset__facts__tensor_root"),
-        network=KT("asset__facts__network"),
+        tensor_root=KeyTextTransform("tensor_root", "asset__facts"),
+        network=KeyTextTransform("network", "asset__facts"),
     ):
         release = releases[row["release_id"]]
         found.setdefault(release.pk, {})[row["path"]] = LockedFile(

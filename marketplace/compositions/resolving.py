@@ -19,6 +19,9 @@ from marketplace.compositions.words import OTHERS_BASE, SAID_BASE, closest, find
 from marketplace.people.models import Studio
 from marketplace.ui.words import Words
 
+MOST_SOUGHT = 5
+"""For how many names that are wrong it is looked for what was meant."""
+
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
@@ -119,6 +122,7 @@ class _Packs:
     """All packs that refs name, found at once."""
 
     def __init__(self, refs: Sequence[Ref], studio: Studio | None) -> None:
+        self.near: dict[Address, list[str]] = {}
         self.of = rows.packs_of({ref.path[0] for ref in refs if len(ref.path) == 1})
         self.releases = rows.releases_in({pair for ref in refs if (pair := self._address(ref))}, studio)
 
@@ -128,6 +132,12 @@ class _Packs:
             return ref.path[0], ref.path[1]
         mine = self.of.get(ref.path[0], [])
         return (ref.path[0], mine[0]) if len(mine) == 1 else None
+
+    def _near(self, creator: str, pack: str) -> list[str]:
+        """Gives addresses that may be meant, for the first few names that are wrong: each is a question more."""
+        if (creator, pack) not in self.near and len(self.near) < MOST_SOUGHT:
+            self.near[creator, pack] = rows.near(creator, pack)
+        return self.near.get((creator, pack), [])
 
     def rest(self, meant: Ref | Finding) -> str:
         """Gives the element that a ref names, if it does."""
@@ -141,7 +151,7 @@ class _Packs:
         pack = "/".join(address)
         releases = self.releases.get(address, [])
         if not releases:
-            near = closest(pack, rows.near(*address))
+            near = closest(pack, self._near(*address))
             return finding(written, "unknown-pack", {"pack": pack}, near and _instead(written, near))
         if versions.is_digest(meant.version):
             digest = meant.version.removeprefix(versions.DIGEST_PREFIX)
@@ -152,7 +162,7 @@ class _Packs:
     def _alone(self, written: Ref, name: str) -> Finding:
         mine = self.of.get(name)
         if mine is None:
-            names = {one.partition("/")[2]: one for one in rows.near(name, name)}
+            names = {one.partition("/")[2]: one for one in self._near(name, name)}
             near = names.get(closest(name, list(names)), "")
             return finding(written, "unknown-creator", {"name": written.path[0]}, near and _instead(written, near))
         if not mine:
