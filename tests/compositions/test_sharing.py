@@ -1,9 +1,20 @@
 """How much of a picture each pack paints: exact numbers, and nothing lost."""
 
+import json
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
+from marketplace.compositions.checking import painted_layers
+from marketplace.compositions.lockfile import Lock, LockedFile, LockedLayer, LockedRef, read_lock
+from marketplace.compositions.notation.document import to_document
 from marketplace.compositions.notation.model import Layer, Region
+from marketplace.compositions.notation.reading import read
+from marketplace.compositions.notation.wildcards import resolved
 from marketplace.compositions.sharing import Part, areas, shares
 
 WHOLE = 1_000_000_000
@@ -59,3 +70,20 @@ def test_areas_of_boxes_the_rest_and_masks() -> None:
     assert areas(layers, {"a.png": 123_456}) == [600_000, 300_000, 200_000, 1_000_000, 123_456, 250_000, 1_000_000]
     covered = [_layer("all", Region("box", (0, 0, 1_000_000, 1_000_000))), _layer("rest", Region("rest"))]
     assert areas(covered, {}) == [1_000_000, 0]
+
+
+def test_the_page_about_locks_has_a_lock_and_adds_it_up() -> None:
+    page = (Path(__file__).parents[2] / "docs/formats/recipe-lock.md").read_text(encoding="utf-8")
+    (document,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    (text,) = re.findall(r"```recipe\n(.*?)```", page, re.DOTALL)
+    found = read_lock(rfc8785.dumps(json.loads(document)))
+    assert f"`{found.digest}`" in page
+    assert found.recipe == to_document(read(text))
+    parts = [Part(layer.label, ref.weight_ppm, layer.area_ppm) for layer in found.painted for ref in layer.refs]
+    assert [ref.share_ppb for ref in found.refs] == list(shares(parts, found.policy)) == [444_444_444, 555_555_556]
+    assert areas(painted_layers(read(text)), {}) == [layer.area_ppm for layer in found.painted]
+    assert [layer.prompt for layer in found.painted] == [one.prompt for one in painted_layers(resolved(read(text)))]
+    told = set(re.findall(r"^\| ((?:`[a-z_0-9]+`(?:, )?)+) \|", page, re.MULTILINE))
+    named = {name for cell in told for name in re.findall(r"`([a-z_0-9]+)`", cell)}
+    members = {one.name for kind in (Lock, LockedLayer, LockedRef, LockedFile) for one in fields(kind)}
+    assert members <= named
