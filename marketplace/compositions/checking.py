@@ -9,7 +9,7 @@ from marketplace.catalog.models import Release
 from marketplace.compositions import checking_choice, checking_fixes, sharing
 from marketplace.compositions.checking_choice import License, Question
 from marketplace.compositions.checking_fixes import Remedy, Swap
-from marketplace.compositions.checking_rows import Holdings, holdings, masks_by, offers_of, taken_packs
+from marketplace.compositions.checking_rows import Holdings, holdings, masks_by, offers_of
 from marketplace.compositions.coverage import covered
 from marketplace.compositions.notation.findings import MOST_FINDINGS, Finding, UnreadableRecipe
 from marketplace.compositions.notation.model import Layer, Place, Recipe
@@ -20,7 +20,6 @@ from marketplace.licensing.holdings import Project
 from marketplace.licensing.models import Grant, Offer
 from marketplace.licensing.permits import Obstacle
 from marketplace.licensing.pricing import Priced
-from marketplace.licensing.pricing_queries import size_of
 from marketplace.licensing.terms.asking import Duties, Refusal, ask
 from marketplace.licensing.terms.model import Use
 from marketplace.people.models import Studio
@@ -192,12 +191,7 @@ def check(
     resolution = resolve(recipe, now=now, studio=studio)
     releases = {one.release.pk: one.release for one in resolution.refs if one.release is not None}
     packs = {release.pack_id for release in releases.values()}
-    question = replace(
-        question,
-        size=size_of(studio) if studio else None,
-        prefer=frozenset(prefer),
-        taken=frozenset(taken_packs(packs)) if packs else frozenset(),
-    )
+    question = replace(question, prefer=frozenset(prefer))
     work = _Work(resolution, releases, question, holdings(studio, packs), currency)
     areas, unknown = areas_of(recipe, masks or {})
     shares = shares_of(resolution, areas)
@@ -291,7 +285,8 @@ class _Work:
         for key, name in self.names.items():
             grants = checking_choice.grants_for(releases[key], held, covering)
             mine = checking_choice.held(releases[key], name, grants, question)
-            self.licenses[key] = checking_choice.chosen(mine, self.offers[key], self.currency, question)
+            one = checking_choice.chosen(mine, self.offers[key], self.currency, question)
+            self.licenses[key] = checking_choice.with_price(one, question) if one and one.reasons else one
 
     def checked_refs(self, shares: Sequence[int]) -> list[CheckedRef]:
         """Gives each ref its verdict, and what would help where it is refused."""

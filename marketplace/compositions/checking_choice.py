@@ -1,12 +1,13 @@
 """Under which license, or else under which offer, each pack of a recipe is used. Questions only."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from uuid import UUID
 
 from marketplace.catalog.models import Release
-from marketplace.compositions.checking_rows import Holdings
+from marketplace.compositions.checking_rows import Holdings, Offered, seated
 from marketplace.licensing import exclusivity, rules
 from marketplace.licensing.holdings import Project
 from marketplace.licensing.models import Grant, Offer
@@ -21,8 +22,9 @@ from marketplace.licensing.pricing import (
     price_of,
     read_tiers,
 )
+from marketplace.licensing.pricing_queries import size_of
 from marketplace.licensing.queries import terms_of
-from marketplace.licensing.terms.asking import Answer, Refusal, ask
+from marketplace.licensing.terms.asking import Broken, Refusal, ask
 from marketplace.licensing.terms.lattice import Layer
 from marketplace.licensing.terms.model import Terms, Use
 from marketplace.licensing.terms.using import check_use
@@ -35,18 +37,22 @@ _TIME = frozenset({"starts", "ends", "duration_days"})
 NOTHING = Terms(name="nothing")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Question:
-    """What is asked of each license: a use with its days, by whom, for what, and in which currency."""
+    """What is asked of each license: a use with its days, by whom, for what, and what terms said to it already."""
 
     use: Use
     is_now: bool
     studio: Studio | None
     project: Project | None
     now: datetime
-    size: Size | None = None
     prefer: frozenset[UUID] = frozenset()
-    taken: frozenset[UUID] = frozenset()
+    answers: dict[tuple[str, int], tuple[Refusal, ...]] = field(default_factory=dict)
+
+    @cached_property
+    def size(self) -> Size | None:
+        """What the studio says of its size."""
+        return size_of(self.studio) if self.studio else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +62,16 @@ class License:
     layer: Layer
     release: Release
     grant: Grant | None = None
-    offer: Offer | None = None
+    offered: Offered | None = None
     priced: Priced | None = None
     seats: int = 0
     needs_quote: bool = False
     reasons: tuple[Reason, ...] = ()
+
+    @property
+    def offer(self) -> Offer | None:
+        """The row of the offer, where it is one."""
+        return self.offered.offer if self.offered else None
 
     @property
     def allows(self) -> bool:
@@ -108,9 +119,9 @@ def names_of(refs: Iterable[tuple[str, Release]]) -> dict[UUID, str]:
 
 def under_grant(grant: Grant, release: Release, name: str, question: Question) -> License:
     """This will judge a license that is held. A subscription is asked whether it holds now: it renews itself."""
-    terms = replace(terms_of(grant.terms), seats=grant.seats)
+    terms = seated(terms_of(grant.terms), grant.seats)
     layer = Layer(name, release.pack.owner.handle, terms)
-    refusals = _asked(question.use, layer).refusals
+    refusals = _asked(question, layer, grant.terms_id)
     obstacles = obstacles_to(
         grant,
         name=name,
@@ -123,52 +134,68 @@ def under_grant(grant: Grant, release: Release, name: str, question: Question) -
     return License(layer, release, grant=grant, seats=grant.seats, reasons=(*obstacles, *refusals))
 
 
-def under_offer(offer: Offer, release: Release, name: str, question: Question) -> License:
-    """This will judge an offer, which must have `.now`, for as many people as the use needs, with its price."""
-    terms, wanted = terms_of(offer.terms), question.use.seats
+def under_offer(offer: Offered, release: Release, name: str, question: Question) -> License:
+    """This will judge an offer for as many people as the use needs; one that allows it has its price."""
+    terms, wanted = offer.terms, question.use.seats
     seats = 0
     if offer.model in BY_SEAT:
         seats = wanted or 1
         if not terms.seats or seats <= terms.seats:
-            terms = replace(terms, seats=seats)
+            terms = seated(terms, seats)
     layer = Layer(name, release.pack.owner.handle, terms)
-    obstacles = list(_against(offer, release, name, terms, question))
-    priced, needs_quote = None, offer.model == "on-request"
-    if not needs_quote:
-        try:
-            priced = priced_now(offer, seats, question.size)
-        except UnableToPrice as error:
-            obstacles.append(Obstacle("seats", error.code, (name,), Words(error.template, error.values)))
-    reasons = (*obstacles, *_asked(question.use, layer).refusals)
-    return License(layer, release, None, offer, priced, seats, needs_quote, reasons)
+    reasons = (*_against(offer, release, name, terms, question), *_asked(question, layer, offer.terms_id))
+    one = License(layer, release, None, offer, None, seats, offer.model == "on-request", reasons)
+    return one if reasons else with_price(one, question)
 
 
-def priced_now(offer: Offer, seats: int, size: Size | None) -> Priced:
-    """This will price an offer as it is sold now, without codes; raises UnableToPrice."""
-    row = offer.now  # type: ignore[attr-defined]
+def with_price(one: License, question: Question) -> License:
+    """This will price what is offered, which is needed only of what may be taken; without a price it is refused."""
+    if one.offered is None or one.needs_quote:
+        return one
+    try:
+        return replace(one, priced=_priced(one.offered, one.seats, question))
+    except UnableToPrice as error:
+        name = one.layer.name
+        why = Obstacle("seats", error.code, (name,), Words(error.template, error.values))
+        return replace(one, reasons=(*one.reasons, why))
+
+
+def _priced(offer: Offered, seats: int, question: Question) -> Priced:
+    """Prices an offer as it is sold now, without codes; the studio's size is asked for where it counts."""
+    row = offer.price
     return price_of(
         model=offer.model,
         price_minor=row.price_minor,
         currency=offer.currency,
         tiers=read_tiers(row.tiers, model=offer.model),
         seats=max(seats, 1),
-        size=size,
+        size=question.size if row.tiers else None,
         unit=offer.unit,
         share_ppb=offer.share_ppb,
     )
 
 
-def _asked(use: Use, layer: Layer) -> Answer:
-    return ask(use, [layer])
+def _asked(question: Question, layer: Layer, terms: str) -> tuple[Refusal, ...]:
+    """Asks terms by their digest, the same ones once, and has the layer refuse what they do."""
+    key = (terms, layer.terms.seats)
+    refusals = question.answers.get(key)
+    if refusals is None:
+        refusals = question.answers[key] = ask(question.use, [layer]).refusals
+    if all(isinstance(one.reason, Broken) for one in refusals):
+        return tuple(
+            one._replace(layers=(layer.name,), reason=one.reason._replace(layer=layer))  # type: ignore[union-attr]
+            for one in refusals
+        )
+    return ask(question.use, [layer]).refusals
 
 
-def _against(offer: Offer, release: Release, name: str, terms: Terms, question: Question) -> Iterable[Obstacle]:
+def _against(offer: Offered, release: Release, name: str, terms: Terms, question: Question) -> Iterable[Obstacle]:
     """Gives what stands against buying it now: days that are over, and what others have exclusively."""
     use, today = question.use, question.now.date().isoformat()
     if use.starts < today:
         words = Words(_("What is licensed now begins today, not on %(day)s."), {"day": Written("day", use.starts)})
         yield Obstacle("starts", "not-started", (name,), words)
-    if release.pack_id not in question.taken:
+    if not release.is_taken:  # type: ignore[attr-defined]
         return
     try:
         period = rules.period_of(
@@ -180,7 +207,7 @@ def _against(offer: Offer, release: Release, name: str, terms: Terms, question: 
     standing = exclusivity.standing(terms=terms, pack=release.pack_id, but=but, **period._asdict())
     if standing is not None:
         template = _("Somebody has %(pack)s exclusively for part of what “%(offer)s” covers.")
-        words = Words(template, {"pack": str(release.pack), "offer": offer.terms.name})
+        words = Words(template, {"pack": str(release.pack), "offer": terms.name})
         yield Obstacle("exclusive", "exclusivity-taken", (name,), words)
 
 
@@ -211,16 +238,16 @@ def chosen(licenses: Sequence[License], offers: Sequence[License], currency: str
 
 def _cost(one: License, currency: str, prefer: Collection[UUID]) -> tuple[object, ...]:
     """Orders offers: what the buyer prefers, the currency, prices that are known, the price."""
-    assert one.offer is not None
+    assert one.offered is not None
     due = one.priced.price_minor if one.priced else 0
     return (
-        one.offer.pk not in prefer,
-        bool(currency) and one.offer.currency != currency,
+        one.offered.pk not in prefer,
+        bool(currency) and one.offered.currency != currency,
         one.needs_quote,
-        one.offer.model in BILLED_LATER,
+        one.offered.model in BILLED_LATER,
         due,
-        one.offer.currency,
-        str(one.offer.pk),
+        one.offered.currency,
+        str(one.offered.pk),
     )
 
 
@@ -228,7 +255,7 @@ def common_currency(offers: Mapping[UUID, Sequence[License]]) -> str:
     """This will choose the currency in which the most packs can be had, the first by its code of several; or none."""
     counted: dict[str, int] = {}
     for mine in offers.values():
-        for currency in {one.offer.currency for one in mine if one.offer is not None and one.allows}:
+        for currency in {one.offered.currency for one in mine if one.offered is not None and one.allows}:
             counted[currency] = counted.get(currency, 0) + 1
     return min(counted, key=lambda currency: (-counted[currency], currency), default="")
 

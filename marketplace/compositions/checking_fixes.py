@@ -9,7 +9,8 @@ from uuid import UUID
 
 from marketplace.catalog.models import Release
 from marketplace.compositions.checking_choice import NOTHING, License, Question, under_grant, under_offer
-from marketplace.compositions.checking_rows import Holdings, offers_instead
+from marketplace.compositions.checking_instead import offers_instead
+from marketplace.compositions.checking_rows import Holdings, Offered
 from marketplace.compositions.resolving import Resolved
 from marketplace.licensing.models import Grant, Offer
 from marketplace.licensing.pricing import BILLED_LATER
@@ -81,16 +82,21 @@ def instead_of(
         judged = [
             *((OFFER, one) for one in offers.get(key, ())),
             *((PACK, one) for one in _held_versions(release, name, holdings, question)),
-            *((PACK, under_offer(one, one.release, name, question)) for one in elsewhere.get(release.pack_id, ())),
+            *((PACK, _offer_of(one, name, question)) for one in elsewhere.get(release.pack_id, ())),
         ]
         # What is paid by use, or agreed in talks, has no price that could be compared beforehand.
         comparable = [
             (kind, one)
             for kind, one in judged
-            if one.allows and (one.offer is None or (not one.needs_quote and one.offer.model not in BILLED_LATER))
+            if one.allows and (one.offered is None or (not one.needs_quote and one.offered.model not in BILLED_LATER))
         ]
         found.by_name[name] = [_alternative(kind, one, found.keyed) for kind, one in comparable]
     return found
+
+
+def _offer_of(offer: Offered, name: str, question: Question) -> License:
+    assert offer.release is not None
+    return under_offer(offer, offer.release, name, question)
 
 
 def _held_versions(release: Release, name: str, holdings: Holdings, question: Question) -> Iterator[License]:

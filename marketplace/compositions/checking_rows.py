@@ -1,26 +1,44 @@
-"""What a check of a recipe reads of licenses and offers: one query for all packs of each. Questions only."""
+"""What a check of a recipe reads of licenses and offers: one question for all packs of each. Questions only."""
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet, Window
-from django.db.models.functions import RowNumber
-
-from marketplace.catalog.models import Listing, Pack, Release
+from marketplace.catalog.models import Pack, Release
 from marketplace.catalog.rules import COMPOSITION
 from marketplace.compositions.models import RecipeMask
-from marketplace.licensing.alternatives import MOST_PACKS
-from marketplace.licensing.holdings import Exclusivity
-from marketplace.licensing.models import Grant, Offer
-from marketplace.licensing.pricing_queries import with_prices
-from marketplace.licensing.queries import with_status
-from marketplace.people.models import Studio
+from marketplace.compositions.rows import asked, columns, cut
+from marketplace.licensing.holdings import Project
+from marketplace.licensing.models import Grant, Offer, OfferPrice, TermsText
+from marketplace.licensing.pricing_queries import current, sold
+from marketplace.licensing.queries import terms_of
+from marketplace.licensing.terms.model import Terms
+from marketplace.people.models import Creator, Studio
 
-_TEXTS = ("terms__text_en", "terms__text_zh_hans")
-Kind = tuple[str, str]
-"""The kind of a pack, and its base model."""
+_KEPT_TERMS = 2_048
+_TERMS: dict[str, TermsText] = {}
+
+
+def terms_rows(digests: Iterable[str]) -> dict[str, TermsText]:
+    """This will find terms by their digests; what a digest names never changes, so that it is asked for once."""
+    wanted = set(digests)
+    missing = wanted - _TERMS.keys()
+    found = {row.pk: row for row in TermsText.objects.filter(pk__in=missing)} if missing else {}
+    known = {digest: found.get(digest) or _TERMS[digest] for digest in wanted}
+    if found:
+        if len(_TERMS) + len(found) > _KEPT_TERMS:
+            _TERMS.clear()
+        _TERMS.update(found)
+    return known
+
+
+@lru_cache(maxsize=_KEPT_TERMS)
+def seated(terms: Terms, seats: int) -> Terms:
+    """This will give terms for as many people as are licensed."""
+    return replace(terms, seats=seats)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +50,45 @@ class Holdings:
     compositions: list[Grant] = field(default_factory=list)
 
 
+_HELD = """
+SELECT {grant}, {offer}, {release}, {pack}, {creator}, coalesce(s.status, 'active'), j.name
+  FROM licensing_grant g
+  JOIN licensing_offer f ON f.id = g.offer_id
+  JOIN catalog_release r ON r.id = g.release_id
+  JOIN catalog_pack p ON p.id = r.pack_id
+  JOIN people_creator c ON c.id = p.creator_id
+  LEFT JOIN licensing_project j ON j.id = g.project_id
+  LEFT JOIN LATERAL (SELECT status FROM licensing_grantstatus WHERE grant_id = g.id ORDER BY id DESC LIMIT 1) s ON true
+ WHERE g.studio_id = %s AND (p.id = ANY(%s) OR p.kind = %s)
+ ORDER BY g.granted_at DESC, g.id DESC
+"""
+
+
 def holdings(studio: Studio | None, packs: Collection[UUID]) -> Holdings:
     """This will find what a studio holds of packs, and of compositions, each with `.status`."""
     found = Holdings()
     if studio is None:
         return found
-    rows = with_status(Grant.objects.filter(studio=studio))
-    rows = rows.filter(Q(release__pack__in=packs) | Q(release__pack__kind=COMPOSITION))
-    rows = rows.select_related("offer", "terms", "project", "release__pack__creator", "release__pack__owner")
-    rows = rows.defer(*_TEXTS, "certificate", "release__manifest", "release__summary")
-    for grant in rows.order_by("-granted_at", "-id"):
+    parts = (
+        columns(Grant, "g", "certificate"),
+        columns(Offer, "f"),
+        columns(Release, "r", "manifest", "summary"),
+        columns(Pack, "p"),
+        columns(Creator, "c"),
+    )
+    names = ("grant", "offer", "release", "pack", "creator")
+    sql = _HELD.format(**dict(zip(names, (part.sql for part in parts), strict=True)))
+    rows = [cut(row, *parts) for row in asked(sql, [studio.pk, list(packs), COMPOSITION])]
+    held = [(parts[0].made(row[0]), row) for row in rows]
+    terms = terms_rows(grant.terms_id for grant, _row in held)
+    for grant, (_grant, offer, release, pack, creator, (status, project)) in held:
+        grant.status = status  # type: ignore[attr-defined]
+        grant.studio, grant.terms, grant.offer = studio, terms[grant.terms_id], parts[1].made(offer)
+        grant.release = parts[2].made(release)
+        grant.release.pack = parts[3].made(pack)
+        grant.release.pack.creator = parts[4].made(creator)
+        if grant.project_id is not None:
+            grant.project = Project(pk=grant.project_id, name=project, studio=studio)
         if grant.release.pack.kind == COMPOSITION:
             found.compositions.append(grant)
         found.of_release.setdefault(grant.release_id, []).append(grant)
@@ -49,72 +96,83 @@ def holdings(studio: Studio | None, packs: Collection[UUID]) -> Holdings:
     return found
 
 
-def _live() -> QuerySet[Offer]:
-    return Offer.objects.filter(withdrawal=None).select_related("terms").defer(*_TEXTS)
+class _Price(NamedTuple):
+    """A price as it is chosen by; `values` are its columns."""
+
+    pk: UUID
+    number: int
+    kind: str
+    price_minor: int
+    starts_at: datetime
+    ends_at: datetime | None
+    most_sales: int
+    values: Sequence[Any]
 
 
-def offers_of(releases: Mapping[UUID, Release], now: datetime) -> dict[UUID, list[Offer]]:
+class Offered:
+    """An offer as a check looks at it: its terms, and its price now. Its row is made when somebody takes it."""
+
+    def __init__(
+        self, values: Sequence[Any], terms: TermsText, prices: Sequence[_Price], price: _Price, now: datetime
+    ) -> None:
+        self._values, self._text, self._prices, self._price, self._now = values, terms, prices, price, now
+        self.pk, self.release_id, self.terms_id, self.model, _price, self.currency, self.unit, self.share_ppb = values
+        self.price_minor = price.price_minor
+        self.release: Release | None = None
+
+    @property
+    def terms(self) -> Terms:
+        return terms_of(self._text)
+
+    @cached_property
+    def price(self) -> OfferPrice:
+        """The row of the price that counts now."""
+        return columns(OfferPrice, "n", *_UNREAD).made(self._price.values)
+
+    @cached_property
+    def offer(self) -> Offer:
+        """The row, with `.now`, `.regular_minor`, and its terms and its release at hand."""
+        offer = columns(Offer, "f", *_UNREAD).made(self._values)
+        offer.terms, offer.release = self._text, self.release
+        regular = [row for row in self._prices if row.kind == OfferPrice.REGULAR]
+        offer.now = self.price  # type: ignore[attr-defined]
+        offer.regular_minor = current(regular, self._now, {}).price_minor  # type: ignore[attr-defined, arg-type]
+        return offer
+
+
+_UNREAD = ("salt", "created_at")
+_OFFERS = """
+SELECT n.id, n.number, n.kind, n.price_minor, n.starts_at, n.ends_at, n.most_sales, {price}, {offer}
+  FROM licensing_offer f
+  JOIN licensing_offerprice n ON n.offer_id = f.id
+ WHERE f.release_id = ANY(%s) AND NOT EXISTS (SELECT FROM licensing_offerwithdrawal w WHERE w.offer_id = f.id)
+ ORDER BY f.release_id, f.price_minor, f.id, n.number
+"""
+_CHOSEN_BY = len(_Price._fields) - 1
+
+
+def offers_of(releases: Mapping[UUID, Release], now: datetime) -> dict[UUID, list[Offered]]:
     """This will find the live offers of releases, each with its price now, by the release's id."""
-    found: dict[UUID, list[Offer]] = {key: [] for key in releases}
-    for offer in with_prices(_live().filter(release__in=list(releases)), now) if releases else ():
-        offer.release = releases[offer.release_id]
-        found[offer.release_id].append(offer)
+    found: dict[UUID, list[Offered]] = {key: [] for key in releases}
+    if not releases:
+        return found
+    parts = (columns(OfferPrice, "n", *_UNREAD), columns(Offer, "f", *_UNREAD))
+    of: dict[UUID, tuple[Sequence[Any], list[_Price]]] = {}
+    for row in asked(_OFFERS.format(price=parts[0].sql, offer=parts[1].sql), [list(releases)]):
+        price, offer, _rest = cut(row[_CHOSEN_BY:], *parts)
+        of.setdefault(offer[0], (offer, []))[1].append(_Price(*row[:_CHOSEN_BY], price))
+    terms_at = parts[1].names.index("terms_id")
+    terms = terms_rows(values[terms_at] for values, _prices in of.values())
+    sales = sold([price for _values, prices in of.values() for price in prices])  # type: ignore[misc]
+    for values, prices in of.values():
+        now_counts: Any = current(prices, now, sales)  # type: ignore[arg-type]
+        one = Offered(values, terms[values[terms_at]], prices, now_counts, now)
+        one.release = releases[one.release_id]
+        found[one.release_id].append(one)
     return found
-
-
-def offers_instead(releases: Iterable[Release], now: datetime) -> dict[UUID, list[Offer]]:
-    """This will find live offers of other versions and of packs like those of releases, by the pack that they suit.
-
-    Like are up to six packs of the same kind and, where it has one, the same base model, the newest first.
-    """
-    wanted = list(releases)
-    like = _like({(one.pack.kind, one.base_model) for one in wanted}, {one.pack_id for one in wanted})
-    rows = _live().filter(
-        Q(release__in=[one for found in like.values() for one in found])
-        | Q(release__pack__in={one.pack_id for one in wanted})
-    )
-    rows = rows.exclude(release__in=[one.pk for one in wanted])
-    rows = rows.select_related("terms", "release__pack__creator", "release__pack__owner")
-    offers = with_prices(rows.defer(*_TEXTS, "release__manifest", "release__summary").order_by("release_id", "id"), now)
-    return {
-        one.pack_id: [
-            offer
-            for offer in offers
-            if offer.release.pack_id == one.pack_id or offer.release_id in like.get((one.pack.kind, one.base_model), ())
-        ]
-        for one in wanted
-    }
-
-
-def _like(kinds: Collection[Kind], packs: Collection[UUID]) -> dict[Kind, list[UUID]]:
-    """Finds releases of packs that are alike, by kind and base model."""
-    found: dict[Kind, list[UUID]] = {kind: [] for kind in kinds}
-    named = Q(pk__in=[])
-    for kind, base_model in kinds:
-        named |= Q(kind=kind, base_model=base_model) if base_model else Q(kind=kind)
-    numbered = Window(
-        RowNumber(), partition_by=[F("kind"), F("base_model")], order_by=[F("published_at").desc(), F("pack").desc()]
-    )
-    rows = Listing.objects.filter(named).exclude(pack__in=packs).annotate(place=numbered).filter(place__lte=MOST_PACKS)
-    listed = rows.order_by("-published_at", "-pack").values_list("kind", "base_model", "release_id")
-    for kind, base_model, release in listed:
-        for wanted in {(kind, base_model), (kind, "")} & found.keys():
-            if len(found[wanted]) < MOST_PACKS:
-                found[wanted].append(release)
-    return found
-
-
-def taken_packs(packs: Iterable[UUID]) -> set[UUID]:
-    """This will tell of which packs anything at all is taken exclusively."""
-    return set(Exclusivity.objects.filter(pack__in=list(packs), ended_at=None).values_list("pack_id", flat=True))
 
 
 def masks_by(digests: Iterable[str]) -> dict[str, RecipeMask]:
     """This will find masks by their SHA-256, without their pictures."""
     wanted = list(digests)
     return {row.pk: row for row in RecipeMask.objects.filter(pk__in=wanted).defer("png")} if wanted else {}
-
-
-def owner_of(pack: Pack) -> str:
-    """This will name who sells a pack, and so who gives its licenses."""
-    return pack.owner.handle

@@ -10,7 +10,6 @@ from django.utils.translation import gettext as _
 import ledger.operations
 from marketplace.compositions import checking, keeping, sharing
 from marketplace.compositions.checking import Checked, CheckedRef, check, painted_layers
-from marketplace.compositions.checking_choice import priced_now
 from marketplace.compositions.lockfile import Lock, LockedLayer, LockedRef
 from marketplace.compositions.locking_files import Painted, painted_with
 from marketplace.compositions.models import LockedPack, Recipe, RecipeLock
@@ -21,7 +20,7 @@ from marketplace.compositions.notation.reading import read
 from marketplace.compositions.notation.settings import settings_of
 from marketplace.licensing.holdings import Project
 from marketplace.licensing.models import Offer
-from marketplace.licensing.pricing import Size
+from marketplace.licensing.pricing import Size, price_of, read_tiers
 from marketplace.licensing.pricing_queries import size_of, with_prices
 from marketplace.licensing.terms.model import Use
 from marketplace.licensing.terms.using import use_document
@@ -183,8 +182,21 @@ def _price(ref: CheckedRef, offer: Offer, prices: Mapping[UUID, int]) -> int:
 def _unit_prices(refs: Sequence[CheckedRef], size: Size | None, now: datetime) -> dict[UUID, int]:
     """Finds what a unit of each metered offer costs this studio now."""
     offers = {offer.pk: offer for ref in refs if (offer := ref.grant.offer if ref.grant else ref.offer)}
-    metered = with_prices([one for one in offers.values() if one.model == "metered"], now)
-    return {one.pk: priced_now(one, 1, size).unit_minor for one in metered}
+    metered = [one for one in offers.values() if one.model == "metered"]
+    return {one.pk: _unit_price(one, size) for one in (with_prices(metered, now) if metered else ())}
+
+
+def _unit_price(offer: Offer, size: Size | None) -> int:
+    row = offer.now  # type: ignore[attr-defined]
+    tiers = read_tiers(row.tiers, model=offer.model)
+    return price_of(
+        model=offer.model,
+        price_minor=row.price_minor,
+        currency=offer.currency,
+        tiers=tiers,
+        size=size,
+        unit=offer.unit,
+    ).unit_minor
 
 
 @transaction.atomic

@@ -1,13 +1,13 @@
 """What the catalog has of what a recipe names: a query for all refs at once. Questions only."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef, Q, Value, Window
+from django.db.models import F, Q, Window
 from django.db.models.functions import RowNumber
 
 from marketplace.catalog.models import Element, Pack, Release, ReleaseAsset
-from marketplace.licensing.models import Grant, Offer
+from marketplace.compositions.rows import asked, columns, cut
 from marketplace.people.models import Creator, Studio
 
 Address = tuple[str, str]
@@ -18,28 +18,54 @@ MOST_NEAR = 200
 WEIGHTS = "application/vnd.safetensors"
 
 
+_RELEASES = """
+SELECT {release}, {pack}, {creator},
+       EXISTS (SELECT FROM licensing_offer f WHERE f.release_id = r.id
+                AND NOT EXISTS (SELECT FROM licensing_offerwithdrawal w WHERE w.offer_id = f.id)),
+       EXISTS (SELECT FROM licensing_grant g WHERE g.release_id = r.id AND g.studio_id = %s),
+       EXISTS (SELECT FROM licensing_exclusivity x WHERE x.pack_id = p.id AND x.ended_at IS NULL)
+  FROM unnest(%s::text[], %s::text[]) AS wanted (creator, pack)
+  JOIN people_creator c ON c.handle = wanted.creator
+  JOIN catalog_pack p ON p.creator_id = c.id AND p.handle = wanted.pack
+  JOIN catalog_release r ON r.pack_id = p.id
+"""
+
+
 def releases_in(addresses: Collection[Address], studio: Studio | None) -> dict[Address, list[Release]]:
-    """This will find all releases of packs by (creator, pack), each with `.is_sold` and `.is_held` by the studio."""
+    """This will find all releases of packs by (creator, pack), with `pack.creator` and `pack.owner` at hand.
+
+    Each has `.is_sold`, `.is_held` (by the studio, whether that holds or not) and `.is_taken` (exclusively, in part).
+    """
     if not addresses:
         return {}
-    sold = Exists(Offer.objects.filter(release=OuterRef("pk"), withdrawal=None))
-    held = Exists(Grant.objects.filter(release=OuterRef("pk"), studio=studio)) if studio else Value(False)
-    # Handles by themselves find a little more than asked for, which is cheaper than a condition for each pair.
-    found = (
-        Release.objects.filter(
-            pack__creator__handle__in={creator for creator, _pack in addresses},
-            pack__handle__in={pack for _creator, pack in addresses},
-        )
-        .select_related("pack__creator", "pack__owner")
-        .defer("manifest", "summary")
-        .annotate(is_sold=sold, is_held=held)
-    )
-    by_pack: dict[Address, list[Release]] = {}
-    for release in found:
-        address = (release.pack.creator.handle, release.pack.handle)
-        if address in addresses:
-            by_pack.setdefault(address, []).append(release)
-    return by_pack
+    parts = (columns(Release, "r", "manifest", "summary"), columns(Pack, "p"), columns(Creator, "c"))
+    sql = _RELEASES.format(release=parts[0].sql, pack=parts[1].sql, creator=parts[2].sql)
+    wanted = sorted(addresses)
+    rows = asked(sql, [studio.pk if studio else None, [one for one, _two in wanted], [two for _one, two in wanted]])
+    packs: dict[UUID, Pack] = {}
+    creators: dict[UUID, Creator] = {}
+    found: dict[Address, list[Release]] = {}
+    for row in rows:
+        release_values, pack_values, creator_values, about = cut(row, *parts)
+        release = parts[0].made(release_values)
+        release.is_sold, release.is_held, release.is_taken = about  # type: ignore[attr-defined]
+        if release.pack_id not in packs:
+            pack = packs[release.pack_id] = parts[1].made(pack_values)
+            if pack.creator_id not in creators:
+                creators[pack.creator_id] = parts[2].made(creator_values)
+            pack.creator = creators[pack.creator_id]
+        release.pack = packs[release.pack_id]
+        found.setdefault((release.pack.creator.handle, release.pack.handle), []).append(release)
+    _with_owners(packs.values(), creators)
+    return found
+
+
+def _with_owners(packs: Iterable[Pack], creators: Mapping[UUID, Creator]) -> None:
+    """Gives packs the creators that own them, who seldom are others than those that made them."""
+    strangers = {pack.owner_id for pack in packs} - creators.keys()
+    known = {**creators, **(Creator.objects.in_bulk(strangers) if strangers else {})}
+    for pack in packs:
+        pack.owner = known[pack.owner_id]
 
 
 def packs_of(creators: Collection[str]) -> dict[str, list[str]]:
