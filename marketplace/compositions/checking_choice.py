@@ -35,6 +35,8 @@ from marketplace.ui.words import gettext_noop as _
 Reason = Refusal | Obstacle
 _TIME = frozenset({"starts", "ends", "duration_days"})
 NOTHING = Terms(name="nothing")
+MOST_LABELS = 3
+"""How many of the layers that a pack paints are in its name."""
 
 
 @dataclass(frozen=True)
@@ -105,14 +107,16 @@ def names_of(refs: Iterable[tuple[str, Release]]) -> dict[UUID, str]:
         mine = labels.setdefault(release.pk, [])
         if label not in mine:
             mine.append(label)
-    names = {key: " + ".join(mine) for key, mine in labels.items()}
+    joined = {
+        key: " + ".join(mine[:MOST_LABELS]) + (" + …" if mine[MOST_LABELS:] else "") for key, mine in labels.items()
+    }
+    names = dict(joined)
     for form in (lambda one: str(one.pack), str):
         counted: dict[str, int] = {}
         for name in names.values():
             counted[name] = counted.get(name, 0) + 1
         names = {
-            key: f"{' + '.join(labels[key])} ({form(releases[key])})" if counted[name] > 1 else name
-            for key, name in names.items()
+            key: f"{joined[key]} ({form(releases[key])})" if counted[name] > 1 else name for key, name in names.items()
         }
     return names
 

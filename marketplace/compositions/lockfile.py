@@ -194,7 +194,7 @@ def _member(name: str, hint: Any, value: Any, where: str) -> Any:
     if is_dataclass(hint):
         return _read(cast(type[Any], hint), value, where)
     if type(value) is not hint:
-        raise UnreadableLock(where, _("It must be %(kind)s."), {"kind": _KINDS[hint]})
+        raise UnreadableLock(where, _("It must be %(kind)s."), {"kind": Words(_KINDS[hint])})
     if name in _DIGESTS and not _HEX.fullmatch(value) and not (value == "" and name in _MAY_BE_EMPTY):
         raise UnreadableLock(where, _("It must be 64 hexadecimal digits."))
     return value

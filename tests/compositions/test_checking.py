@@ -4,7 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 from marketplace.checkout.asking import Ask
-from marketplace.compositions.checking import Checked
+from marketplace.compositions.checking import Checked, check
+from marketplace.compositions.checking_choice import names_of
+from marketplace.compositions.notation.document import from_document, to_document
+from marketplace.compositions.notation.reading import read
 from marketplace.licensing import operations as licensing
 from marketplace.licensing.models import GrantStatus
 from marketplace.licensing.terms.ready import READY
@@ -45,6 +48,16 @@ def test_each_layer_has_its_verdict_and_its_price(scene: Stage, django_assert_ma
     (held,) = mixed.refs[1].fixes
     assert (held.kind, held.prices) == ("version", ())
     assert [(swap.layer, swap.pack) for swap in held.swaps] == [("b", "alice/sea@1.0.0"), ("c", "alice/sea@1.0.0")]
+    # What programs send as JSON is checked as its text would be, with the places of that.
+    sent = from_document(to_document(read("|a:   x    @alice/sea:1.0.0\n# no line of JSON\n|b: y @bob/nigh")))
+    found = check(sent, use=FILM, studio=scene.cast.studio, now=later(hours=2))
+    assert [(one.line, one.column, one.code, one.suggestion) for one in found.problems] == [
+        (2, 7, "unknown-pack", "@bob/night")
+    ]
+    assert _verdicts(found) == [("a", "licensed"), ("b", "refused")]
+    assert found.refs[1].findings == found.findings
+    unreadable = scene.check("|a: x @\n|b: y")
+    assert ([one.line for one in unreadable.findings], unreadable.layers, unreadable.allowed) == ([1], (), False)
     # Nobody else has it from her.
     dave = scene.check("|a: x @alice/sea:1.0.0", studio=scene.cast.daves_studio)
     assert _verdicts(dave) == [("a", "offered")]
@@ -153,3 +166,8 @@ def test_licenses_that_clash_and_what_others_have_exclusively(scene: Stage) -> N
     assert [reason.code for reason in taken.refs[0].reasons] == ["exclusivity-taken"]
     assert "Quill" not in sentence(taken.refs[0].reasons[0])
     assert _verdicts(scene.check("|a: x @mo/ink", studio=scene.cast.daves_studio)) == [("a", "offered")]
+    # Reasons call a pack by its layers, and by itself where that is not enough.
+    pairs = [("a", scene.sea), ("a", scene.sea_11), ("b", scene.night), ("c", scene.ink), ("d", scene.night)]
+    assert list(names_of([*pairs, ("e", scene.night), ("f", scene.night)]).values()) == [
+        *("a (alice/sea@1.0.0)", "a (alice/sea@1.1.0)", "b + d + e + …", "c"),
+    ]

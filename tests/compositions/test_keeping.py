@@ -8,8 +8,9 @@ import pytest
 from django.utils import translation
 from PIL import Image
 
+from ledger.models import Entry
 from marketplace.compositions import queries
-from marketplace.compositions.models import Recipe, RecipeMask, RecipeShare, RecipeText
+from marketplace.compositions.models import Recipe, RecipeLock, RecipeMask, RecipeShare, RecipeText
 from marketplace.compositions.operations import (
     NotYourRecipe,
     UnableToAddMask,
@@ -17,6 +18,7 @@ from marketplace.compositions.operations import (
     add_mask,
     fork,
     keep,
+    lock,
     rewrite,
     share,
     unshare,
@@ -25,6 +27,7 @@ from marketplace.people import operations as people
 from marketplace.people.models import Seat
 from tests import packs
 from tests.cast import NOON, Cast, later, on_stage
+from tests.compositions.stage import HOBBY
 
 TEXT = "|sky: clouds @alice/sea\n"
 
@@ -108,6 +111,22 @@ def test_dave_may_not_and_what_cannot_be_kept_is_not(cast: Cast) -> None:
         with pytest.raises(error):
             verb()
     assert _rows() == rows
+
+
+def test_two_at_once_share_and_lock_once(committed: None, at_once: Callable[..., list[Any]]) -> None:
+    cast = on_stage()
+    recipe = keep(person=cast.carol, title="Mine", text="|a: x", studio=cast.studio, now=NOON)
+
+    def locked() -> Any:
+        return lock(recipe="|a: x", studio=cast.studio, person=cast.carol, use=HOBBY, recipe_row=recipe, now=NOON)
+
+    def shared() -> Any:
+        return share(recipe=recipe, person=cast.carol, now=NOON)
+
+    said = at_once(locked, shared, locked, shared)
+    assert said[0] == said[2] == RecipeLock.objects.get()
+    assert said[1] == said[3] == RecipeShare.objects.get()
+    assert Entry.objects.filter(type="recipe").count() == 1
 
 
 def test_a_mask_is_measured_and_kept_as_gray_png(cast: Cast) -> None:
