@@ -20,9 +20,12 @@ from marketplace.catalog.operations import UnableToPublish
 from marketplace.catalog.transferring import UnableToTransfer
 from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod
 from marketplace.checkout.operations import KeyUsedOtherwise, PaymentDeclined, UnableToBuy
+from marketplace.checkout.rating import UnableToRate
+from marketplace.compositions.exports.base import UnableToExport
 from marketplace.compositions.lockfile import UnreadableLock
-from marketplace.compositions.usage.refusals import NonceReused, UnableToCount, UnableToKeepKey, UnsignedUsage
+from marketplace.compositions.notation.findings import NotARecipe
 from marketplace.compositions.operations import NotYourRecipe, UnableToAddMask, UnableToKeepRecipe, UnableToLock
+from marketplace.compositions.usage.refusals import NonceReused, UnableToCount, UnableToKeepKey, UnsignedUsage
 from marketplace.licensing.bargaining import UnableToBargain
 from marketplace.licensing.bundles import NotDownloadable, ProofPending
 from marketplace.licensing.certificates import UnableToTrust
@@ -69,7 +72,10 @@ STATUS: Mapping[type[Exception], int] = {
     UnableToAdmit: 422,
     UnableToPreview: 422,
     UnableToPublish: 422,
+    NotARecipe: 422,
     UnreadableLock: 422,
+    UnableToExport: 422,
+    UnableToRate: 422,
     UnableToCount: 422,
     UnsignedUsage: 403,
     NonceReused: 409,

@@ -113,7 +113,8 @@ KINDS: Mapping[str, Kind] = {
         422,
         _("The recipe cannot be quoted"),
         _(
-            "Nothing was written. Findings say which layer, why, and where it stands; /recipes/check says what would help."
+            "Nothing was written. Findings say which layer, why, and where it stands; "
+            "/recipes/check says what would help."
         ),
     ),
     "recipe-quote-expired": Kind(

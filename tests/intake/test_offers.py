@@ -50,7 +50,8 @@ def test_every_model_is_written_as_it_reads() -> None:
             'terms = "studio"\nmodel = "per-seat"\nprice = "9.00"\n'
             'tiers = [{ up_to_people = 5, price = "4.00" }, { up_to_revenue_usd = 100_000, price = "6.50" }]',
             'terms = "studio"\nmodel = "monthly"\nprice = "3.00"',
-            'terms = "studio"\nmodel = "metered"\nunit = "minute of film"\nprice = "1.50"\nmonth_minimum = "5.00"\nmonth_cap = "99.00"',
+            'terms = "studio"\nmodel = "metered"\nunit = "minute of film"\nprice = "1.50"\n'
+            'month_minimum = "5.00"\nmonth_cap = "99.00"',
             'terms = "studio"\nmodel = "revenue-share"\nshare_ppb = 50_000_000\nprice = "0.00"',
             'terms = "cc-by-4.0"\nmodel = "free"',
             'terms = "personal"\nmodel = "pay-what-you-want"\nminimum = "2.00"',

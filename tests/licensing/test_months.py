@@ -81,9 +81,19 @@ def test_limits_that_cannot_be_are_refused_and_leave_nothing(market: Market) -> 
 
 def test_a_price_with_a_month_is_this_document() -> None:
     said: dict[str, Any] = {
-        **{"offer": "00000000-0000-4000-8000-000000000001", "number": 0, "kind": "regular", "model": "metered"},
-        **{"unit": "image", "share_ppb": 0, "price_minor": 2, "currency": "USD", "tiers": (), "starts_at": None},
-        **{"ends_at": None, "most_sales": 0, "salt": "aa"},
+        "offer": "00000000-0000-4000-8000-000000000001",
+        "number": 0,
+        "kind": "regular",
+        "model": "metered",
+        "unit": "image",
+        "share_ppb": 0,
+        "price_minor": 2,
+        "currency": "USD",
+        "tiers": (),
+        "starts_at": None,
+        "ends_at": None,
+        "most_sales": 0,
+        "salt": "aa",
     }
     document = pricing.price_document(**said, month_minimum_minor=500, month_cap_minor=10_000)
     assert document == (

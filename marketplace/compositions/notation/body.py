@@ -10,7 +10,7 @@ from marketplace.compositions.notation.model import MASK, Place, Ref, Region
 from marketplace.compositions.notation.refs import Line, scan_ref
 from marketplace.compositions.notation.regions import may_be_region, option_key, scan_option, scan_region
 from marketplace.compositions.notation.signs import COMMAS, ESCAPABLE, fold, strip_prompt
-from marketplace.ui.words import Value
+from marketplace.ui.words import Value, Words
 from marketplace.ui.words import gettext_noop as _
 
 MOST_REFS = 8
@@ -47,7 +47,7 @@ class _Scanner:
     def __init__(self, line: Line, start: int, only: str) -> None:
         self.line, self.start, self.only = line, start, only
         self.body = Body()
-        self.depth = 0
+        self.open: list[int] = []
 
     def scan(self) -> Body:
         folded, place = self.line.folded, self.start
@@ -55,31 +55,39 @@ class _Scanner:
             sign, here = match[0], match.start()
             if sign == "\\":
                 place = here + (2 if folded[here + 1 : here + 2] in ESCAPABLE else 1)
-            elif (
-                sign == "@"
-                or (sign == "[" and may_be_region(folded, here))
-                or (sign == "{" and option_key(folded, here))
-            ):
+            elif self._is_structure(sign, here):
                 place = self._structure(sign, here)
             else:
                 self._plain(sign, here)
                 place = here + 1
         return self.body
 
+    def _is_structure(self, sign: str, here: int) -> bool:
+        if sign == "[":
+            return may_be_region(self.line.folded, here)
+        return sign == "@" or (sign == "{" and option_key(self.line.folded, here) is not None)
+
     def _plain(self, sign: str, here: int) -> None:
-        if sign == "|" and not self.depth:
-            before = self.line.folded[self.start : here].rstrip(" ")
-            if before.endswith(",") and not self.only and _LABEL_FOLLOWS.match(self.line.folded, here):
+        if sign == "{":
+            self.open.append(here)
+        elif sign == "}" and self.open:
+            self.open.pop()
+        elif sign == "|" and not self.open and not self.only:
+            before = here - 1
+            while before > self.start and self.line.folded[before] == " ":
+                before -= 1
+            if self.line.folded[before] == "," and _LABEL_FOLLOWS.match(self.line.folded, here):
                 self.line.found.add(self.line.at(here), "layer-here", _LAYER_HERE, "\\|")
-        self.depth = max(0, self.depth + {"{": 1, "}": -1}.get(sign, 0))
 
     def _structure(self, sign: str, here: int) -> int:
         found, before = self.line.found, len(self.line.found)
         end = {"@": self._ref, "[": self._region, "{": self._option}[sign](here)
-        if len(found) == before and (self.only or self.depth):
+        if len(found) == before and (self.only or self.open):
             if self.only:
-                said: dict[str, Value] = {"place": self.only, "sign": sign}
+                said: dict[str, Value] = {"place": Words(self.only), "sign": sign}
                 found.add(self.line.at(here, end), "not-here", _NOT_HERE, "\\" + self.line.raw[here:end], **said)
+            elif self.line.folded.find("}", end) < 0:
+                found.add(self.line.at(self.open[0]), "choice-unclosed", choices.UNCLOSED, "\\{")
             else:
                 found.add(self.line.at(here, end), "in-choice", _INSIDE)
         self.body.cuts.append((here, end))
@@ -118,12 +126,12 @@ def scan_body(line: Line, start: int, only: str = "") -> Body:
     before = len(line.found)
     body = _Scanner(line, start, only).scan()
     pieces = _pieces(line.raw, start, body.cuts)
-    body.prompt, starts = _joined(pieces)
+    tail = [piece for piece, _place in pieces[1:] if strip_prompt(piece)]
+    body.prompt, starts = _joined(pieces) if tail else _alone(*pieces[0])
     if len(line.found) == before:
         _check_options(line, start, body)
-        body.names = _checked_choices(line, body.prompt, starts)
-    inner = [piece for piece, _place in pieces if strip_prompt(piece)]
-    if len(line.found) == before and len(inner) > 1:
+        body.names = _checked_choices(line, body.prompt, starts) if choices.has_any(body.prompt) else []
+    if tail and len(line.found) == before and strip_prompt(pieces[0][0]) + "".join(tail[1:]):
         # What stood between two parts is gone: the whole is read once more, and has to be text alone.
         alone = Line(body.prompt, fold(body.prompt), line.number, Findings())
         again = _Scanner(alone, 0, "").scan()
@@ -138,6 +146,11 @@ def _pieces(raw: str, start: int, cuts: list[tuple[int, int]]) -> list[tuple[str
         pieces.append((raw[place:begin], place))
         place = end
     return [*pieces, (raw[place:], place)]
+
+
+def _alone(piece: str, place: int) -> tuple[str, list[tuple[int, int]]]:
+    prompt = strip_prompt(piece)
+    return prompt, [(0, place + piece.find(prompt))]
 
 
 def _joined(pieces: list[tuple[str, int]]) -> tuple[str, list[tuple[int, int]]]:

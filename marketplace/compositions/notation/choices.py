@@ -17,6 +17,7 @@ OPTIONS_LIMIT = 100
 MOST_WEIGHT_PPM = 1_000 * MILLION
 SEPARATOR = ", "
 _NEXT = re.compile(r"[\\{}|$_]")
+_SIGNS = re.compile(r"[{}$_\\｛｝＄＿]")
 _COUNT = re.compile(r"([0-9]{1,3})(?:-([0-9]{1,3}))?\$\$")
 _SEPARATOR = re.compile(r"([^{}|$]*)\$\$")
 _WEIGHT = re.compile(r" *([0-9.]{1,40})::")
@@ -63,7 +64,7 @@ class Choice:
 
 Part = str | Variable | Wildcard | Choice
 
-_UNCLOSED = _("A choice begins here and does not end; close it with } or write \\{ for the sign itself.")
+UNCLOSED = _("A choice begins here and does not end; close it with } or write \\{ for the sign itself.")
 _UNOPENED = _("No choice begins before this }; write \\} for the sign itself.")
 _TOO_DEEP = _("Choices stand in each other more than %(limit)s deep; make them simpler.")
 TOO_MANY = _("%(count)s choices are too many; at most %(limit)s stand between { and }, or in a list of words.")
@@ -142,7 +143,7 @@ class _Parser:
             parts, place = self.parts(weight.end() if weight else place, depth)
             options.append(Option(weight_ppm, _trimmed(parts)))
             if place >= len(self.raw):
-                self._stop(start, start + 1, "choice-unclosed", _UNCLOSED, "\\{")
+                self._stop(start, start + 1, "choice-unclosed", UNCLOSED, "\\{")
             place += 1
             if self.folded[place - 1] == "}":
                 break
@@ -179,9 +180,14 @@ def ignore(*_said: object) -> None:
     """This will be told of problems of a prompt that has none."""
 
 
+def has_any(prompt: str) -> bool:
+    """This will tell whether a prompt may leave something to be chosen; at once, and never wrongly no."""
+    return bool(_SIGNS.search(prompt))
+
+
 def parse(prompt: str, problem: Problem = ignore) -> tuple[Part, ...]:
     """This will read a prompt; what is wrong is told to `problem`, and then what is returned means nothing."""
-    if not _NEXT.search(prompt) and prompt.isascii():
+    if not has_any(prompt):
         return (prompt,) if prompt else ()
     try:
         return _Parser(prompt, problem).parts(0, 0)[0]

@@ -1,6 +1,6 @@
 """What is wrong with a recipe's text, each with its place, a stable code and what to write instead."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -36,7 +36,7 @@ class Finding:
         return self.words.template
 
     @property
-    def values(self) -> object:
+    def values(self) -> Mapping[str, object]:
         return self.words.values
 
     @property

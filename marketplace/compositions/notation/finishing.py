@@ -14,7 +14,7 @@ from marketplace.ui.words import gettext_noop as _
 _NO_VARIABLE = _("There is no variable “%(name)s”; write %%var.%(name)s=… or \\$ for the sign itself.")
 _NO_WORDS = _("There are no words “%(name)s”; write %%words.%(name)s=a|b or \\_ for the signs themselves.")
 _NO_ALIAS = _("“%(name)s” is neither a creator nor an alias; write %%@%(name)s = creator/pack, or \\@ for the sign.")
-_NOT_NEGOTIATED = _("Shares are written with %%policy=negotiated alone; take this one out or add that line.")
+_NOT_NEGOTIATED = _("Shares are written with %(policy)s alone; take this one out or add that line.")
 _NO_SUCH_SHARE = _("“%(label)s” is no layer that a pack paints; write %%share. and the label of one.")
 _NO_SHARE = _("The layer “%(label)s” has no share; write %%share.%(label)s= and its percentage.")
 _SUM = _("The shares add up to %(sum)s %%; they have to be 100 %% together.")
@@ -47,6 +47,8 @@ def finish(recipe: Recipe, said: Directives, found: Findings) -> Recipe:
 
 
 def _with_paths(layer: Layer, aliases: dict[str, str], found: Findings) -> Layer:
+    if all(len(ref.path) > 1 for ref in layer.refs):
+        return layer
     return replace(layer, refs=tuple(_with_path(ref, aliases, found) for ref in layer.refs))
 
 
@@ -69,7 +71,7 @@ def _shares(recipe: Recipe, said: Directives) -> Iterator[tuple[Place, str, str,
     policy = said.places.get(("setting", "policy"), Place(1, 1, 0))
     if dict(recipe.settings).get("policy") != NEGOTIATED:
         for label in shares:
-            yield places[label], "share-policy", _NOT_NEGOTIATED, {}
+            yield places[label], "share-policy", _NOT_NEGOTIATED, {"policy": "%policy=negotiated"}
         return
     painted = (*recipe.layers, *((recipe.style,) if recipe.style else ()))
     labels = [layer.label for layer in painted if layer.refs]

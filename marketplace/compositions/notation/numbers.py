@@ -1,12 +1,14 @@
 """Decimals as whole numbers, and back: what is written with a point is kept in parts."""
 
 import re
+from functools import lru_cache
 
 from marketplace.compositions.notation.model import MILLION
 
 _DECIMAL = re.compile(r"([+-]?)(\d{0,9})(?:\.(\d{0,30}))?")
 
 
+@lru_cache(maxsize=4096)
 def read_decimal(text: str, places: int = 6) -> int | None:
     """This will read a decimal as a whole number of its `places`-th places, or None: `0.5` is 500,000 for six.
 

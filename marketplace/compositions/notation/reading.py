@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from marketplace.compositions.notation import wildcards
+from marketplace.compositions.notation import choices, wildcards
 from marketplace.compositions.notation.body import Body, is_empty, scan_body
 from marketplace.compositions.notation.directives import Directives
 from marketplace.compositions.notation.findings import MOST_FINDINGS as MOST_FINDINGS
@@ -195,7 +195,8 @@ def read(text: str, *, most_layers: int = MOST_LAYERS) -> Recipe:
         found,
     )
     found.refuse()
-    if any(sign in text for sign in ("{", "｛", "${", "__", "＿")):
+    prompts = [layer.prompt for layer in (*recipe.layers, *((recipe.style,) if recipe.style else ()))]
+    if recipe.variables or recipe.words or any(map(choices.has_any, [*prompts, recipe.negative])):
         wildcards.check(recipe, found, reader.directives.nodes())
         found.refuse()
     return recipe

@@ -28,6 +28,7 @@ OPTIONS: Mapping[str, tuple[int, int]] = {
 MASK_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 MASK_NAME_LIMIT = 120
 _OPTION = re.compile(r"\{ *([A-Za-z_]+) *=")
+_WORD = re.compile(r"\[ *([^\W\d_]*)")
 _NUMBERS = re.compile(r"[ ,]+")
 
 _UNCLOSED = _("The region begins here and does not end; close it with ] or write \\[ for the sign itself.")
@@ -44,8 +45,9 @@ _OPTION_UNCLOSED = _("The option begins here and does not end; close it with } o
 
 def region_word(folded: str, start: int) -> tuple[str, int]:
     """This will return the word after the bracket at `start`, in lower case, and where it ends."""
-    begin = skip(folded, start + 1)
-    end = begin
+    match = _WORD.match(folded, start)
+    begin, end = match.span(1) if match else (start + 1, start + 1)
+    # One that is parted by what cannot be seen looks like a word, and is read as one to be refused.
     while end < len(folded) and end - begin < 40 and (folded[end].isalpha() or HIDDEN.match(folded, end)):
         end += 1
     word = folded[begin:end]
@@ -58,7 +60,7 @@ def region_word(folded: str, start: int) -> tuple[str, int]:
 def may_be_region(folded: str, start: int) -> bool:
     """This will tell whether the bracket at `start` begins a region, or what is meant as one."""
     word, end = region_word(folded, start)
-    if HIDDEN.sub("", word) in WORDS:
+    if word in WORDS or HIDDEN.sub("", word) in WORDS:
         return True
     close = closest(word, (BOX, MASK, REST, FULL)) if len(word) > 2 else ""
     if not close:
@@ -151,13 +153,15 @@ def option_key(folded: str, start: int) -> tuple[str, int] | None:
 
     A brace whose word is no option and that holds a | is a choice.
     """
-    match = _OPTION.match(HIDDEN.sub("_", folded[start : start + 80]) if not folded.isascii() else folded[start:])
+    match = _OPTION.match(folded, start)
     if not match:
-        return None
+        near = folded[start : start + 80]
+        hidden = HIDDEN.search(near) and _OPTION.match(HIDDEN.sub("_", near))
+        return (hidden[1], start + hidden.end()) if hidden and "|" not in near else None
     close = folded.find("}", start)
-    if match[1].lower() not in OPTIONS and "|" in folded[start : close if close >= 0 else len(folded)]:
+    if match[1].lower() not in OPTIONS and folded.find("|", start, close if close >= 0 else len(folded)) >= 0:
         return None
-    return match[1], start + match.end()
+    return match[1], match.end()
 
 
 def scan_option(line: Line, start: int) -> tuple[tuple[str, int] | None, int]:

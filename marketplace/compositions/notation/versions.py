@@ -35,6 +35,7 @@ def is_digest(wanted: str) -> bool:
     return bool(_DIGEST.fullmatch(wanted))
 
 
+@lru_cache(maxsize=4096)
 def normal_range(text: str) -> str:
     """This will write a range as recipes keep it, or raise UnreadableRange: `1.x.x` is `1.x`, `=1.2.0` is `1.2.0`."""
     if is_digest(text):

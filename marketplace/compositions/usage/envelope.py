@@ -202,18 +202,11 @@ def _strict(data: bytes, what: str) -> Any:
             data.decode(), object_pairs_hook=_unique, parse_int=_whole, parse_float=_whole, parse_constant=_whole
         )
     except (ValueError, RecursionError) as error:
-        said: Value = error.words if isinstance(error, _Odd) else str(error).rstrip(".")
+        told = error.args[0] if error.args else ""
+        said: Value = told if isinstance(told, Words) else str(error).rstrip(".")
         raise UnreadableUsage(
             _("%(what)s cannot be read as JSON: %(reason)s."), {"what": Words(what), "reason": said}
         ) from None
-
-
-class _Odd(ValueError):
-    """JSON that is right, and yet not what is read here."""
-
-    def __init__(self, template: str, value: str) -> None:
-        super().__init__(template)
-        self.words = Words(template, {"value": value})
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -221,11 +214,11 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         names = [name for name, _value in pairs]
         twice = next(name for place, name in enumerate(names) if name in names[:place])
-        raise _Odd(_("the name “%(value)s” stands twice in one object"), twice[:60])
+        raise ValueError(Words(_("the name “%(value)s” stands twice in one object"), {"value": twice[:60]}))
     return found
 
 
 def _whole(digits: str) -> int:
     if len(digits) > _DIGITS_LIMIT or not digits.lstrip("-").isdigit():
-        raise _Odd(_("%(value)s is no whole number that is allowed here"), digits[:30])
+        raise ValueError(Words(_("%(value)s is no whole number that is allowed here"), {"value": digits[:30]}))
     return int(digits)

@@ -69,11 +69,13 @@ HOOK_STRENGTHS = (-20.0, 20.0, 1.0)
 
 def object_info(checkpoints: Sequence[str], loras: Sequence[str], pictures: Sequence[str]) -> dict[str, Any]:
     """What a ComfyUI that has these files would say of the classes that exports use."""
-    size = {"width": _int(16, MOST, 512, 8), "height": _int(16, MOST, 512, 8)}
-    solid = {"width": _int(1, MOST, 512), "height": _int(1, MOST, 512)}
+    nodes = [*_models(checkpoints, loras), *_masks(pictures), *_conditions(), *_sampling()]
+    return {node["name"]: node for node in nodes}
+
+
+def _models(checkpoints: Sequence[str], loras: Sequence[str]) -> list[dict[str, Any]]:
     lora = {"lora_name": [list(loras)]}
-    channels = [["red", "green", "blue", "alpha"]]
-    nodes = [
+    return [
         _node("CheckpointLoaderSimple", {"ckpt_name": [list(checkpoints)]}, ("MODEL", "CLIP", "VAE")),
         _node(
             "LoraLoader",
@@ -102,6 +104,13 @@ def object_info(checkpoints: Sequence[str], loras: Sequence[str], pictures: Sequ
             optional=_link(("hooks", "HOOKS")),
         ),
         _node("CLIPTextEncode", {"text": STRING, **_link(("clip", "CLIP"))}, ("CONDITIONING",)),
+    ]
+
+
+def _masks(pictures: Sequence[str]) -> list[dict[str, Any]]:
+    solid = {"width": _int(1, MOST, 512), "height": _int(1, MOST, 512)}
+    channels = [["red", "green", "blue", "alpha"]]
+    return [
         _node("SolidMask", {"value": _float(0.0, 1.0, 1.0), **solid}, ("MASK",)),
         _node(
             "FeatherMask",
@@ -138,6 +147,11 @@ def object_info(checkpoints: Sequence[str], loras: Sequence[str], pictures: Sequ
             ("IMAGE",),
         ),
         _node("ImageToMask", {**_link(("image", "IMAGE")), "channel": channels}, ("MASK",)),
+    ]
+
+
+def _conditions() -> list[dict[str, Any]]:
+    return [
         _node(
             "ConditioningCombine",
             _link(("conditioning_1", "CONDITIONING"), ("conditioning_2", "CONDITIONING")),
@@ -174,6 +188,12 @@ def object_info(checkpoints: Sequence[str], loras: Sequence[str], pictures: Sequ
             PAIR,
             optional=_link(("hooks", "HOOKS")),
         ),
+    ]
+
+
+def _sampling() -> list[dict[str, Any]]:
+    size = {"width": _int(16, MOST, 512, 8), "height": _int(16, MOST, 512, 8)}
+    return [
         _node("EmptyLatentImage", {**size, "batch_size": _int(1, 4096, 1)}, ("LATENT",)),
         _node(
             "KSampler",
@@ -192,7 +212,6 @@ def object_info(checkpoints: Sequence[str], loras: Sequence[str], pictures: Sequ
         _node("VAEDecode", _link(("samples", "LATENT"), ("vae", "VAE")), ("IMAGE",)),
         _node("SaveImage", {**_link(("images", "IMAGE")), "filename_prefix": ["STRING", {"default": "ComfyUI"}]}),
     ]
-    return {node["name"]: node for node in nodes}
 
 
 def files_of(prompt: Mapping[str, Any]) -> dict[str, Any]:
