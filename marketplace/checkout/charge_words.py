@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from marketplace.catalog.models import Release, ReleaseAsset
@@ -12,25 +12,41 @@ from marketplace.licensing.pricing import money
 from marketplace.ui.words import Values, Words, Written
 from marketplace.ui.words import gettext_noop as _
 
-COMPOSITION_FILE = "composition.json"
+COMPOSITION_FILE, COMPOSITION_FORMAT = "composition.json", "worldloom/composition/1"
 
 
 class Fee(NamedTuple):
-    """What a composition's contract gives a release for each unit, in minor units of a currency."""
+    """What a composition's contract gives a release, by its digest, for each unit, in minor units of a currency."""
 
     release: str
+    unit: str
     currency: str
     fee_minor: int
+
+    def is_for(self, charge: UsageCharge) -> bool:
+        """Whether it is paid out of a charge; where no unit is named, it is for each."""
+        return self.currency == charge.currency and self.unit in ("", charge.unit)
 
 
 def contract_fees(releases: Iterable[Release | UUID]) -> dict[UUID, list[Fee]]:
     """This will read the contract fees of compositions, in their order; one query, and others have none."""
     keys = {getattr(one, "pk", one) for one in releases}
-    rows = ReleaseAsset.objects.filter(release__in=keys, path=COMPOSITION_FILE, asset__facts__kind="composition")
-    return {
-        release: [Fee(str(one["release"]), str(one["currency"]), int(one["fee_minor"])) for one in facts or ()]
-        for release, facts in rows.values_list("release", "asset__facts__contracts")
-    }
+    rows = ReleaseAsset.objects.filter(
+        release__in=keys, path=COMPOSITION_FILE, asset__facts__format=COMPOSITION_FORMAT
+    ).select_related("asset")
+    return {row.release_id: _fees(row.asset.facts) for row in rows}
+
+
+def _fees(facts: Mapping[str, Any]) -> list[Fee]:
+    return [
+        Fee(
+            str(one["release"]),
+            str(facts.get("unit") or ""),
+            str(one.get("currency") or facts.get("currency")),
+            int(one["amount_minor"]),
+        )
+        for one in facts.get("fees") or ()
+    ]
 
 
 def month_text(month: date) -> str:
@@ -67,7 +83,7 @@ def _counts(charge: UsageCharge) -> bool:
 
 def _contract(line: UsageChargeLine, said: Values, fees: Mapping[UUID, list[Fee]]) -> list[Words]:
     charge = line.charge
-    mine = [fee for fee in fees.get(charge.grant.release_id, []) if fee.currency == charge.currency]
+    mine = [fee for fee in fees.get(charge.grant.release_id, []) if fee.is_for(charge)]
     fee_minor = mine[line.position].fee_minor if line.position < len(mine) else 0
     values: Values = {**said, "price": money(fee_minor, charge.currency)}
     used = Words(_("By contract %(quantity)s × %(price)s for %(unit)s in %(month)s"), values)

@@ -119,26 +119,29 @@ SELECT (SELECT count(*) FROM made),
 _FEE = "({0} / 1000000000) * %(fee_ppb)s + (({0} %% 1000000000) * %(fee_ppb)s) / 1000000000"
 _LINES = f"""
 WITH fresh AS (
-    SELECT c.id, c.amount_minor, c.quantity, c.currency, g.release_id, r.split_id
+    SELECT c.id, c.amount_minor, c.quantity, c.currency, c.unit, g.release_id, r.split_id
       FROM checkout_usagecharge c
       JOIN licensing_grant g ON g.id = c.grant_id JOIN catalog_release r ON r.id = g.release_id
      WHERE c.month = %(month)s
        AND NOT EXISTS (SELECT FROM checkout_usagechargeline l WHERE l.charge_id = c.id)
 ), contract AS (
-    SELECT w.release_id, t.one ->> 'currency' AS currency, (t.one ->> 'fee_minor')::numeric AS fee_minor,
+    SELECT w.release_id, coalesce(t.one ->> 'currency', a.facts ->> 'currency') AS currency,
+           a.facts ->> 'unit' AS unit, (t.one ->> 'amount_minor')::numeric AS fee_minor,
            r.id AS paid_id, r.split_id AS paid_split_id, t.place
       FROM (SELECT DISTINCT release_id FROM fresh) w
       JOIN catalog_releaseasset x ON x.release_id = w.release_id AND x.path = 'composition.json'
-      JOIN assets_asset a ON a.id = x.asset_id AND a.facts ->> 'kind' = 'composition'
-     CROSS JOIN LATERAL jsonb_array_elements(CASE WHEN jsonb_typeof(a.facts -> 'contracts') = 'array'
-                                                  THEN a.facts -> 'contracts' ELSE '[]' END)
+      JOIN assets_asset a ON a.id = x.asset_id AND a.facts ->> 'format' = 'worldloom/composition/1'
+     CROSS JOIN LATERAL jsonb_array_elements(CASE WHEN jsonb_typeof(a.facts -> 'fees') = 'array'
+                                                  THEN a.facts -> 'fees' ELSE '[]' END)
                         WITH ORDINALITY AS t (one, place)
       JOIN catalog_release r ON r.digest = t.one ->> 'release'
 ), due AS (
     SELECT f.id, f.amount_minor::numeric AS amount_minor, k.paid_id, k.paid_split_id,
            row_number() OVER (PARTITION BY f.id ORDER BY k.place) - 1 AS position,
            k.fee_minor * f.quantity AS due_minor, sum(k.fee_minor * f.quantity) OVER (PARTITION BY f.id) AS owed_minor
-      FROM fresh f JOIN contract k ON k.release_id = f.release_id AND k.currency = f.currency
+      FROM fresh f
+      JOIN contract k ON k.release_id = f.release_id AND k.currency = f.currency
+                     AND coalesce(k.unit, f.unit) IN ('', f.unit)
 ), cut AS (
     SELECT due.*,
            CASE WHEN owed_minor > amount_minor THEN div(amount_minor * due_minor, owed_minor)

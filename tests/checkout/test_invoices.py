@@ -44,7 +44,7 @@ def said(order: Order) -> list[tuple[int, str]]:
 
 
 def test_a_month_is_one_bill_and_the_books_give_what_was_rated(works: Works) -> None:
-    composed(works.derived, [{"layer": "sea", "release": works.world.digest, "fee_minor": 2, "currency": "USD"}])
+    composed(works.derived, [{"release": works.world.digest, "amount_minor": 2}])
     plain = works.held(works.offer(5))
     capped = works.held(works.offer(7, "openrail-m", month=MonthLimits(0, 100)))
     composition = works.held(works.offer(7, "studio", release=works.derived))
@@ -128,7 +128,7 @@ def test_a_declined_bill_is_sent_again_next_month_and_never_paid_twice(
 
 
 def test_a_disputed_bill_suspends_the_license_and_takes_back_each_share(works: Works) -> None:
-    composed(works.derived, [{"layer": "sea", "release": works.world.digest, "fee_minor": 2, "currency": "USD"}])
+    composed(works.derived, [{"release": works.world.digest, "amount_minor": 2}])
     grant = works.held(works.offer(7, "studio", release=works.derived), method=DISPUTED_CARD)
     use(works, grant, 10)
     assert billing.bill_usage(now=FIRST) == 1

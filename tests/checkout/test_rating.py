@@ -72,9 +72,9 @@ def test_three_layers_two_studios_and_two_currencies_add_up(works: Works) -> Non
 def test_contracts_come_first_and_the_pool_is_what_is_left(works: Works) -> None:
     """A composition pays Alice's world 2 cents an image by contract, and an own release of Bob's 1 cent."""
     contracts = [
-        {"layer": "sea", "release": works.world.digest, "fee_minor": 2, "currency": "USD"},
-        {"layer": "sea", "release": works.world.digest, "fee_minor": 300, "currency": "JPY"},
-        {"layer": "ink", "release": works.derived.digest, "fee_minor": 1, "currency": "USD"},
+        {"release": works.world.digest, "amount_minor": 2},
+        {"release": works.world.digest, "amount_minor": 300, "currency": "JPY"},
+        {"release": works.derived.digest, "amount_minor": 1},
     ]
     composed(works.derived, contracts)
     plain = works.held(works.offer(7, "studio", release=works.derived))

@@ -91,9 +91,9 @@ def earned(source: OrderLine) -> dict[str, int]:
     return dict(rows.values_list("payee__handle", "amount_minor"))
 
 
-def composed(release: Release, contracts: Sequence[Mapping[str, Any]]) -> None:
-    """Makes a release a composition with contracts, past the guards that a publication passes."""
-    facts = {"format": "worldloom/asset-facts/1", "kind": "composition", "contracts": list(contracts)}
+def composed(release: Release, fees: Sequence[Mapping[str, Any]]) -> None:
+    """Makes a release a composition with contract fees in dollars for each image, past the guards of a publication."""
+    facts = {"format": "worldloom/composition/1", "unit": "image", "currency": "USD", "fees": list(fees)}
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
         blob = Blob.objects.create(sha256=f"{next(_NUMBERS):064x}", size_bytes=1, stored_at=timezone.now())
