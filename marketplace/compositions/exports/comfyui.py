@@ -13,7 +13,7 @@ from marketplace.compositions.exports import canvas
 from marketplace.compositions.exports.base import Written
 from marketplace.compositions.exports.graph import Graph, Link, Value
 from marketplace.compositions.exports.masks import BLUR_LIMIT, Masks, feather_of
-from marketplace.compositions.exports.painting import Model, Painted, Painting, decimal, joined, with_words
+from marketplace.compositions.exports.painting import Model, Painted, Painting, decimal, emphasized, joined, with_words
 from marketplace.compositions.exports.provenance import KEY, provenance
 from marketplace.compositions.lockfile import Lock
 from marketplace.compositions.notation.model import BOX, FULL, MASK, MILLION, REST
@@ -222,9 +222,10 @@ def texts_of(layer: Painted, painting: Painting) -> tuple[str, str]:
 
     An embedding with a weight below zero stands among what is against.
     """
-    words = [*_in_order(layer.words, layer.embeddings), *_in_order(painting.style.words, painting.style.embeddings)]
+    style = painting.style
+    words = [*_in_order(layer.words, layer.embeddings), *_in_order(emphasized(style), style.embeddings)]
     against = [painting.negative]
-    for embedding in (*layer.embeddings, *painting.style.embeddings):
+    for embedding in (*layer.embeddings, *style.embeddings):
         if embedding.weight_ppm < 0:
             against.append(_embedded(embedding))
     return joined(words), joined(against)

@@ -27,11 +27,12 @@ def _cells(from_ppm: int, to_ppm: int, cells: int) -> tuple[int, int]:
 
 
 def feather_of(layer: Painted, lock: Lock) -> int:
-    """This will give over how many pixels an edge fades: a part of the shorter side of the box, or of the picture."""
-    width, height = lock.width, lock.height
+    """This will give over how many pixels an edge fades: a part of the picture's shorter side, half a box at most."""
+    soft = layer.feather_ppm * min(lock.width, lock.height) // MILLION
     if layer.region == BOX and layer.box_ppm is not None:
-        _x, _y, width, height = box_of(layer.box_ppm, width, height)
-    return layer.feather_ppm * min(width, height) // MILLION
+        _x, _y, width, height = box_of(layer.box_ppm, lock.width, lock.height)
+        soft = min(soft, width // 2, height // 2)
+    return soft
 
 
 class Masks:

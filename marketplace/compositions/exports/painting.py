@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from types import MappingProxyType
 
@@ -205,9 +205,9 @@ def painting_of(lock: Lock, form: str) -> Painting:
         raise UnableToExport(form, words)
     sorter = _Sorter(TOOLS[form])
     layers = tuple(sorter.painted(layer) for layer in lock.layers)
-    style = sorter.painted(lock.style) if lock.style else Painted("style", "")
-    if style.region != FULL or not style.is_always_on or style.strength_ppm != MILLION:
-        sorter.lost.append(Words(_("The style covers the whole picture: its region and its options are lost.")))
+    style = _stronger(sorter.painted(lock.style)) if lock.style else Painted("style", "")
+    if style.region != FULL or not style.is_always_on:
+        sorter.lost.append(Words(_("The style covers the whole picture in every step: its region and steps are lost.")))
     return Painting(
         layers,
         style,
@@ -216,6 +216,23 @@ def painting_of(lock: Lock, form: str) -> Painting:
         tuple(sorter.lost),
         tuple(sorter.notes),
     )
+
+
+def _stronger(style: Painted) -> Painted:
+    """Makes a style's models as strong as its strength says; `emphasized` does so with its words."""
+
+    def scaled(models: tuple[Model, ...]) -> tuple[Model, ...]:
+        weights = ((model, model.weight_ppm * style.strength_ppm // MILLION) for model in models)
+        return tuple(replace(model, weight_ppm=weight) for model, weight in weights if weight)
+
+    return replace(style, loras=scaled(style.loras), embeddings=scaled(style.embeddings))
+
+
+def emphasized(style: Painted) -> str:
+    """This will give a style's words as strong as they are to be, as ComfyUI and A1111 write it."""
+    if style.strength_ppm == MILLION or not style.words:
+        return style.words
+    return f"({style.words}:{decimal(style.strength_ppm)})" if style.strength_ppm else ""
 
 
 def _usual(lock: Lock, sorter: _Sorter) -> str:

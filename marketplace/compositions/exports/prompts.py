@@ -6,11 +6,11 @@ regions the layers are joined by AND, each with an equal part; with regions they
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from marketplace.compositions.exports.base import Written
-from marketplace.compositions.exports.painting import Model, Painted, Painting, decimal, joined, strongest
+from marketplace.compositions.exports.painting import Model, Painted, Painting, decimal, emphasized, joined, strongest
 from marketplace.compositions.lockfile import Lock
 from marketplace.compositions.notation.model import BOX, FULL, MASK, MILLION, REST
 from marketplace.ui.words import Words
@@ -96,7 +96,8 @@ def _loras(painting: Painting) -> str:
 
 
 def _style(painting: Painting) -> str:
-    return _words(painting.style) if painting.style.words or painting.style.embeddings else ""
+    style = replace(painting.style, words=emphasized(painting.style))
+    return _words(style) if style.words or style.embeddings else ""
 
 
 def _mixed(painting: Painting) -> str:

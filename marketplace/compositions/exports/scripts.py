@@ -179,6 +179,8 @@ def _lost(painting: Painting, lock: Lock, family: str, unable: list[Model]) -> l
         if layer.strength_ppm != MILLION or not layer.is_always_on:
             text = _("The strength and the steps of the layer “%(layer)s” are lost.")
             lost.append(Words(text, {"layer": layer.label}))
+    if painting.style.words and painting.style.strength_ppm != MILLION:
+        lost.append(Words(_("The style's words count as much as all others: their strength is lost.")))
     if not _scheduler(lock, family)[0]:
         lost.append(Words(_("The pipeline's own sampler stands in for “%(name)s”."), {"name": lock.sampler}))
     if family == "flux1" and painting.negative:
