@@ -1,7 +1,6 @@
 """What a line of a charge is for, in words: nothing here writes."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -49,11 +48,6 @@ def _fees(facts: Mapping[str, Any]) -> list[Fee]:
     ]
 
 
-def month_text(month: date) -> str:
-    """This will write a month as 2026-11."""
-    return f"{month:%Y-%m}"
-
-
 def explained(line: UsageChargeLine, fees: Mapping[UUID, list[Fee]]) -> list[Words]:
     """This will say what a line of a charge is for; the charge has its `price` and its grant's release.
 
@@ -61,7 +55,7 @@ def explained(line: UsageChargeLine, fees: Mapping[UUID, list[Fee]]) -> list[Wor
     """
     charge = line.charge
     said: Values = {
-        "month": month_text(charge.month),
+        "month": Written("month", f"{charge.month:%Y-%m}"),
         "quantity": Written("number", charge.quantity),
         "unit": charge.unit,
         "price": money(charge.unit_minor, charge.currency),

@@ -17,6 +17,7 @@ from marketplace.portal.views import (
     submissions,
     transfers,
     uploads,
+    uses,
 )
 
 urlpatterns = [
@@ -26,6 +27,7 @@ urlpatterns = [
     path("publish/folder", publish.publish_folder, name="publish-folder"),
     path("earnings", earnings.earnings, name="earnings"),
     path("earnings.csv", earnings.earnings_csv, name="earnings-csv"),
+    path("uses", uses.uses, name="portal-uses"),
     path("submissions", submissions.submissions, name="submissions"),
     path("submissions/<uuid:submission>", submissions.submission, name="submission"),
     path("submissions/<uuid:submission>/sign", submissions.sign, name="submission-sign"),

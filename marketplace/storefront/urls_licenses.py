@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from marketplace.storefront.views import entity, holding, licenses, may_i, projects, quotes
+from marketplace.storefront.views import entity, holding, licenses, may_i, projects, quotes, usage
 
 urlpatterns = [
     path("licenses", licenses.licenses, name="licenses"),
@@ -19,6 +19,8 @@ urlpatterns = [
     path("projects", projects.projects, name="projects"),
     path("projects/<uuid:project>", projects.project, name="project"),
     path("may-i", may_i.may_i, name="may-i"),
+    path("usage", usage.usage, name="usage"),
+    path("usage/charges/<uuid:charge>", usage.charge, name="usage-charge"),
     path("quotes", quotes.quotes, name="quotes"),
     path("quotes/ask", quotes.ask, name="quote-ask"),
     path("quotes/<uuid:quote>", quotes.quote, name="quote"),

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from babel import Locale
-from babel.dates import format_date
+from babel.dates import format_date, format_skeleton
 from babel.lists import format_list
 from babel.numbers import NumberPattern, format_decimal, format_percent, parse_pattern
 from django.utils.functional import Promise
@@ -94,6 +94,11 @@ def date_text(moment: date | datetime) -> str:
     return format_date(moment, format="medium", locale=_locale(language_tag()))
 
 
+def month_text(month: date) -> str:
+    """This will write a month: `November 2026`, `2026年11月`."""
+    return str(format_skeleton("yMMMM", month, locale=_locale(language_tag())))
+
+
 def moment_text(moment: datetime) -> str:
     """This will write an aware datetime to the minute in UTC, and say so: `Nov 22, 2026, 02:05 UTC`."""
     joined = str(_locale(language_tag()).datetime_formats["medium"])
@@ -154,6 +159,7 @@ def _spoken(value: object) -> object:
 _WRITTEN: Mapping[str, Callable[[Any], str]] = {
     "number": number_text,
     "day": lambda day: date_text(date.fromisoformat(day)),
+    "month": lambda month: month_text(date.fromisoformat(f"{month}-01")),
     "share": percent_text,
     "country": country_text,
     "money": lambda amount: money_text(int(amount.split()[0]), amount.split()[1]),

@@ -36,8 +36,8 @@ class Words:
 class Written:
     """A value that each language writes its own way.
 
-    `kind` is `number`, `day` (2026-11-28), `share` (parts per billion), `country` (ISO 3166-1 alpha-2) or `money`
-    (minor units and currency: `1250 USD`).
+    `kind` is `number`, `day` (2026-11-28), `month` (2026-11), `share` (parts per billion), `country` (ISO 3166-1
+    alpha-2) or `money` (minor units and currency: `1250 USD`).
     """
 
     kind: str

@@ -1,7 +1,7 @@
 """Tags and filters for every page: money, sizes, dates, digests, titles, attributes, charts."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from django import template
@@ -34,6 +34,12 @@ register.simple_tag(money, name="money")
 def localdate(moment: datetime | None) -> str:
     """This will write a day in the visitor's language; nothing for no day."""
     return formats.date_text(moment) if moment else ""
+
+
+@register.filter
+def month(day: date | None) -> str:
+    """This will write the month of a day in the visitor's language; nothing for no day."""
+    return formats.month_text(day) if day else ""
 
 
 @register.simple_tag
