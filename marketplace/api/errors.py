@@ -22,6 +22,7 @@ from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMe
 from marketplace.checkout.operations import KeyUsedOtherwise, PaymentDeclined, UnableToBuy
 from marketplace.checkout.rating import UnableToRate
 from marketplace.compositions.exports.base import UnableToExport
+from marketplace.compositions.kit import NotRunnable
 from marketplace.compositions.lockfile import UnreadableLock
 from marketplace.compositions.notation.findings import NotARecipe
 from marketplace.compositions.operations import NotYourRecipe, UnableToAddMask, UnableToKeepRecipe, UnableToLock
@@ -83,6 +84,7 @@ STATUS: Mapping[type[Exception], int] = {
     UnableToKeepRecipe: 422,
     NotYourRecipe: 403,
     UnableToLock: 422,
+    NotRunnable: 403,
     UnableToAddMask: 422,
     UnableToTransfer: 409,
     ContradictoryTerms: 422,

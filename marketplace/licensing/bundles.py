@@ -1,9 +1,6 @@
 """The download of a license: files, manifest, certificate and proofs in one zip (docs/formats/bundle.md)."""
 
-import io
 import json
-import stat
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,13 +18,14 @@ from ledger.models import AnchorReceipt, Entry
 from ledger.signing.jwk import public_jwk, thumbprint
 from marketplace.catalog.models import Release
 from marketplace.licensing import certificates, credentialed, rules
+from marketplace.licensing.archives import Stored, streamed
 from marketplace.licensing.holding_queries import follower_of
 from marketplace.licensing.models import Grant, GrantStatus
 from marketplace.licensing.queries import EXPIRED, UPCOMING, state_of
 
 FORMAT = "worldloom/bundle/2"
 FOR_OTHERS = ("README.txt", "model.sigstore.json", "receipt.cose")
-ZIP_VERSION = 2  # counts the changes of `_zip` that give other bytes for the same papers
+ZIP_VERSION = 2  # counts the changes of the zip that give other bytes for the same papers
 README = """This bundle holds what you licensed, and the proof.
 
   pack      {pack} {version}
@@ -105,7 +103,7 @@ class Bundle:
 
     def chunks(self) -> Iterator[bytes]:
         """This will give the bytes of the zip, in flat memory."""
-        return _zip(self.grant, self.papers, self.copies)
+        return streamed(_members(self.papers, self.copies), self.grant.granted_at)
 
 
 def prepare(grant: Grant, *, site: str, now: datetime | None = None) -> Bundle:
@@ -245,49 +243,11 @@ def _anchor(receipt: AnchorReceipt) -> bytes:
     )
 
 
-class _Sink(io.RawIOBase):
-    """Takes what the zip writer writes and hands it on."""
-
-    def __init__(self) -> None:
-        self.chunks: list[bytes] = []
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: object) -> int:
-        taken = bytes(data)  # type: ignore[call-overload]
-        self.chunks.append(taken)
-        return len(taken)
-
-    def take(self) -> bytes:
-        taken, self.chunks = b"".join(self.chunks), []
-        return taken
-
-
-def _zip(grant: Grant, papers: Mapping[str, bytes], copies: Mapping[str, str]) -> Iterator[bytes]:
-    sink = _Sink()
-    moment = grant.granted_at.astimezone(UTC)
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-        for name in sorted(papers):
-            archive.writestr(_member(name, moment, len(papers[name])), papers[name])
-            yield sink.take()
-        # The manifest, not the database, says what belongs into the bundle.
-        listed = json.loads(papers["manifest.json"])["assets"]
-        members = [(f"files/{asset['path']}", asset["sha256"], asset["size_bytes"]) for asset in listed]
-        members += [(f"credentialed/{path}", sha256, 0) for path, sha256 in sorted(copies.items())]
-        for name, sha256, size_bytes in members:
-            with archive.open(_member(name, moment, size_bytes), "w") as target:
-                # The last chunk comes only when the digest of all is right, so damaged bytes never make a whole file.
-                for chunk in assets.queries.read_chunks(sha256):
-                    target.write(chunk)
-                    yield sink.take()
-    yield sink.take()
-
-
-def _member(name: str, moment: datetime, size_bytes: int) -> zipfile.ZipInfo:
-    """Describes a member so that the same license gives the same bytes every time."""
-    member = zipfile.ZipInfo(name, moment.timetuple()[:6])
-    member.file_size = size_bytes
-    member.create_system = 3
-    member.external_attr = (stat.S_IFREG | 0o644) << 16
-    return member
+def _members(papers: Mapping[str, bytes], copies: Mapping[str, str]) -> Iterator[tuple[str, bytes | Stored]]:
+    for name in sorted(papers):
+        yield name, papers[name]
+    # The manifest, not the database, says what belongs into the bundle.
+    for asset in json.loads(papers["manifest.json"])["assets"]:
+        yield f"files/{asset['path']}", Stored(asset["sha256"], asset["size_bytes"])
+    for path, sha256 in sorted(copies.items()):
+        yield f"credentialed/{path}", Stored(sha256)

@@ -51,7 +51,7 @@ _SCRIPT = '''\
 """An approximation of the recipe {digest} for diffusers.
 
 Regions are lost, and each model changes the whole picture. Needs torch, diffusers, transformers, accelerate, peft
-and pillow, and the folder "models" of the recipe's kit beside this file. Writes recipe.png.
+and pillow, and the folder "models" of the recipe's kit, beside this file or one up. Writes recipe.png.
 """
 
 import json
@@ -61,7 +61,8 @@ import diffusers
 import torch
 from PIL.PngImagePlugin import PngInfo
 
-MODELS = Path(__file__).resolve().parent / "models"
+HERE = Path(__file__).resolve().parent
+MODELS = next((one / "models" for one in (HERE, HERE.parent) if (one / "models").is_dir()), HERE / "models")
 RECIPE = {recipe}
 PROVENANCE = {provenance}
 
