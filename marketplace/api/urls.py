@@ -15,6 +15,7 @@ from marketplace.api.views import (
     studio,
     subscriptions,
     terms,
+    usage,
 )
 
 urlpatterns = [
@@ -53,6 +54,9 @@ urlpatterns = [
         subscriptions.SubscriptionSeats.as_view(),
         name="api-subscription-seats",
     ),
+    path("usage", usage.Uses.as_view(), name="api-uses"),
+    path("usage/keys", usage.UsageKeys.as_view(), name="api-usage-keys"),
+    path("usage/keys/<uuid:key_id>", usage.UsageKey.as_view(), name="api-usage-key"),
     path("studio", studio.Studio.as_view(), name="api-studio"),
     path("studio/size", studio.Size.as_view(), name="api-studio-size"),
     path("studio/legal-entity", studio.Entity.as_view(), name="api-studio-entity"),

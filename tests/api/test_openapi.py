@@ -6,17 +6,22 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.utils import timezone
 from jsonschema import FormatChecker
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
 import ledger.operations
+from ledger.signing.jwk import public_jwk
 from marketplace.api.problems import KINDS, TYPE_PREFIX
+from marketplace.compositions.uses import UsageKey
 from marketplace.licensing import operations as licensing
 from marketplace.licensing.models import Grant
 from tests.api.shop import named, sell
 from tests.api.studios import ANYBODY, Market, Studio
 from tests.cast import DECLINED_CARD, later
+from tests.compositions.usage.rendering import Farm, granted, locked, metered
 
 OPEN = ("packs", "releases", "verify", "schema", "terms", "certificates")
 ZERO = "00000000-0000-4000-8000-000000000000"
@@ -101,8 +106,14 @@ def test_every_operation_is_told_in_full(contract: dict[str, Any]) -> None:
         "terms_export",
         "terms_import",
         "terms_read",
+        "usage_keys_add",
+        "usage_keys_end",
+        "usage_keys_list",
+        "usage_keys_read",
         "usage_list",
         "usage_report",
+        "uses_accept",
+        "uses_list",
     ]
     for _method, path, one in operations(contract):
         assert one["summary"]
@@ -164,6 +175,21 @@ REPORT = {"quantity": 1, "from_day": "2026-11-22", "until_day": "2026-11-22"}
 USE = {"territory": ["DE"], "fields": ["film"], "media": ["video"]}
 
 
+def rendered(market: Market, carol: Studio) -> dict[str, Any]:
+    """A farm's key is registered, signs a use, and is ended."""
+    studio, private = market.cast.studio, Ed25519PrivateKey.generate()
+    asked = {"name": "farm 1", "public_key": public_jwk(private.public_key())}
+    added = carol.send("POST", "/usage/keys", asked, key="farm")
+    farm = Farm(studio, UsageKey.objects.get(), private)
+    grant = granted(metered(market.world, minor=7, terms="studio"), studio, now=timezone.now())
+    event = farm.event(locked(studio, market.cast.carol, grant), int(timezone.now().timestamp()))
+    return {
+        "usage_keys_add": added,
+        "uses_accept": carol.call("POST", "/usage", farm.said(event)),
+        "usage_keys_end": carol.call("DELETE", f"/usage/keys/{farm.key.pk}"),
+    }
+
+
 def written(market: Market, carol: Studio, dave: Studio) -> dict[str, Any]:
     """What each operation that is asked with a body, or changes something, answers when all is well."""
     certificate = Grant.objects.order_by("granted_at")[0].certificate
@@ -191,6 +217,7 @@ def written(market: Market, carol: Studio, dave: Studio) -> dict[str, Any]:
         "projects_create": carol.send("POST", "/projects", {"name": "Night Market"}, key="project"),
         "seats_assign": carol.call("PUT", seat),
         "seats_release": carol.call("DELETE", seat),
+        **rendered(market, carol),
         "usage_report": carol.send("PUT", f"/grants/{used['id']}/usage/1", report),
         "grants_transfer": carol.send("POST", f"/grants/{free}/transfer", to, key="move"),
         "subscriptions_seats": carol.send("PUT", subscription + "/seats", {"seats": 2}, key="seats"),
@@ -252,6 +279,9 @@ def paths(market: Market, carol: Studio, order: dict[str, Any], writes: dict[str
         "grants_download": f"/grants/{grant}/download",
         "seats_read": f"/grants/{grant}/seats",
         "usage_list": f"/grants/{grant}/usage",
+        "usage_keys_list": "/usage/keys",
+        "usage_keys_read": f"/usage/keys/{writes['usage_keys_add'].json()['id']}",
+        "uses_list": "/usage",
         "projects_list": "/projects",
         "projects_read": f"/projects/{writes['projects_create'].json()['id']}",
         "projects_credits": f"/projects/{writes['projects_create'].json()['id']}/credits",
@@ -300,6 +330,11 @@ def test_every_refusal_is_described(sealed: Market, carol: Studio, contract: dic
         ("certificates_read", 404, carol.get(f"/certificates/{ZERO}")),
         ("certificates_check", 422, carol.send("POST", "/certificates/check", {"certificate": "a.b.c"})),
         ("orders_quote", 422, carol.send("POST", "/quotes", {"offers": [ZERO]})),
+        ("uses_accept", 422, carol.call("POST", "/usage", b"{}")),
+        ("uses_accept", 415, carol.call("POST", "/usage", b"{}", "text/plain")),
+        ("usage_keys_read", 404, carol.get(f"/usage/keys/{ZERO}")),
+        ("usage_keys_end", 404, carol.call("DELETE", f"/usage/keys/{ZERO}")),
+        ("usage_keys_add", 422, carol.send("POST", "/usage/keys", {"name": "a", "public_key": "b"}, key="no")),
         ("projects_create", 422, carol.send("POST", "/projects", {"name": " "})),
         ("projects_create", 400, carol.call("POST", "/projects", b'{"name": "A"}')),
         ("projects_credits", 404, carol.get(f"/projects/{ZERO}/credits")),
