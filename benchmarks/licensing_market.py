@@ -41,13 +41,13 @@ SELECT id, CASE WHEN status_index %% 100 = 0 THEN 'suspended' ELSE 'revoked' END
 
 
 @contextlib.contextmanager
-def opened(data: Path) -> Iterator[None]:
-    """This will run an empty database below a folder and set Django up with it."""
+def opened(data: Path, *, durable: bool = False) -> Iterator[None]:
+    """This will run an empty database below a folder and set Django up with it; `durable` ones wait for the disk."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "marketplace.settings"
     from embedded.postgres import ensure_database, server
 
     with contextlib.ExitStack() as stack:
-        ensure_database(stack.enter_context(server(data / "postgres", durable=False)), "worldloom")
+        ensure_database(stack.enter_context(server(data / "postgres", durable=durable)), "worldloom")
         import django
 
         django.setup()

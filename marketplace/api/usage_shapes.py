@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -25,7 +26,7 @@ class PublicKey(serializers.Field):  # type: ignore[type-arg]
         if isinstance(data, Mapping):
             return data
         if not isinstance(data, str) or len(data) > 2_000:
-            raise serializers.ValidationError("Must be a JWK or the text of a PEM file.")
+            raise serializers.ValidationError(_("Must be a JWK or the text of a PEM file."))
         return data
 
 

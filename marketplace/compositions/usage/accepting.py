@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -47,7 +47,7 @@ SELECT %(batch)s, %(studio)s, lock_id, nonce, content, counts::jsonb, outputs, t
               %(ats)s::bigint[]) AS said (lock_id, nonce, content, counts, outputs, at)
  ORDER BY nonce
     ON CONFLICT (studio_id, nonce) DO NOTHING
-RETURNING nonce
+RETURNING nonce::text
 """
 _BATCH = """
 INSERT INTO compositions_usagebatch
@@ -265,16 +265,22 @@ def _insert(uses: Sequence[Use], batch_id: UUID, studio: Studio, now: datetime) 
         "studio": studio.pk,
         "now": now,
         "month": now.astimezone(UTC).date().replace(day=1),
-        "locks": [use.recipe for use in uses],
-        "nonces": [use.nonce for use in uses],
-        "contents": [use.content for use in uses],
-        "counts": [orjson.dumps(use.counts).decode() for use in uses],
-        "outputs": [use.outputs for use in uses],
-        "ats": [use.at for use in uses],
+        "locks": _array(use.recipe for use in uses),
+        "nonces": _array(use.nonce for use in uses),
+        "contents": _array(rf"\x{use.content.hex()}" for use in uses),
+        "counts": _array(orjson.dumps(use.counts).decode() for use in uses),
+        "outputs": _array(rf"\x{use.outputs.hex()}" for use in uses),
+        "ats": _array(str(use.at) for use in uses),
     }
     with connection.cursor() as cursor:
         cursor.execute(_INSERT, asked)
-        return {str(nonce) for (nonce,) in cursor.fetchall()}
+        return {nonce for (nonce,) in cursor.fetchall()}
+
+
+def _array(values: Iterable[str]) -> str:
+    """Writes an array as PostgreSQL reads it; the driver's own writing of arrays takes as long as all the rest."""
+    escaped = ",".join('"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values)
+    return "{" + escaped + "}"
 
 
 def _check_known(uses: Sequence[Use], studio: Studio, places: Sequence[int]) -> None:

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from django.db import connection
 
-from marketplace.compositions.models import LockedPack, RecipeLock
 from marketplace.licensing.models import GrantStatus
 from marketplace.people.models import Studio
 from marketplace.ui.words import Values
@@ -19,6 +18,12 @@ Spans = Sequence[tuple[float, float]]
 """Times in Unix seconds, each from the first second until before the second one."""
 ALWAYS: Spans = ((-inf, inf),)
 
+_PACKS = """
+SELECT lock.digest, pack.layer, pack.grant_id, pack.offer_id
+  FROM compositions_recipelock lock LEFT JOIN compositions_lockedpack pack ON pack.lock_id = lock.digest
+ WHERE lock.digest = ANY(%(recipes)s) AND lock.studio_id = %(studio)s
+ ORDER BY lock.digest, pack.position
+"""
 # A license, and what follows it: renewals and upgrades go on covering what the lock names. What is counted is not
 # followed, since each count is charged to the very license that the lock names.
 _HELD = """
@@ -85,15 +90,12 @@ class _Grant(NamedTuple):
 
 
 def coverages(studio: Studio, recipes: Iterable[str]) -> Mapping[str, Coverage]:
-    """This will look up locks of a studio by their digests; those of others are not there. Three queries for all."""
-    locks = set(RecipeLock.objects.filter(studio=studio, digest__in=set(recipes)).values_list("digest", flat=True))
-    packs = list(
-        LockedPack.objects.filter(lock__in=locks)
-        .order_by("lock", "position")
-        .values_list("lock_id", "layer", "grant_id", "offer_id")
-    )
+    """This will look up locks of a studio by their digests; those of others are not there. Two queries for all."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PACKS, {"recipes": list(set(recipes)), "studio": studio.pk})
+        packs = cursor.fetchall()
     grants = _grants(studio, {grant for _lock, _layer, grant, _offer in packs if grant})
-    held: dict[str, list[Held]] = {lock: [] for lock in locks}
+    held: dict[str, list[Held]] = {lock: [] for lock, _layer, _grant, _offer in packs}
     for lock, layer, grant, offer in packs:
         # A layer without license and offer is the studio's own work.
         if grant or offer:

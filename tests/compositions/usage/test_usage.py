@@ -240,3 +240,10 @@ def test_what_the_site_saw_itself_counts_without_a_signature(market: Market, far
     assert Entry.objects.get(type="usage").subject == f"usage:{batch.sha256}"
     assert farm.send(event).counted == 0
     assert own(farm.event(lock), source="runner", person=None).counted == 1
+
+    document = b'{"layers":[]}'
+    words_alone = RecipeLock.objects.create(
+        digest=hashlib.sha256(document).hexdigest(), studio=farm.studio, document=document, locked_by=market.cast.carol,
+        locked_at=NOON,
+    )  # fmt: skip
+    assert own(farm.event(words_alone, counts={})).counted == 1
