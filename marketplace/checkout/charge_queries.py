@@ -13,6 +13,7 @@ from marketplace.checkout.charges import UsageCharge, UsageChargeLine, UsageRoya
 from marketplace.checkout.models import OrderLine
 from marketplace.compositions.models import LockedPack
 from marketplace.compositions.uses import UsageEvent
+from marketplace.licensing.models import Grant
 from marketplace.payouts.models import SplitShare
 from marketplace.people.models import Creator, Studio
 
@@ -84,6 +85,12 @@ def states_of(lines: Iterable[UsageChargeLine]) -> dict[UUID, str]:
     for line, outcome in rows.values_list("charge_line", "order__outcome__outcome"):
         states[line] = {None: OPEN, "declined": DECLINED}.get(outcome, PAID)
     return states
+
+
+def charges_with_limits(grant: Grant) -> dict[date, UsageCharge]:
+    """This will give the charges of a license that count what is reported as well: those with a least or a most."""
+    limits = Q(price__month_minimum_minor__gt=0) | Q(price__month_cap_minor__gt=0)
+    return {charge.month: charge for charge in UsageCharge.objects.filter(limits, grant=grant)}
 
 
 def _painted(charge: UsageCharge) -> QuerySet[UsageEvent]:

@@ -231,6 +231,11 @@ def _written(cursor: Any, sql: str, values: Mapping[str, Any]) -> int:
     return int(cursor.rowcount)
 
 
+def month_of(moment: datetime) -> date:
+    """This will tell which month, by its first day, a moment is in; in UTC."""
+    return moment.astimezone(UTC).date().replace(day=1)
+
+
 def bounds_of(month: date) -> tuple[datetime, datetime]:
     """This will tell when a month begins and when it is over, in UTC."""
     first = month.replace(day=1)
@@ -245,5 +250,5 @@ def month_after(month: date, months: int = 1) -> date:
 
 def rate_months(*, now: datetime) -> list[Rated]:
     """This will rate the last months that are over, the oldest first; each commits by itself."""
-    this = now.astimezone(UTC).date().replace(day=1)
+    this = month_of(now)
     return [rate_uses(month=month_after(this, -back), now=now) for back in range(MONTHS_BACK, 0, -1)]

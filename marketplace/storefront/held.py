@@ -10,8 +10,10 @@ from django.utils.translation import gettext as _
 
 from marketplace.catalog.models import Release
 from marketplace.checkout.asking import Ask, QuotedLine, UnableToBuy
+from marketplace.checkout.charge_queries import charges_with_limits
 from marketplace.checkout.models import OrderLine, PaymentOutcome
 from marketplace.checkout.operations import quote
+from marketplace.checkout.rating import month_of
 from marketplace.licensing import pricing_queries
 from marketplace.licensing import queries as licensing
 from marketplace.licensing.bargains import QuoteRequest
@@ -75,12 +77,15 @@ def downloads_of(grant: Grant) -> Sequence[Download]:
 
 
 def reports_of(grant: Grant) -> list[UsageReport]:
-    """This will list what was reported under a license, the newest first, each with `.bill` once it is billed."""
+    """This will list what was reported under a license, the newest first, each with `.bill` once it is billed, or
+    `.charge` where a month with a least or a most counts it."""
     bills = OrderLine.objects.filter(kind=OrderLine.USAGE).select_related("order")
     rows = UsageReport.objects.filter(grant=grant).prefetch_related(Prefetch("order_lines", bills, to_attr="bills"))
     found = list(rows.order_by("-reported_at", "-id"))
+    counted = charges_with_limits(grant)
     for row in found:
         row.bill = row.bills[0] if row.bills else None  # type: ignore[attr-defined]
+        row.charge = None if row.bills else counted.get(month_of(row.reported_at))  # type: ignore[attr-defined]
     return found
 
 

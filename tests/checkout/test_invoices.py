@@ -18,6 +18,7 @@ from marketplace.licensing.months import MonthLimits
 from marketplace.payouts.models import RoyaltyLine, Sale
 from marketplace.payouts.operations import allocate_royalties
 from marketplace.payouts.queries import check_books
+from marketplace.storefront.held import reports_of
 from tests.cast import DISPUTED_CARD, later
 from tests.checkout.shop import Shop
 from tests.checkout.usage import FIRST, SECOND, THIRD, Works, charges, composed, works_of
@@ -101,6 +102,7 @@ def test_what_is_reported_counts_towards_the_least_and_the_most_of_a_month(works
     assert billing.bill_usage(now=SECOND) == 1
     assert [order.total_minor for order in bills()] == [600, 500]
     assert [line.price_minor for line in billing.bills_for([grant])] == [500, 600]
+    assert [(row.bill, row.charge.amount_minor) for row in reports_of(grant)] == [(None, 600)] * 2  # type: ignore[attr-defined]
 
 
 def test_a_declined_bill_is_sent_again_next_month_and_never_paid_twice(

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from itertools import count
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from assets.models import Asset, Blob
@@ -94,7 +94,7 @@ def earned(source: OrderLine) -> dict[str, int]:
 def composed(release: Release, fees: Sequence[Mapping[str, Any]]) -> None:
     """Makes a release a composition with contract fees in dollars for each image, past the guards of a publication."""
     facts = {"format": "worldloom/composition/1", "unit": "image", "currency": "USD", "fees": list(fees)}
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
         blob = Blob.objects.create(sha256=f"{next(_NUMBERS):064x}", size_bytes=1, stored_at=timezone.now())
         asset = Asset.objects.create(blob=blob, media_type="application/json", facts=facts, inspected_at=timezone.now())

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from marketplace.catalog.models import Release
 from marketplace.checkout import charge_queries
 from marketplace.checkout.charge_queries import Earned, Seen
-from marketplace.checkout.rating import month_after
+from marketplace.checkout.rating import month_after, month_of
 from marketplace.people.models import Creator
 from marketplace.portal.views.access import creators_only
 from marketplace.ui import formats
@@ -34,7 +34,7 @@ LATEST = 3
 @creators_only
 def uses(request: HttpRequest, creator: Creator) -> HttpResponse:
     """This will show what the uses of a month earn a creator, work by work, and each use, newest first."""
-    this = timezone.now().astimezone(UTC).date().replace(day=1)
+    this = month_of(timezone.now())
     earned = charge_queries.months_earned(creator)
     months = sorted({*earned, *(month_after(this, -back) for back in range(LATEST))}, reverse=True)
     month = _month_in(request.GET.get("month", "")) or this

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from marketplace.checkout import charge_queries, charge_words
 from marketplace.checkout.charges import UsageCharge, UsageChargeLine
+from marketplace.checkout.rating import month_of
 from marketplace.people.queries import studios_of
 from marketplace.storefront import words
 from marketplace.storefront.words_usage import LINE_KINDS, LINE_STATES, LINE_TONES, SOURCES
@@ -35,7 +36,7 @@ def usage(request: HttpRequest) -> HttpResponse:
     """This will list what uses cost the visitor's studios by month, and the charges of one month."""
     studios = list(studios_of(request.user))  # type: ignore[arg-type]
     months = charge_queries.months_of(studios)
-    this = timezone.now().astimezone(UTC).date().replace(day=1)
+    this = month_of(timezone.now())
     month = month_in(request.GET.get("month", "")) or (months[0].month if months else None)
     charges: Sequence[UsageCharge] = []
     after = None
