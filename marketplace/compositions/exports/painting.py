@@ -32,6 +32,8 @@ BASES: Mapping[str, str] = MappingProxyType(
     }
 )
 """What most people call the checkpoint of a base model, where a recipe names none."""
+CONTENTS = "composition.json"
+"""The file that says what is in a composition; it paints nothing itself."""
 _NAMED = 3
 _UNSAFE = re.compile(r"[^\w.-]+")
 
@@ -126,7 +128,7 @@ class _Sorter:
                 embeddings.append(Model(file.name, ref.weight_ppm, EMBEDDING))
             elif file.network == CHECKPOINT:
                 self._base(layer, file)
-            else:
+            elif PurePosixPath(file.path).name != CONTENTS:
                 unused.append(file)
         if unused:
             self._unused(layer, ref, unused)

@@ -165,6 +165,7 @@ def test_beside_a_layer_that_covers_all_the_rest_is_a_mask_of_its_own() -> None:
 
 def test_embeddings_and_checkpoints_of_packs_are_used_and_the_rest_is_said() -> None:
     hat, paint = file("alice/lin", "hat.safetensors", "embedding"), file("mo/ink", "base.safetensors", "checkpoint")
+    contents = file("mo/ink", "composition.json", "", "application/json")
     other = file("bob/other", "x", "checkpoint")
     vrm = file("alice/lin", "models/lin.vrm", "", "model/gltf-binary")
     found = lock(
@@ -174,7 +175,7 @@ def test_embeddings_and_checkpoints_of_packs_are_used_and_the_rest_is_said() -> 
             "a wall",
             [ref("bob/wall", service="service.json"), ref("bob/other", other)],
         ),
-        style=layer("style", "ink, soft", [ref("mo/ink", paint)], options=(("strength", 800_000),)),
+        style=layer("style", "ink, soft", [ref("mo/ink", paint, contents)], options=(("strength", 800_000),)),
         negative="blur",
         checkpoint="",
     )
