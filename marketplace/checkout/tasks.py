@@ -24,5 +24,5 @@ def renew(timestamp: int) -> None:
 @app.periodic(cron="20 3 * * *")
 @app.task(queueing_lock="checkout.bill", pass_context=False)
 def bill(timestamp: int) -> None:
-    """Bills what was reported before this month."""
+    """Rates the months that are over, and bills what was used and reported before this month."""
     billing.bill_usage(now=timezone.now())

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from marketplace.checkout import rating
+from marketplace.checkout.asking import Ask
 from marketplace.checkout.charges import UsageCharge, UsageChargeLine, UsageRoyalty
 from marketplace.checkout.rating import Rated, UnableToRate, rate_uses
 from marketplace.licensing import operations as licensing
@@ -15,7 +16,7 @@ from marketplace.licensing.months import MonthLimits
 from marketplace.licensing.pricing import Tier
 from marketplace.people import operations as people
 from tests.cast import later
-from tests.checkout.shop import Shop
+from tests.checkout.shop import Shop, grant_of
 from tests.checkout.usage import (
     DECEMBER,
     FIRST,
@@ -134,6 +135,20 @@ def test_a_least_is_owed_while_the_license_holds(works: Works) -> None:
     licensing.set_status(grant=idle, status=GrantStatus.ACTIVE, reason="", now=datetime(2027, 2, 9, tzinfo=UTC))
     assert rate_uses(month=date(2027, 2, 1), now=datetime(2027, 3, 1, tzinfo=UTC)).charges == 1
     assert not charges(JANUARY)
+
+
+def test_only_the_license_that_takes_the_place_owes_the_least(works: Works) -> None:
+    """Carol upgrades in the month: what she used under the first license is owed, its least is not."""
+    former = works.held(works.offer(5, month=MonthLimits(300, 0)))
+    works.carol.send(works.carol.event(locked(works.carol.studio, works.shop.market.cast.carol, former)))
+    better = works.offer(4, "studio", month=MonthLimits(200, 0))
+    ask = Ask(better, kind="upgrade", replaces=former)
+    newer = grant_of(works.shop.line(ask, now=later(hours=5)))
+
+    rate_uses(month=NOVEMBER, now=FIRST)
+    assert charges() == {former: (1, 1, 5, 5, "USD"), newer: (0, 0, 0, 200, "USD")}
+    rate_uses(month=DECEMBER, now=SECOND)
+    assert charges(DECEMBER) == {newer: (0, 0, 0, 200, "USD")}
 
 
 def test_the_price_is_that_of_the_months_first_moment_at_the_studios_size(works: Works) -> None:
