@@ -25,6 +25,7 @@ _TAGS = {
     "catalog": "Packs, releases and what they are offered under.",
     "licensing": "Orders, grants and downloads of your studio.",
     "terms": "What licenses allow, whether they fit together, and what may be done.",
+    "recipes": "Which pack paints which layer: checked, quoted, bought, locked and taken to other tools.",
     "proof": "Whether bytes are registered, and where their statement stands in the log.",
     "description": "This document.",
 }

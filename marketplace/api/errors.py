@@ -21,10 +21,11 @@ from marketplace.catalog.transferring import UnableToTransfer
 from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod
 from marketplace.checkout.operations import KeyUsedOtherwise, PaymentDeclined, UnableToBuy
 from marketplace.checkout.rating import UnableToRate
+from marketplace.checkout.recipe_quotes import RecipePriceChanged, RecipeQuoteExpired, UnableToQuoteRecipe
 from marketplace.compositions.exports.base import UnableToExport
 from marketplace.compositions.kit import NotRunnable
 from marketplace.compositions.lockfile import UnreadableLock
-from marketplace.compositions.notation.findings import NotARecipe
+from marketplace.compositions.notation.findings import NotARecipe, UnreadableRecipe
 from marketplace.compositions.operations import NotYourRecipe, UnableToAddMask, UnableToKeepRecipe, UnableToLock
 from marketplace.compositions.usage.refusals import NonceReused, UnableToCount, UnableToKeepKey, UnsignedUsage
 from marketplace.licensing.bargaining import UnableToBargain
@@ -108,6 +109,9 @@ STATUS: Mapping[type[Exception], int] = {
     FontsMissing: 503,
     UnableToBargain: 422,
     UnableToBuy: 422,
+    UnableToQuoteRecipe: 422,
+    RecipeQuoteExpired: 409,
+    RecipePriceChanged: 409,
     UnableToUseMethod: 422,
     KeyUsedOtherwise: 422,
     PaymentDeclined: 402,
@@ -185,13 +189,34 @@ def _domain(error: Exception, name: str) -> Response:
     if status is None:
         log.error("unforeseen error in request %s", name, exc_info=error)
         return problem(500, "unforeseen", _("Something broke on our side; quote %s when you ask.") % name)
-    found = [
-        Finding(getattr(finding, "part", "file"), str(getattr(finding, "where", "")), sentence(finding)).shape()
-        for finding in getattr(error, "findings", ())
-    ]
+    found = [_found(finding).shape() for finding in getattr(error, "findings", ())]
     found += [Finding("terms", one.dimension, sentence(one)).shape() for one in getattr(error, "lost", ())]
     extra = {"findings": found} if found else {}
-    return problem(status, str(getattr(error, "code", "refused")), str(error), **extra)
+    return problem(status, str(getattr(error, "code", "refused")), _detail(error), **extra)
+
+
+def _found(finding: Any) -> Finding:
+    """Shows one finding of a domain error; those in a recipe have their place in its text."""
+    where = str(getattr(finding, "where", ""))
+    if not hasattr(finding, "column"):
+        return Finding(getattr(finding, "part", "file"), where, sentence(finding))
+    more = {name: getattr(finding, name) for name in ("line", "column", "length", "code", "suggestion")}
+    return Finding("recipe", where, sentence(finding), more)
+
+
+def _detail(error: Exception) -> str:
+    """Says an error in the language asked for; a recipe's first mistakes with their places."""
+    if not isinstance(error, UnreadableRecipe):
+        return str(error)
+    said = [
+        _("Line %(line)d, column %(column)d: %(message)s")
+        % {"line": one.line, "column": one.column, "message": sentence(one)}
+        for one in error.findings[:_TOLD]
+    ]
+    return " ".join(said)
+
+
+_TOLD = 3
 
 
 def _framework(error: exceptions.APIException) -> Response:

@@ -109,13 +109,29 @@ KINDS: Mapping[str, Kind] = {
     "recipe-refused": Kind(
         422, _("The recipe cannot be kept"), _("Nothing was written. The detail says what to change.")
     ),
+    "recipe-of-others": Kind(
+        403, _("The recipe is not yours to change"), _("Nothing was written. Ask its author, or fork it.")
+    ),
+    "recipe-not-runnable": Kind(
+        403,
+        _("A license of the recipe does not hold"),
+        _("The detail names the first layer: license it, then lock the recipe again."),
+    ),
+    "lock-refused": Kind(
+        422,
+        _("The recipe cannot be locked"),
+        _("Nothing was written. Findings say which layer and why; /recipes/check says what would help."),
+    ),
+    "mask-refused": Kind(
+        422, _("The picture cannot be a mask"), _("Nothing was written. The detail says what to send instead.")
+    ),
+    "export-refused": Kind(
+        422, _("The lock cannot be exported so"), _("The detail says why: choose another form, or run the recipe here.")
+    ),
     "recipe-quote-refused": Kind(
         422,
         _("The recipe cannot be quoted"),
-        _(
-            "Nothing was written. Findings say which layer, why, and where it stands; "
-            "/recipes/check says what would help."
-        ),
+        _("Nothing was written. Findings say which layer and why; /recipes/check says what would help."),
     ),
     "recipe-quote-expired": Kind(
         409, _("The quote has expired"), _("Nothing was charged. Ask for a new quote: one is kept for 30 minutes.")
@@ -123,7 +139,7 @@ KINDS: Mapping[str, Kind] = {
     "recipe-price-changed": Kind(
         409,
         _("A price changed since the quote"),
-        _("Nothing was charged. Findings say the old and the new price: ask for a new quote."),
+        _("Nothing was charged. The detail says the old and the new price: ask for a new quote."),
     ),
     "usage-unreadable": Kind(
         422,

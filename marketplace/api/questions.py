@@ -125,8 +125,17 @@ def sliced(
     return found, f"{moment_of_last.isoformat()}~{name_of_last}"
 
 
-def cursor(of: str) -> Reader:
-    """This will read a cursor of one list back into the place that it stands for.
+def _is_uuid(text: str) -> bool:
+    return str(UUID(text)) == text
+
+
+def is_sha256(text: str) -> bool:
+    """This will tell whether a text is 64 small hexadecimal digits."""
+    return bool(re.fullmatch(r"[0-9a-f]{64}", text))
+
+
+def cursor(of: str, is_key: Callable[[str], bool] = _is_uuid) -> Reader:
+    """This will read a cursor of one list back into the place that it stands for; its rows have keys of one form.
 
     A cursor that we never gave out is refused: starting again from the first page would make a loop of a mistake.
     """
@@ -136,7 +145,7 @@ def cursor(of: str) -> Reader:
             raw = base64.urlsafe_b64decode(value.encode("ascii") + b"=" * (-len(value) % 4)).decode("ascii")
             name, _sign, place = raw.partition("|")
             moment, _sign, key = place.partition("~")
-            if name != of or datetime.fromisoformat(moment).tzinfo is None or str(UUID(key)) != key:
+            if name != of or datetime.fromisoformat(moment).tzinfo is None or not is_key(key):
                 raise ValueError
         except ValueError:
             raise ValueError(_("is no cursor of this list: take it from `next`.")) from None

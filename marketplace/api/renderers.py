@@ -61,6 +61,13 @@ class TextRenderer(FastJSONRenderer):
     format = "text"
 
 
+class PythonRenderer(FastJSONRenderer):
+    """Lets clients ask for a script."""
+
+    media_type = "text/x-python"
+    format = "python"
+
+
 class CsvRenderer(FastJSONRenderer):
     """Lets clients ask for credits as a table (RFC 4180)."""
 

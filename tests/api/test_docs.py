@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +39,14 @@ def committed(guards: None, transactional_db: None) -> Iterator[None]:
 
 def test_every_address_in_the_text_exists() -> None:
     addresses = re.findall(r"/api/v1/[a-z0-9/{}$_A-Z-]*", TEXT)
-    values = {"$SHA256": "0" * 64, "{digest}": "0" * 64, "$TERMS": "0" * 64, "$EMAIL": "erin@example.com", "{key}": "1"}
+    digests = dict.fromkeys(("$SHA256", "{digest}", "$TERMS", "$LOCK"), "0" * 64)
+    values = digests | {"$EMAIL": "erin@example.com", "{key}": "1", "{token}": "a"}
     filled = {}
     for address in {one for one in addresses if one != "/api/v1/"}:
         path = address
         for name, value in values.items():
             path = path.replace(name, value)
-        filled[address] = re.sub(r"\$(GRANT|PROJECT)|\{id\}", "00000000-0000-4000-8000-000000000000", path)
+        filled[address] = re.sub(r"\$(GRANT|PROJECT|QUOTE)|\{id\}", "00000000-0000-4000-8000-000000000000", path)
 
     assert len(filled) >= 30
     for address, path in filled.items():
@@ -85,7 +86,7 @@ def test_the_commands_work_one_after_the_other(
     assert run(verify)["matches"] is True
 
     told |= {"TERMS": bought["grants"][0]["terms_sha256"], "EMAIL": market.cast.carol.email}
-    terms, elsewhere, read, check, may, project, credits, seat, certificate, standing = others
+    terms, elsewhere, read, check, may, project, credits, seat, certificate, standing, *recipes = others
     assert run(terms)["name"] == "studio"
     assert run(elsewhere)["form"] == "odrl"
     assert run(read)["source"] == "CC-BY-NC-4.0"
@@ -97,3 +98,19 @@ def test_the_commands_work_one_after_the_other(
     run(certificate)
     assert (tmp_path / "certificate.pdf").read_bytes().startswith(b"%PDF")
     assert run(standing)["state"] == "active"
+    recipe_commands(recipes, run, told)
+    assert told["LOCK"] in (tmp_path / "workflow.json").read_text(encoding="utf-8")
+
+
+def recipe_commands(commands: list[str], run: Callable[[str], Any], told: dict[str, str]) -> None:
+    """From a recipe that lacks a license to its workflow; the use is wider than what was bought before."""
+    checked, quote, again, order, lock, export, kit = commands
+    everywhere = {"commercial": "full", "territory": {"all_but": []}, "fields": ["film"], "media": ["video"]}
+    told["USE"] = json.dumps(everywhere)
+    assert run(checked)["layers"][0]["verdict"] == "offered"
+    told["QUOTE"] = run(quote)["id"]
+    assert run(again)["totals"] == [{"amount_minor": 90_000, "currency": "CNY"}]
+    told["LOCK"] = run(order)["lock"]["digest"]
+    assert run(lock)["runnable"] is True
+    run(export)
+    run(kit)

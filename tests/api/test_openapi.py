@@ -18,13 +18,14 @@ from marketplace.api.problems import KINDS, TYPE_PREFIX
 from marketplace.compositions.uses import UsageKey
 from marketplace.licensing import operations as licensing
 from marketplace.licensing.models import Grant
+from tests.api import recipes_told
 from tests.api.shop import named, sell
 from tests.api.studios import ANYBODY, Market, Studio
 from tests.cast import DECLINED_CARD, later
 from tests.compositions.usage.rendering import Farm, granted, locked, metered
 
-OPEN = ("packs", "releases", "verify", "schema", "terms", "certificates")
-ZERO = "00000000-0000-4000-8000-000000000000"
+OPEN = ("packs", "releases", "verify", "schema", "terms", "certificates", *recipes_told.OPEN)
+ZERO = recipes_told.ZERO
 
 
 @pytest.fixture
@@ -117,7 +118,7 @@ NAMES = [
 def test_every_operation_is_told_in_full(contract: dict[str, Any]) -> None:
     names = [one["operationId"] for _method, _path, one in operations(contract)]
 
-    assert sorted(names) == NAMES
+    assert sorted(names) == sorted([*NAMES, *recipes_told.NAMES])
     for _method, path, one in operations(contract):
         assert one["summary"]
         assert one["description"].startswith("This will")
@@ -227,6 +228,7 @@ def written(market: Market, carol: Studio, dave: Studio) -> dict[str, Any]:
         "subscriptions_cancel": carol.call("DELETE", subscription),
         "studio_size": carol.send("PUT", "/studio/size", {"people": 8, "revenue_usd": 0}),
         "studio_entity": carol.send("PUT", "/studio/legal-entity", {"legal_name": "Lantern GmbH", "country": "DE"}),
+        **recipes_told.recipe_writes(carol),
     }
 
 
@@ -243,7 +245,9 @@ def test_every_operation_answers_as_described(
         told(contract, name, answer)
     ledger.operations.seal(now=later(hours=3))
     reads = paths(sealed, carol, order.json(), writes)
-    assert {"orders_create", *reads, *writes} == {one["operationId"] for _method, _path, one in operations(contract)}
+    assert {"orders_create", "recipes_unshare", *reads, *writes} == {
+        one["operationId"] for _method, _path, one in operations(contract)
+    }
     for name, path in reads.items():
         good = carol.get(path)
         assert good.status_code == 200, (name, good.content)
@@ -254,6 +258,7 @@ def test_every_operation_answers_as_described(
         told(contract, name, Studio("wl_nothing").get(path))
         if not path.removeprefix("/").startswith(OPEN):
             told(contract, name, ANYBODY.get(path))
+    told(contract, "recipes_unshare", recipes_told.unshared(carol, writes))
     told(contract, "packs_list", carol.get("/packs?limit=1"))
     for media in ("application/jose", "application/pdf"):
         told(contract, "grants_certificate", carol.get(reads["grants_certificate"], Accept=media))
@@ -293,10 +298,11 @@ def paths(market: Market, carol: Studio, order: dict[str, Any], writes: dict[str
         "subscriptions_list": "/subscriptions",
         "subscriptions_read": "/subscriptions/" + carol.get("/subscriptions").json()["data"][0]["id"],
         "studio_read": "/studio",
+        **recipes_told.recipe_paths(writes),
     }
 
 
-def test_every_refusal_is_described(sealed: Market, carol: Studio, contract: dict[str, Any]) -> None:
+def test_every_refusal_is_described(sealed: Market, carol: Studio, dave: Studio, contract: dict[str, Any]) -> None:
     carol.order(sealed.offer(), key="used")
     grant = Grant.objects.get()
     licensing.set_status(grant=grant, status="suspended", reason="disputed", now=later(days=1))
@@ -352,7 +358,7 @@ def test_every_refusal_is_described(sealed: Market, carol: Studio, contract: dic
         ("studio_entity", 422, carol.send("PUT", "/studio/legal-entity", {"legal_name": "A", "country": "9X"})),
     ]
 
-    for operation, status, answer in refusals:
+    for operation, status, answer in [*refusals, *recipes_told.recipe_refusals(sealed, carol, dave)]:
         assert answer.status_code == status, (operation, status, answer.content)
         told(contract, operation, answer)
 
