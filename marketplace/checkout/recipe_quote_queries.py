@@ -1,7 +1,7 @@
 """Questions about quotes of recipes: what was quoted beside what it would cost now; none writes."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -14,7 +14,8 @@ from marketplace.checkout.charges import RecipeQuote, RecipeQuoteLine
 from marketplace.checkout.lines import priced_at, seats_of
 from marketplace.checkout.models import Order, OrderLine, PaymentOutcome
 from marketplace.compositions.notation.document import from_document
-from marketplace.compositions.notation.model import Recipe
+from marketplace.compositions.notation.model import Layer, Recipe
+from marketplace.compositions.notation.reading import read
 from marketplace.licensing import operations as licensing
 from marketplace.licensing import pricing_queries
 from marketplace.licensing.exclusivity import UnableToGrantExclusively
@@ -80,8 +81,16 @@ def quote_of(studios: Iterable[Studio], quote_id: UUID | str) -> RecipeQuote | N
 
 
 def recipe_of(quote: RecipeQuote) -> Recipe:
-    """This will read the recipe of a quote, with the versions that were quoted."""
-    return from_document(orjson.loads(bytes(quote.document)))
+    """This will read the recipe of a quote, with the versions that were quoted, and the places of its text."""
+    fixed, said = from_document(orjson.loads(bytes(quote.document))), read(quote.text)
+    style = _placed(fixed.style, said.style) if fixed.style and said.style else None
+    return replace(fixed, layers=tuple(map(_placed, fixed.layers, said.layers)), style=style)
+
+
+def _placed(layer: Layer, said: Layer) -> Layer:
+    refs = tuple(replace(ref, at=there.at) for ref, there in zip(layer.refs, said.refs, strict=True))
+    region = replace(layer.region, at=said.region.at) if layer.region and said.region else None
+    return replace(layer, refs=refs, region=region, at=said.at)
 
 
 def use_of(quote: RecipeQuote) -> Use:

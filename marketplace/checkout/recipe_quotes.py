@@ -19,7 +19,8 @@ from marketplace.checkout.placing import KeyUsedOtherwise, place_for
 from marketplace.checkout.placing import quote as quote_order
 from marketplace.checkout.recipe_quote_queries import LineNow
 from marketplace.compositions import operations as compositions
-from marketplace.compositions.checking import Checked, CheckedRef, check_text
+from marketplace.compositions.checking import Checked, CheckedRef, check, check_text
+from marketplace.compositions.keeping import a_title as check_title
 from marketplace.compositions.models import Recipe, RecipeLock
 from marketplace.compositions.notation.document import to_document
 from marketplace.compositions.notation.model import Layer, Place, Ref
@@ -189,14 +190,16 @@ def buy_recipe(
     """This will license all that a quote lists at the prices that it has, one order a currency, and lock the recipe.
 
     The same quote again returns the same orders, whoever asks and however it is paid; what a crash or a declined card
-    left open is finished. Raises RecipeQuoteExpired and RecipePriceChanged before anything is charged, and what
-    `operations.buy` raises. Where there are several currencies, an order that was paid stays if a later one is not.
+    left open is finished. Raises RecipeQuoteExpired, RecipePriceChanged and UnableToQuoteRecipe before anything is
+    charged, and what `operations.buy` raises. Where there are several currencies, an order that was paid stays if a
+    later one is not.
     """
     orders = queries.orders_of(quote)
     groups = queries.by_currency(quote)
     open_groups = {currency: lines for currency, lines in groups.items() if _standing(orders, currency) is None}
     if open_groups:
         _check_open(quote, open_groups, orders, now)
+        _check_lockable(quote, title, masks, now)
     done = []
     for currency, lines in groups.items():
         order = _standing(orders, currency)
@@ -243,6 +246,22 @@ def _check_open(
     if len(groups) > 1:
         for lines in groups.values():
             quote_order(studio=quote.studio, offers=_asks(quote, lines), now=now)
+
+
+def _check_lockable(quote: RecipeQuote, title: str, masks: Mapping[str, str] | None, now: datetime) -> None:
+    """Sees, before anything is charged, that the recipe can be locked with what is bought."""
+    check_title(title)
+    checked = check(
+        queries.recipe_of(quote),
+        use=queries.use_of(quote),
+        studio=quote.studio,
+        project=quote.project,
+        masks=masks,
+        prefer=[line.offer_id for line in queries.lines_of(quote)],
+        now=now,
+    )
+    if not checked.allowed:
+        raise UnableToQuoteRecipe(_said(checked.problems), checked.problems, checked)
 
 
 def _asks(quote: RecipeQuote, lines: Sequence[RecipeQuoteLine]) -> list[Ask]:

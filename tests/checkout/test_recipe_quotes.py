@@ -25,6 +25,7 @@ from marketplace.checkout.recipe_quotes import (
     buy_recipe,
     quote_recipe,
 )
+from marketplace.compositions.keeping import UnableToKeepRecipe
 from marketplace.compositions.lockfile import read_lock
 from marketplace.compositions.models import RecipeLock
 from marketplace.compositions.notation.findings import UnreadableRecipe
@@ -192,6 +193,19 @@ def test_a_declined_card_grants_nothing_and_another_one_may_follow(shop: Shop) -
     assert Order.objects.count() == 3
     assert bought.orders[0].idempotency_key == f"recipe-quote:{row.pk}:3"
     assert Grant.objects.count() == 2
+
+
+def test_what_could_not_be_locked_is_not_charged(shop: Shop) -> None:
+    row = quote(shop, text="| sea: a pier @alice/yunhai [mask pier.png]")
+    before = facts()
+
+    with pytest.raises(UnableToQuoteRecipe) as refused:
+        buy(shop, row, masks={"pier.png": "0" * 64})
+    assert [(one.line, one.column, one.code) for one in refused.value.findings] == [(1, 29, "unknown-mask")]
+    with pytest.raises(UnableToKeepRecipe, match="A title is one line"):
+        buy(shop, row, title="two\nlines")
+    assert facts() == before
+    assert buy(shop, row, title="The pier").lock.title == "The pier"
 
 
 def test_only_who_may_buy_for_the_studio_does(shop: Shop) -> None:

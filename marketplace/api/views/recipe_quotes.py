@@ -81,7 +81,8 @@ class RecipeQuoteOrder(Door):
         request=recipe_shapes.RecipeOrderRequest,
         responses=documentation.answers(
             recipe_shapes.BoughtRecipeShape,
-            *(*WRITTEN, *REFUSED, "not-found", "recipe-quote-expired", "recipe-price-changed", "lock-refused"),
+            *(*WRITTEN, *REFUSED, "not-found", "recipe-quote-expired", "recipe-price-changed", "recipe-quote-refused"),
+            *("recipe-refused", "recipe-of-others", "lock-refused"),
             *("payment-method-refused", "gateway-unavailable"),
             status=201,
         ),
