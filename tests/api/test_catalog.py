@@ -112,7 +112,7 @@ def test_pages_hold_each_pack_once_whatever_is_published_meanwhile(market: Marke
         ("limit=-1", "limit", "must be a whole number from 1 to 100."),
         ("limit=1e1", "limit", "must be a whole number from 1 to 100."),
         ("limit=٣", "limit", "must be a whole number from 1 to 100."),
-        ("kind=planet", "kind", "must be one of world, characters, style, model, prompts."),
+        ("kind=planet", "kind", "must be one of world, characters, style, model, prompts, composition."),
         ("kimd=world", "kimd", "is not known here."),
         ("kind=world&kind=style", "kind", "stands twice: give it once."),
         ("q=%00", "q", "holds control characters."),
