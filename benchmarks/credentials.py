@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.demo import _environment
+from benchmarks.apart import environment
 from benchmarks.figure import Figure, Figures
 
 HOME = Path(__file__).resolve().parent.parent
@@ -33,7 +33,7 @@ def sign_picture() -> Iterator[Figure]:
         ended = subprocess.run(
             [sys.executable, "-m", "benchmarks.credentials"],
             cwd=HOME,
-            env=_environment(folder),
+            env=environment(folder),
             stdout=subprocess.PIPE,
             text=True,
             check=True,

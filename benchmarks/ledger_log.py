@@ -13,9 +13,7 @@ import hashlib
 import json
 import os
 import re
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,10 +21,9 @@ from statistics import median
 from typing import Any
 from uuid import uuid4
 
-from benchmarks.demo import _environment, _remove
+from benchmarks.apart import told_by
 from benchmarks.figure import Figure, Figures
 
-HOME = Path(__file__).resolve().parent.parent
 ENTRIES = int(os.environ.get("WORLDLOOM_BENCH_ENTRIES", 10**6))
 MIX = {"asset": 36, "release": 1, "split": 1, "offer": 2, "grant": 8}
 PROOFS = 300
@@ -78,19 +75,7 @@ def log_disk() -> Iterator[Figure]:
 @functools.cache
 def _measured() -> dict[str, float]:
     """Measures in a process of its own, because settings are read once."""
-    with tempfile.TemporaryDirectory(prefix="worldloom-bench-") as folder:
-        try:
-            ended = subprocess.run(
-                [sys.executable, "-m", "benchmarks.ledger_log"],
-                cwd=HOME,
-                env=_environment(folder),
-                stdout=subprocess.PIPE,
-                text=True,
-                check=True,
-            )
-        finally:
-            _remove(folder)
-    told: dict[str, float] = json.loads(ended.stdout.splitlines()[-1])
+    told: dict[str, float] = told_by("benchmarks.ledger_log")
     return told
 
 

@@ -16,7 +16,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks import licensing_market as market
-from benchmarks.demo import _environment, _remove
+from benchmarks.apart import environment, remove_database
 from benchmarks.figure import Figure, Figures
 
 HOME = Path(__file__).resolve().parent.parent
@@ -68,13 +68,13 @@ def _measured(name: str) -> dict[str, Any]:
             ended = subprocess.run(
                 [sys.executable, "-m", "benchmarks.licensing", name],
                 cwd=HOME,
-                env=_environment(folder),
+                env=environment(folder),
                 stdout=subprocess.PIPE,
                 text=True,
                 check=True,
             )
         finally:
-            _remove(folder)
+            remove_database(folder)
     told: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
     return told
 

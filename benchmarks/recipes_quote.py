@@ -7,9 +7,6 @@ import gc
 import json
 import os
 import random
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -18,10 +15,9 @@ from statistics import median
 from typing import Any
 
 from benchmarks import licensing_market as market
-from benchmarks.demo import _environment, _remove
+from benchmarks.apart import told_by
 from benchmarks.figure import Figure, Figures
 
-HOME = Path(__file__).resolve().parent.parent
 GOAL_MS = 50
 PACKS, FILES, LAYERS = 2_500, 4, 16
 STUDIOS, LICENSES = 200, 20_000
@@ -30,19 +26,7 @@ QUOTES, WARM = 400, 30
 
 def recipe_quote() -> Iterator[Figure]:
     """Times text to kept quote, in-process: read, resolved, checked, priced, shared out and written."""
-    with tempfile.TemporaryDirectory(prefix="worldloom-bench-") as folder:
-        try:
-            ended = subprocess.run(
-                [sys.executable, "-m", "benchmarks.recipes_quote"],
-                cwd=HOME,
-                env=_environment(folder),
-                stdout=subprocess.PIPE,
-                text=True,
-                check=True,
-            )
-        finally:
-            _remove(folder)
-    told: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
+    told: dict[str, Any] = told_by("benchmarks.recipes_quote")
     against = (
         f"{LAYERS} layers of {PACKS:,} packs with {told['offers']:,} offers and {LICENSES:,} licenses, {QUOTES} quotes"
         f" of different packs (median {told['median_ms']:.1f}, worst {told['worst_ms']:.1f}, of it the check"

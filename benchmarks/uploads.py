@@ -11,16 +11,14 @@ import json
 import os
 import secrets
 import socket
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.demo import _environment, _remove
+from benchmarks.apart import told_by
 from benchmarks.figure import Figure, Figures
 
 HOME = Path(__file__).resolve().parent.parent
@@ -54,19 +52,7 @@ def upload_memory() -> Iterator[Figure]:
 @functools.cache
 def _measured() -> dict[str, float]:
     """Measures in a process of its own, because settings are read once."""
-    with tempfile.TemporaryDirectory(prefix="worldloom-bench-") as folder:
-        try:
-            ended = subprocess.run(
-                [sys.executable, "-m", "benchmarks.uploads"],
-                cwd=HOME,
-                env=_environment(folder),
-                stdout=subprocess.PIPE,
-                text=True,
-                check=True,
-            )
-        finally:
-            _remove(folder)
-    told: dict[str, float] = json.loads(ended.stdout.splitlines()[-1])
+    told: dict[str, float] = told_by("benchmarks.uploads")
     return told
 
 

@@ -10,9 +10,6 @@ import http.client
 import json
 import os
 import random
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,11 +19,10 @@ from typing import Any
 from uuid import UUID
 
 from benchmarks import licensing_market as market
-from benchmarks.demo import _environment, _remove
+from benchmarks.apart import told_by
 from benchmarks.figure import Figure, Figures
 from benchmarks.uploads import _served
 
-HOME = Path(__file__).resolve().parent.parent
 GOAL = 10_000
 BATCHES, WARM, EVENTS = int(os.environ.get("WORLDLOOM_BENCH_BATCHES", 120)), 12, 1_000
 RECIPES, LAYERS, SENDERS = 200, 4, 4
@@ -35,19 +31,7 @@ _TYPE = "application/vnd.worldloom.usage+json"
 
 def usage_accept() -> Iterator[Figure]:
     """Posts signed batches to the server that operate.md describes; checks, insert, fact and commit are counted in."""
-    with tempfile.TemporaryDirectory(prefix="worldloom-bench-") as folder:
-        try:
-            ended = subprocess.run(
-                [sys.executable, "-m", "benchmarks.usage_accept"],
-                cwd=HOME,
-                env=_environment(folder),
-                stdout=subprocess.PIPE,
-                text=True,
-                check=True,
-            )
-        finally:
-            _remove(folder)
-    told = json.loads(ended.stdout.splitlines()[-1])
+    told = told_by("benchmarks.usage_accept")
     against = (
         f"{BATCHES} batches of {EVENTS:,} over HTTP by {SENDERS} senders to 2 web processes, {RECIPES} recipes of"
         f" {LAYERS} licenses each, {told['batch_ms']:.0f} ms a batch; alone in one process {told['alone_ms']:.0f} ms,"

@@ -5,9 +5,7 @@
 
 import json
 import os
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -16,10 +14,9 @@ from statistics import median
 from typing import Any
 
 from benchmarks import licensing_market as market
-from benchmarks.demo import _environment, _remove
+from benchmarks.apart import told_by
 from benchmarks.figure import Figure, Figures
 
-HOME = Path(__file__).resolve().parent.parent
 EVENTS, STUDIOS, RELEASES, GRANTS, LOCKS, LAYERS = 1_000_000, 200, 400, 2_000, 4_000, 4
 ROUNDS = 3
 GOAL = 4
@@ -95,19 +92,7 @@ SELECT gen_random_uuid(), l.studio_id, l.digest, gen_random_uuid(), sha256(conve
 
 def usage_rate() -> Iterator[Figure]:
     """Times rating, with all checks of its transaction, and the floor in turns: how often the one is in the other."""
-    with tempfile.TemporaryDirectory(prefix="worldloom-bench-") as folder:
-        try:
-            ended = subprocess.run(
-                [sys.executable, "-m", "benchmarks.usage_rate"],
-                cwd=HOME,
-                env=_environment(folder),
-                stdout=subprocess.PIPE,
-                text=True,
-                check=True,
-            )
-        finally:
-            _remove(folder)
-    told: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
+    told: dict[str, Any] = told_by("benchmarks.usage_rate")
     against = (
         f"{told['floor_s']:.2f} s to count and sum up the same {EVENTS:,} uses of {LOCKS:,} recipes by license, writing"
         f" nothing; rated in {told['rated_s']:.2f} s into {told['charges']:,} charges, {told['lines']:,} lines and"

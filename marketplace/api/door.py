@@ -2,12 +2,13 @@
 
 import hashlib
 import re
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import translation
 from django.utils.translation.trans_real import get_supported_language_variant, parse_accept_lang_header
@@ -91,6 +92,27 @@ def as_file(request: Request, body: bytes, media_type: str, name: str) -> HttpRe
     """This will answer with a file of the studio's, unless the client has it."""
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": PRIVATE, "Vary": "Accept"}
     return conditional(request._request, HttpResponse(body, content_type=media_type, headers=headers))
+
+
+def as_zip(
+    request: Request, *, name: str, digest: str, chunks: Callable[[], Iterator[bytes]], record: Callable[[], object]
+) -> HttpResponseBase:
+    """This will stream a zip of the studio's unless the client has it; only what is really sent is recorded.
+
+    `digest` names its very bytes. A HEAD, and an answer that the client has, record nothing.
+    """
+    headers = {
+        "Content-Type": "application/zip",
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Cache-Control": PRIVATE,
+        "ETag": f'"{digest}"',
+    }
+    if short := not_modified(request, HttpResponse(headers=headers)):
+        return short
+    if request.method == "HEAD":
+        return HttpResponse(headers=headers)
+    record()
+    return StreamingHttpResponse(chunks(), headers=headers)
 
 
 def page(request: Request, data: list[Any], cursor: str | None) -> Response:

@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from django.conf import settings
-from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -12,7 +11,7 @@ from rest_framework.response import Response
 
 from marketplace.api import answers, documentation, holding_answers, holding_shapes, parameters, questions, serializers
 from marketplace.api.asked import grant_of, midnight, studio_of
-from marketplace.api.door import PRIVATE, Door, as_file, not_modified, page
+from marketplace.api.door import Door, as_file, as_zip, page
 from marketplace.api.renderers import FastJSONRenderer, JoseRenderer, PdfRenderer, ProblemRenderer, ZipRenderer
 from marketplace.licensing import bundles
 from marketplace.licensing import operations as licensing_operations
@@ -132,15 +131,11 @@ class Download(Door):
         """
         grant = _grant(request, grant_id)
         bundle = bundles.prepare(grant, site=request.build_absolute_uri("/").rstrip("/"))
-        headers = {
-            "Content-Type": "application/zip",
-            "Content-Disposition": f'attachment; filename="{grant.pk}.zip"',
-            "Cache-Control": PRIVATE,
-            "ETag": f'"{bundle.digest}"',
-        }
-        if short := not_modified(request, HttpResponse(headers=headers)):
-            return short
-        if request.method == "HEAD":
-            return HttpResponse(headers=headers)
-        licensing_operations.record_download(grant=grant, by=f"key {request.auth.shown}", now=timezone.now())
-        return StreamingHttpResponse(bundle.chunks(), headers=headers)
+        key = f"key {request.auth.shown}"
+        return as_zip(
+            request,
+            name=f"{grant.pk}.zip",
+            digest=bundle.digest,
+            chunks=bundle.chunks,
+            record=lambda: licensing_operations.record_download(grant=grant, by=key, now=timezone.now()),
+        )

@@ -1,7 +1,6 @@
 """Locks of recipes, and what is taken of them to other tools: only for a studio's API key."""
 
 from django.conf import settings
-from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -12,7 +11,7 @@ from rest_framework.response import Response
 from marketplace.api import documentation, questions, recipe_answers, recipe_examples, recipe_shapes
 from marketplace.api.answers import Shape
 from marketplace.api.asked import body, studio_of
-from marketplace.api.door import PRIVATE, Door, as_file, not_modified, page
+from marketplace.api.door import Door, as_file, as_zip, page
 from marketplace.api.errors import InvalidRequest
 from marketplace.api.following import once
 from marketplace.api.parsers import RecipeParser
@@ -165,15 +164,10 @@ class RecipeKit(Door):
         questions.query(request, {})
         now, studio = timezone.now(), studio_of(request)
         made = kit.kit_of(lock_of(request, digest), studio=studio, site=settings.SITE_URL, now=now)
-        headers = {
-            "Content-Type": "application/zip",
-            "Content-Disposition": f'attachment; filename="{made.file_name}"',
-            "Cache-Control": PRIVATE,
-            "ETag": f'"{made.digest}"',
-        }
-        if short := not_modified(request, HttpResponse(headers=headers)):
-            return short
-        if request.method == "HEAD":
-            return HttpResponse(headers=headers)
-        kit.record(made, by=f"key {request.auth.shown}", now=now)
-        return StreamingHttpResponse(made.chunks(), headers=headers)
+        return as_zip(
+            request,
+            name=made.file_name,
+            digest=made.digest,
+            chunks=made.chunks,
+            record=lambda: kit.record(made, by=f"key {request.auth.shown}", now=now),
+        )
