@@ -63,6 +63,7 @@ urlpatterns = [
     ),
     path("set-theme", preferences.set_theme, name="set-theme"),
     path("styleguide", preferences.style_guide, name="styleguide"),
+    path("", include("marketplace.storefront.urls_recipes")),
     path("", include("marketplace.storefront.urls_licenses")),
     path("", include("marketplace.storefront.urls_account")),
 ]
