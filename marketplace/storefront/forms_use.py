@@ -8,9 +8,11 @@ from django.utils.translation import gettext_lazy as _
 
 from marketplace.licensing.holdings import Project
 from marketplace.licensing.terms.model import CAP_LIMIT_USD, EVERYTHING, SEATS_LIMIT, Scope, Use
+from marketplace.licensing.terms.using import UnreadableUse
 from marketplace.people.models import Studio
 from marketplace.storefront import words_held as words
 from marketplace.storefront.forms import VerifyForm
+from marketplace.ui.formats import sentence
 
 
 def _scale(label: object, names: words.Names) -> forms.ChoiceField:
@@ -42,16 +44,13 @@ _LEAST = {
 }
 
 
-class UseForm(VerifyForm):
-    """A digest, who asks, and what they want to do with it; what is left out is not needed."""
+_PLACES = {"territory": "countries", "fields": "fields_of_use"}
+"""What a dimension of a use is called in the form, where that differs."""
 
-    looks = None  # type: ignore[assignment]
-    digest = forms.CharField(
-        label=_("SHA-256 of the file or of the release"),
-        max_length=200,
-        help_text=_("64 hexadecimal digits, as sha256sum prints them."),
-        widget=forms.TextInput(attrs={"class": "mono", "autocomplete": "off", "spellcheck": "false"}),
-    )
+
+class UseFields(forms.Form):
+    """Who asks, and what they want to do with something; what is left out is not needed."""
+
     studio = forms.ModelChoiceField(Studio.objects.none(), label=_("Studio"), empty_label=None)
     project = forms.ModelChoiceField(
         Project.objects.none(), label=_("Project"), required=False, empty_label=_("No project of its own")
@@ -96,9 +95,6 @@ class UseForm(VerifyForm):
     exclusive = forms.BooleanField(label=_("Nobody else may use it so"), required=False)
     credited = forms.BooleanField(label=_("We name the creator"), required=False, initial=True)
     approved = forms.BooleanField(label=_("The creator has approved it"), required=False)
-    me = forms.BooleanField(label=_("Look also whether I have a seat"), required=False)
-
-    field_order = ("digest", "studio", "project")
 
     def __init__(self, *args: Any, studios: Sequence[Studio], **given: Any) -> None:
         super().__init__(*args, **given)
@@ -136,6 +132,11 @@ class UseForm(VerifyForm):
             self.add_error("revenue_usd", _("Say how much the company takes in a year."))
         return given
 
+    def refuse(self, error: UnreadableUse) -> None:
+        """This will say, at its field, why a use cannot be judged."""
+        place = _PLACES.get(error.dimension, error.dimension)
+        self.add_error(place if place in self.fields else None, sentence(error))
+
     def use(self) -> Use:
         """This will give what was asked for as a use; days only where they were given."""
         given = self.cleaned_data
@@ -159,3 +160,18 @@ class UseForm(VerifyForm):
             output_owner=given["output_owner"],
             share_alike=given["share_alike"],
         )
+
+
+class UseForm(UseFields, VerifyForm):
+    """A digest, who asks, and what they want to do with it."""
+
+    looks = None  # type: ignore[assignment]
+    digest = forms.CharField(
+        label=_("SHA-256 of the file or of the release"),
+        max_length=200,
+        help_text=_("64 hexadecimal digits, as sha256sum prints them."),
+        widget=forms.TextInput(attrs={"class": "mono", "autocomplete": "off", "spellcheck": "false"}),
+    )
+    me = forms.BooleanField(label=_("Look also whether I have a seat"), required=False)
+
+    field_order = ("digest", "studio", "project")

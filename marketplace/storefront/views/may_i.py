@@ -16,18 +16,14 @@ from django.views.decorators.http import require_safe
 from marketplace.licensing.fixing_queries import fixes_for, is_of_terms
 from marketplace.licensing.holdings import Project
 from marketplace.licensing.permits import Permit, may
-from marketplace.licensing.terms import words as terms_words
 from marketplace.licensing.terms.choosing import OFFER
 from marketplace.licensing.terms.fixing import Fix
 from marketplace.licensing.terms.using import UnreadableUse
 from marketplace.people.queries import studios_of
+from marketplace.storefront.duties import duty_lines
 from marketplace.storefront.forms_use import UseForm
 from marketplace.storefront.views.licenses import may_be_renewed
-from marketplace.ui.formats import money_text, percent_text, sentence
-from marketplace.ui.words import Words, gettext_noop
-
-_PLACES = {"territory": "countries", "fields": "fields_of_use"}
-"""What a dimension of a use is called in the form, where that differs."""
+from marketplace.ui.formats import money_text, sentence
 
 
 @never_cache
@@ -59,8 +55,7 @@ def may_i(request: HttpRequest) -> HttpResponse:
         )
         found = fixes_for(permit, use, now=now)
     except UnreadableUse as error:
-        place = _PLACES.get(error.dimension, error.dimension)
-        form.add_error(place if place in form.fields else None, sentence(error))
+        form.refuse(error)
         return _page(request, form, status=422)
     project: Project | None = given["project"]
     context = {
@@ -88,26 +83,9 @@ def _verdict(permit: Permit) -> str:
 
 def _duties(permit: Permit) -> list[str]:
     """Says what comes with the use."""
-    duties = permit.duties
     if permit.release is None or (not permit.allowed and permit.grant is None):
         return []
-    lines = [_("Credit: “%s”") % (credit.line or credit.layer) for credit in duties.credits]
-    lines += [_("The creator of %s approves it before it is published.") % layer for layer in duties.approvals]
-    for royalty in duties.royalties:
-        values = {"share": percent_text(royalty.ppb), "layer": royalty.layer}
-        of = _("%(share)s of the revenue goes to %(layer)s.")
-        if royalty.basis == "profit":
-            of = _("%(share)s of the profit goes to %(layer)s.")
-        lines.append(of % values)
-    if duties.share_alike:
-        lines.append(_("What you share is shared under %s.") % duties.share_alike)
-    if duties.banned:
-        banned = terms_words.words_for("banned", frozenset(duties.banned))
-        lines.append(sentence(Words(_BANNED, {"banned": banned})))
-    return lines
-
-
-_BANNED = gettext_noop("It is not used for %(banned)s.")
+    return duty_lines(permit.duties)
 
 
 def _fix(fix: Fix, permit: Permit, project: Project | None) -> dict[str, Any]:
