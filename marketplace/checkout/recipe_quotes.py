@@ -1,9 +1,10 @@
 """Quotes for recipes: kept for half an hour, and bought in one checkout from all whose packs paint."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from uuid import UUID
 
 import rfc8785
 from django.db import transaction
@@ -84,17 +85,18 @@ def quote_recipe(
     now: datetime,
     project: Project | None = None,
     currency: str = "",
+    prefer: Collection[UUID] = (),
     recipe_row: Recipe | None = None,
 ) -> RecipeQuote:
     """This will keep, for 30 minutes, what all licenses that a recipe lacks cost now; none missing is fine.
 
-    The packs are fixed in the versions that they have now, and new licenses are for `project` alone where one is
-    named. Raises UnreadableRecipe, UnreadableUse, and UnableToQuoteRecipe where a layer is refused; nothing is
+    The packs are fixed in the versions that they have now, offers in `prefer` are taken before others, and new licenses
+    are for `project` alone where one is named. Raises UnreadableRecipe, UnreadableUse, and UnableToQuoteRecipe where a layer is refused; nothing is
     written then.
     """
     if not Seat.objects.filter(studio=studio, person=person).exists():
         raise UnableToQuoteRecipe(_("You have no seat in %s: ask its owner for one.") % studio.name)
-    checked = check_text(text, use=use, studio=studio, project=project, currency=currency, now=now)
+    checked = check_text(text, use=use, studio=studio, project=project, currency=currency, prefer=prefer, now=now)
     if checked.recipe is None:
         raise UnreadableRecipe(checked.findings)
     if stands_against := against(checked):

@@ -130,7 +130,6 @@ def least_of(data: QueryDict, size: Size | None) -> QueryDict:
     given["derivatives"], given["credited"] = "private", "on"
     if size is not None:
         given["commercial"], given["revenue_usd"] = "limited", str(size.revenue_usd)
-        given["seats"] = str(max(1, size.people))
     return given
 
 
