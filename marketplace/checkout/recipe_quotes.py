@@ -91,8 +91,8 @@ def quote_recipe(
     """This will keep, for 30 minutes, what all licenses that a recipe lacks cost now; none missing is fine.
 
     The packs are fixed in the versions that they have now, offers in `prefer` are taken before others, and new licenses
-    are for `project` alone where one is named. Raises UnreadableRecipe, UnreadableUse, and UnableToQuoteRecipe where a layer is refused; nothing is
-    written then.
+    are for `project` alone where one is named. Raises UnreadableRecipe, UnreadableUse, and UnableToQuoteRecipe where a
+    layer is refused; nothing is written then.
     """
     if not Seat.objects.filter(studio=studio, person=person).exists():
         raise UnableToQuoteRecipe(_("You have no seat in %s: ask its owner for one.") % studio.name)
