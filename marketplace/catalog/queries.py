@@ -1,12 +1,12 @@
 """Questions about packs; none writes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from django.contrib.postgres.search import SearchQuery, SearchRank
-from django.db.models import Count, F, Prefetch, Q, QuerySet
+from django.db.models import Count, F, Prefetch, Q, QuerySet, prefetch_related_objects
 
 from marketplace.catalog import rules
 from marketplace.catalog.models import Derivation, Listing, Release, ReleaseAsset
@@ -35,9 +35,16 @@ class Page:
     facets: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
-def _covers() -> Prefetch:
+def _covers(assets: str = "release__assets") -> Prefetch:
     covers = ReleaseAsset.objects.filter(is_cover=True).select_related("asset").prefetch_related("asset__previews")
-    return Prefetch("release__assets", queryset=covers, to_attr="covers")
+    return Prefetch(assets, queryset=covers, to_attr="covers")
+
+
+def with_covers(releases: Iterable[Release]) -> list[Release]:
+    """This will give releases their `.covers`, the pictures that stand for them; two queries for all together."""
+    found = list(releases)
+    prefetch_related_objects(found, _covers("assets"))
+    return found
 
 
 def _matching(chosen: Filter) -> QuerySet[Listing]:
