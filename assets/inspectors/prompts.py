@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-from assets.inspectors import cards, services
+from assets.inspectors import cards, compositions, services
 from assets.inspectors.base import FACTS_FORMAT, Inspection, Limits, refused, shown_name
 from assets.inspectors.prompts_languages import languages as languages
 from assets.inspectors.prompts_syntax import Place
@@ -57,12 +57,15 @@ def inspect_text(file: BinaryIO, limits: Limits) -> Inspection:
 
 
 def inspect_json(file: BinaryIO, limits: Limits) -> Inspection:
-    """Return the facts of a JSON prompt set or, when the object says so, a character card or a service; raise Refused.
+    """Return the facts of a JSON prompt set or, when it says so, a card, a service or a composition; raise Refused.
 
     A set is a list of strings, an object whose "prompts" is a list of strings and objects with a "text" and, when
     known, a "lang" (BCP 47), or an object of nothing but lists of strings under nested names.
     """
     data = file.read(max(limits.prompts_bytes, limits.card_bytes) + 1)
+    # A composition first: its recipe may say anything.
+    if compositions.may_be_composition(data):
+        return compositions.inspect_composition(data, limits)
     if services.may_be_service(data):
         return services.inspect_service(data, limits)
     if cards.may_be_card(data):

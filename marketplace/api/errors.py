@@ -22,11 +22,14 @@ from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMe
 from marketplace.checkout.operations import KeyUsedOtherwise, PaymentDeclined, UnableToBuy
 from marketplace.checkout.rating import UnableToRate
 from marketplace.checkout.recipe_quotes import RecipePriceChanged, RecipeQuoteExpired, UnableToQuoteRecipe
+from marketplace.compositions.drafting import UnableToPublishComposition
 from marketplace.compositions.exports.base import UnableToExport
 from marketplace.compositions.kit import NotRunnable
 from marketplace.compositions.lockfile import UnreadableLock
 from marketplace.compositions.notation.findings import NotARecipe, UnreadableRecipe
 from marketplace.compositions.operations import NotYourRecipe, UnableToAddMask, UnableToKeepRecipe, UnableToLock
+from marketplace.compositions.services.faults import ServiceFault
+from marketplace.compositions.services.operations import RunKeyTaken, ServiceOverQuota, TooManyRuns, UnableToRun
 from marketplace.compositions.usage.refusals import NonceReused, UnableToCount, UnableToKeepKey, UnsignedUsage
 from marketplace.licensing.bargaining import UnableToBargain
 from marketplace.licensing.bundles import NotDownloadable, ProofPending
@@ -85,7 +88,13 @@ STATUS: Mapping[type[Exception], int] = {
     UnableToKeepRecipe: 422,
     NotYourRecipe: 403,
     UnableToLock: 422,
+    UnableToPublishComposition: 422,
     NotRunnable: 403,
+    UnableToRun: 422,
+    RunKeyTaken: 422,
+    ServiceOverQuota: 429,
+    TooManyRuns: 429,
+    ServiceFault: 502,
     UnableToAddMask: 422,
     UnableToTransfer: 409,
     ContradictoryTerms: 422,

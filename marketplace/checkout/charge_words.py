@@ -4,14 +4,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from marketplace.catalog.models import Release, ReleaseAsset
+from marketplace.catalog.models import Release
 from marketplace.checkout.charges import UsageCharge, UsageChargeLine
+from marketplace.compositions.compositions import facts_of
 from marketplace.licensing.months import limits_of
 from marketplace.licensing.pricing import money
 from marketplace.ui.words import Values, Words, Written
 from marketplace.ui.words import gettext_noop as _
-
-COMPOSITION_FILE, COMPOSITION_FORMAT = "composition.json", "worldloom/composition/1"
 
 
 class Fee(NamedTuple):
@@ -29,11 +28,7 @@ class Fee(NamedTuple):
 
 def contract_fees(releases: Iterable[Release | UUID]) -> dict[UUID, list[Fee]]:
     """This will read the contract fees of compositions, in their order; one query, and others have none."""
-    keys = {getattr(one, "pk", one) for one in releases}
-    rows = ReleaseAsset.objects.filter(
-        release__in=keys, path=COMPOSITION_FILE, asset__facts__format=COMPOSITION_FORMAT
-    ).select_related("asset")
-    return {row.release_id: _fees(row.asset.facts) for row in rows}
+    return {key: _fees(facts) for key, facts in facts_of(releases).items()}
 
 
 def _fees(facts: Mapping[str, Any]) -> list[Fee]:

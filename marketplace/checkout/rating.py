@@ -130,7 +130,7 @@ WITH fresh AS (
            r.id AS paid_id, r.split_id AS paid_split_id, t.place
       FROM (SELECT DISTINCT release_id FROM fresh) w
       JOIN catalog_releaseasset x ON x.release_id = w.release_id AND x.path = 'composition.json'
-      JOIN assets_asset a ON a.id = x.asset_id AND a.facts ->> 'format' = 'worldloom/composition/1'
+      JOIN assets_asset a ON a.id = x.asset_id AND a.facts ->> 'kind' = 'composition'
      CROSS JOIN LATERAL jsonb_array_elements(CASE WHEN jsonb_typeof(a.facts -> 'fees') = 'array'
                                                   THEN a.facts -> 'fees' ELSE '[]' END)
                         WITH ORDINALITY AS t (one, place)

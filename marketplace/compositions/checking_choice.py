@@ -124,7 +124,9 @@ def names_of(refs: Iterable[tuple[str, Release]]) -> dict[UUID, str]:
 def under_grant(grant: Grant, release: Release, name: str, question: Question) -> License:
     """This will judge a license that is held. A subscription is asked whether it holds now: it renews itself."""
     terms = seated(terms_of(grant.terms), grant.seats)
-    layer = Layer(name, release.pack.owner.handle, terms)
+    # A license of a composition is given by who composed it, whoever made what is in it.
+    licensed = release if grant.release_id == release.pk else grant.release
+    layer = Layer(name, licensed.pack.owner.handle, terms)
     refusals = _asked(question, layer, grant.terms_id)
     obstacles = obstacles_to(
         grant,

@@ -87,6 +87,8 @@ def holdings(studio: Studio | None, packs: Collection[UUID]) -> Holdings:
         grant.release = parts[2].made(release)
         grant.release.pack = parts[3].made(pack)
         grant.release.pack.creator = parts[4].made(creator)
+        if grant.release.pack.owner_id == grant.release.pack.creator_id:
+            grant.release.pack.owner = grant.release.pack.creator
         if grant.project_id is not None:
             grant.project = Project(pk=grant.project_id, name=project, studio=studio)
         if grant.release.pack.kind == COMPOSITION:

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from marketplace.catalog.models import Element, Release
-from marketplace.catalog.rules import SERVICE, version_key
+from marketplace.catalog.rules import COMPOSITION, SERVICE, version_key
 from marketplace.catalog.words import BASE_MODELS
 from marketplace.compositions import resolving_queries as rows
 from marketplace.compositions.notation import versions
@@ -153,6 +153,8 @@ class _Packs:
         if not releases:
             near = closest(pack, self._near(*address))
             return finding(written, "unknown-pack", {"pack": pack}, near and _instead(written, near))
+        if releases[0].pack.kind == COMPOSITION:
+            return finding(written, "is-composition", {"pack": pack})
         if versions.is_digest(meant.version):
             digest = meant.version.removeprefix(versions.DIGEST_PREFIX)
             same = [one for one in releases if one.digest == digest]

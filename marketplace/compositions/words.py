@@ -15,6 +15,9 @@ CODES: dict[str, str] = {
     ),
     "no-pack-of-creator": _("%(name)s has no pack yet: write creator/pack."),
     "ambiguous-pack": _("%(name)s has several packs: write %(packs)s."),
+    "is-composition": _(
+        "%(pack)s is a composition, which cannot paint a layer: open its recipe, or name the packs that it is made of."
+    ),
     "no-version": _("No version of %(pack)s fits “%(range)s”; there is %(versions)s."),
     "no-digest": _("No release of %(pack)s has the digest %(digest)s…: check it."),
     "no-element": _("%(release)s has no element “%(element)s”."),

@@ -31,6 +31,7 @@ from marketplace.catalog.credentials import credentials_on_pages
 from marketplace.catalog.models import Release
 from marketplace.catalog.rules import Draft, Finding, gettext_noop
 from marketplace.intake import rules
+from marketplace.intake.composing import check_composition
 from marketplace.intake.likeness import CLAIMED, Likeness, judge, unseen
 from marketplace.intake.models import Submission
 from marketplace.intake.pricing import may_offer, priced
@@ -144,6 +145,12 @@ def _enter(
     catalog.check(creator=creator, draft=draft)
     may_offer(creator, draft, terms, now)
     _check_model_licenses(draft, terms, ready)
+    check_composition(
+        draft=draft,
+        facts={path: one.inspection.facts for path, one in ready.items()},
+        paths={path: one.file.path for path, one in ready.items()},
+        now=now,
+    )
     parents = [release for parent in draft.derived_from if (release := catalog.release_of(parent))]
     likenesses = [] if hand and hand.is_rehearsal else compare(creator, parents, ready)
     if any(one.outcome == CLAIMED for one in likenesses):

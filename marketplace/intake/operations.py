@@ -1,6 +1,7 @@
 """Every write about submissions and claims, by name; each verb stands in its module beside its errors."""
 
 from marketplace.intake.claiming import UnableToAnswer, UnableToClaim, answer, decide, run_clocks
+from marketplace.intake.composing import publish_composition
 from marketplace.intake.entering import PublicationHeld
 from marketplace.intake.examining import (
     REFUSALS,
@@ -32,6 +33,7 @@ __all__ = [
     "examine_now",
     "hand_in",
     "publish",
+    "publish_composition",
     "publish_folder",
     "publish_signed",
     "read_folder",

@@ -93,7 +93,7 @@ def earned(source: OrderLine) -> dict[str, int]:
 
 def composed(release: Release, fees: Sequence[Mapping[str, Any]]) -> None:
     """Makes a release a composition with contract fees in dollars for each image, past the guards of a publication."""
-    facts = {"format": "worldloom/composition/1", "unit": "image", "currency": "USD", "fees": list(fees)}
+    facts = {"kind": "composition", "unit": "image", "currency": "USD", "fees": list(fees)}
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
         blob = Blob.objects.create(sha256=f"{next(_NUMBERS):064x}", size_bytes=1, stored_at=timezone.now())
