@@ -99,7 +99,7 @@ class House:
         granian = ["-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--no-ws"]
         granian += ["--workers", "2", "--blocking-threads", "32", "--respawn-failed-workers", "marketplace.wsgi"]
         web = self._start("web", [*granian[:-1], "marketplace.wsgi:application"], WORLDLOOM_DATABASE_POOL="1")
-        for name, queue in (("worker", "default"), ("intake", "intake")):
+        for name, queue in (("worker", "default"), ("intake", "intake"), ("services", "services")):
             worker = ["manage.py", "procrastinate", "worker", "--queues", queue]
             self._start(name, [*worker, "--delete-jobs", "successful"])
         self._await(lambda: self._answers(f"http://127.0.0.1:{port}/"), web)

@@ -209,6 +209,7 @@ ADAPTERS = {
     "payouts": os.environ.get("WORLDLOOM_PAYOUTS", "marketplace.payouts.rails.recorded.RecordedRail"),
     "keys": os.environ.get("WORLDLOOM_KEYS", "ledger.signing.files.FileKeys"),
     "mail": os.environ.get("WORLDLOOM_MAIL", "django.core.mail.backends.filebased.EmailBackend"),
+    "services": os.environ.get("WORLDLOOM_SERVICES", "marketplace.compositions.services.http.HttpClient"),
 }
 EMAIL_BACKEND = ADAPTERS["mail"]
 EMAIL_FILE_PATH = DATA_FOLDER / "mail"
@@ -261,6 +262,9 @@ COUNTER_NOTICE_DAYS = int(os.environ.get("WORLDLOOM_COUNTER_NOTICE_DAYS", 14))
 # How old a use may be when it is sent, and how far ahead the clock of who sends it.
 USAGE_LATE_DAYS = int(os.environ.get("WORLDLOOM_USAGE_LATE_DAYS", 7))
 USAGE_EARLY_SECONDS = int(os.environ.get("WORLDLOOM_USAGE_EARLY_SECONDS", 300))
+# Addresses that a provider's service may have although they are not public; how many runs a studio may have at once.
+SERVICE_PRIVATE = _words("WORLDLOOM_SERVICE_PRIVATE", "127.0.0.0/8,::1" if DEBUG else "")
+SERVICE_RUNS_AT_ONCE = int(os.environ.get("WORLDLOOM_SERVICE_RUNS_AT_ONCE", 4))
 # What hides from thieves what weights are recognised by: hex, 32 bytes, the same on every machine of a site.
 FINGERPRINT_KEY = os.environ.get("WORLDLOOM_FINGERPRINT_KEY", "")
 CLAMD_ADDRESS = os.environ.get("WORLDLOOM_CLAMD", "")

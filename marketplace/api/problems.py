@@ -117,6 +117,19 @@ KINDS: Mapping[str, Kind] = {
         _("A license of the recipe does not hold"),
         _("The detail names the first layer: license it, then lock the recipe again."),
     ),
+    "run-refused": Kind(
+        422,
+        _("The lock cannot be run here"),
+        _("Nothing was asked or charged. Findings name each layer: give it a pack whose service paints it."),
+    ),
+    "service-over-quota": Kind(
+        429,
+        _("A service takes no more jobs for now"),
+        _("Nothing was asked or charged. The detail names the layer and says when to try again."),
+    ),
+    "too-many-runs": Kind(
+        429, _("Too many runs are on their way"), _("Nothing was asked or charged. Wait until one of them is over.")
+    ),
     "lock-refused": Kind(
         422,
         _("The recipe cannot be locked"),
@@ -124,6 +137,16 @@ KINDS: Mapping[str, Kind] = {
     ),
     "mask-refused": Kind(
         422, _("The picture cannot be a mask"), _("Nothing was written. The detail says what to send instead.")
+    ),
+    "import-refused": Kind(
+        422,
+        _("The file cannot be read"),
+        _("Nothing of it was kept. The detail says why, and what to send instead."),
+    ),
+    "picture-not-counted": Kind(
+        422,
+        _("The picture cannot be counted"),
+        _("Nothing was written. Only pictures that name a lock of your studio are counted."),
     ),
     "export-refused": Kind(
         422, _("The lock cannot be exported so"), _("The detail says why: choose another form, or run the recipe here.")
