@@ -68,7 +68,7 @@ class RecipeForm(UseFields):
             self.data.setdefault("studio", str(studios[0].pk))
         text, title = self.fields["text"].widget, self.fields["title"].widget
         text.attrs |= {"spellcheck": "false", "autocapitalize": "off", "autocomplete": "off", "autocorrect": "off"}
-        text.attrs |= {"rows": "16", "class": "mono"}
+        text.attrs |= {"rows": "16", "class": "mono", "aria-describedby": "id_text_help"}
         title.attrs |= {"autocomplete": "off"}
         keep_for = [("", _("Myself alone")), *((str(one.pk), one.name) for one in studios)]
         self.fields["keep_for"].choices = keep_for  # type: ignore[attr-defined]
@@ -78,8 +78,7 @@ class RecipeForm(UseFields):
     @property
     def masks(self) -> dict[str, str]:
         """The SHA-256 of masks by the names that the recipe has for them."""
-        found = [_MASK.fullmatch(one) for one in self.data.getlist("mask")[: 2 * MOST_LAYERS]]
-        return {match[2]: match[1] for match in found if match}
+        return masks_in(self.data)
 
     @property
     def prefer(self) -> list[UUID]:
@@ -118,6 +117,12 @@ class RecipeForm(UseFields):
             if values:
                 kept.setlist(name, values)
         return kept.urlencode()
+
+
+def masks_in(data: QueryDict) -> dict[str, str]:
+    """This will read the SHA-256 of masks by the names that a recipe has for them."""
+    found = [_MASK.fullmatch(one) for one in data.getlist("mask")[: 2 * MOST_LAYERS]]
+    return {match[2]: match[1] for match in found if match}
 
 
 def least_of(data: QueryDict, size: Size | None) -> QueryDict:

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
+from django.db import connection
+
 from ledger.signing.jwk import encode_base64url
 from marketplace.compositions.uses import UsageBatch, UsageEvent, UsageKey
 from marketplace.people.models import Studio
@@ -58,3 +60,19 @@ def outputs_of(event: UsageEvent) -> Sequence[str]:
     """This will give the digests of what a use made."""
     whole = bytes(event.outputs).hex()
     return [whole[place : place + 64] for place in range(0, len(whole), 64)]
+
+
+_UNITS = """
+SELECT said.unit, sum(said.number::bigint)
+  FROM compositions_usageevent one, jsonb_each_text(one.counts) AS said (unit, number)
+ WHERE one.studio_id = %(studio)s AND one.lock_id = %(recipe)s AND one.month = %(month)s
+ GROUP BY said.unit ORDER BY said.unit
+"""
+
+
+def counted(studio: Studio, *, recipe: str, month: date) -> tuple[int, dict[str, int]]:
+    """This will add up what was counted of a recipe in a month: how many uses, and how much of each unit."""
+    uses = UsageEvent.objects.filter(studio=studio, lock=recipe, month=month).count()
+    with connection.cursor() as cursor:
+        cursor.execute(_UNITS, {"studio": studio.pk, "recipe": recipe, "month": month})
+        return uses, {unit: int(number) for unit, number in cursor.fetchall()}
