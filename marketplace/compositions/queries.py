@@ -64,6 +64,18 @@ def texts_of(recipe: Recipe) -> list[RecipeText]:
     return list(RecipeText.objects.filter(recipe=recipe).select_related("written_by").order_by("-number"))
 
 
+def text_of(recipe: Recipe, number: int) -> RecipeText | None:
+    """This will find one of the texts that a recipe had."""
+    return RecipeText.objects.filter(recipe=recipe, number=number).select_related("written_by").first()
+
+
+def history_of(recipe: Recipe, *, before: int = 0, size: int = PAGE_SIZE) -> tuple[list[RecipeText], int]:
+    """This will list the texts that a recipe had, newest first, without what they say; and where to go on, or 0."""
+    rows = RecipeText.objects.filter(recipe=recipe).select_related("written_by").defer("text").order_by("-number")
+    found = list((rows.filter(number__lt=before) if before else rows)[: size + 1])
+    return found[:size], found[size - 1].number if len(found) > size else 0
+
+
 def shared(token: str) -> RecipeShare | None:
     """This will find a share that has not ended, its `.recipe` with `.newest` and `.share`."""
     row = RecipeShare.objects.filter(token=token, ended_at=None).first()

@@ -2,10 +2,22 @@
 
 from django.urls import path, re_path
 
-from marketplace.storefront.views import recipe_locks, recipe_quotes, usage_keys
+from marketplace.storefront.views import compose, recipe_locks, recipe_quotes, recipes, usage_keys
 
 _LOCK = r"^recipes/locks/(?P<digest>[0-9a-f]{64})"
+_SHARED = r"^recipes/shared/(?P<token>[A-Za-z0-9_-]{43})"
 urlpatterns = [
+    path("compose", compose.compose, name="compose"),
+    path("compose/check", compose.check, name="compose-check"),
+    path("compose/complete", compose.complete, name="compose-complete"),
+    path("compose/sign-in", compose.sign_in, name="compose-sign-in"),
+    path("recipes", recipes.recipes, name="recipes"),
+    path("recipes/save", recipes.save, name="recipe-save"),
+    path("recipes/<uuid:recipe>", recipes.recipe, name="recipe"),
+    path("recipes/<uuid:recipe>/share", recipes.share, name="recipe-share"),
+    path("recipes/<uuid:recipe>/unshare", recipes.unshare, name="recipe-unshare"),
+    re_path(rf"{_SHARED}$", recipes.shared, name="recipe-shared"),
+    re_path(rf"{_SHARED}/fork$", recipes.fork, name="recipe-fork"),
     path("recipes/quotes/make", recipe_quotes.make, name="recipe-quote-make"),
     path("recipes/quotes/<uuid:quote>", recipe_quotes.quote, name="recipe-quote"),
     path("recipes/quotes/<uuid:quote>/buy", recipe_quotes.buy, name="recipe-quote-buy"),
