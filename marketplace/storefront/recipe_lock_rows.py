@@ -28,6 +28,11 @@ POLICIES: Names = {
     "equal": gettext_lazy("In equal parts"),
     "negotiated": gettext_lazy("As negotiated"),
 }
+RUN_STATES: Names = {
+    "running": gettext_lazy("Under way"),
+    "made": gettext_lazy("Made"),
+    "failed": gettext_lazy("Failed"),
+}
 Row = dict[str, Any]
 
 
@@ -128,11 +133,6 @@ def _export(lock: Lock, name: str) -> Row:
         "is_exact": fidelity == "exact",
         "lost": list(dict.fromkeys(lost)),
     }
-
-
-def is_of_services(lock: Lock) -> bool:
-    """This will tell whether each layer is painted by a provider's service, so that it can be run here."""
-    return all(layer.refs and all(ref.service for ref in layer.refs) for layer in lock.painted)
 
 
 def steps_of(row: RecipeLock, log_address: str) -> list[provenance.Step]:

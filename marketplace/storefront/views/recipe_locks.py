@@ -1,6 +1,7 @@
 """Locks of recipes: what is fixed in them, what it costs, whether they can be run, and what is taken away of them."""
 
 from typing import Any
+from uuid import uuid4
 
 from django.conf import settings
 from django.contrib import messages
@@ -27,6 +28,7 @@ from marketplace.compositions.notation.document import from_document
 from marketplace.compositions.notation.findings import UnreadableRecipe
 from marketplace.compositions.notation.writing import write
 from marketplace.compositions.operations import UnableToLock
+from marketplace.compositions.services import queries as services
 from marketplace.compositions.usage import queries as usage
 from marketplace.licensing.bundles import NotDownloadable
 from marketplace.licensing.terms.using import UnreadableUse, use_from
@@ -38,6 +40,7 @@ from marketplace.storefront.recipe_problems import refused_page
 from marketplace.storefront.views.recipe_quotes import asked_of, quoted
 
 PRIVATE = "private, no-store"
+RUNS_SHOWN = 5
 
 
 def find_lock(request: HttpRequest, digest: str) -> RecipeLock:
@@ -102,13 +105,23 @@ def lock_page(request: HttpRequest, row: RecipeLock, status: int = 200, refusal:
         "month": month,
         "uses": uses,
         "units": sorted(units.items()),
-        **_runs(row, found, missing),
+        **_runs(row, found),
     }
     return render(request, "storefront/recipe_lock.html", context, status=status)
 
 
-def _runs(row: RecipeLock, lock: Lock, missing: list[tuple[str, str]]) -> dict[str, Any]:
-    return {"is_service": rows.is_of_services(lock)}
+def _runs(row: RecipeLock, lock: Lock) -> dict[str, Any]:
+    """Says whether providers can paint a lock here, layer by layer, and what they painted of it lately."""
+    if not any(ref.service for ref in lock.refs):
+        return {}
+    found, _more = services.runs_of(row.studio, lock=row, size=RUNS_SHOWN)
+    runs = [{"run": one, "state": words.say(rows.RUN_STATES, services.state_of(one))} for one in found]
+    return {
+        "is_of_services": True,
+        "unpaintable": [str(one) for one in services.unpaintable(lock)],
+        "runs": runs,
+        "run_key": str(uuid4()),
+    }
 
 
 def _masks(lock: Lock) -> dict[str, str]:
