@@ -24,6 +24,7 @@ from marketplace.checkout.rating import UnableToRate
 from marketplace.checkout.recipe_quotes import RecipePriceChanged, RecipeQuoteExpired, UnableToQuoteRecipe
 from marketplace.compositions.drafting import UnableToPublishComposition
 from marketplace.compositions.exports.base import UnableToExport
+from marketplace.compositions.importing.refusals import UnableToCountPicture, UnableToImport
 from marketplace.compositions.kit import NotRunnable
 from marketplace.compositions.lockfile import UnreadableLock
 from marketplace.compositions.notation.findings import NotARecipe, UnreadableRecipe
@@ -80,6 +81,8 @@ STATUS: Mapping[type[Exception], int] = {
     NotARecipe: 422,
     UnreadableLock: 422,
     UnableToExport: 422,
+    UnableToImport: 422,
+    UnableToCountPicture: 422,
     UnableToRate: 422,
     UnableToCount: 422,
     UnsignedUsage: 403,

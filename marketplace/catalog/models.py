@@ -7,7 +7,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q, Value
 
 from assets.models import Asset
 from marketplace.catalog.rules import AI_TRAINING, ELEMENT_KINDS, MADE_BY, PACK_KINDS, WHOLE_PPB
@@ -93,6 +93,12 @@ class ReleaseAsset(models.Model):
             ),
             models.CheckConstraint(condition=Q(role__in=["content", "preview"]), name="catalog_file_role_is_known"),
             models.CheckConstraint(condition=Q(is_cover=False) | Q(role="preview"), name="catalog_cover_is_a_preview"),
+        ]
+        indexes = [
+            # By its name without folders, which is all that other tools keep of it.
+            models.Index(
+                Func(F("path"), Value("^.*/"), Value(""), function="regexp_replace"), name="catalog_file_names"
+            ),
         ]
 
     def __str__(self) -> str:

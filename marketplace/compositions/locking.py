@@ -98,7 +98,7 @@ def _lock_of(checked: Checked, use: Use, masks: Mapping[str, str], now: datetime
     recipe, said = checked.recipe, settings_of(checked.recipe)
     chosen = wildcards.resolved(recipe)
     painted = painted_with(checked.resolution)
-    prices = _unit_prices(checked.refs, size_of(checked.studio), now)
+    prices = unit_prices(checked.refs, size_of(checked.studio), now)
     layers = [
         _layer(layer, prompt.prompt, masks, [_ref(ref, painted[ref.resolved.position], prices) for ref in layer.refs])
         for layer, prompt in zip(checked.layers, painted_layers(chosen), strict=True)
@@ -179,8 +179,8 @@ def _price(ref: CheckedRef, offer: Offer, prices: Mapping[UUID, int]) -> int:
     return ref.priced.price_minor if ref.priced else 0
 
 
-def _unit_prices(refs: Sequence[CheckedRef], size: Size | None, now: datetime) -> dict[UUID, int]:
-    """Finds what a unit of each metered offer costs this studio now."""
+def unit_prices(refs: Sequence[CheckedRef], size: Size | None, now: datetime) -> dict[UUID, int]:
+    """This will find what a unit of each metered offer costs this studio now."""
     offers = {offer.pk: offer for ref in refs if (offer := ref.grant.offer if ref.grant else ref.offer)}
     metered = [one for one in offers.values() if one.model == "metered"]
     return {one.pk: _unit_price(one, size) for one in (with_prices(metered, now) if metered else ())}
