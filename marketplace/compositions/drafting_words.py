@@ -16,7 +16,7 @@ CODES: dict[str, str] = {
         "The layer “%(layer)s” uses %(release)s, and another one %(other)s: use one version of a pack in all layers."
     ),
     "own-share": _(
-        "You keep a part of each sale and leave one to the packs: choose a share that is neither nothing nor all."
+        "You keep a part of each sale and leave one to the packs: choose a share between the two."
     ),
     "no-share": _(
         "%(release)s in the layer “%(layer)s” would get nothing of a sale: give it weight or area, or take it out."

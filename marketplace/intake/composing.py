@@ -188,7 +188,7 @@ def _owed(draft: Draft, packs: Sequence[Any]) -> Iterator[Finding]:
             yield Finding("derived_from", text, values)
         elif declared[name] != share_ppb:
             text = _(
-                "%(release)s has a share of %(found)s parts per billion, but the policy of the recipe gives it %(share)s of"
-                " what the sources get."
+                "%(release)s has a share of %(found)s parts per billion, but of what sources get the recipe's policy"
+                " gives it %(share)s."
             )
             yield Finding("derived_from", text, values)

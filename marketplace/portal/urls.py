@@ -5,6 +5,7 @@ from django.urls import path
 from marketplace.portal.views import (
     bargains,
     claims,
+    compositions,
     earnings,
     hand_in,
     keys,
@@ -25,6 +26,7 @@ urlpatterns = [
     path("entries.jsonl", sell.entries, name="portal-entries"),
     path("publish", publish.publish, name="publish"),
     path("publish/folder", publish.publish_folder, name="publish-folder"),
+    path("publish/composition", compositions.publish, name="portal-composition-publish"),
     path("earnings", earnings.earnings, name="earnings"),
     path("earnings.csv", earnings.earnings_csv, name="earnings-csv"),
     path("uses", uses.uses, name="portal-uses"),

@@ -17,11 +17,10 @@ from assets.models import Upload
 from marketplace.catalog.rules import Draft, DraftElement, DraftFile, DraftParent
 from marketplace.checkout.rules import platform_fee
 from marketplace.intake.rules import DraftOffer
-from marketplace.licensing.terms.ready import READY
 from marketplace.payouts.rules import WHOLE_PPB
 from marketplace.people.models import Creator
 from marketplace.portal import words
-from marketplace.portal.forms.rows import DetailsForm, ElementRow, OfferRow, ParentRow, ShareRow
+from marketplace.portal.forms.rows import DetailsForm, ElementRow, ParentRow, ShareRow, offer_rows, offers_in
 
 ELEMENT_ROWS, SHARE_ROWS, PARENT_ROWS = 8, 5, 3
 _SEPARATORS = re.compile(r"[,，、;；\n]")
@@ -112,15 +111,7 @@ class Publication:
         self.elements = _rows(ElementRow, "element", ELEMENT_ROWS, data, start.get("elements", []))
         self.shares = _rows(ShareRow, "share", SHARE_ROWS, data, start.get("shares", []))
         self.parents = _rows(ParentRow, "parent", PARENT_ROWS, data, start.get("parents", []))
-        self.offers = {
-            name: OfferRow(
-                data,
-                prefix=f"offer-{name}",
-                initial=start.get("offers", {}).get(name),
-                use_required_attribute=False,
-            )
-            for name in READY
-        }
+        self.offers = offer_rows(data, start.get("offers", {}))
         self.sections: dict[str, list[str]] = {}
 
     def uploaded(self, field: str) -> list[Upload]:
@@ -195,23 +186,19 @@ class Publication:
             handle=handle,
             version=given.get("version", "").strip(),
             kind=given.get("kind", ""),
-            title=_texts(given.get("title_en", ""), given.get("title_zh", "")),
-            summary=_texts(given.get("summary_en", ""), given.get("summary_zh", "")),
+            title=texts(given.get("title_en", ""), given.get("title_zh", "")),
+            summary=texts(given.get("summary_en", ""), given.get("summary_zh", "")),
             files=tuple(DraftFile(path, role) for path, role in files),
             cover=self._cover(files),
             elements=tuple(self._elements()),
-            tags=tuple(tag.strip() for tag in _SEPARATORS.split(given.get("tags", "")) if tag.strip()),
+            tags=tags_in(given.get("tags", "")),
             base_model=given.get("base_model", ""),
             made_by=given.get("made_by", ""),
             ai_training=given.get("ai_training", ""),
             split={row["creator"].strip(): row["share"] for row in _read(self.shares)},
             derived_from=tuple(DraftParent(*row["release"], share_ppb=row["share"]) for row in _read(self.parents)),
         )
-        priced = [(name, row.cleaned_data) for name, row in self.offers.items() if row.is_valid()]
-        offers = [
-            DraftOffer(name, row["price"].strip(), row["currency"]) for name, row in priced if row["price"].strip()
-        ]
-        return draft, offers, streams
+        return draft, offers_in(self.offers), streams
 
     def kept_blobs(self) -> dict[str, str]:
         """This will name the bytes of the files that stay: path → SHA-256; a new file of one's name comes instead."""
@@ -250,7 +237,7 @@ class Publication:
             yield DraftElement(
                 name=row["name"].strip(),
                 kind=row["kind"],
-                title=_texts(row["title_en"], row["title_zh"]),
+                title=texts(row["title_en"], row["title_zh"]),
                 files=_lines(row["files"]),
                 triggers=_lines(row["triggers"]),
             )
@@ -338,10 +325,15 @@ def _lines(text: str) -> tuple[str, ...]:
     return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 
-def _texts(english: str, chinese: str) -> dict[str, str]:
-    """Keeps the languages in which something is written; browsers send line ends as CR LF, manifests have LF."""
-    texts = {"en": english, "zh-Hans": chinese}
-    return {language: text.strip().replace("\r\n", "\n") for language, text in texts.items() if text.strip()}
+def texts(english: str, chinese: str) -> dict[str, str]:
+    """This will keep the languages in which something is written; browsers send CR LF, manifests have LF."""
+    said = {"en": english, "zh-Hans": chinese}
+    return {language: text.strip().replace("\r\n", "\n") for language, text in said.items() if text.strip()}
+
+
+def tags_in(text: str) -> tuple[str, ...]:
+    """This will part tags at commas and lines of either script."""
+    return tuple(tag.strip() for tag in _SEPARATORS.split(text) if tag.strip())
 
 
 def _same(first: UploadedFile, second: UploadedFile) -> bool:

@@ -1,12 +1,16 @@
 """The single forms of the portal: a public name, the details of a release, and the rows of its tables."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from marketplace.catalog.rules import parse_reference
+from marketplace.intake.rules import DraftOffer
+from marketplace.licensing.terms.ready import READY
 from marketplace.payouts.rules import CURRENCIES, UnreadableAmount, parse_amount
 from marketplace.portal import words
 
@@ -247,6 +251,20 @@ class OfferRow(forms.Form):
             except UnreadableAmount:
                 self.add_error("price", unreadable_price(price, given["currency"]))
         return given
+
+
+def offer_rows(data: QueryDict | None, start: Mapping[str, Mapping[str, Any]]) -> dict[str, OfferRow]:
+    """This will make a row for each of the ready-made terms."""
+    return {
+        name: OfferRow(data, prefix=f"offer-{name}", initial=start.get(name), use_required_attribute=False)
+        for name in READY
+    }
+
+
+def offers_in(rows: Mapping[str, OfferRow]) -> list[DraftOffer]:
+    """This will give the offers that rows which can be read say."""
+    said = [(name, row.cleaned_data) for name, row in rows.items() if row.is_valid()]
+    return [DraftOffer(name, row["price"].strip(), row["currency"]) for name, row in said if row["price"].strip()]
 
 
 def unreadable_price(price: str, currency: str) -> forms.ValidationError:

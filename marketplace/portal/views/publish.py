@@ -63,7 +63,7 @@ terms = "studio"
 price = "180.00"
 currency = "USD"
 """
-_REFUSALS = (
+REFUSALS = (
     catalog.UnableToPublish,
     UnableToOffer,
     UnableToUpload,
@@ -71,6 +71,7 @@ _REFUSALS = (
     money.ParentsTakeTooMuch,
     money.TooManyPayees,
 )
+"""What keeps a pack from being handed in."""
 
 
 def _said(findings: Sequence[Any]) -> Sayings:
@@ -78,8 +79,8 @@ def _said(findings: Sequence[Any]) -> Sayings:
     return [(found.where, formats.sentence(found)) for found in findings]
 
 
-def _refusal(error: Exception) -> Sayings:
-    """Says why nothing was published, and where."""
+def refusal(error: Exception) -> Sayings:
+    """This will say why nothing was published, and where."""
     if isinstance(error, UnableToOffer):
         return [("offers", str(error))]
     if isinstance(error, money.ShareOutOfRange | money.ParentsTakeTooMuch | money.TooManyPayees):
@@ -119,8 +120,8 @@ def publish(request: HttpRequest, creator: Creator) -> HttpResponse:
             kept=form.kept_blobs(),
             now=timezone.now(),
         )
-    except _REFUSALS as error:
-        form.refuse(_refusal(error))
+    except REFUSALS as error:
+        form.refuse(refusal(error))
         return _page(request, form, base, status=422)
     return redirect("submission", submission.pk)
 
@@ -203,8 +204,8 @@ def publish_folder(request: HttpRequest, creator: Creator) -> HttpResponse:
         )
     except rules.UnreadablePack as error:
         return _folder_page(request, creator, arrived, _said(error.findings))
-    except _REFUSALS as error:
-        return _folder_page(request, creator, arrived, _refusal(error))
+    except REFUSALS as error:
+        return _folder_page(request, creator, arrived, refusal(error))
     return redirect("submission", submission.pk)
 
 

@@ -19,6 +19,7 @@ from marketplace.payouts.rules import WHOLE_PPB
 from marketplace.storefront import pictures, provenance, queries, words
 from marketplace.storefront.cards import cards
 from marketplace.storefront.choices import Choice, choices_of, chosen_of, collections_with, options_of
+from marketplace.storefront.composition_rows import composition_of
 from marketplace.ui import formats
 
 SPLIT_UNITS = 1000
@@ -53,6 +54,7 @@ def pack(request: HttpRequest, creator: str, pack: str) -> HttpResponse:
         "stands": stands,
         "steps": provenance.release_steps(release, len(rows), queries.registered(rows), stands, reverse("log")),
         "elements": _elements(elements, rows),
+        "composition": composition_of(release),
         "files": [_file(row) for row in rows],
         "drawings": pictures.drawings(rows),
         "files_bytes": sum(row.asset.blob.size_bytes for row in rows),
