@@ -4,6 +4,7 @@ The text is what the tool writes into its own pictures, so that its arrow button
 regions the layers are joined by AND, each with an equal part; with regions they become columns.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -49,6 +50,10 @@ SCHEDULERS: Mapping[str, str] = MappingProxyType(
     }
 )
 _STRUCTURE = re.compile(r"\b(AND|BREAK|ADDCOL|ADDROW|ADDBASE|ADDCOMM)\b")
+_INSIDE = re.compile(r"AND|BREAK|ADDCOL|ADDROW|ADDBASE|ADDCOMM|ADDP")
+"""Regional Prompter takes its words for structure also where they stand inside of others."""
+_WEIGHTED = re.compile(r":\s*[-+]?(\d+\.?|\d*\.\d+)\Z")
+"""An end that A1111 reads as the weight of the whole prompt, such as that of “ratio 16:9”."""
 _UNPLACED = MILLION // 3
 
 
@@ -63,16 +68,27 @@ class _Column:
 
 def write(painting: Painting, lock: Lock) -> Written:
     """This will write a prompt, what is against it, and a line of settings."""
-    columns = _columns(painting)
-    prompt = _regional(painting, columns) if columns else _mixed(painting)
-    against = joined([painting.negative, *(_embedded(one) for one in _embeddings(painting) if one.weight_ppm < 0)])
-    lines = [prompt, *([f"Negative prompt: {_plain(against)}"] if against else []), _settings(painting, lock, columns)]
-    return Written(("\n".join(lines) + "\n").encode(), (*painting.lost, *_lost(painting, lock)), painting.notes)
+    structure = _INSIDE if any(layer.region in (BOX, MASK) for layer in painting.layers) else _STRUCTURE
+    plain = _plain(painting, structure)
+    columns = _columns(plain)
+    prompt = _regional(plain, columns) if columns else _mixed(plain)
+    against = joined([plain.negative, *(_embedded(one) for one in _embeddings(plain) if one.weight_ppm < 0)])
+    lines = [prompt, *([f"Negative prompt: {against}"] if against else []), _settings(plain, lock, columns)]
+    lost = (*painting.lost, *_lost(painting, lock, structure))
+    return Written(("\n".join(lines) + "\n").encode(), lost, painting.notes)
 
 
-def _plain(text: str) -> str:
-    """Writes the tool's own words for structure small where a prompt has them."""
-    return _STRUCTURE.sub(lambda found: found[0].lower(), text)
+def _plain(painting: Painting, structure: re.Pattern[str]) -> Painting:
+    """Writes the tool's own words for structure small where prompts have them."""
+
+    def small(text: str) -> str:
+        return structure.sub(lambda found: found[0].lower(), text)
+
+    def said(layer: Painted) -> Painted:
+        return replace(layer, words=small(layer.words), label=small(layer.label))
+
+    layers = tuple(said(layer) for layer in painting.layers)
+    return replace(painting, layers=layers, style=said(painting.style), negative=small(painting.negative))
 
 
 def _embeddings(painting: Painting) -> list[Model]:
@@ -86,8 +102,8 @@ def _embedded(embedding: Model) -> str:
 
 def _words(layer: Painted) -> str:
     """Gives a layer's words and embeddings; a layer without any still takes its place."""
-    said = [_plain(layer.words), *(_embedded(one) for one in layer.embeddings if one.weight_ppm > 0)]
-    return joined(said) or _plain(layer.label)
+    said = [layer.words, *(_embedded(one) for one in layer.embeddings if one.weight_ppm > 0)]
+    return joined(said) or layer.label
 
 
 def _loras(painting: Painting) -> str:
@@ -104,18 +120,27 @@ def _mixed(painting: Painting) -> str:
     """Mixes layers that all cover the whole picture; A1111 adds up what AND joins, so each gets its part."""
     style, count = _style(painting), len(painting.layers)
     texts = [joined([_words(layer), style]) for layer in painting.layers]
-    part = f" :{decimal(MILLION // count)}" if count > 1 else ""
-    mixed = "\nAND ".join(f"{text}{part}" for text in texts)
+    part = f" :{decimal(MILLION // count)}"
+    mixed = "\nAND ".join(f"{text}{part}" for text in texts) if count > 1 else _unweighted(texts[0])
     return " ".join(one for one in (mixed, _loras(painting)) if one)
 
 
+def _unweighted(text: str) -> str:
+    """Gives a prompt its own weight, 1, where its end would be read as another."""
+    return f"{text} :1" if _WEIGHTED.search(text) else text
+
+
 def _regional(painting: Painting, columns: Sequence[_Column]) -> str:
-    """Writes what is common to all, what lies under all, and the columns."""
-    common = " ".join(one for one in (_style(painting), _loras(painting)) if one)
+    """Writes what is common to all, what lies under all, and the columns.
+
+    Models stand behind the last column: what is common is copied into each, where models would count once more.
+    """
+    common = _style(painting)
     under = joined(_words(layer) for layer in painting.layers if layer.region == FULL)
     lines = [f"{common} ADDCOMM"] if common else []
     lines += [f"{under} ADDBASE"] if under else []
-    return "\n".join([*lines, " BREAK\n".join(_words(column.layer) for column in columns)])
+    parts = _unweighted(" BREAK\n".join(_words(column.layer) for column in columns))
+    return "\n".join([*lines, " ".join(one for one in (parts, _loras(painting)) if one)])
 
 
 def _columns(painting: Painting) -> list[_Column]:
@@ -166,27 +191,37 @@ def _settings(painting: Painting, lock: Lock, columns: Sequence[_Column]) -> str
             "RP Mask submode": "Mask",
             "RP Prompt submode": "Prompt",
             "RP Calc Mode": "Attention",
-            "RP Ratios": f'"{ratios}"',
+            "RP Ratios": ratios,
             "RP Base Ratios": "0.2",
             "RP Use Base": str(full),
-            "RP Use Common": str(bool(_style(painting) or _loras(painting))),
+            "RP Use Common": str(bool(_style(painting))),
             "RP Use Ncommon": "False",
             "RP threshold": "0.4",
         }
     said["Worldloom recipe"] = lock.digest
-    return ", ".join(f"{name}: {value}" for name, value in said.items())
+    return ", ".join(f"{name}: {_quoted(value)}" for name, value in said.items())
 
 
-def _lost(painting: Painting, lock: Lock) -> list[Words]:
+def _quoted(value: str) -> str:
+    """Marks a value as the tool itself does where it would be read as two."""
+    return json.dumps(value, ensure_ascii=False) if any(sign in value for sign in ",:\n") else value
+
+
+def _lost(painting: Painting, lock: Lock, structure: re.Pattern[str]) -> list[Words]:
     """Says what this tool cannot do for this very lock."""
     lost = []
+    if structure is _INSIDE:
+        models = strongest(one for layer in (*painting.layers, painting.style) for one in layer.loras)
+        for name in (one.name for one in (*models, *_embeddings(painting)) if structure.search(one.stem)):
+            text = _("Regional Prompter reads structure in the name of %(file)s: give the file another name there.")
+            lost.append(Words(text, {"file": name}))
     for layer in painting.layers:
         if layer.strength_ppm != MILLION or not layer.is_always_on:
             text = _("The strength and the steps of the layer “%(layer)s” are lost.")
             lost.append(Words(text, {"layer": layer.label}))
         if layer.region == MASK:
             lost.append(Words(_("The mask of the layer “%(layer)s” becomes a column."), {"layer": layer.label}))
-        if _STRUCTURE.search(layer.words):
+        if structure.search(layer.words):
             text = _("Words for structure, such as AND and BREAK, are written small in the layer “%(layer)s”.")
             lost.append(Words(text, {"layer": layer.label}))
     for name, known in ((lock.sampler, SAMPLERS), (lock.scheduler, SCHEDULERS)):

@@ -68,10 +68,10 @@ def test_regions_become_columns_of_regional_prompter() -> None:
     everything = " ".join(f"<lora:{name}:{weight}>" for name, weight in weights.items())
     *prompt, against, settings = lines(found)
     assert prompt == [
-        f"ink wash {everything} ADDCOMM",
+        "ink wash ADDCOMM",
         "person walking, (smile:1.2), linlin BREAK",
         "three cats BREAK",
-        "night market",
+        f"night market {everything}",
     ]
     assert against == "Negative prompt: lowres, bad hands"
     assert settings.startswith(
@@ -85,6 +85,33 @@ def test_regions_become_columns_of_regional_prompter() -> None:
         "The strength and the steps of the layer “图层三” are lost.",
         "The mask of the layer “图层三” becomes a column.",
     ]
+
+
+def test_regional_prompter_takes_nothing_of_a_prompt_for_structure() -> None:
+    """It looks for its words inside of others too, and copies what is common, with its models, into each column."""
+    sand = file("alice/dune", "models/SAND.safetensors")
+    found = lock(
+        layer("ISLAND", "", [ref("alice/dune", sand)], region="box", box_ppm=(0, 0, 250_000, 1_000_000)),
+        layer("b", "BRANDY at BREAKFAST, ratio 16:9", region="rest"),
+        negative="GRAND",
+        checkpoint="base, v1: final.safetensors",
+    )
+    assert lines(found)[:3] == [
+        "ISLand BREAK",
+        f"BRandY at breakFAST, ratio 16:9 :1 <lora:{sand.name.removesuffix('.safetensors')}:1>",
+        "Negative prompt: GRand",
+    ]
+    assert 'Model: "base, v1: final", RP Active: True, ' in lines(found)[-1]
+    assert (
+        ', RP Ratios: "0.25,0.75", RP Base Ratios: 0.2, RP Use Base: False, RP Use Common: False, ' in lines(found)[-1]
+    )
+    assert lost(found, "a1111") == [
+        f"Regional Prompter reads structure in the name of {sand.name}: give the file another name there.",
+        "Words for structure, such as AND and BREAK, are written small in the layer “b”.",
+    ]
+    alone = lock(layer("a", "ratio 16:9, GRAND", [ref("bob/market")]))
+    assert lines(alone)[0] == f"ratio 16:9, GRAND <lora:{MARKET}:1>"
+    assert lines(lock(layer("a", "ratio 16:9")))[0] == "ratio 16:9 :1"
 
 
 def test_layers_without_regions_are_mixed_and_words_for_structure_are_no_trap() -> None:
