@@ -9,14 +9,15 @@ from marketplace.compositions.notation.findings import Findings
 from marketplace.compositions.notation.model import MASK, Place, Ref, Region
 from marketplace.compositions.notation.refs import Line, scan_ref
 from marketplace.compositions.notation.regions import may_be_region, option_key, scan_option, scan_region
-from marketplace.compositions.notation.signs import COMMAS, ESCAPABLE, fold, strip_prompt
+from marketplace.compositions.notation.signs import COMMAS, fold, strip_prompt
 from marketplace.ui.words import Value, Words
 from marketplace.ui.words import gettext_noop as _
 
 MOST_REFS = 8
 Named = tuple[str, tuple[str, str], Place]
 """A variable or wildcard that a prompt names: its name, what it leads to (`choices.node`), and where it stands."""
-_NEXT = re.compile(r"[\\@\[{}|]")
+# Escapes are passed over at once, and so is a bracket that cannot begin a region: no word follows it.
+_NEXT = re.compile(r"(?:\\.?)+|[@{}|]|\[(?= *(?:[^\W\d_]|[^\x00-\x7f]))")
 _LABEL_FOLLOWS = re.compile(r"\| *[^:|@\[\]{}\\,]{1,64}:")
 _CLOSING = frozenset(",.;:!?)，。；：！？）、")
 
@@ -53,8 +54,8 @@ class _Scanner:
         folded, place = self.line.folded, self.start
         while not self.line.found.is_full and (match := _NEXT.search(folded, place)):
             sign, here = match[0], match.start()
-            if sign == "\\":
-                place = here + (2 if folded[here + 1 : here + 2] in ESCAPABLE else 1)
+            if sign[0] == "\\":
+                place = match.end()
             elif self._is_structure(sign, here):
                 place = self._structure(sign, here)
             else:
@@ -187,7 +188,7 @@ def _checked_choices(line: Line, prompt: str, starts: list[tuple[int, int]]) -> 
     def problem(start: int, end: int, code: str, template: str, suggestion: str, values: dict[str, Value]) -> None:
         line.found.add(at(start, end), code, template, suggestion, **values)
 
-    parts = choices.parse(prompt, problem)
+    parts = choices.parse(prompt, problem, lambda made: line.found.tally(made, line.at(starts[0][1])))
     return [(part.name, choices.node(part), at(part.start, part.end)) for part in choices.names_in(parts)]
 
 

@@ -8,7 +8,7 @@ from typing import NoReturn
 from marketplace.compositions.notation.findings import NotARecipe, shown
 from marketplace.compositions.notation.model import MILLION
 from marketplace.compositions.notation.numbers import read_decimal
-from marketplace.compositions.notation.signs import ESCAPABLE, fold, name_end, normal, plain, same, strip_blanks
+from marketplace.compositions.notation.signs import fold, name_end, normal, plain, same, strip_blanks
 from marketplace.ui.words import Value
 from marketplace.ui.words import gettext_noop as _
 
@@ -16,7 +16,8 @@ DEPTH_LIMIT = 16
 OPTIONS_LIMIT = 100
 MOST_WEIGHT_PPM = 1_000 * MILLION
 SEPARATOR = ", "
-_NEXT = re.compile(r"[\\{}|$_]")
+# Escapes are passed over at once, and so is what begins neither a variable nor a wildcard.
+_NEXT = re.compile(r"(?:\\.?)+|[{}|]|\$(?=\{)|__(?=[A-Za-z0-9-]|_(?!_)|[^\x00-\x7f])")
 _SIGNS = re.compile(r"[{}$_\\｛｝＄＿]")
 _COUNT = re.compile(r"([0-9]{1,3})(?:-([0-9]{1,3}))?\$\$")
 _SEPARATOR = re.compile(r"([^{}|$]*)\$\$")
@@ -24,6 +25,7 @@ _WEIGHT = re.compile(r" *([0-9.]{1,40})::")
 
 Problem = Callable[[int, int, str, str, str, dict[str, Value]], None]
 """Told of what is wrong: from and to where, in characters of the prompt, a code, a sentence, a suggestion, values."""
+Tally = Callable[[int], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class _Stop(NotARecipe):
 class _Parser:
     def __init__(self, prompt: str, problem: Problem) -> None:
         self.raw, self.folded, self.problem = prompt, fold(prompt), problem
+        self.made = 0
 
     def parts(self, place: int, depth: int) -> tuple[tuple[Part, ...], int]:
         """Reads up to the end of the prompt, or within a choice to the | or } that ends an option."""
@@ -87,8 +90,8 @@ class _Parser:
         begun = place
         while match := _NEXT.search(self.folded, place):
             sign, here = match[0], match.start()
-            if sign == "\\":
-                place = here + (2 if self.folded[here + 1 : here + 2] in ESCAPABLE else 1)
+            if sign[0] == "\\":
+                place = match.end()
             elif sign in "|}" and depth:
                 return (*found, *self._text(begun, here)), here
             elif sign == "|":
@@ -98,10 +101,9 @@ class _Parser:
             else:
                 part, place = self._part(sign, here, depth)
                 if part is not None:
+                    self.made += 1
                     found += [*self._text(begun, here), part]
                     begun = place
-        if depth:
-            return (*found, *self._text(begun, len(self.raw))), len(self.raw)
         return (*found, *self._text(begun, len(self.raw))), len(self.raw)
 
     def _text(self, start: int, end: int) -> Iterator[str]:
@@ -112,14 +114,10 @@ class _Parser:
         if sign == "{":
             return self._choice(here, depth + 1)
         if sign == "$":
-            if self.folded[here + 1 : here + 2] != "{":
-                return None, here + 1
             end = name_end(self.folded, here + 2)
             if end == here + 2 or self.folded[end : end + 1] != "}":
                 self._stop(here, here + 2, "variable-unclosed", _NO_NAME, "\\$\\{")
             return Variable(normal(self.folded[here + 2 : end]), here, end + 1), end + 1
-        if self.folded[here + 1 : here + 2] != "_":
-            return None, here + 1
         end = name_end(self.folded, here + 2, joined=True)
         if end == here + 2 or self.folded[end : end + 2] != "__":
             return None, max(end, here + 2)
@@ -185,14 +183,20 @@ def has_any(prompt: str) -> bool:
     return bool(_SIGNS.search(prompt))
 
 
-def parse(prompt: str, problem: Problem = ignore) -> tuple[Part, ...]:
-    """This will read a prompt; what is wrong is told to `problem`, and then what is returned means nothing."""
+def parse(prompt: str, problem: Problem = ignore, tally: Tally = ignore) -> tuple[Part, ...]:
+    """This will read a prompt; what is wrong is told to `problem`, and then what is returned means nothing.
+
+    `tally` is told how many choices, variables and wildcards stand in it.
+    """
     if not has_any(prompt):
         return (prompt,) if prompt else ()
+    parser = _Parser(prompt, problem)
     try:
-        return _Parser(prompt, problem).parts(0, 0)[0]
+        parts, _end = parser.parts(0, 0)
     except _Stop:
         return ()
+    tally(parser.made)
+    return parts
 
 
 def split_options(text: str) -> list[tuple[str, int]]:
@@ -206,10 +210,8 @@ def split_options(text: str) -> list[tuple[str, int]]:
 
     while match := _NEXT.search(folded, place):
         sign, here = match[0], match.start()
-        place = here + 1
-        if sign == "\\":
-            place += folded[place : place + 1] in ESCAPABLE
-        elif sign == "{":
+        place = match.end()
+        if sign == "{":
             depth += 1
         elif sign == "}":
             depth = max(0, depth - 1)
@@ -220,15 +222,17 @@ def split_options(text: str) -> list[tuple[str, int]]:
     return found
 
 
-def option_of(text: str, problem: Problem = ignore) -> Option:
+def option_of(text: str, problem: Problem = ignore, tally: Tally = ignore) -> Option:
     """This will read one of a list of words, which may have a weight as the options of a choice have."""
     weight = _WEIGHT.match(fold(text))
     parser = _Parser(text, problem)
     weight_ppm = parser._weight(weight[1], weight.start(1), weight.end(1)) if weight else MILLION
     try:
-        return Option(weight_ppm, _trimmed(parser.parts(weight.end() if weight else 0, 0)[0]))
+        parts, _end = parser.parts(weight.end() if weight else 0, 0)
     except _Stop:
         return Option(weight_ppm, ())
+    tally(parser.made)
+    return Option(weight_ppm, _trimmed(parts))
 
 
 def names_in(parts: tuple[Part, ...]) -> Iterator[Variable | Wildcard]:

@@ -115,16 +115,19 @@ class Directives:
         def problem(start: int, end: int, code: str, template: str, mend: str, values: dict[str, Value]) -> None:
             line.found.add(line.at(begin + shift + start, begin + shift + end), code, template, mend, **values)
 
+        def tally(made: int) -> None:
+            line.found.tally(made, at)
+
         shift = 0
         if kind == "var":
             self.variables[name] = text
-            self._used(line, choices.parse(text, problem), begin)
+            self._used(line, choices.parse(text, problem, tally), begin)
         else:
             options = choices.split_options(text)
             self.words[name] = tuple(one for one, _place in options)
             for one, place in options:
                 shift = place
-                self._used(line, choices.option_of(one, problem).parts, begin + place)
+                self._used(line, choices.option_of(one, problem, tally).parts, begin + place)
             if len(options) > choices.OPTIONS_LIMIT:
                 values: dict[str, Value] = {"count": len(options), "limit": choices.OPTIONS_LIMIT}
                 shift = 0

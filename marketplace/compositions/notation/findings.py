@@ -6,9 +6,14 @@ from difflib import get_close_matches
 
 from marketplace.compositions.notation.model import Place
 from marketplace.ui.words import Sayable, Value, Words
+from marketplace.ui.words import gettext_noop as _
 
 MOST_FINDINGS = 20
+MOST_CHOICES = 2_000
+"""So many choices, variables and wildcards may stand in a recipe."""
 _LIKE = 0.6
+
+_IN_ALL = _("More than %(limit)s choices, variables and wildcards stand in the recipe up to here; take some out.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +67,13 @@ class UnreadableRecipe(NotARecipe):
 class Findings:
     """Collects what is wrong until it is enough to tell."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_choices: int = MOST_CHOICES) -> None:
         self._found: list[Finding] = []
+        self._choices, self.most_choices = 0, most_choices
 
     @property
     def is_full(self) -> bool:
-        return len(self._found) >= MOST_FINDINGS
+        return len(self._found) >= MOST_FINDINGS or self._choices > self.most_choices
 
     def __len__(self) -> int:
         return len(self._found)
@@ -75,6 +81,12 @@ class Findings:
     def add(self, at: Place, code: str, template: str, suggestion: str = "", **values: Value) -> None:
         """This will note what is wrong there."""
         self._found.append(Finding(at.line, at.column, at.length, code, Words(template, values), suggestion))
+
+    def tally(self, choices: int, at: Place) -> None:
+        """This will count what is left to chance up to there; once it is too much, it is enough to tell."""
+        if self._choices <= self.most_choices < self._choices + choices:
+            self.add(at, "choices-in-all", _IN_ALL, limit=self.most_choices)
+        self._choices += choices
 
     def refuse(self) -> None:
         """This will raise UnreadableRecipe when anything was found."""

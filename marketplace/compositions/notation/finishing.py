@@ -24,6 +24,8 @@ def finish(recipe: Recipe, said: Directives, found: Findings) -> Recipe:
     """This will put together what the lines said; what does not fit is noted."""
     aliases = {same(name): name for name in said.aliases}
     for name, node, place in said.names:
+        if found.is_full:
+            break
         if node not in said.places:
             template, code = (_NO_VARIABLE, "variable-unknown") if node[0] == "var" else (_NO_WORDS, "words-unknown")
             meant = closest(name, (*said.variables,) if node[0] == "var" else (*said.words,))
@@ -59,7 +61,7 @@ def _with_path(ref: Ref, aliases: dict[str, str], found: Findings) -> Ref:
     name = ref.path[0]
     if same(name) in aliases:
         return replace(ref, path=(aliases[same(name)],))
-    if not SLUG.fullmatch(name.lower()):
+    if not SLUG.fullmatch(name.lower()) and not found.is_full:
         near = closest(name, aliases.values())
         found.add(ref.at or Place(1, 1, 0), "alias-unknown", _NO_ALIAS, near and f"@{near}", name=shown(name))
     return replace(ref, path=(name.lower(),))

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from marketplace.compositions.notation import choices, wildcards
 from marketplace.compositions.notation.body import Body, is_empty, scan_body
 from marketplace.compositions.notation.directives import Directives
+from marketplace.compositions.notation.findings import MOST_CHOICES, Findings, closest, shown
 from marketplace.compositions.notation.findings import MOST_FINDINGS as MOST_FINDINGS
 from marketplace.compositions.notation.findings import Finding as Finding
-from marketplace.compositions.notation.findings import Findings, closest, shown
 from marketplace.compositions.notation.findings import UnreadableRecipe as UnreadableRecipe
 from marketplace.compositions.notation.finishing import finish
 from marketplace.compositions.notation.model import FULL, Layer, Place, Recipe
@@ -50,7 +50,7 @@ _NEGATIVE_TOO_LONG = _("What is not wanted is longer than %(limit)s characters i
 @dataclass(slots=True)
 class _Reader:
     most_layers: int
-    found: Findings = field(default_factory=Findings)
+    found: Findings
     directives: Directives = field(default_factory=Directives)
     layers: list[Layer] = field(default_factory=list)
     labels: dict[str, int] = field(default_factory=dict)
@@ -168,9 +168,10 @@ class _Reader:
 def read(text: str, *, most_layers: int = MOST_LAYERS) -> Recipe:
     """This will read a recipe, or raise UnreadableRecipe with what is wrong, each in its place.
 
-    What is read can also be chosen by its seed: `wildcards.resolved` has been tried.
+    What is read can also be chosen by its seed: `wildcards.resolved` has been tried. With more layers, as many more
+    choices may be left.
     """
-    reader = _Reader(most_layers)
+    reader = _Reader(most_layers, Findings(MOST_CHOICES * max(MOST_LAYERS, most_layers) // MOST_LAYERS))
     found = reader.found
     if len(text) > MOST_BYTES or len(text.encode("utf-8", "surrogatepass")) > MOST_BYTES:
         found.add(Place(1, 1, 0), "text-too-long", _TEXT_TOO_LONG)
@@ -178,6 +179,8 @@ def read(text: str, *, most_layers: int = MOST_LAYERS) -> Recipe:
     lines = lines_of(text)
     is_clean = not FORBIDDEN.search(text)
     for number, raw in enumerate(lines, 1):
+        if not raw:
+            continue
         sign = None if is_clean else FORBIDDEN.search(raw)
         if sign:
             place = Place(number, sign.start() + 1)

@@ -30,6 +30,7 @@ MASK_NAME_LIMIT = 120
 _OPTION = re.compile(r"\{ *([A-Za-z_]+) *=")
 _WORD = re.compile(r"\[ *([^\W\d_]*)")
 _NUMBERS = re.compile(r"[ ,]+")
+_MOST_CONTENT = 160
 
 _UNCLOSED = _("The region begins here and does not end; close it with ] or write \\[ for the sign itself.")
 _UNKNOWN = _("“%(text)s” is no region; write box, mask, rest or full, or \\[ for the sign itself.")
@@ -43,12 +44,29 @@ _NO_VALUE = _("“%(text)s” is nothing for %(key)s; write a number from %(low)
 _OPTION_UNCLOSED = _("The option begins here and does not end; close it with } or write \\{ for the sign itself.")
 
 
+def _slips(word: str) -> set[str]:
+    """Writes a word as fingers slip: two letters turned, one left out, one twice. Its first letter stays."""
+    places = range(1, len(word))
+    turned = {word[:place] + word[place + 1] + word[place] + word[place + 2 :] for place in places[:-1]}
+    return (
+        turned
+        | {word[:place] + word[place + 1 :] for place in places}
+        | {word[: place + 1] + word[place:] for place in places}
+    )
+
+
+# Others that are like them are words that a prompt may have in brackets: [best], [forest], [fall].
+_MISTYPED = frozenset(_slips(REST) | _slips(FULL)) - {REST, FULL}
+
+
 def region_word(folded: str, start: int) -> tuple[str, int]:
     """This will return the word after the bracket at `start`, in lower case, and where it ends."""
     match = _WORD.match(folded, start)
     begin, end = match.span(1) if match else (start + 1, start + 1)
     # One that is parted by what cannot be seen looks like a word, and is read as one to be refused.
-    while end < len(folded) and end - begin < 40 and (folded[end].isalpha() or HIDDEN.match(folded, end)):
+    while not folded.isascii() and end < len(folded) and end - begin < 40:
+        if not (folded[end].isalpha() or HIDDEN.match(folded, end)):
+            break
         end += 1
     word = folded[begin:end]
     # The name of a mask may follow in Chinese without a blank.
@@ -60,15 +78,21 @@ def region_word(folded: str, start: int) -> tuple[str, int]:
 def may_be_region(folded: str, start: int) -> bool:
     """This will tell whether the bracket at `start` begins a region, or what is meant as one."""
     word, end = region_word(folded, start)
-    if word in WORDS or HIDDEN.sub("", word) in WORDS:
+    if word in WORDS or (not word.isascii() and HIDDEN.sub("", word) in WORDS):
         return True
-    close = closest(word, (BOX, MASK, REST, FULL)) if len(word) > 2 else ""
-    if not close:
+    if not 2 < len(word) < 10:
         return False
-    content = folded[end : folded.find("]", end) if "]" in folded[end:] else len(folded)].strip(" :")
-    if close == BOX:
-        return len(_split(content)) == 4 and all(read_decimal(one) is not None for one in _split(content))
-    return content.lower().endswith(MASK_SUFFIXES) if close == MASK else not content
+    # What stands in it decides, and only as much of it as a region has: this is asked of each bracket.
+    close = folded.find("]", end, end + _MOST_CONTENT)
+    if close < 0 or folded.find("[", end, close) >= 0:
+        return False
+    content = folded[end:close].strip(" :")
+    if not content:
+        return word in _MISTYPED
+    if content.lower().endswith(MASK_SUFFIXES):
+        return closest(word, (MASK,)) == MASK
+    parts = _split(content)
+    return len(parts) == 4 and all(read_decimal(one) is not None for one in parts) and closest(word, (BOX,)) == BOX
 
 
 def _split(content: str) -> list[str]:
@@ -156,7 +180,7 @@ def option_key(folded: str, start: int) -> tuple[str, int] | None:
     match = _OPTION.match(folded, start)
     if not match:
         near = folded[start : start + 80]
-        hidden = HIDDEN.search(near) and _OPTION.match(HIDDEN.sub("_", near))
+        hidden = not near.isascii() and HIDDEN.search(near) and _OPTION.match(HIDDEN.sub("_", near))
         return (hidden[1], start + hidden.end()) if hidden and "|" not in near else None
     close = folded.find("}", start)
     if match[1].lower() not in OPTIONS and folded.find("|", start, close if close >= 0 else len(folded)) >= 0:

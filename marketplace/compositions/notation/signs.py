@@ -15,6 +15,8 @@ _FOLDS = str.maketrans(
     | dict.fromkeys(_BLANKS, " ")
     | dict.fromkeys(_DASHES, "-")
 )
+_ESCAPABLE_FORMS = "".join({*ESCAPABLE, *(chr(code) for code, sign in _FOLDS.items() if sign in ESCAPABLE)})
+_ESCAPE = re.compile(rf"\\([{re.escape(_ESCAPABLE_FORMS)}])")
 # Controls but the tab, separators of lines, halves of characters, and signs that turn the order of what follows.
 FORBIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
@@ -25,6 +27,7 @@ HIDDEN = re.compile(
     "\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
 )
 _ASCII_NAME = re.compile(r"[A-Za-z0-9_-]+")
+_JOINED_NAME = re.compile(r"(?:[A-Za-z0-9-]|_(?!_))+")
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 
 
@@ -55,12 +58,10 @@ def name_end(text: str, place: int, *, joined: bool = False) -> int:
 
     With `joined`, two underscores in a row end it: that is how a wildcard is closed.
     """
+    pattern = _JOINED_NAME if joined else _ASCII_NAME
     while place < len(text):
-        match = _ASCII_NAME.match(text, place)
+        match = pattern.match(text, place)
         if match:
-            close = match[0].find("__") if joined else -1
-            if close >= 0:
-                return place + close
             place = match.end()
         elif _is_word(text[place]):
             place += 1
@@ -98,14 +99,4 @@ def escaped(text: str) -> str:
 
 def plain(prompt: str) -> str:
     """This will take the backslashes of escapes away."""
-    if "\\" not in prompt:
-        return prompt
-    said, place = [], 0
-    while (slash := prompt.find("\\", place)) >= 0:
-        is_escape = slash + 1 < len(prompt) and fold(prompt[slash + 1]) in ESCAPABLE
-        said.append(prompt[place : slash + (0 if is_escape else 1)])
-        place = slash + 1
-        if is_escape:
-            said.append(prompt[place])
-            place += 1
-    return "".join([*said, prompt[place:]])
+    return _ESCAPE.sub(r"\1", prompt) if "\\" in prompt else prompt
