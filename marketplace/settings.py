@@ -306,6 +306,8 @@ SPECTACULAR_SETTINGS = {
         "QuoteStepKind": "marketplace.api.order_shapes.STEP_KINDS",
         "ReadForm": "marketplace.api.terms_shapes.READ_FORMS",
         "RightKind": "marketplace.api.terms_shapes.RIGHT_KINDS",
+        "RunLayerState": "marketplace.compositions.services.queries.LAYER_STATES",
+        "RunState": "marketplace.compositions.services.queries.RUN_STATES",
         "SubscriptionState": "marketplace.api.order_shapes.SUBSCRIPTION_STATES",
         "WrittenForm": "marketplace.api.terms_shapes.WRITTEN_FORMS",
     },

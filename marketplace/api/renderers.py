@@ -68,6 +68,13 @@ class PythonRenderer(FastJSONRenderer):
     format = "python"
 
 
+class PngRenderer(FastJSONRenderer):
+    """Lets clients ask for a picture."""
+
+    media_type = "image/png"
+    format = "png"
+
+
 class CsvRenderer(FastJSONRenderer):
     """Lets clients ask for credits as a table (RFC 4180)."""
 

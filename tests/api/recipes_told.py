@@ -3,6 +3,7 @@
 import base64
 from typing import Any
 
+from tests.api import runs_told
 from tests.api.studios import ANYBODY, Market, Studio
 from tests.cast import CARD, DECLINED_CARD
 from tests.packs import picture
@@ -19,6 +20,10 @@ NAMES = [
     "recipe_locks_kit",
     "recipe_locks_list",
     "recipe_locks_read",
+    "recipe_runs_create",
+    "recipe_runs_list",
+    "recipe_runs_picture",
+    "recipe_runs_read",
     "recipes_check",
     "recipes_complete",
     "recipes_create",
@@ -46,7 +51,9 @@ def recipe_writes(carol: Studio) -> dict[str, Any]:
     paid = {"payment": {"card": CARD}}
     token = shared.json()["share_token"]
     mask = {"picture": base64.b64encode(picture(size=(32, 32))).decode()}
+    painted = runs_told.painted_lock(carol)
     return {
+        "recipe_runs_create": carol.send("POST", f"/recipes/locks/{painted}/runs", {}, key="run"),
         "recipes_check": ANYBODY.send("POST", "/recipes/check", ASKED),
         "recipes_create": kept,
         "recipes_write": carol.send("PUT", path, {"title": "The pier, at night"}),
@@ -69,6 +76,9 @@ def recipe_paths(writes: dict[str, Any]) -> dict[str, str]:
         "recipes_shared": f"/recipes/shared/{writes['recipes_share'].json()['share_token']}",
         "recipes_quote_read": f"/recipes/quotes/{writes['recipes_quote'].json()['id']}",
         "recipe_locks_list": "/recipes/locks",
+        "recipe_runs_list": "/recipes/runs",
+        "recipe_runs_read": f"/recipes/runs/{writes['recipe_runs_create'].json()['id']}",
+        "recipe_runs_picture": runs_told.made(writes["recipe_runs_create"].json()["id"]),
         "recipe_locks_read": lock,
         "recipe_locks_exports": lock + "/exports",
         "recipe_locks_export": lock + "/exports/comfyui",
@@ -111,5 +121,9 @@ def recipe_refusals(market: Market, carol: Studio, dave: Studio) -> list[tuple[s
         ("recipe_locks_read", 404, carol.get("/recipes/locks/" + "0" * 64)),
         ("recipe_locks_read", 422, carol.get("/recipes/locks/1")),
         ("recipe_locks_kit", 403, carol.get(f"/recipes/locks/{lock}/kit")),
+        ("recipe_runs_create", 403, carol.send("POST", f"/recipes/locks/{lock}/runs", {}, key="unlicensed")),
+        ("recipe_runs_create", 404, dave.send("POST", f"/recipes/locks/{lock}/runs", {}, key="others")),
+        ("recipe_runs_read", 404, carol.get(f"/recipes/runs/{ZERO}")),
+        ("recipe_runs_picture", 404, carol.get(f"/recipes/runs/{ZERO}/picture")),
         ("recipe_locks_export", 404, carol.get("/recipes/locks/" + "0" * 64 + "/exports/otio")),
     ]
