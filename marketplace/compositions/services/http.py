@@ -37,7 +37,7 @@ class _Pinned(http.client.HTTPConnection):
         failure: OSError = OSError("no address")
         for address in self._addresses:
             try:
-                plain = socket.create_connection((address, self.port), self.timeout)
+                plain = _connected(address, self.port, self.timeout)
                 break
             except OSError as error:
                 failure = error
@@ -49,6 +49,17 @@ class _Pinned(http.client.HTTPConnection):
             secret = self._context.wrap_socket(plain, server_hostname=self.host, do_handshake_on_connect=False)
             self.sock = secret
             secret.do_handshake()
+
+
+def _connected(address: str, port: int, seconds: float | None) -> socket.socket:
+    plain = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        plain.settimeout(seconds)
+        plain.connect((address, port))
+    except OSError:
+        plain.close()
+        raise
+    return plain
 
 
 class _Watch:
