@@ -9,6 +9,10 @@ from django.utils.translation import gettext_lazy as _
 
 from marketplace.compositions.keeping import MOST_TITLE
 from marketplace.compositions.uses import UsageKey
+from marketplace.licensing.holdings import Project
+from marketplace.licensing.terms.model import Use
+from marketplace.people.models import Studio
+from marketplace.storefront.forms_recipes import use_values
 
 
 def with_masks(address: str, masks: Mapping[str, str], title: str = "") -> str:
@@ -16,6 +20,16 @@ def with_masks(address: str, masks: Mapping[str, str], title: str = "") -> str:
     asked = [("mask", f"{sha256} {name}") for name, sha256 in masks.items()]
     asked += [("title", title)] if title else []
     return f"{address}?{urlencode(asked)}" if asked else address
+
+
+def said_again(
+    use: Use, masks: Mapping[str, str], *, studio: Studio, project: Project | None, title: str = "", recipe: object = ""
+) -> list[tuple[str, str]]:
+    """This will write what was asked of a recipe besides its text as the fields of composing it."""
+    found = [(name, value) for name, values in use_values(use).items() for value in values if value]
+    found += [("mask", f"{sha256} {name}") for name, sha256 in masks.items()]
+    found += [("studio", str(studio.pk)), ("project", str(project.pk) if project else "")]
+    return [*found, ("title", title), ("recipe", str(recipe or ""))]
 
 
 class RecipeOrderForm(forms.Form):
@@ -53,6 +67,15 @@ class UsageKeyForm(forms.Form):
         help_text=_("An Ed25519 key as a JWK or as PEM; never the private one."),
         widget=forms.Textarea(attrs={"class": "mono", "rows": 5, "spellcheck": "false", "autocomplete": "off"}),
     )
+
+
+    def without_private(self) -> "UsageKeyForm":
+        """This will take a private key out of what was sent, so that no page shows it again."""
+        sent = str(self.data.get("public_key", ""))
+        if "PRIVATE KEY" in sent or '"d"' in sent:
+            self.data = self.data.copy()
+            self.data["public_key"] = ""
+        return self
 
 
 class EndKeyForm(forms.Form):

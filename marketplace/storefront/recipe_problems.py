@@ -1,6 +1,6 @@
 """Why a recipe could be neither quoted nor locked, with lines and columns, and the way back to its text."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -8,20 +8,27 @@ from django.shortcuts import render
 from django.utils.translation import pgettext
 
 from marketplace.compositions.checking import REFUSED, Checked
-from marketplace.compositions.models import Recipe
 from marketplace.compositions.notation.findings import Finding
 from marketplace.licensing.terms.using import UnreadableUse
 from marketplace.storefront import words
-from marketplace.storefront.forms_recipes import RecipeForm
+from marketplace.storefront.forms_recipes import ASKED, RecipeForm
 from marketplace.ui.formats import sentence
 
 _BETWEEN = "between a field's name and its error"
 
 
 def refused_page(
-    request: HttpRequest, error: Exception, *, text: str, recipe: Recipe | None = None, is_lock: bool = False
+    request: HttpRequest,
+    error: Exception,
+    *,
+    text: str,
+    fields: Sequence[tuple[str, str]] | None = None,
+    is_lock: bool = False,
 ) -> HttpResponse:
-    """This will show why a recipe was refused; nothing was written, and its text leads back to where it is written."""
+    """This will show why a recipe was refused; nothing was written, and its text leads back to where it is written.
+
+    `fields` are what else was asked of it, as (name, value); without them, those that were sent.
+    """
     found: Iterable[Finding] = getattr(error, "findings", ())
     findings = [_finding(one, text) for one in found]
     checked: Checked | None = getattr(error, "checked", None)
@@ -33,9 +40,17 @@ def refused_page(
         "findings": findings,
         "refused": _refused(checked) if checked is not None else [],
         "text": text,
-        "recipe": recipe,
+        "fields": fields if fields is not None else _sent(request),
     }
     return render(request, "storefront/recipe_refused.html", context, status=422)
+
+
+_KEPT = (*ASKED, "title", "keep_for", "recipe", "after")
+
+
+def _sent(request: HttpRequest) -> list[tuple[str, str]]:
+    """Lists what was asked of the text, so that the way back keeps it."""
+    return [(name, value) for name in _KEPT for value in request.POST.getlist(name)]
 
 
 def _said(error: Exception) -> str:
@@ -82,5 +97,6 @@ def unasked_page(request: HttpRequest, form: RecipeForm, *, is_lock: bool = Fals
         "wrong": wrong,
         "needs_studio": not form.studios,
         "text": form.data.get("text", ""),
+        "fields": _sent(request),
     }
     return render(request, "storefront/recipe_refused.html", context, status=422)

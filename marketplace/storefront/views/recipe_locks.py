@@ -36,6 +36,7 @@ from marketplace.people.models import Studio
 from marketplace.people.queries import studios_of
 from marketplace.storefront import recipe_lock_rows as rows
 from marketplace.storefront import words
+from marketplace.storefront.forms_recipe_orders import said_again
 from marketplace.storefront.recipe_problems import refused_page
 from marketplace.storefront.views.recipe_quotes import asked_of, quoted
 
@@ -101,7 +102,7 @@ def lock_page(request: HttpRequest, row: RecipeLock, status: int = 200, refusal:
         "exports": rows.export_rows(found),
         "steps": rows.steps_of(row, reverse("log")),
         "text": write(from_document(found.recipe)),
-        "masks": _masks(found),
+        "fields": _fields(row, found),
         "month": month,
         "uses": uses,
         "units": sorted(units.items()),
@@ -122,6 +123,12 @@ def _runs(row: RecipeLock, lock: Lock) -> dict[str, Any]:
         "runs": runs,
         "run_key": str(uuid4()),
     }
+
+
+def _fields(row: RecipeLock, lock: Lock) -> list[tuple[str, str]]:
+    """Lists what composing a locked recipe again starts with, besides the text."""
+    use, masks = use_from(lock.use), _masks(lock)
+    return said_again(use, masks, studio=row.studio, project=row.project, title=row.title, recipe=row.recipe_id)
 
 
 def _masks(lock: Lock) -> dict[str, str]:
@@ -182,6 +189,7 @@ def quote(request: HttpRequest, digest: str) -> HttpResponse:
     found = queries.lock_in(row)
     return quoted(
         request,
+        fields=_fields(row, found),
         masks=_masks(found),
         studio=row.studio,
         project=row.project,
@@ -204,6 +212,6 @@ def make(request: HttpRequest) -> HttpResponse:
     try:
         made = compositions.lock(recipe=text, person=request.user, now=timezone.now(), **asked)  # type: ignore[arg-type]
     except (UnableToLock, UnreadableRecipe, UnreadableUse, NotYourRecipe, UnableToKeepRecipe) as error:
-        return refused_page(request, error, text=text, recipe=asked["recipe_row"], is_lock=True)
+        return refused_page(request, error, text=text, is_lock=True)
     messages.success(request, _("Locked: the recipe is the same for ever under this id."))
     return redirect("recipe-lock", made.digest)

@@ -30,7 +30,7 @@ from marketplace.licensing.terms.using import UnreadableUse
 from marketplace.people.queries import studios_of
 from marketplace.storefront import recipe_quote_rows as rows
 from marketplace.storefront import words
-from marketplace.storefront.forms_recipe_orders import RecipeOrderForm, with_masks
+from marketplace.storefront.forms_recipe_orders import RecipeOrderForm, said_again, with_masks
 from marketplace.storefront.forms_recipes import RecipeForm, masks_in
 from marketplace.storefront.held import REFUSALS, members_of
 from marketplace.storefront.recipe_problems import refused_page, unasked_page
@@ -82,6 +82,7 @@ def _page(request: HttpRequest, found: QuoteNow, form: RecipeOrderForm, status: 
         "parts": parts,
         "form": form,
         "masks": masks_in(given),
+        "fields": _fields(row, masks_in(given)),
         "is_open": rows.may_go_on(found),
         "is_tried": bool(found.orders),
         "may_buy": may_buy,
@@ -91,6 +92,11 @@ def _page(request: HttpRequest, found: QuoteNow, form: RecipeOrderForm, status: 
         "test_cards": _test_cards() if _in_sandbox() and "card" in form.fields else [],
     }
     return render(request, "storefront/recipe_quote.html", context, status=status)
+
+
+def _fields(row: RecipeQuote, masks: dict[str, str]) -> list[tuple[str, str]]:
+    """Lists what composing it again starts with, besides the text."""
+    return said_again(queries.use_of(row), masks, studio=row.studio, project=row.project, recipe=row.recipe_id)
 
 
 def _test_cards() -> list[dict[str, str]]:
@@ -165,9 +171,11 @@ def _again(request: HttpRequest, row: RecipeQuote, form: RecipeOrderForm, now: d
 def again(request: HttpRequest, quote: UUID) -> HttpResponse:
     """This will ask for a new quote of what an old one was about."""
     row = _mine(request, quote)
+    masks = masks_in(request.POST)
     return quoted(
         request,
-        masks=masks_in(request.POST),
+        fields=_fields(row, masks),
+        masks=masks,
         title=request.POST.get("title", ""),
         studio=row.studio,
         project=row.project,
@@ -199,10 +207,20 @@ def asked_of(request: HttpRequest, *, is_lock: bool = False) -> dict[str, Any] |
     return form.wanted(timezone.now()) | said
 
 
-def quoted(request: HttpRequest, *, masks: dict[str, str], title: str = "", **asked: Any) -> HttpResponse:
-    """This will ask for a quote and lead to its page, or say why there is none."""
+def quoted(
+    request: HttpRequest,
+    *,
+    masks: dict[str, str],
+    title: str = "",
+    fields: list[tuple[str, str]] | None = None,
+    **asked: Any,
+) -> HttpResponse:
+    """This will ask for a quote and lead to its page, or say why there is none.
+
+    `fields` are what leads back to composing it, besides the text; without them, those that were sent.
+    """
     try:
         made = checkout.quote_recipe(person=request.user, now=timezone.now(), **asked)  # type: ignore[arg-type]
     except (checkout.UnableToQuoteRecipe, UnreadableRecipe, UnreadableUse) as error:
-        return refused_page(request, error, text=asked["text"], recipe=asked.get("recipe_row"))
+        return refused_page(request, error, text=asked["text"], fields=fields)
     return redirect(with_masks(reverse("recipe-quote", args=[made.pk]), masks, title))

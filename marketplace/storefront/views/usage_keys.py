@@ -22,6 +22,8 @@ from marketplace.people.models import Studio
 from marketplace.people.queries import studios_of
 from marketplace.storefront.forms_recipe_orders import EndKeyForm, UsageKeyForm
 
+KEY_COMMAND = "openssl genpkey -algorithm ed25519 -out renderer.pem\nopenssl pkey -in renderer.pem -pubout"
+
 
 @never_cache
 @login_required
@@ -58,6 +60,7 @@ def _page(request: HttpRequest, studio: Studio | None, status: int = 200, **refu
             for one in found
         ],
         "form": refused.get("form") or UsageKeyForm(),
+        "key_command": KEY_COMMAND,
     }
     return render(request, "storefront/usage_keys.html", context, status=status)
 
@@ -94,7 +97,7 @@ def add(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, _("What “%s” signs counts from now on.") % made.name)
             return _to(studio)
-    return _page(request, studio, 422, form=form)
+    return _page(request, studio, 422, form=form.without_private())
 
 
 @never_cache
