@@ -122,9 +122,10 @@ def _contracts(value: dict[str, Any], packs: Iterable[Facts]) -> Facts:
     known, seen = {row["release"] for row in packs}, set()
     for number, one in enumerate(rows):
         row = _row(f"fees[{number}]", one, _FEE_MEMBERS)
-        if row["release"] not in known or row["release"] in seen:
+        named = row["release"]
+        if not isinstance(named, str) or named not in known or named in seen:
             raise _bad(f"fees[{number}].release", _("%(place)s must be a release that paints, each once."))
-        seen.add(row["release"])
+        seen.add(named)
         _number(f"fees[{number}].amount_minor", row["amount_minor"], 1, MOST_FEE_MINOR)
     for name, said in (("unit", unit), ("currency", currency)):
         if bool(said) != bool(rows):
