@@ -81,7 +81,7 @@ def refused(scene: Stage, text: str = TEXT, **more: Any) -> list[tuple[str, int,
 
 def test_what_cannot_be_composed_says_where(scene: Stage) -> None:
     assert refused(scene, "|a: my own words\n") == [
-        ("no-pack", 1, 1, "No layer names a pack, so that there is nothing to compose: name the packs that paint.")
+        ("no-pack", 1, 2, "No layer names a pack, so that there is nothing to compose: name the packs that paint.")
     ]
     assert refused(scene, "|a: x @alice/sea:1.0.0\n|b: y @alice/sea\n") == [
         (
@@ -115,14 +115,14 @@ def test_nobody_sells_what_the_packs_do_not_allow(scene: Stage) -> None:
     scene.withdraw(scene.sea_11)
     assert refused(scene, TEXT.replace(":^1", ":1.1.0")) == [
         (
-            *("layer-forbids", 4, 30),
+            *("layer-forbids", 4, 32),
             "The layer “pier”: alice/sea@1.1.0 has no offer to rely on, and you hold no license of it: get one, or"
             " leave the offers out.",
         )
     ]
     scene.offering(scene.sea_11, "studio", 10_000)
     ((code, line, column, said),) = refused(scene, TEXT.replace(":^1", ":1.1.0"))
-    assert (code, line, column) == ("layer-forbids", 4, 30)
+    assert (code, line, column) == ("layer-forbids", 4, 32)
     assert said.startswith("The layer “pier”: Nothing made from alice/sea@1.1.0 may be sold, for the offer “studio”")
     # An offer that goes further than the packs do, and a royalty that is more than the share.
     greedy = replace(
