@@ -5,7 +5,7 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 from marketplace.catalog.queries import with_covers
 from marketplace.compositions.checking import Checked, CheckedLayer, CheckedRef, Missing, Remedy
@@ -49,6 +49,7 @@ REGIONS: Names = {
     BOX: gettext_lazy("a box"),
 }
 _PPB_OF_PPM = 1_000
+_HUNDREDTH = 100_000
 
 
 def answer(checked: Checked, text: str, masks: Mapping[str, str]) -> dict[str, Any]:
@@ -79,18 +80,19 @@ def summary(checked: Checked) -> str:
     """This will say in a sentence or two how a recipe stands, as it is read out while somebody types."""
     if problems := len(checked.problems):
         said = ngettext("%(count)s problem.", "%(count)s problems.", problems) % {"count": problems}
-        return said if checked.recipe is None else f"{said} {_layers_said(checked)}"
+        return said if checked.recipe is None else _with_layers(said, checked)
     if checked.licensed:
-        return f"{_('All is licensed.')} {_layers_said(checked)}"
+        return _with_layers(_("All is licensed."), checked)
     totals = " + ".join(money_text(minor, currency) for currency, minor in checked.prices) or _("Free")
     count = len(checked.missing)
     said = ngettext("%(count)s license is missing: %(price)s.", "%(count)s licenses are missing: %(price)s.", count)
-    return f"{said % {'count': count, 'price': totals}} {_layers_said(checked)}"
+    return _with_layers(said % {"count": count, "price": totals}, checked)
 
 
-def _layers_said(checked: Checked) -> str:
+def _with_layers(said: str, checked: Checked) -> str:
     count = len(checked.layers)
-    return ngettext("%(count)s layer.", "%(count)s layers.", count) % {"count": count}
+    layers = ngettext("%(count)s layer.", "%(count)s layers.", count) % {"count": count}
+    return pgettext("two sentences", "%(one)s %(other)s") % {"one": said, "other": layers}
 
 
 class _Shown:
@@ -119,7 +121,7 @@ class _Shown:
             "prompt": one.layer.prompt,
             "region": region_words(one.layer.region),
             "area": percent_text(one.area_ppm * _PPB_OF_PPM),
-            "share": percent_text(one.share_ppb) if one.refs else "",
+            "share": _rounded(one.share_ppb) if one.refs else "",
             "options": [f"{name} {write_decimal(value)}" for name, value in one.layer.options],
             "at": one.layer.at,
             "refs": [self.ref(ref) for ref in one.refs],
@@ -138,7 +140,7 @@ class _Shown:
             "release": release,
             "element": resolved.element,
             "is_service": resolved.is_service,
-            "share": percent_text(one.share_ppb),
+            "share": _rounded(one.share_ppb),
             "weight": write_decimal(resolved.weight_ppm) if resolved.weight_ppm != MILLION else "",
             "at": at,
             "reasons": [sentence(reason) for reason in one.reasons],
@@ -169,6 +171,11 @@ class _Shown:
             "price": price or (_("Free") if offered else ""),
             "apply": remedied(self.text, self.checked, one),
         }
+
+
+def _rounded(share_ppb: int) -> str:
+    """Writes a share to the hundredth of a percent: the lock has it exactly, and a card has little room."""
+    return percent_text((share_ppb + _HUNDREDTH // 2) // _HUNDREDTH * _HUNDREDTH)
 
 
 def _terms(of: Grant | Offer | None) -> str:

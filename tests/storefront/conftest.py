@@ -10,6 +10,7 @@ from assets.models import Asset
 from marketplace.intake.operations import publish_folder
 from tests import packs
 from tests.cast import NOON, later, on_stage
+from tests.compositions.stage import Stage, stage
 from tests.storefront.market import Market
 
 OFFERS = (("personal", "0", "USD"), ("studio", "100.01", "USD"), ("enterprise", "900.00", "USD"))
@@ -48,3 +49,9 @@ def sealed(market: Market) -> Market:
     ledger.operations.register_keys(now=NOON)
     ledger.operations.seal(now=later(hours=2))
     return market
+
+
+@pytest.fixture
+def scene(db: None, tmp_path: Path) -> Stage:
+    """The packs that recipes are written with."""
+    return stage(on_stage(), tmp_path)

@@ -14,8 +14,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from marketplace.catalog import queries as catalog
+from marketplace.catalog.models import Release
 from marketplace.compositions.checking import check_text
 from marketplace.compositions.completing import completions
+from marketplace.compositions.compositions import composition_text
 from marketplace.compositions.masks import MOST_BYTES, UnableToAddMask, add_mask
 from marketplace.compositions.notation import completion
 from marketplace.licensing.pricing_queries import size_of
@@ -37,11 +39,9 @@ _DRAFT = "recipe-draft"
 def compose(request: HttpRequest) -> HttpResponse:
     """This will show a recipe and what is to be said of it; nothing but pictures of masks is kept."""
     if request.method != "POST":
-        given = _started(request)
-        return page(request, form_of(request, given), said=given.get("said", ""))
-    given, said = request.POST.copy(), ""
-    if "apply" in given:
-        said = _apply(given)
+        return page(request, form_of(request, _started(request)))
+    given = request.POST.copy()
+    said = _apply(given) if "apply" in given else ""
     return page(request, form_of(request, given), said=said)
 
 
@@ -102,27 +102,34 @@ def form_of(request: HttpRequest, given: QueryDict) -> RecipeForm:
 
 
 def _started(request: HttpRequest) -> QueryDict:
-    """Gives what an address begins with: a text, a draft from before signing in, a pack, or an example."""
+    """Gives what an address begins with: a text, one from before signing in, a pack, or an example."""
     given = request.GET.copy()
-    draft = request.session.pop(_DRAFT, None) if "draft" in given else None
+    draft = request.session.get(_DRAFT) if "draft" in given else None
     if isinstance(draft, dict):
         given = QueryDict(draft["asked"], mutable=True)
         given["text"] = draft["text"]
     elif "text" not in given:
-        given["text"] = _with_pack(given["pack"], given.get("element", "")) if "pack" in given else _example()
+        given["text"] = _text_for(given)
     return given
 
 
-def _example() -> str:
+def _text_for(given: QueryDict) -> str:
+    if "from" in given:
+        text = composition_text(_listed(given["from"]))
+        if not text:
+            raise Http404
+        return text
+    if "pack" in given:
+        return recipe_texts.text_of_pack(_listed(given["pack"]), given.get("element", ""))
     return recipe_texts.start_text()
 
 
-def _with_pack(name: str, element: str) -> str:
+def _listed(name: str) -> Release:
     creator, _slash, pack = name.partition("/")
     release = catalog.release(creator, pack)
     if release is None:
         raise Http404
-    return recipe_texts.text_of_pack(release, element)
+    return release
 
 
 def _apply(given: QueryDict) -> str:

@@ -15,7 +15,7 @@ from marketplace.compositions.services.base import Client
 from marketplace.compositions.services.http import HttpClient
 from marketplace.intake.operations import publish_folder
 from marketplace.licensing.models import Grant
-from marketplace.people.models import Creator, Person, Studio
+from marketplace.people.models import Creator
 from tests import packs
 from tests.cast import NOON, Cast, later
 from tests.compositions.services.painter import Painter
@@ -93,15 +93,14 @@ def publish(folder: Path, creator: Creator, handle: str, painter: Painter, **mor
     return publish_folder(folder=there, creator=creator, now=NOON)
 
 
-def gallery(cast: Cast, folder: Path, painter: Painter, **services: Any) -> Gallery:
-    """Publishes the three; `services` says more of all their service.json."""
-    sea = publish(folder, cast.alice, "sea", painter, seed=11, service=services)
-    night = publish(folder, cast.bob, "night", painter, seed=13, kind="characters", title="Night", service=services)
-    ink = publish(folder, cast.mo, "ink", painter, seed=14, kind="style", title="Ink", service=services)
-    stage = Stage(cast, folder, sea=sea, sea_11=sea, night=night, ink=ink)
-    return Gallery(stage, painter, sea, night, ink)
-
-
-def someone(gallery: Gallery) -> tuple[Studio, Person]:
-    """Dave, who may not."""
-    return gallery.cast.daves_studio, gallery.cast.dave
+def gallery(cast: Cast, folder: Path, painter: Painter, *, apart: bool = True, **services: Any) -> Gallery:
+    """Publishes the three; `services` says more of all their service.json. Not apart, they have the same endpoint."""
+    kinds = {"sea": (cast.alice, "world"), "night": (cast.bob, "characters"), "ink": (cast.mo, "style")}
+    released = {}
+    for seed, (handle, (creator, kind)) in enumerate(kinds.items(), start=11):
+        # What is the same byte for byte would be a copy of another creator's.
+        same = {} if apart else {"endpoint": painter.endpoint, "result_bytes": 10**7 + seed}
+        service = services | same
+        released[handle] = publish(folder, creator, handle, painter, seed=seed, kind=kind, service=service)
+    stage = Stage(cast, folder, sea_11=released["sea"], **released)
+    return Gallery(stage, painter, **released)

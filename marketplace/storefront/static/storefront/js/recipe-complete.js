@@ -142,7 +142,7 @@ class RecipeComplete extends HTMLElement {
     caret.textContent = "\u200b";
     mirror.append(this.text.value.slice(0, this.text.selectionStart), caret);
     this.append(mirror);
-    const line = caret.offsetHeight;
+    const line = Number.parseFloat(style.lineHeight) || caret.offsetHeight;
     const top = this.text.offsetTop + caret.offsetTop - this.text.scrollTop + line;
     const left = Math.min(caret.offsetLeft, this.clientWidth - this.list.offsetWidth);
     mirror.remove();
