@@ -2,7 +2,15 @@
 
 from django.urls import path, re_path
 
-from marketplace.storefront.views import compose, recipe_locks, recipe_quotes, recipe_runs, recipes, usage_keys
+from marketplace.storefront.views import (
+    compose,
+    recipe_import,
+    recipe_locks,
+    recipe_quotes,
+    recipe_runs,
+    recipes,
+    usage_keys,
+)
 
 _LOCK = r"^recipes/locks/(?P<digest>[0-9a-f]{64})"
 _SHARED = r"^recipes/shared/(?P<token>[A-Za-z0-9_-]{43})"
@@ -32,6 +40,8 @@ urlpatterns = [
     re_path(rf"{_LOCK}/runs$", recipe_runs.start, name="recipe-run-start"),
     path("recipes/runs/<uuid:run>", recipe_runs.run, name="recipe-run"),
     path("recipes/runs/<uuid:run>/picture", recipe_runs.picture, name="recipe-run-picture"),
+    path("recipes/import", recipe_import.recipe_import, name="recipe-import"),
+    path("recipes/import/count", recipe_import.count, name="recipe-import-count"),
     path("usage/keys", usage_keys.keys, name="usage-keys"),
     path("usage/keys/add", usage_keys.add, name="usage-key-add"),
     path("usage/keys/<uuid:key>/end", usage_keys.end, name="usage-key-end"),

@@ -82,10 +82,11 @@ class _Work:
     guesses: dict[str, Guess] = field(default_factory=dict)
     unclear: dict[str, Guess] = field(default_factory=dict)
     unknown: dict[str, None] = field(default_factory=dict)
-    contradictions: dict[Words, None] = field(default_factory=dict)
+    contradictions: dict[str, Words] = field(default_factory=dict)
 
     def against(self, template: str, **values: str) -> None:
-        self.contradictions.setdefault(Words(template, values))
+        words = Words(template, values)
+        self.contradictions.setdefault(str(words), words)
 
 
 def base_name(name: str) -> str:
@@ -108,7 +109,7 @@ def matched(claims: Claims) -> Matched:
         tuple(work.guesses.values()),
         tuple(work.unclear.values()),
         tuple(work.unknown),
-        tuple(work.contradictions),
+        tuple(work.contradictions.values()),
     )
 
 

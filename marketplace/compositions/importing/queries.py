@@ -1,7 +1,7 @@
 """Which registered packs made this, may a studio use them so, and what is owed for it. Questions only."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -79,6 +79,7 @@ class Imported:
     recipe: Recipe | None = None
     text: str = ""
     checked: Checked | None = None
+    masks: Mapping[str, str] = field(default_factory=dict)
     owed: Sequence[Owed] = ()
     counted: UsageEvent | None = None
 
@@ -106,8 +107,8 @@ def look(
     """This will say which registered packs a file names, and what `studio` may do with them, or anybody.
 
     A lock of one of `studios` is found by its digest, and judged as that studio's, for the use and the project that it
-    was locked for unless others are said. Raises UnableToImport for a file that says nothing, UnreadableUse for a use
-    that cannot be judged. Nothing is written, and nothing of the file is kept.
+    was locked for; `use` and `project` are of everything else. Raises UnableToImport for a file that says nothing,
+    UnreadableUse for a use that cannot be judged. Nothing is written, and nothing of the file is kept.
     """
     claims = claims_of(data)
     row = _lock_of(claims.recipe, studios) if claims.recipe else None
@@ -117,9 +118,8 @@ def look(
     lock = read_lock(bytes(row.document)) if row else None
     recipe = drafting.of_lock(lock) if lock else drafting.drafted(claims, found.found)
     if row is not None:
-        studio, project = row.studio, project if project and project.studio_id == row.studio_id else row.project
-        use = use or _use_of(lock)
-    checked, text = None, ""
+        studio, project, use = row.studio, row.project, _use_of(lock) or use
+    checked, text, masks = None, "", _masks(lock)
     if recipe is not None:
         text = write(recipe)
         checked = check(
@@ -128,7 +128,7 @@ def look(
             studio=studio,
             project=project,
             currency=currency,
-            masks=_masks(lock),
+            masks=masks,
             now=now,
         )
     return Imported(
@@ -139,6 +139,7 @@ def look(
         recipe,
         text,
         checked,
+        masks,
         owed(checked, now=now) if checked else (),
         counted_as(row, claims.sha256, now=now) if row and claims.is_picture else None,
     )
