@@ -57,7 +57,7 @@ def recipe(request: HttpRequest, recipe: UUID) -> HttpResponse:
     given["text"], given["title"] = shown.text, shown.title
     given["recipe"], given["after"] = str(found.pk), str(found.newest.number)  # type: ignore[attr-defined]
     form = compose.form_of(request, given)
-    return compose.page(request, form, **_about(request, found), shown_text=shown)
+    return compose.page(request, form, **_about(request, found) | {"shown_text": shown})
 
 
 def _number(text: str) -> int:
