@@ -14,8 +14,6 @@ from marketplace.storefront import words
 from marketplace.storefront.forms_recipes import ASKED, RecipeForm
 from marketplace.ui.formats import sentence
 
-_BETWEEN = "between a field's name and its error"
-
 
 def refused_page(
     request: HttpRequest,
@@ -86,8 +84,9 @@ def _refused(checked: Checked) -> list[dict[str, Any]]:
 
 def unasked_page(request: HttpRequest, form: RecipeForm, *, is_lock: bool = False) -> HttpResponse:
     """This will show what is missing in what was asked about a recipe: answers, or a studio to hold licenses."""
+    colon = pgettext("between a field's name and its error", ": ")
     wrong = [
-        f"{form.fields[name].label}{pgettext(_BETWEEN, ': ')}{text}" if name in form.fields else str(text)
+        f"{form.fields[name].label}{colon}{text}" if name in form.fields else str(text)
         for name, texts in form.errors.items()
         for text in texts
     ]

@@ -83,6 +83,7 @@ def _payment(orders: Sequence[Order]) -> str:
 
 def _row(one: LineNow) -> dict[str, Any]:
     offer = one.line.offer
+    later, seats = offer.model in BILLED_LATER, one.line.seats
     is_told = one.state not in (queries.SAME, queries.BOUGHT)
     return {
         "line": one.line,
@@ -90,8 +91,9 @@ def _row(one: LineNow) -> dict[str, Any]:
         "release": offer.release,
         "terms": words.say(words.TERMS, offer.terms.name),
         "summary": words.summary_text(licensing.terms_of(offer.terms)),
-        "explained": [sentence(text) for text in one.explained],
-        "is_later": offer.model in BILLED_LATER,
+        # A single price that is the price of the line says nothing more than the line.
+        "explained": [sentence(text) for text in one.explained] if len(one.explained) > 1 or later or seats else [],
+        "is_later": later,
         "state": words.say(LINE_STATES, one.state) if one.state != queries.SAME else "",
         "tone": LINE_TONES.get(one.state, ""),
         "told": queries.told(one) if is_told else "",

@@ -1,5 +1,7 @@
 """A studio sees each cent and each use of its recipes, a creator each use and what it earns; nobody sees more."""
 
+import csv
+import io
 import re
 from html import unescape
 
@@ -107,3 +109,70 @@ def test_a_month_is_named_in_chinese(works: Works) -> None:
     carol = browser_of(works.shop.market.cast.carol)
     carol.cookies["django_language"] = "zh-hans"
     assert "2026年11月" in text(carol, "/usage")
+
+
+def sheet(client: Client, address: str) -> list[dict[str, str]]:
+    answer = client.get(address)
+    assert answer.status_code == 200, (address, answer.status_code)
+    assert answer["Cache-Control"] == "private, no-store"
+    data = b"".join(answer.streaming_content).decode()  # type: ignore[attr-defined]
+    return list(csv.DictReader(io.StringIO(data, newline="")))
+
+
+def test_charges_and_their_uses_are_taken_away_as_csv(works: Works) -> None:
+    cast = works.shop.market.cast
+    carol = browser_of(cast.carol)
+    charge = UsageCharge.objects.get(grant__release=works.derived)
+
+    rows = sheet(carol, "/usage.csv?month=2026-11")
+
+    told = [(row["pack"], row["line"], row["line_pack"], row["line_amount"], row["line_fee"]) for row in rows]
+    assert sorted(told) == [
+        ("alice/yunhai", "license", "alice/yunhai@1.0.0", "1.00", "0.10"),
+        ("bob/ink", "contract", "alice/yunhai@1.0.0", "0.60", "0.06"),
+        ("bob/ink", "pool", "bob/ink@1.0.0", "1.50", "0.15"),
+    ]
+    (capped,) = (row for row in rows if row["pack"] == "alice/yunhai")
+    assert (capped["uses"], capped["counted"], capped["unit_price"], capped["used"], capped["at_most"]) == (
+        *("2", "30", "0.05", "1.50", "1.00"),
+    )
+    assert (capped["charged"], capped["at_least"], capped["line_state"], capped["currency"]) == (
+        *("1.00", "", "to-bill", "USD"),
+    )
+    assert sheet(carol, "/usage.csv") == rows
+    assert sheet(carol, "/usage.csv?month=2026-10") == []
+
+    uses = sheet(carol, f"/usage/charges/{charge.pk}/uses.csv")
+    assert [(row["counted"], row["unit"], row["known_by"], row["outputs"]) for row in uses] == [
+        ("26", "image", "api", f"{'ab' * 32} {'ab' * 32}"),
+        ("4", "image", "api", f"{'ab' * 32} {'ab' * 32}"),
+    ]
+    assert {row["received_at"] for row in uses} == {"2026-11-22T15:00:00Z"}
+
+    dave = browser_of(cast.dave)
+    assert {row["currency"] for row in sheet(dave, "/usage.csv")} == {"JPY"}
+    assert dave.get(f"/usage/charges/{charge.pk}/uses.csv").status_code == 404
+    assert Client().get("/usage.csv").status_code == 302
+
+
+def test_a_creator_takes_uses_away_as_csv(works: Works) -> None:
+    alice = browser_of(works.shop.market.cast.alice.person)
+
+    rows = sheet(alice, "/portal/uses.csv?month=2026-11")
+    told = sorted((row["pack"], row["sold_as"], row["counted"], row["you_earn"], row["currency"]) for row in rows)
+    assert told == [
+        ("alice/yunhai", "contract", "30", "0.54", "USD"),
+        ("alice/yunhai", "license", "3", "324", "JPY"),
+        ("alice/yunhai", "license", "30", "0.90", "USD"),
+        ("bob/ink", "pool", "30", "0.27", "USD"),
+    ]
+
+    uses = sheet(alice, "/portal/uses/each.csv?month=2026-11")
+    assert sorted((row["studio"], row["counted"], row["earns_about"]) for row in uses) == [
+        ("Lantern Films", "26 image", "1.48 USD"),
+        ("Lantern Films", "4 image", "0.22 USD"),
+        ("Quill", "3 image", "324 JPY"),
+    ]
+    assert sheet(alice, "/portal/uses.csv?month=2026-10") == sheet(alice, "/portal/uses/each.csv?month=2026-10") == []
+    carol = browser_of(works.shop.market.cast.carol)
+    assert carol.get("/portal/uses.csv").status_code in (302, 403, 404)

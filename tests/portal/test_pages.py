@@ -22,7 +22,8 @@ from marketplace.payouts import operations as payouts
 from marketplace.payouts.models import PayoutOutcome, Sale
 from marketplace.people.models import Person
 from marketplace.portal import queries
-from marketplace.portal.views.earnings import CSV_COLUMNS, safe_cell
+from marketplace.portal.views.earnings import CSV_COLUMNS
+from marketplace.ui.sheets import safe_cell
 from tests import packs
 from tests.cast import CARD, NOON, Cast, later, on_stage
 

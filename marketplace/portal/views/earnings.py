@@ -1,6 +1,5 @@
 """Each amount from its sale to its payout, on the page and as CSV."""
 
-import csv
 from collections.abc import Iterator, Sequence
 from uuid import UUID
 
@@ -19,6 +18,7 @@ from marketplace.people.models import Creator
 from marketplace.portal import queries, words
 from marketplace.portal.views.access import creators_only
 from marketplace.ui import formats
+from marketplace.ui.sheets import lines_of
 
 CSV_COLUMNS = [
     *("sold_at", "pack", "version", "title", "license", "source", "currency", "gross", "fee", "net", "split"),
@@ -27,8 +27,6 @@ CSV_COLUMNS = [
 ]
 _RELEASE, _CLAIM = "release:", "claim:"
 _BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
-# What makes a spreadsheet take a cell for a formula, at its beginning (OWASP, "CSV Injection").
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 @never_cache
@@ -93,13 +91,6 @@ def _row(row: queries.Earned) -> dict[str, object]:
     }
 
 
-class _Echo:
-    """A file whose `write` gives back what it was given, so that rows can be sent one by one."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
 @never_cache
 @require_safe
 @creators_only
@@ -111,15 +102,8 @@ def earnings_csv(request: HttpRequest, creator: Creator) -> HttpResponseBase:
 
 
 def _lines(creator: Creator) -> Iterator[str]:
-    writer = csv.writer(_Echo())
-    yield _BOM + writer.writerow(CSV_COLUMNS)  # type: ignore[operator]
-    for row in queries.all_earnings(creator):
-        yield writer.writerow([safe_cell(cell) for cell in _cells(row)])  # type: ignore[misc]
-
-
-def safe_cell(text: str) -> str:
-    """This will keep a spreadsheet from reading a cell as a formula: an apostrophe stands before what could be one."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    yield _BOM
+    yield from lines_of(CSV_COLUMNS, map(_cells, queries.all_earnings(creator)))
 
 
 def _cells(row: queries.Earned) -> list[str]:

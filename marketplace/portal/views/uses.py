@@ -1,11 +1,12 @@
 """Uses of recipes that a creator shares in: what each month earns, and each use."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
@@ -17,9 +18,11 @@ from marketplace.checkout import charge_queries
 from marketplace.checkout.charge_queries import Earned, Seen
 from marketplace.checkout.rating import month_after, month_of
 from marketplace.people.models import Creator
+from marketplace.portal import uses_rows
 from marketplace.portal.views.access import creators_only
 from marketplace.ui import formats
 from marketplace.ui.formats import Names
+from marketplace.ui.sheets import sheet
 
 KINDS: Names = {
     "license": gettext_lazy("Its own license"),
@@ -40,7 +43,7 @@ def uses(request: HttpRequest, creator: Creator) -> HttpResponse:
     month = _month_in(request.GET.get("month", "")) or this
     cursor = request.GET.get("cursor", "")[:20]
     seen, after = charge_queries.uses_seen(creator, month, after=cursor)
-    rows = charge_queries.earned_in(creator, month)
+    rows, releases = uses_rows.releases_of(creator, month)
     context = {
         "here": "sell",
         "creator": creator,
@@ -48,7 +51,7 @@ def uses(request: HttpRequest, creator: Creator) -> HttpResponse:
         "month": month,
         "is_open": month >= this,
         "is_first": not cursor,
-        "rows": _works(rows),
+        "rows": _works(rows, releases),
         "sums": _sums(rows),
         "uses": [_use(one) for one in seen],
         "after": after,
@@ -63,9 +66,25 @@ def _month_in(text: str) -> date | None:
         return None
 
 
-def _works(rows: Sequence[Earned]) -> list[dict[str, Any]]:
-    related = Release.objects.select_related("pack__creator").defer("manifest")
-    releases: dict[UUID, Release] = related.in_bulk({row.release_id for row in rows})
+@never_cache
+@require_safe
+@creators_only
+def works_csv(request: HttpRequest, creator: Creator) -> HttpResponseBase:
+    """This will send what the uses of a month earn a creator, work by work, as CSV."""
+    month = _month_in(request.GET.get("month", "")) or month_of(timezone.now())
+    return sheet(uses_rows.work_lines(creator, month), f"uses-{creator.handle}-{month:%Y-%m}.csv")
+
+
+@never_cache
+@require_safe
+@creators_only
+def uses_csv(request: HttpRequest, creator: Creator) -> HttpResponseBase:
+    """This will send each use of a month as CSV."""
+    month = _month_in(request.GET.get("month", "")) or month_of(timezone.now())
+    return sheet(uses_rows.use_lines(creator, month), f"each-use-{creator.handle}-{month:%Y-%m}.csv")
+
+
+def _works(rows: Sequence[Earned], releases: Mapping[UUID, Release]) -> list[dict[str, Any]]:
     return [{"row": row, "release": releases[row.release_id], "kind": formats.say(KINDS, row.kind)} for row in rows]
 
 

@@ -27,6 +27,7 @@ from marketplace.storefront import held, pictures, provenance, queries, words, w
 from marketplace.storefront.elsewhere import forms_of
 from marketplace.storefront.forms_licenses import FilterForm, SeatForm, SubscriptionForm, UsageForm
 from marketplace.storefront.license_rows import license_rows
+from marketplace.ui.sheets import sheet
 
 RETRY_SECONDS = 2
 SOON = timedelta(days=30)
@@ -105,15 +106,7 @@ def licenses_csv(request: HttpRequest) -> HttpResponseBase:
     """This will send the same list as CSV (RFC 4180), all of it."""
     now = timezone.now()
     studios, _form, chosen = _chosen(request)
-    rows = license_rows(_narrowed(studios, chosen, now), now)
-    return StreamingHttpResponse(
-        rows,
-        content_type="text/csv; charset=utf-8",
-        headers={
-            "Content-Disposition": f'attachment; filename="licenses-{now:%Y-%m-%d}.csv"',
-            "Cache-Control": "private, no-store",
-        },
-    )
+    return sheet(license_rows(_narrowed(studios, chosen, now), now), f"licenses-{now:%Y-%m-%d}.csv")
 
 
 @never_cache

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -16,9 +17,10 @@ from marketplace.checkout import charge_queries, charge_words
 from marketplace.checkout.charges import UsageCharge, UsageChargeLine
 from marketplace.checkout.rating import month_of
 from marketplace.people.queries import studios_of
-from marketplace.storefront import words
+from marketplace.storefront import usage_rows, words
 from marketplace.storefront.words_usage import LINE_KINDS, LINE_STATES, LINE_TONES, SOURCES
 from marketplace.ui import formats
+from marketplace.ui.sheets import sheet
 
 
 def month_in(text: str) -> date | None:
@@ -81,6 +83,30 @@ def _line(line: UsageChargeLine, states: Any, fees: Any) -> dict[str, Any]:
         "state": formats.say(LINE_STATES, states[line.pk]),
         "tone": LINE_TONES.get(states[line.pk], ""),
     }
+
+
+@never_cache
+@login_required
+@require_safe
+def usage_csv(request: HttpRequest) -> HttpResponseBase:
+    """This will send the charges of a month as CSV, the newest month where none is named."""
+    studios = list(studios_of(request.user))  # type: ignore[arg-type]
+    month = month_in(request.GET.get("month", ""))
+    if month is None:
+        months = charge_queries.months_of(studios)
+        month = months[0].month if months else month_of(timezone.now())
+    return sheet(usage_rows.charge_lines(studios, month), f"usage-{month:%Y-%m}.csv")
+
+
+@never_cache
+@login_required
+@require_safe
+def charge_csv(request: HttpRequest, charge: UUID) -> HttpResponseBase:
+    """This will send each use of a charge as CSV."""
+    found = charge_queries.charge_of(studios_of(request.user), charge)  # type: ignore[arg-type]
+    if found is None:
+        raise Http404
+    return sheet(usage_rows.use_lines(found), f"uses-{found.month:%Y-%m}-{found.pk}.csv")
 
 
 @never_cache
