@@ -87,7 +87,7 @@ def test_a_recipe_of_services_becomes_one_picture_and_one_use(scene: Gallery, pa
 
 def test_a_provider_sees_that_a_request_is_ours_and_for_a_license(scene: Gallery, painter: Painter) -> None:
     (grant, *_others) = scene.license()
-    lock = scene.lock(TWO.replace("@alice/sea/paint", "@alice/sea/paint*0.8") + "%negative=blurry\n")
+    lock = scene.lock(TWO.replace("@alice/sea/paint", "@alice/sea/paint*0.8") + "! blurry\n")
     painter.looks = 1
     run = scene.start(lock)
     scene.finish(run)
@@ -109,7 +109,7 @@ def test_a_provider_sees_that_a_request_is_ours_and_for_a_license(scene: Gallery
         "release": scene.sea.digest,
         "element": "paint",
         "prompt": "clouds at dusk",
-        "negative": job["negative"],
+        "negative": "blurry",
         "width": 256,
         "height": 192,
         "seed": 0,
