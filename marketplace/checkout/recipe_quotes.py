@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
-import rfc8785
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -23,7 +22,7 @@ from marketplace.compositions import operations as compositions
 from marketplace.compositions.checking import Checked, CheckedRef, check, check_text
 from marketplace.compositions.keeping import a_title as check_title
 from marketplace.compositions.models import Recipe, RecipeLock
-from marketplace.compositions.notation.document import to_document
+from marketplace.compositions.notation.document import to_bytes
 from marketplace.compositions.notation.model import Layer, Place, Ref
 from marketplace.compositions.notation.model import Recipe as Written
 from marketplace.compositions.notation.reading import Finding, UnreadableRecipe
@@ -107,7 +106,7 @@ def quote_recipe(
         recipe=recipe_row,
         person=person,
         text=text,
-        document=rfc8785.dumps(to_document(pinned(checked))),
+        document=to_bytes(pinned(checked)),
         use=use_document(use),
         quoted_at=now,
         expires_at=now + KEPT_FOR,

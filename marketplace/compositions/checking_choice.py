@@ -168,14 +168,13 @@ def with_price(one: License, question: Question) -> License:
 
 def _priced(offer: Offered, seats: int, question: Question) -> Priced:
     """Prices an offer as it is sold now, without codes; the studio's size is asked for where it counts."""
-    row = offer.price
     return price_of(
         model=offer.model,
-        price_minor=row.price_minor,
+        price_minor=offer.price_minor,
         currency=offer.currency,
-        tiers=read_tiers(row.tiers, model=offer.model),
+        tiers=read_tiers(offer.tiers, model=offer.model),
         seats=max(seats, 1),
-        size=question.size if row.tiers else None,
+        size=question.size if offer.tiers else None,
         unit=offer.unit,
         share_ppb=offer.share_ppb,
     )

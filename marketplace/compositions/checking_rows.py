@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property, lru_cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -108,6 +109,7 @@ class _Price(NamedTuple):
     starts_at: datetime
     ends_at: datetime | None
     most_sales: int
+    tiers: str
     values: Sequence[Any]
 
 
@@ -126,6 +128,11 @@ class Offered:
     def terms(self) -> Terms:
         return terms_of(self._text)
 
+    @property
+    def tiers(self) -> Sequence[Any]:
+        """The price's tiers; most have none, for which its row need not be made."""
+        return self.price.tiers if self._price.tiers != _NO_TIERS else ()
+
     @cached_property
     def price(self) -> OfferPrice:
         """The row of the price that counts now."""
@@ -143,14 +150,15 @@ class Offered:
 
 
 _UNREAD = ("salt", "created_at")
+_NO_TIERS = "[]"
 _OFFERS = """
-SELECT n.id, n.number, n.kind, n.price_minor, n.starts_at, n.ends_at, n.most_sales, {price}, {offer}
+SELECT {price}, {offer}
   FROM licensing_offer f
   JOIN licensing_offerprice n ON n.offer_id = f.id
  WHERE f.release_id = ANY(%s) AND NOT EXISTS (SELECT FROM licensing_offerwithdrawal w WHERE w.offer_id = f.id)
  ORDER BY f.release_id, f.price_minor, f.id, n.number
 """
-_CHOSEN_BY = len(_Price._fields) - 1
+_CHOSEN_BY = ("id", *_Price._fields[1:-1])
 
 
 def offers_of(releases: Mapping[UUID, Release], now: datetime) -> dict[UUID, list[Offered]]:
@@ -160,9 +168,10 @@ def offers_of(releases: Mapping[UUID, Release], now: datetime) -> dict[UUID, lis
         return found
     parts = (columns(OfferPrice, "n", *_UNREAD), columns(Offer, "f", *_UNREAD))
     of: dict[UUID, tuple[Sequence[Any], list[_Price]]] = {}
+    chosen_by = itemgetter(*map(parts[0].names.index, _CHOSEN_BY))
     for row in asked(_OFFERS.format(price=parts[0].sql, offer=parts[1].sql), [list(releases)]):
-        price, offer, _rest = cut(row[_CHOSEN_BY:], *parts)
-        of.setdefault(offer[0], (offer, []))[1].append(_Price(*row[:_CHOSEN_BY], price))
+        price, offer, _rest = cut(row, *parts)
+        of.setdefault(offer[0], (offer, []))[1].append(_Price(*chosen_by(price), values=price))
     terms_at = parts[1].names.index("terms_id")
     terms = terms_rows(values[terms_at] for values, _prices in of.values())
     sales = sold([price for _values, prices in of.values() for price in prices])  # type: ignore[misc]

@@ -98,11 +98,16 @@ def near(creator: str, pack: str) -> list[str]:
     return ["/".join(pair) for pair in pairs]
 
 
+_ELEMENTS = "SELECT {element} FROM catalog_element e WHERE e.release_id = ANY(%s) ORDER BY e.position, e.id"
+
+
 def elements_of(releases: Iterable[Release]) -> dict[UUID, tuple[Element, ...]]:
     """This will list the elements of releases by the release's id, in their order."""
     found: dict[UUID, list[Element]] = {release.pk: [] for release in releases}
     if found:
-        for element in Element.objects.filter(release__in=list(found)).order_by("position", "id"):
+        wanted = columns(Element, "e")
+        for row in asked(_ELEMENTS.format(element=wanted.sql), [list(found)]):
+            element = wanted.made(row)
             found[element.release_id].append(element)
     return {key: tuple(rows) for key, rows in found.items()}
 

@@ -3,9 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
-import rfc8785
-
-from ledger.canonical import parse
+from ledger.canonical import canonical, parse
 from marketplace.compositions.notation.findings import NotARecipe, UnreadableRecipe, shown
 from marketplace.compositions.notation.model import FULL, Layer, Recipe, Ref, Region
 from marketplace.compositions.notation.reading import MOST_BYTES, MOST_LAYERS, read
@@ -62,7 +60,7 @@ def to_document(recipe: Recipe) -> dict[str, Any]:
 
 def to_bytes(recipe: Recipe) -> bytes:
     """This will write the document as RFC 8785 has it."""
-    return rfc8785.dumps(to_document(recipe))
+    return canonical(to_document(recipe))
 
 
 def _layer(layer: Layer) -> dict[str, Any]:
