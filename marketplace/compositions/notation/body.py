@@ -17,8 +17,11 @@ MOST_REFS = 8
 Named = tuple[str, tuple[str, str], Place]
 """A variable or wildcard that a prompt names: its name, what it leads to (`choices.node`), and where it stands."""
 # Escapes are passed over at once, and so is a bracket that cannot begin a region: no word follows it.
-_NEXT = re.compile(r"(?:\\.?)+|[@{}|]|\[(?= *(?:[^\W\d_]|[^\x00-\x7f]))")
+_NEXT = re.compile(r"(?:\\.?)+|[@{}|]|\[(?= *(?:[^\W_]|[^\x00-\x7f]|[.(]))")
 _LABEL_FOLLOWS = re.compile(r"\| *[^:|@\[\]{}\\,]{1,64}:")
+_LAYER_FOLLOWS = re.compile(r"\| *(?:layer|图层) *[^:|@\[\]{}\\,]{0,60}:", re.IGNORECASE)
+# What ends a layer for whoever writes several in a line; after a pack, a region or an option it has ended as well.
+_ENDING = frozenset(",;。、")
 _CLOSING = frozenset(",.;:!?)，。；：！？）、")
 
 _TOO_MANY = _("More than %(limit)s packs paint this layer; part it into two layers.")
@@ -77,8 +80,9 @@ class _Scanner:
             before = here - 1
             while before > self.start and self.line.folded[before] == " ":
                 before -= 1
-            if self.line.folded[before] == "," and _LABEL_FOLLOWS.match(self.line.folded, here):
-                self.line.found.add(self.line.at(here), "layer-here", _LAYER_HERE, "\\|")
+            ends = self.line.folded[before] in _ENDING or (self.body.cuts and self.body.cuts[-1][1] == before + 1)
+            if (_LABEL_FOLLOWS if ends else _LAYER_FOLLOWS).match(self.line.folded, here):
+                self.line.found.add(self.line.at(here), "layer-here", _LAYER_HERE, "\n|")
 
     def _structure(self, sign: str, here: int) -> int:
         found, before = self.line.found, len(self.line.found)

@@ -31,6 +31,27 @@ from marketplace.ui.words import gettext_noop as _
 MOST_NAMES = 200
 """So many variables, lists of words and aliases, each."""
 _KEY = re.compile(r"% *([^=]*)")
+_OTHER_SIGN = re.compile(r"([A-Za-z]+)(?: *: *| )(?=[^ ])")
+_MEANT = {
+    "种子": "seed",
+    "尺寸": "size",
+    "大小": "size",
+    "步数": "steps",
+    "采样器": "sampler",
+    "采样": "sampler",
+    "调度器": "scheduler",
+    "模型": "checkpoint",
+    "底模": "base",
+    "分成": "policy",
+    "width": "size",
+    "height": "size",
+    "model": "checkpoint",
+    "cfg scale": "cfg",
+    "cfg_scale": "cfg",
+    "guidance": "cfg",
+    "schedule": "scheduler",
+}
+"""What other tools and people call our settings."""
 
 _NO_VALUE = _("A setting is %%key=value; “%(text)s” has no value.")
 _UNKNOWN = _("There is no setting “%(text)s”; there are %(known)s.")
@@ -76,10 +97,11 @@ class Directives:
         elif line.folded[begin : begin + 1] == "@":
             self._alias(line, begin, end, at)
         elif line.folded[end : end + 1] != "=" or not strip_blanks(line.raw[end + 1 :]):
-            blank = line.folded.find(" ", begin, begin + len(key))
-            mends = blank >= 0 and line.folded[begin:blank].lower() in READERS and end == len(line.folded)
+            # What should have been the sign of equality: `%seed 42`, `%seed: 42`.
+            sign = _OTHER_SIGN.match(line.folded, begin)
+            mends = sign and sign[1].lower() in READERS and end == len(line.folded)
             line.found.add(
-                line.at(blank) if mends else at,
+                line.at(sign.end(1), sign.end()) if sign and mends else at,
                 "setting-empty",
                 _NO_VALUE,
                 "=" if mends else "",
@@ -147,7 +169,7 @@ class Directives:
 
     def _setting(self, line: Line, at: Place, key: str, text: str, begin: int) -> None:
         if key not in READERS:
-            meant = closest(key, self.known())
+            meant = _MEANT.get(key) or closest(key, self.known())
             known = ", ".join([*READERS, *(f"{prefix}name" for prefix in PREFIXES)])
             line.found.add(at, "setting-unknown", _UNKNOWN, meant, text=shown(key), known=known)
             return

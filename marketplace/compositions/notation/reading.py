@@ -14,7 +14,16 @@ from marketplace.compositions.notation.finishing import finish
 from marketplace.compositions.notation.model import FULL, Layer, Place, Recipe
 from marketplace.compositions.notation.places import lines_of
 from marketplace.compositions.notation.refs import Line
-from marketplace.compositions.notation.signs import FORBIDDEN, HIDDEN, fold, hidden_in, normal, skip, strip_prompt
+from marketplace.compositions.notation.signs import (
+    FORBIDDEN,
+    HIDDEN,
+    fold,
+    hidden_in,
+    normal,
+    skip,
+    strip_blanks,
+    strip_prompt,
+)
 from marketplace.compositions.notation.writing import layer_line
 from marketplace.ui.words import gettext_noop as _
 
@@ -23,6 +32,10 @@ MOST_LINE = 4_000
 MOST_LAYERS = 64
 LABEL_LIMIT = 64
 STYLE_WORDS = ("style", "风格")
+_STYLES = frozenset(("風格", "画风", "畫風", "样式", "樣式", "笔风"))
+_NEGATIVES = frozenset(("negative", "neg", "负面", "负向", "反向", "不要", "负面提示词", "反向提示词", "负向提示词"))
+_NEGATIVE = re.compile(r"([^\W\d_]+)(?: *prompt)? *:?", re.IGNORECASE)
+"""Words that people write for those of ours, to say so."""
 _DOTS = re.compile(r"\|? *(?:\.{3,}|…+)[ .…]*")
 _LABEL = re.compile(r"\| *([^:@\[\]{}|\\=]*)")
 _STYLE = re.compile(r"-+ *(?:(style)(?![A-Za-z0-9_])|(风格)) *:?", re.IGNORECASE)
@@ -113,8 +126,14 @@ class _Reader:
         if not match:
             word = _DASHED.match(line.folded, start)
             at = line.at(word.start(1), word.end(1)) if word else line.at(start)
-            meant = closest(word[1].lower(), STYLE_WORDS) if word else ""
-            self.found.add(at, "style", _NO_STYLE, meant or ("- style" if not word else ""))
+            meant = closest(word[1].lower(), STYLE_WORDS) if word else "- style"
+            if not strip_blanks(line.folded[start:]).strip("-"):
+                at, meant = line.at(start, len(line.raw)), "..."
+            elif word and word[1] in _STYLES:
+                meant = "风格"
+            elif word and word[1].lower() in _NEGATIVES:
+                at, meant = line.at(start, self._negative_end(line, word.start(1))), "!"
+            self.found.add(at, "style", _NO_STYLE, meant)
             return
         word_at = match.start(1) if match[1] else match.start(2)
         at = line.at(word_at, word_at + len(match[1] or match[2]))
@@ -155,14 +174,25 @@ class _Reader:
         word = re.match(r"[^\W_]{1,40}", line.folded[start:])
         first = word[0] if word else line.raw[start]
         rest = line.folded[start + len(first) :].lstrip(" ")
-        mend = ""
-        if first.lower() in STYLE_WORDS:
+        mend, end = "", start + len(first)
+        if first[0] in "丨︱│┃ǀ∣¦":
+            mend, end = "|", start + 1
+        elif first in "*·•" and rest.lower().startswith(STYLE_WORDS):
+            mend = "-"
+        elif first.lower() in _NEGATIVES:
+            mend, end = "!", self._negative_end(line, start)
+        elif first.lower() in STYLE_WORDS:
             mend = f"- {first}"
         elif rest.startswith("=") and closest(first.lower(), self.directives.known()):
             mend = f"%{first}"
         elif rest.startswith(":"):
             mend = f"|{first}"
-        self.found.add(line.at(start, start + len(first)), "line-unknown", _NO_LINE, mend)
+        self.found.add(line.at(start, end), "line-unknown", _NO_LINE, mend)
+
+    @staticmethod
+    def _negative_end(line: Line, start: int) -> int:
+        match = _NEGATIVE.match(line.folded, start)
+        return match.end() if match else start
 
 
 def read(text: str, *, most_layers: int = MOST_LAYERS) -> Recipe:

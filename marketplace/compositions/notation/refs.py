@@ -1,6 +1,7 @@
 """Packs in a line: `@creator/pack/element:^1.2*0.8`."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 
 from marketplace.compositions.notation.findings import Findings, shown
@@ -13,7 +14,11 @@ from marketplace.ui.words import gettext_noop as _
 MOST_SEGMENTS = 3
 _VERSION = re.compile(r"[0-9A-Za-z.^~<>=&+*-]*")
 _HOUSE_VERSION = re.compile(r"@([0-9]+\.[0-9]+(?:\.[0-9xX*]+)?)(?![\w/-])")
-_WEIGHT = re.compile(r" *\* *([+-]?[0-9.]+)")
+# As other tools write ranges: with blanks or commas between the parts.
+_MORE_RANGE = re.compile(r"(?: *,? *(?:[<>]=?|[=^~]) *[0-9][0-9.xX*]*)+")
+_OTHER_VERSION = re.compile(r"@([vV]?[0-9][0-9A-Za-z.-]*|latest|newest)(?![\w/-])")
+_WEIGHT = re.compile(r" *[*×] *([+-]?[0-9.]+)")
+_OTHER_WEIGHT = re.compile(r"%|,[0-9]+(?![0-9.])")
 _ENDS_A_WEIGHT = re.compile(r"(?<=[0-9A-Za-z])\*[+-]?[0-9.]")
 
 _NO_REF = _("A pack follows @, as in @creator/pack; write \\@ for the sign itself.")
@@ -102,7 +107,7 @@ def _path(line: Line, start: int, end: int, segments: list[str]) -> tuple[str, .
 
 def _version(line: Line, start: int, end: int, *, whole: bool) -> tuple[str | None, int]:
     """Reads what follows a colon, or the house's own `@1.2.0`; None where it is not readable."""
-    house = _HOUSE_VERSION.match(line.folded, end) if whole else None
+    house = _HOUSE_VERSION.match(line.folded, end) or _OTHER_VERSION.match(line.folded, end) if whole else None
     if house:
         text, begin, after = house[1], end + 1, house.end()
     elif line.folded[end : end + 1] == ":":
@@ -112,6 +117,8 @@ def _version(line: Line, start: int, end: int, *, whole: bool) -> tuple[str | No
         weight = _ENDS_A_WEIGHT.search(text)
         text = (text[: weight.start()] if weight else text).rstrip(".")
         after = begin + len(text)
+        if more := _MORE_RANGE.match(line.folded, after) if text else None:
+            text, after = line.folded[begin : more.end()], more.end()
     else:
         return "", end
     try:
@@ -124,6 +131,11 @@ def _version(line: Line, start: int, end: int, *, whole: bool) -> tuple[str | No
 
 
 def _nearest_range(text: str) -> str:
+    if text.lower() in ("latest", "newest"):
+        return ">=0"
+    parts = re.sub(r"([<>=^~]) +", r"\1", text).replace(",", " ").split()
+    with suppress(UnreadableRange):
+        return normal_range("&".join(parts))
     numbers = re.findall(r"[0-9]{1,9}", text)[:3]
     if not numbers or len(text) > 40:
         return ""
@@ -140,11 +152,22 @@ def _weight(line: Line, place: int) -> tuple[int | None, int]:
     text = match[1].rstrip(".")
     end = match.start(1) + len(text)
     number = read_decimal(text)
+    if other := _OTHER_WEIGHT.match(line.folded, end):
+        return None, _other_weight(line, match.start(1), number, other)
     if not is_weight(number):
         nearest = "" if number is None or not number else write_decimal(max(-4 * MILLION, min(4 * MILLION, number)))
         line.found.add(line.at(match.start(1), end), "weight", _NO_WEIGHT, nearest, text=shown(text))
         return None, end
     return number, end
+
+
+def _other_weight(line: Line, start: int, number: int | None, other: re.Match[str]) -> int:
+    """Refuses a percentage, and a comma where a point should be: as text, most of it would be lost in the prompt."""
+    text = line.folded[start : other.end()]
+    meant = number // 100 if number and other[0] == "%" else read_decimal(text.replace(",", "."))
+    nearest = write_decimal(meant) if meant is not None and is_weight(meant) else ""
+    line.found.add(line.at(start, other.end()), "weight", _NO_WEIGHT, nearest, text=shown(text))
+    return other.end()
 
 
 def write_ref(ref: Ref) -> str:

@@ -17,6 +17,13 @@ WORDS: Mapping[str, str] = {
     "框": BOX,
     "蒙版": MASK,
 }
+MEANT: Mapping[str, str] = {
+    **dict.fromkeys(("方框", "方块", "矩形", "区域"), "框"),
+    **dict.fromkeys(("蒙板", "遮罩", "掩码", "掩膜", "蒙层"), "蒙版"),
+    **dict.fromkeys(("其它", "其他", "剩余", "余下", "剩下"), "其余"),
+    **dict.fromkeys(("全图", "全体", "整张", "整图", "全屏"), "全部"),
+}
+"""Words that people write for those of ours."""
 OPTIONS: Mapping[str, tuple[int, int]] = {
     "strength": (0, 10 * MILLION),
     "feather": (0, MILLION // 2),
@@ -25,9 +32,26 @@ OPTIONS: Mapping[str, tuple[int, int]] = {
     "area": (0, MILLION),
 }
 """What each option may be, in ppm, both included."""
+MEANT_OPTIONS: Mapping[str, str] = {
+    "强度": "strength",
+    "羽化": "feather",
+    "从": "from",
+    "开始": "from",
+    "到": "until",
+    "结束": "until",
+    "面积": "area",
+    "weight": "strength",
+    "start": "from",
+    "end": "until",
+}
 MASK_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 MASK_NAME_LIMIT = 120
-_OPTION = re.compile(r"\{ *([A-Za-z_]+) *=")
+_OPTION = re.compile(r"\{ *([^\W\d]+) *=")
+# An option without its sign of equality, which would be a choice of one.
+_UNEQUAL = re.compile(
+    rf"\{{ *((?:{'|'.join([*OPTIONS, '强度', '羽化', '面积'])})(?: *: *| +)[0-9.]+%?) *\}}", re.IGNORECASE
+)
+_TWO_OPTIONS = re.compile(r"([0-9.]+)[ ,;]+([A-Za-z]+) *= *([^=]+)")
 _WORD = re.compile(r"\[ *([^\W\d_]*)")
 _NUMBERS = re.compile(r"[ ,]+")
 _MOST_CONTENT = 160
@@ -57,6 +81,7 @@ def _slips(word: str) -> set[str]:
 
 # Others that are like them are words that a prompt may have in brackets: [best], [forest], [fall].
 _MISTYPED = frozenset(_slips(REST) | _slips(FULL)) - {REST, FULL}
+_MASKS = tuple(word for word, meant in MEANT.items() if meant == "蒙版")
 
 
 def region_word(folded: str, start: int) -> tuple[str, int]:
@@ -70,8 +95,9 @@ def region_word(folded: str, start: int) -> tuple[str, int]:
         end += 1
     word = folded[begin:end]
     # The name of a mask may follow in Chinese without a blank.
-    if word.startswith("蒙版"):
-        return "蒙版", begin + 2
+    for known in ("蒙版", *_MASKS):
+        if word.startswith(known):
+            return known, begin + len(known)
     return word.lower(), end
 
 
@@ -80,19 +106,21 @@ def may_be_region(folded: str, start: int) -> bool:
     word, end = region_word(folded, start)
     if word in WORDS or (not word.isascii() and HIDDEN.sub("", word) in WORDS):
         return True
-    if not 2 < len(word) < 10:
+    if len(word) > 9:
         return False
     # What stands in it decides, and only as much of it as a region has: this is asked of each bracket.
     close = folded.find("]", end, end + _MOST_CONTENT)
     if close < 0 or folded.find("[", end, close) >= 0:
         return False
-    content = folded[end:close].strip(" :")
+    content = folded[end:close].strip(" :()")
+    meant = MEANT.get(word, "")
     if not content:
-        return word in _MISTYPED
+        return word in _MISTYPED or meant in ("其余", "全部")
     if content.lower().endswith(MASK_SUFFIXES):
-        return closest(word, (MASK,)) == MASK
-    parts = _split(content)
-    return len(parts) == 4 and all(read_decimal(one) is not None for one in parts) and closest(word, (BOX,)) == BOX
+        return meant == "蒙版" or closest(word, (MASK,)) == MASK
+    # Four numbers are a box, whatever stands before them: nothing else in brackets has them.
+    numbers = [read_decimal(one) for one in _split(content)]
+    return len(numbers) == 4 and all(between(number, 0, MILLION) for number in numbers)
 
 
 def _split(content: str) -> list[str]:
@@ -114,9 +142,13 @@ def scan_region(line: Line, start: int) -> tuple[Region | None, int]:
     word, after = region_word(line.folded, start)
     kind = WORDS.get(word, "")
     if not kind:
-        meant = closest(word, WORDS)
-        at = line.at(after - len(word), after)
-        line.found.add(at, "region-unknown", _UNKNOWN, meant, text=shown(word))
+        content = line.raw[after:close]
+        meant = MEANT.get(word) or closest(word, WORDS)
+        if not meant or WORDS[meant] == BOX:
+            meant = (meant or BOX) if word else f"{BOX} "
+            meant += "" if content[:1] in ("", " ", ":", "：") or not word else " "
+        at = line.at(after - len(word), after) if word else line.at(start + 1, after)
+        line.found.add(at, "region-unknown", _UNKNOWN, meant, text=shown(word or content))
         return None, end
     begin = skip(line.folded, after, " :")
     content = strip_blanks(line.raw[begin:close])
@@ -135,9 +167,7 @@ def _box(line: Line, start: int, end: int, content: str) -> Region | None:
     numbers = [read_decimal(part) for part in parts]
     good = [number for number in numbers if number is not None and between(number, 0, MILLION)]
     if len(numbers) != 4 or len(good) != 4:
-        nearest = ""
-        if len(numbers) == 4 and None not in numbers:
-            nearest = _written([max(0, min(MILLION, number or 0)) for number in numbers])
+        nearest = _nearest_box(parts)
         line.found.add(line.at(start, end), "box-numbers", _FOUR, nearest, text=shown(content))
         return None
     left, top, right, bottom = good
@@ -150,6 +180,17 @@ def _box(line: Line, start: int, end: int, content: str) -> Region | None:
     return Region(BOX, (left, top, right, bottom), at=line.at(start, end))
 
 
+def _nearest_box(parts: list[str]) -> str:
+    """Writes what may be meant: percentages and numbers in brackets. Pixels are of a size that nobody knows here."""
+    parts = [part for part in (part.strip("()") for part in parts) if part]
+    percent = all(part.endswith("%") for part in parts)
+    read = [read_decimal(part.removesuffix("%")) for part in parts]
+    numbers = [number // (100 if percent else 1) for number in read if number is not None]
+    if len(parts) != 4 or len(numbers) != 4 or max(numbers) > 2 * MILLION:
+        return ""
+    return _written([max(0, min(MILLION, number)) for number in numbers])
+
+
 def _written(numbers: list[int]) -> str:
     return f"[box {','.join(map(write_decimal, numbers))}]"
 
@@ -159,7 +200,10 @@ def _mask(line: Line, start: int, end: int, name: str) -> Region | None:
     stem, dot, suffix = name.rpartition(".")
     is_file = f"{dot}{suffix}".lower() in MASK_SUFFIXES and bool(strip_blanks(stem)) and len(name) <= MASK_NAME_LIMIT
     if not is_file or any(sign in name for sign in "/\\[\"'<>:*?|") or name.startswith("."):
+        bare = name.strip("\"'“”‘’<>《》").rpartition("/")[2].rpartition("\\")[2]
         suggestion = "" if is_file else "\\" + line.raw[start:end]
+        if bare != name and bare.lower().endswith(MASK_SUFFIXES):
+            suggestion = f"[{MASK} {bare}]"
         line.found.add(line.at(start, end), "mask-name", _NO_MASK, suggestion, text=shown(name))
         return None
     return Region(MASK, mask=name, at=line.at(start, end))
@@ -178,6 +222,8 @@ def option_key(folded: str, start: int) -> tuple[str, int] | None:
     A brace whose word is no option and that holds a | is a choice.
     """
     match = _OPTION.match(folded, start)
+    if not match and (unequal := _UNEQUAL.match(folded, start)):
+        return unequal[1], unequal.end(1)
     if not match:
         near = folded[start : start + 80]
         hidden = not near.isascii() and HIDDEN.search(near) and _OPTION.match(HIDDEN.sub("_", near))
@@ -186,6 +232,26 @@ def option_key(folded: str, start: int) -> tuple[str, int] | None:
     if match[1].lower() not in OPTIONS and folded.find("|", start, close if close >= 0 else len(folded)) >= 0:
         return None
     return match[1], match.end()
+
+
+def _meant_option(key: str) -> str:
+    """Finds the option that is meant by another word, or by one with its value behind a colon or a blank."""
+    name, _sign, value = key.replace(":", " ").partition(" ")
+    meant = MEANT_OPTIONS.get(name) or closest(name, OPTIONS)
+    return f"{meant}={_percent(value.strip()) or value.strip()}" if meant and value else meant
+
+
+def _percent(value: str) -> str:
+    number = read_decimal(value.removesuffix("%")) if value.endswith("%") else None
+    return "" if number is None else write_decimal(number // 100)
+
+
+def _nearest_value(value: str, number: int | None, low: int, high: int) -> str:
+    if number is not None:
+        return write_decimal(max(low, min(high, number)))
+    if two := _TWO_OPTIONS.fullmatch(value):
+        return f"{two[1]}}} {{{two[2]}={two[3].strip()}"
+    return _percent(value)
 
 
 def scan_option(line: Line, start: int) -> tuple[tuple[str, int] | None, int]:
@@ -204,7 +270,7 @@ def scan_option(line: Line, start: int) -> tuple[tuple[str, int] | None, int]:
     key = word.lower()
     if key not in OPTIONS:
         place = line.folded.find(word, start)
-        meant = closest(key, OPTIONS)
+        meant = _meant_option(key)
         known = ", ".join(OPTIONS)
         line.found.add(
             line.at(place, place + len(word)), "option-unknown", _NO_OPTION, meant, text=shown(word), known=known
@@ -214,7 +280,7 @@ def scan_option(line: Line, start: int) -> tuple[tuple[str, int] | None, int]:
     low, high = OPTIONS[key]
     number = read_decimal(value)
     if number is None or not between(number, low, high):
-        nearest = "" if number is None else write_decimal(max(low, min(high, number)))
+        nearest = _nearest_value(value, number, low, high)
         limits = {"low": write_decimal(low), "high": write_decimal(high)}
         at = line.at(begin, close) if begin < close else line.at(start, end)
         line.found.add(

@@ -72,12 +72,19 @@ class UnreadableSetting(NotARecipe):
 def _one_of(*known: str) -> Callable[[str, str], str]:
     def read(key: str, text: str) -> str:
         if text.lower() not in known:
-            raise UnreadableSetting(
-                _CHOICE, closest(text.lower(), known), text=shown(text), key=key, known=", ".join(known)
-            )
+            meant = text.lower() if key != "sampler" else _sampler_meant(text.lower())
+            near = meant if meant in known else closest(meant, known)
+            raise UnreadableSetting(_CHOICE, near, text=shown(text), key=key, known=", ".join(known))
         return text.lower()
 
     return read
+
+
+def _sampler_meant(text: str) -> str:
+    """Writes a sampler's name on the web UI's menu, `DPM++ 2M Karras` or `Euler a`, as ComfyUI does."""
+    name = text.replace("++", "pp").replace("-", " ").replace("_", " ").split()
+    name = [word for word in name if word not in SCHEDULERS]
+    return "_".join("ancestral" if word == "a" else word for word in name)
 
 
 def _whole(low: int, high: int) -> Callable[[str, str], str]:

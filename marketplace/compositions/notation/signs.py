@@ -5,15 +5,18 @@ import unicodedata
 
 ESCAPABLE = frozenset("@|[]{}#!%$_-\\")
 """What a backslash before it makes plain text, also in its full-width form."""
-COMMAS = ",，"
+COMMAS = ",，、"
 NAME_LIMIT = 40
 _BLANKS = " \t\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 _DASHES = "—–―−"
+# What Chinese keyboards write where others have [, ] and $.
+_KEYS = {"【": "[", "】": "]", "￥": "$", "¥": "$"}
 # Every full-width form but that of the backslash, which Chinese texts do not mean as an escape.
 _FOLDS = str.maketrans(
     {chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F) if code != 0xFF3C}
     | dict.fromkeys(_BLANKS, " ")
     | dict.fromkeys(_DASHES, "-")
+    | _KEYS
 )
 _ESCAPABLE_FORMS = "".join({*ESCAPABLE, *(chr(code) for code, sign in _FOLDS.items() if sign in ESCAPABLE)})
 _ESCAPE = re.compile(rf"\\([{re.escape(_ESCAPABLE_FORMS)}])")
