@@ -112,8 +112,8 @@ def refusal(bob: Client, **changes: Any) -> str:
 
 def test_what_stands_in_the_way_is_said_where_it_is(scene: Stage, bob: Client) -> None:
     assert "A recipe is missing" in refusal(bob, recipe="")
-    assert "2:7 There is no pack alice/see." in refusal(bob, recipe="# x\n|sky: @alice/see\n")
-    assert "1:1 " in refusal(bob, recipe="sky")
+    assert "Line 2, column 7: There is no pack alice/see." in refusal(bob, recipe="# x\n|sky: @alice/see\n")
+    assert "Line 1, column 1: " in refusal(bob, recipe="sky")
     for share in ("0", "100", "x", ""):
         assert 'id="id_own_share_error"' in refusal(bob, own_share=share)
     assert "A cover is missing" in refusal(bob, cover=None)

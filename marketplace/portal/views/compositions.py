@@ -16,7 +16,7 @@ from marketplace.checkout.rules import platform_fee
 from marketplace.compositions.composing import recipe_in
 from marketplace.compositions.drafting import About, Drafted, UnableToPublishComposition, draft_of
 from marketplace.compositions.models import RecipeLock
-from marketplace.compositions.notation.findings import UnreadableRecipe
+from marketplace.compositions.notation.findings import Finding, UnreadableRecipe
 from marketplace.compositions.notation.writing import write
 from marketplace.compositions.queries import lock_in
 from marketplace.intake import operations
@@ -87,10 +87,19 @@ def _lock(request: HttpRequest) -> RecipeLock | None:
 def _said(error: Exception) -> Sayings:
     """Says why nothing was published, and where; what is about a line of the recipe says which."""
     if isinstance(error, UnreadableRecipe | UnableToPublishComposition):
-        return [("recipe", f"{one.line}:{one.column} {formats.sentence(one)}") for one in error.findings]
+        return [("recipe", _placed(one)) for one in error.findings]
     if isinstance(error, UnableToPublish):
         return [(one.where, formats.sentence(one)) for one in findings_in(error)]
     return refusal(error)
+
+
+def _placed(one: Finding) -> str:
+    """Says a finding with its place; what is about no line of the recipe has none."""
+    why = formats.sentence(one)
+    if one.length == 0 and (one.line, one.column) == (1, 1):
+        return why
+    template = _("Line %(line)s, column %(column)s: %(why)s")
+    return template % {"line": one.line, "column": one.column, "why": why}
 
 
 def _page(
@@ -148,7 +157,7 @@ def _preview(creator: Creator, form: Composition, recipe: str) -> dict[str, Any]
     layers = _layers(drafted)
     share = {"label": _("Share"), "kind": "num"}
     return {
-        "pack_columns": [{"label": _("Pack"), "kind": "text"}, {"label": _("Layers"), "kind": "text"}, share],
+        "pack_columns": [{"label": _("Pack"), "kind": "text"}, {"label": _("Its layers"), "kind": "text"}, share],
         "payee_columns": [{"label": _("Creator"), "kind": "text"}, share],
         "packs": [
             {"release": release, "layers": layers[str(release)], "share": words.percent_text(share_ppb)}
