@@ -66,7 +66,6 @@ def _month_in(text: str) -> date | None:
         return None
 
 
-@never_cache
 @require_safe
 @creators_only
 def works_csv(request: HttpRequest, creator: Creator) -> HttpResponseBase:
@@ -75,7 +74,6 @@ def works_csv(request: HttpRequest, creator: Creator) -> HttpResponseBase:
     return sheet(uses_rows.work_lines(creator, month), f"uses-{creator.handle}-{month:%Y-%m}.csv")
 
 
-@never_cache
 @require_safe
 @creators_only
 def uses_csv(request: HttpRequest, creator: Creator) -> HttpResponseBase:

@@ -102,7 +102,6 @@ def _layer(one: LayerState) -> dict[str, Any]:
     }
 
 
-@never_cache
 @login_required
 @require_safe
 def picture(request: HttpRequest, run: UUID) -> HttpResponseBase:

@@ -85,7 +85,6 @@ def _line(line: UsageChargeLine, states: Any, fees: Any) -> dict[str, Any]:
     }
 
 
-@never_cache
 @login_required
 @require_safe
 def usage_csv(request: HttpRequest) -> HttpResponseBase:
@@ -98,7 +97,6 @@ def usage_csv(request: HttpRequest) -> HttpResponseBase:
     return sheet(usage_rows.charge_lines(studios, month), f"usage-{month:%Y-%m}.csv")
 
 
-@never_cache
 @login_required
 @require_safe
 def charge_csv(request: HttpRequest, charge: UUID) -> HttpResponseBase:
