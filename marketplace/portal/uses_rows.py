@@ -16,7 +16,9 @@ WORKS = (
     *("month", "pack", "version", "title", "sold_as", "licenses", "unit", "counted", "price", "fee", "you_earn"),
     "currency",
 )
-USES = ("received_at", "made_at", "packs", "recipe", "studio", "counted", "earns_about")
+USES = ("received_at", "packs", "recipe", "studio", "counted", "earns_about")
+RECIPE_SHOWN = 8
+"""How much of a recipe's id is told: whose lock it is, is the studio's own matter."""
 
 
 def releases_of(creator: Creator, month: date) -> tuple[list[charge_queries.Earned], Mapping[UUID, Release]]:
@@ -53,6 +55,6 @@ def _uses(creator: Creator, month: date) -> Iterator[list[object]]:
             use, packs = one.event, dict.fromkeys(str(pack.release) for pack in one.packs)
             about = (f"{format_amount(minor, currency)} {currency}" for currency, minor in sorted(one.about.items()))
             yield [
-                *(moment_cell(use.received_at), moment_cell(use.happened_at), " ".join(packs), use.lock_id),
+                *(moment_cell(use.received_at), " ".join(packs), use.lock_id[:RECIPE_SHOWN]),
                 *(use.studio.name, " ".join(f"{n} {unit}" for unit, n in sorted(use.counts.items())), " ".join(about)),
             ]

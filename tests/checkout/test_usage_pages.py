@@ -173,6 +173,8 @@ def test_a_creator_takes_uses_away_as_csv(works: Works) -> None:
         ("Lantern Films", "4 image", "0.22 USD"),
         ("Quill", "3 image", "324 JPY"),
     ]
+    assert {len(row["recipe"]) for row in uses} == {8}
+    assert "pier" not in str(uses) + str(rows)
     assert sheet(alice, "/portal/uses.csv?month=2026-10") == sheet(alice, "/portal/uses/each.csv?month=2026-10") == []
     carol = browser_of(works.shop.market.cast.carol)
     assert carol.get("/portal/uses.csv").status_code in (302, 403, 404)
