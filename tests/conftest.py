@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import TransactionTestCase
 
 from assets.inspectors import sandbox
 from tests.remembered import remembering
+from tests.swept import sweep
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -33,6 +35,14 @@ def _inspected_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
 def _quick_passwords(settings: Any) -> None:
     """Hashes passwords at once: what a site takes half a second for, every cast would pay five times."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _swept() -> Iterator[None]:
+    """Empties the database as fast as it can be after each test that commits."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", sweep)
+        yield
 
 
 @pytest.fixture

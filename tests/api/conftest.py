@@ -13,6 +13,7 @@ from tests import packs
 from tests.api.quick import hurry
 from tests.api.studios import Market, Studio, key_of
 from tests.cast import NOON, later, on_stage
+from tests.standing import standing
 
 OFFERS = (("personal", "0", "USD"), ("studio", "100.01", "USD"), ("enterprise", "900", "CNY"))
 
@@ -28,14 +29,13 @@ def _quick(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     hurry(monkeypatch, settings)
 
 
-@pytest.fixture
-def market(db: None, tmp_path: Path) -> Market:
+def opened(folder: Path) -> Market:
     cast = on_stage()
     world = publish_folder(
-        folder=packs.write(tmp_path / "yunhai", handle="yunhai", offers=OFFERS), creator=cast.alice, now=NOON
+        folder=packs.write(folder / "yunhai", handle="yunhai", offers=OFFERS), creator=cast.alice, now=NOON
     )
     ink = packs.write(
-        tmp_path / "ink",
+        folder / "ink",
         handle="ink",
         title="Ink Harbor",
         kind="style",
@@ -44,6 +44,11 @@ def market(db: None, tmp_path: Path) -> Market:
     )
     derived = publish_folder(folder=ink, creator=cast.bob, now=later(hours=1))
     return Market(cast, world, derived)
+
+
+@pytest.fixture
+def market(db: None, tmp_path: Path) -> Market:
+    return standing(opened, tmp_path)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from assets.models import Asset
 from marketplace.intake.operations import publish_folder
 from tests import packs
 from tests.cast import NOON, later, on_stage
+from tests.standing import standing
 from tests.storefront.market import Market
 
 HOME = Path(__file__).resolve().parents[2]
@@ -65,13 +66,12 @@ def emptied(_triggers_back: None, transactional_db: None) -> Iterator[None]:
     _triggers("replica")
 
 
-@pytest.fixture
-def market(emptied: None, tmp_path: Path) -> Market:
+def opened(folder: Path) -> Market:
     """One sealed world of Alice's, and one of Bob's made with it."""
     cast = on_stage()
-    world = packs.write(tmp_path / "yunhai", handle="yunhai", offers=OFFERS)
+    world = packs.write(folder / "yunhai", handle="yunhai", offers=OFFERS)
     derived = packs.write(
-        tmp_path / "ink", handle="ink", title="Ink Harbor", seed=2, parents=[("alice/yunhai@1.0.0", 200_000_000)]
+        folder / "ink", handle="ink", title="Ink Harbor", seed=2, parents=[("alice/yunhai@1.0.0", 200_000_000)]
     )
     made = Market(
         cast,
@@ -84,6 +84,11 @@ def market(emptied: None, tmp_path: Path) -> Market:
     ledger.operations.register_keys(now=NOON)
     ledger.operations.seal(now=later(hours=2))
     return made
+
+
+@pytest.fixture
+def market(emptied: None, tmp_path: Path) -> Market:
+    return standing(opened, tmp_path)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """A stage with packs to compose."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from django.utils import translation
 
 from tests.cast import on_stage
 from tests.compositions.stage import Stage, stage
+from tests.standing import standing
 
 
 @pytest.fixture(autouse=True)
@@ -15,6 +17,10 @@ def _english() -> None:
     translation.activate("en")
 
 
+def opened(folder: Path) -> Stage:
+    return stage(on_stage(), folder)
+
+
 @pytest.fixture
 def scene(db: None, tmp_path: Path) -> Stage:
-    return stage(on_stage(), tmp_path)
+    return replace(standing(opened, tmp_path), folder=tmp_path)

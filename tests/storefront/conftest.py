@@ -10,23 +10,23 @@ from assets.models import Asset
 from marketplace.intake.operations import publish_folder
 from tests import packs
 from tests.cast import NOON, later, on_stage
-from tests.compositions.stage import Stage, stage
+from tests.compositions.conftest import scene  # noqa: F401
+from tests.standing import standing
 from tests.storefront.market import Market
 
 OFFERS = (("personal", "0", "USD"), ("studio", "100.01", "USD"), ("enterprise", "900.00", "USD"))
 
 
-@pytest.fixture
-def market(db: None, tmp_path: Path) -> Market:
+def opened(folder: Path) -> Market:
     cast = on_stage()
     world = packs.write(
-        tmp_path / "yunhai",
+        folder / "yunhai",
         handle="yunhai",
         split=[("alice", 700_000_000), ("mo", 300_000_000)],
         offers=OFFERS,
     )
     derived = packs.write(
-        tmp_path / "ink",
+        folder / "ink",
         handle="ink",
         title="Ink Harbor",
         kind="style",
@@ -45,13 +45,12 @@ def market(db: None, tmp_path: Path) -> Market:
 
 
 @pytest.fixture
+def market(db: None, tmp_path: Path) -> Market:
+    return standing(opened, tmp_path)
+
+
+@pytest.fixture
 def sealed(market: Market) -> Market:
     ledger.operations.register_keys(now=NOON)
     ledger.operations.seal(now=later(hours=2))
     return market
-
-
-@pytest.fixture
-def scene(db: None, tmp_path: Path) -> Stage:
-    """The packs that recipes are written with."""
-    return stage(on_stage(), tmp_path)
