@@ -1,5 +1,6 @@
 """What the page of a recipe's quote shows of each license and each order, and how its state is said."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,7 @@ LINE_STATES: Names = {
     queries.BOUGHT: gettext_lazy("Licensed"),
 }
 LINE_TONES = {queries.CHANGED: "warn", queries.WITHDRAWN: "bad", queries.TAKEN: "bad"}
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 NEVER, WAITING, DECLINED, PAID = "never", "waiting", "declined", "paid"
 PAYMENTS: Names = {
     NEVER: gettext_lazy("Nothing was charged"),
@@ -123,7 +125,7 @@ def grants_of(found: QuoteNow) -> list[Grant]:
 def lock_of(found: QuoteNow, grants: Iterable[Grant], digest: str = "") -> RecipeLock | None:
     """This will find the lock that was made of a quote: the one that is named, else the first with its licenses."""
     rows = RecipeLock.objects.filter(studio=found.quote.studio_id).defer("document")
-    if digest:
+    if _DIGEST.fullmatch(digest):
         return rows.filter(digest=digest).first()
     made = rows.filter(packs__grant__in=list(grants), locked_at__gte=found.quote.quoted_at)
     return made.order_by("locked_at", "digest").first()

@@ -137,7 +137,9 @@ def test_locks_are_listed_and_nobody_else_sees_them(scene: Stage, carol: Client)
     found = page(carol, "/recipes/locks")
     assert f"/recipes/locks/{row.digest}" in found
     assert "Lantern pier" in found
-    assert page(carol, "/recipes/locks?cursor=nonsense~").count(row.digest)
+    for cursor in ("nonsense~", "%00~%00", "2026-11-29T08:00:00%2B00:00~%00", "~" + "f" * 64):
+        assert row.digest in page(carol, f"/recipes/locks?cursor={cursor}")
+    assert row.digest not in page(carol, f"/recipes/locks?cursor=2026-11-22T00:00:00%2B00:00~{'0' * 64}")
     dave = browser_of(scene.cast.dave)
     assert "No locks yet" in page(dave, "/recipes/locks")
     for path in ("", "/lock.json", "/kit", "/exports/comfyui"):

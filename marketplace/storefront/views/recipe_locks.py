@@ -1,5 +1,6 @@
 """Locks of recipes: what is fixed in them, what it costs, whether they can be run, and what is taken away of them."""
 
+import re
 from typing import Any
 from uuid import uuid4
 
@@ -42,6 +43,7 @@ from marketplace.storefront.views.recipe_quotes import asked_of, quoted
 
 PRIVATE = "private, no-store"
 RUNS_SHOWN = 5
+_CURSOR = re.compile(r"[0-9T:.+-]{1,40}~[0-9a-f]{64}")
 
 
 def find_lock(request: HttpRequest, digest: str) -> RecipeLock:
@@ -62,7 +64,8 @@ def locks(request: HttpRequest) -> HttpResponse:
     studio = _chosen(studios, request.GET.get("studio", ""))
     found, after = [], None
     if studio is not None:
-        found, after = queries.locks_of(studio, after=request.GET.get("cursor", "")[:120])
+        cursor = request.GET.get("cursor", "")
+        found, after = queries.locks_of(studio, after=cursor if _CURSOR.fullmatch(cursor) else "")
     context = {
         "here": "compose",
         "studios": studios if len(studios) > 1 else [],

@@ -113,7 +113,7 @@ def _bought_page(request: HttpRequest, found: QuoteNow) -> HttpResponse:
         "quote": found.quote,
         "parts": rows.parts_of(found),
         "licenses": [{"grant": one, "terms": words.say(words.TERMS, one.terms.name)} for one in grants],
-        "lock": rows.lock_of(found, grants, request.GET.get("lock", "")[:64]),
+        "lock": rows.lock_of(found, grants, request.GET.get("lock", "")),
         "masks": masks_in(request.GET),
     }
     return render(request, "storefront/recipe_bought.html", context)
