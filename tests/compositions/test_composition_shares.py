@@ -1,18 +1,26 @@
 """What a composition owes, against fractions: nothing is lost, and each has their part but for the stated rounding."""
 
+import re
 from collections.abc import Sequence
 from fractions import Fraction
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketplace.compositions.composing import ComposedPack, packs_of, parent_shares, rest_of
+from assets.inspectors.compositions import read_composition
+from marketplace.compositions.composing import ComposedPack, Contracts, packs_of, parent_shares, rest_of, to_bytes
+from marketplace.compositions.drafting_words import CODES as DRAFTING
+from marketplace.compositions.notation.document import from_document
 from marketplace.compositions.notation.model import Layer, Recipe, Ref
+from marketplace.compositions.notation.reading import read
+from marketplace.compositions.notation.writing import write
 from marketplace.compositions.resolving import Resolution, Resolved
 from marketplace.payouts.rules import WHOLE_PPB, allocate, fold_split
 
+PAGE = (Path(__file__).resolve().parents[2] / "docs/formats/composition-pack.md").read_text(encoding="utf-8")
 PAYEES = [f"payee-{number}" for number in range(6)]
 
 
@@ -136,3 +144,48 @@ def test_a_sale_of_what_is_made_of_what_is_made_of_others_loses_nothing(
 
 def _pack(pack: str, share_ppb: int) -> ComposedPack:
     return ComposedPack("x", pack, "1.0.0", "", "", 1_000_000, share_ppb)
+
+
+@settings(max_examples=100, deadline=None)
+@given(compositions(), st.dictionaries(st.integers(0, 3), st.integers(1, 10**12), max_size=4))
+def test_what_is_written_is_read_as_it_was(
+    composed: tuple[Resolution, list[int], list[Fraction]], fees: dict[int, int]
+) -> None:
+    resolution, areas, _weights = composed
+    packs = packs_of(resolution, areas)
+    known = {one.release for one in packs}
+    mine = {f"{pack:064x}": minor for pack, minor in fees.items() if f"{pack:064x}" in known}
+    contracts = Contracts("image", "USD", mine) if mine else Contracts()
+
+    data = to_bytes(resolution.recipe, packs, contracts)
+    said = read_composition(data)
+
+    assert tuple(ComposedPack(**row) for row in said["packs"]) == packs
+    assert (
+        Contracts(said["unit"], said["currency"], {row["release"]: row["amount_minor"] for row in said["fees"]})
+        == contracts
+    )
+    assert from_document(said["recipe"]) == read(write(resolution.recipe))
+    assert said["policy"] == dict(resolution.recipe.settings)["policy"]
+
+
+def test_the_example_of_the_page_is_what_is_written() -> None:
+    """docs/formats/composition-pack.md: its file, and what each release of it is owed."""
+    example = re.search(r"```json\n(.*?)```", PAGE, re.DOTALL)
+    assert example is not None
+    said = read_composition(example[1].encode())
+    recipe = from_document(said["recipe"])
+    refs = [(layer.label, ref) for layer in (*recipe.layers, recipe.style) if layer for ref in layer.refs]
+    found = []
+    for (label, ref), row in zip(refs, said["packs"], strict=True):
+        release = SimpleNamespace(pack="/".join(ref.path[:2]), version=ref.version, digest=row["release"])
+        element = SimpleNamespace(name=ref.path[2]) if ref.path[2:] else None
+        weight = ref.weight_ppm or 1_000_000
+        found.append(Resolved(label, len(found), ref, weight, release, element))  # type: ignore[arg-type]
+    packs = packs_of(Resolution(recipe, tuple(found), ()))
+
+    assert [one.plain() for one in packs] == said["packs"]
+    owed = {name: f"{share:,}".replace(",", " ") for name, share in parent_shares(packs, 600_000_000).items()}
+    assert dict(re.findall(r"\| `(\S+@\S+)` \| ([\d ]+) \|", PAGE)) == owed
+    refusals = PAGE.partition("## What is refused")[2].partition("and those")[0]
+    assert set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", refusals)) == {*DRAFTING, "is-composition"}
