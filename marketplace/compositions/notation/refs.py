@@ -125,8 +125,11 @@ def _version(line: Line, start: int, end: int, *, whole: bool) -> tuple[str | No
         return normal_range(text), after
     except UnreadableRange as error:
         template = _NO_SUCH_VERSION if error.is_empty else _NO_VERSION
+        nearest = _nearest_range(text)
         at = line.at(begin, after) if text else line.at(end)
-        line.found.add(at, "version-unreadable", template, _nearest_range(text), text=shown(text))
+        if house:
+            at, nearest = line.at(end, after), nearest and f":{nearest}"
+        line.found.add(at, "version-unreadable", template, nearest, text=shown(text))
         return None, after
 
 

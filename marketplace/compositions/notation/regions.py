@@ -146,7 +146,7 @@ def scan_region(line: Line, start: int) -> tuple[Region | None, int]:
         meant = MEANT.get(word) or closest(word, WORDS)
         if not meant or WORDS[meant] == BOX:
             meant = (meant or BOX) if word else f"{BOX} "
-            meant += "" if content[:1] in ("", " ", ":", "：") or not word else " "
+            meant += "" if line.folded[after : after + 1] in tuple(" :]") or not word else " "
         at = line.at(after - len(word), after) if word else line.at(start + 1, after)
         line.found.add(at, "region-unknown", _UNKNOWN, meant, text=shown(word or content))
         return None, end
