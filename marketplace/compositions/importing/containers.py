@@ -7,12 +7,11 @@ import zlib
 from collections.abc import Iterator, Mapping
 
 from marketplace.compositions.importing import exif
+from marketplace.compositions.importing.exif import MOST_TEXT_BYTES
 from marketplace.compositions.importing.refusals import DAMAGED, TOO_MUCH, UnableToImport, refuse
 from marketplace.ui.words import gettext_noop as _
 
 MOST_BYTES = 32 * 1024 * 1024
-MOST_TEXT_BYTES = 8 * 1024 * 1024
-"""Of all texts of a file together, unpacked."""
 MOST_PARTS = 50_000
 KEYS = ("prompt", "workflow", "worldloom", "parameters")
 """The entries that are read: ComfyUI's two, our own, and that of stable-diffusion-webui."""

@@ -44,7 +44,7 @@ def nonce_of(studio: Studio, sha256: str) -> uuid.UUID:
 
 def counted_as(lock: RecipeLock, sha256: str, *, now: datetime) -> UsageEvent | None:
     """This will find the use that a picture was counted as: uploaded, or in a batch that lists its digest."""
-    uses = UsageEvent.objects.select_related("batch")
+    uses = UsageEvent.objects.select_related("batch__key")
     if there := uses.filter(studio=lock.studio_id, nonce=nonce_of(lock.studio, sha256)).first():
         return there
     with connection.cursor() as cursor:
@@ -96,4 +96,4 @@ def count_picture(
         "outputs": [picture],
     }
     accepting.accept_own(studio=studio, events=[event], source=UsageBatch.UPLOAD, person=person, now=now)
-    return Counted(UsageEvent.objects.select_related("batch").get(studio=studio, nonce=nonce), True)
+    return Counted(UsageEvent.objects.select_related("batch__key").get(studio=studio, nonce=nonce), True)

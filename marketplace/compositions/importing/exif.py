@@ -6,8 +6,10 @@ Two directories are read and no more, so that none can lead round in a circle. N
 import re
 from collections.abc import Iterator
 
-from marketplace.compositions.importing.refusals import DAMAGED, refuse
+from marketplace.compositions.importing.refusals import DAMAGED, TOO_MUCH, refuse
 
+MOST_TEXT_BYTES = 8 * 1024 * 1024
+"""Of all texts of a file together, unpacked."""
 _EXIF_DIRECTORY, _USER_COMMENT = 0x8769, 0x9286
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _BYTES = frozenset({1, 2, 7})
@@ -45,6 +47,7 @@ def _entries(data: bytes, at: int, order: str) -> dict[int, bytes | int]:
     if count > _MOST_ENTRIES:
         refuse(DAMAGED, kind="Exif", at=at)
     found: dict[int, bytes | int] = {}
+    whole = 0
     for place in range(at + 2, at + 2 + 12 * count, 12):
         tag, kind, length = (_number(data, place + more, size, order) for more, size in ((0, 2), (2, 2), (4, 4)))
         size = _SIZES.get(kind, 0) * length
@@ -52,6 +55,10 @@ def _entries(data: bytes, at: int, order: str) -> dict[int, bytes | int]:
         if start + size > len(data):
             refuse(DAMAGED, kind="Exif", at=place)
         if kind in _BYTES:
+            # Entries may name the same bytes again and again, so they are counted before they are taken.
+            whole += size
+            if whole > MOST_TEXT_BYTES:
+                refuse(TOO_MUCH, most=MOST_TEXT_BYTES)
             found.setdefault(tag, data[start : start + size])
         elif kind in (4, 13) and length == 1:
             found.setdefault(tag, _number(data, start, 4, order))

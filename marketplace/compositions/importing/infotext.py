@@ -50,7 +50,11 @@ def read(text: str) -> Workflow:
 def _pairs(line: str) -> Iterator[tuple[str, str]]:
     """Parts `Steps: 20, Size: 1x1, Hashes: {"a": "b"}` into names and values."""
     at = 0
-    while match := _KEY.match(line, at):
+    while at < len(line):
+        match = _KEY.match(line, at)
+        if match is None:
+            at = line.find(",", at) + 1 or len(line)
+            continue
         start = match.end()
         if quoted := _QUOTED.match(line, start):
             value, end = _unquoted(quoted[0]), quoted.end()
@@ -62,10 +66,7 @@ def _pairs(line: str) -> Iterator[tuple[str, str]]:
             end = len(line) if end < 0 else end
             value = line[start:end].strip()
         yield match[1].strip(), value
-        comma = line.find(",", end)
-        if comma < 0:
-            return
-        at = comma + 1
+        at = line.find(",", end) + 1 or len(line)
 
 
 def _unquoted(text: str) -> str:

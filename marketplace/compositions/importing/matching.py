@@ -22,6 +22,8 @@ from marketplace.ui.words import gettext_noop as _
 BY_RELEASE, BY_NAME, BY_DIGITS = "release", "name", "digits"
 EVIDENCE = (BY_RELEASE, BY_NAME, BY_DIGITS)
 MOST_GUESSES = 5
+MOST_TOLD = 50
+"""How many contradictions are told: more say nothing more."""
 
 _OTHER_DIGITS = _("%(name)s calls itself a file of %(pack)s, but no file of that release has these digits.")
 _OTHER_RELEASE = _("The picture says that %(pack)s painted it, under the digest of %(other)s.")
@@ -109,7 +111,7 @@ def matched(claims: Claims) -> Matched:
         tuple(work.guesses.values()),
         tuple(work.unclear.values()),
         tuple(work.unknown),
-        tuple(work.contradictions.values()),
+        tuple(work.contradictions.values())[:MOST_TOLD],
     )
 
 

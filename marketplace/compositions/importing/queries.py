@@ -1,7 +1,7 @@
 """Which registered packs made this, may a studio use them so, and what is owed for it. Questions only."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -26,10 +26,13 @@ from marketplace.licensing.pricing_queries import size_of
 from marketplace.licensing.terms.model import EVERYTHING, Use
 from marketplace.licensing.terms.using import UnreadableUse, use_from
 from marketplace.people.models import Studio
+from marketplace.ui.words import Words
+from marketplace.ui.words import gettext_noop as _
 
 PERSONAL = Use(derivatives="private", territory=EVERYTHING, fields=EVERYTHING, media=EVERYTHING)
 """What is asked for where nothing is: a picture for oneself, from which nobody earns."""
 
+_NOT_LOCKED = _("It names %(pack)s, which is not in the lock that it names.")
 # Each license counts once a use, however many layers of a lock it covers.
 _SO_FAR = """
 SELECT held.grant_id, sum((use.counts ->> held.unit)::bigint)
@@ -119,6 +122,7 @@ def look(
     recipe = drafting.of_lock(lock) if lock else drafting.drafted(claims, found.found)
     if row is not None:
         studio, project, use = row.studio, row.project, _use_of(lock) or use
+        found = _against(found, lock)
     checked, text, masks = None, "", _masks(lock)
     if recipe is not None:
         text = write(recipe)
@@ -143,6 +147,13 @@ def look(
         owed(checked, now=now) if checked else (),
         counted_as(row, claims.sha256, now=now) if row and claims.is_picture else None,
     )
+
+
+def _against(found: Matched, lock: Lock | None) -> Matched:
+    """Adds what a file names beside the lock that it names."""
+    known = {ref.release for ref in lock.refs} if lock else set()
+    strange = [Words(_NOT_LOCKED, {"pack": str(one)}) for one in found.releases if one.digest not in known]
+    return replace(found, contradictions=(*found.contradictions, *strange))
 
 
 def _lock_of(digest: str, studios: Collection[Studio]) -> RecipeLock | None:

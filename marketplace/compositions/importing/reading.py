@@ -10,6 +10,7 @@ from assets.inspectors.strict_json import read_json
 from marketplace.compositions.exports.provenance import PROVENANCE_FORMAT
 from marketplace.compositions.importing import containers, infotext, workflows
 from marketplace.compositions.importing.claims import Claims, Stated, Workflow
+from marketplace.compositions.importing.exif import MOST_TEXT_BYTES
 from marketplace.compositions.importing.refusals import TOO_MUCH, UnableToImport, refuse
 from marketplace.ui.words import Words
 from marketplace.ui.words import gettext_noop as _
@@ -72,8 +73,8 @@ def _texts(data: bytes) -> tuple[str, Mapping[str, str]]:
     for sign, at, kind in _OTHERS:
         if data.startswith(sign, at):
             refuse(_NOT_READ, kind=kind)
-    if len(data) > containers.MOST_TEXT_BYTES:
-        refuse(TOO_MUCH if data[:1] in b"{[" else _UNKNOWN, most=containers.MOST_TEXT_BYTES)
+    if len(data) > MOST_TEXT_BYTES:
+        refuse(TOO_MUCH if data[:1] in b"{[" else _UNKNOWN, most=MOST_TEXT_BYTES)
     try:
         text = data.decode("utf-8-sig").strip()
     except UnicodeDecodeError:

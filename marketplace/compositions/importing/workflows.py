@@ -16,6 +16,8 @@ from marketplace.compositions.notation.numbers import write_decimal
 SUFFIXES = (".safetensors", ".sft", ".ckpt", ".pt", ".pt2", ".pth", ".bin", ".gguf", ".onnx")
 NAME_LIMIT = 260
 MOST_MENTIONS = 2_000
+MOST_ENDS, MOST_WORDS = 64, 256
+"""How many samplers, and how many nodes of words, are looked at: a recipe has fewer layers."""
 _TITLED = re.compile(r"Worldloom ([0-9a-f]{64})")
 _EMBEDDING = re.compile(r"embedding:([\w.+/\\-]{1,200})")
 _TAG = re.compile(r"<(?:lora|lyco):([^:<>]{1,200})(?::([^:<>]{0,20}))?[^<>]{0,80}>")
@@ -61,9 +63,9 @@ def titled(prompt: Mapping[str, Any]) -> str:
 
 
 def _read(nodes: Nodes) -> Workflow:
-    roots = [node for node in nodes.values() if _is_root(node)]
-    words = list(dict.fromkeys(key for node in roots for key in _words(nodes, node, "positive")))
-    against = list(dict.fromkeys(key for node in roots for key in _words(nodes, node, "negative")))
+    roots = [node for node in nodes.values() if _is_root(node)][:MOST_ENDS]
+    words = list(dict.fromkeys(key for node in roots for key in _words(nodes, node, "positive")))[:MOST_WORDS]
+    against = list(dict.fromkeys(key for node in roots for key in _words(nodes, node, "negative")))[:MOST_WORDS]
     hooked: dict[str, int] = {}
     for place, key in enumerate(words):
         for hook in _hooks(nodes, key):

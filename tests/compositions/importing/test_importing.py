@@ -198,6 +198,12 @@ def test_an_entry_that_was_changed_is_said_as_a_contradiction(scene: Stage, mete
         "The workflow loads bob/night@1.0.0, of which the entry “worldloom” says nothing.",
     ]
     assert "who/knows@2.0.0" in found.matched.unknown
+    own = entry | {"packs": [*entry["packs"], {"pack": "alice/sea@1.0.0", "release": scene.sea.digest}]}
+    told = seen(outputs.png({**entries, "worldloom": own}), scene)
+    assert (told.lock, [str(one) for one in told.matched.contradictions]) == (
+        metered,
+        ["It names alice/sea@1.0.0, which is not in the lock that it names."],
+    )
     assert found.lock is None
     alone = seen(outputs.png({"worldloom": entry | {"recipe": "0" * 64}}), scene)
     assert evidence(alone) == [

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from marketplace.compositions.exports.forms import FORMS, export
 from marketplace.compositions.importing.claims import WHOLE, Claims, Mention
-from marketplace.compositions.importing.containers import MOST_BYTES, MOST_TEXT_BYTES
+from marketplace.compositions.importing.containers import MOST_BYTES
+from marketplace.compositions.importing.exif import MOST_TEXT_BYTES
 from marketplace.compositions.importing.reading import claims_of
 from marketplace.compositions.importing.refusals import UnableToImport
 from tests.compositions.exports.locks import file, harbor, layer, lock, ref
@@ -297,6 +298,12 @@ def test_bombs_and_floods_are_refused_quickly() -> None:
     assert "is damaged" in refusal_of(outputs.png_of(*[outputs.chunk(b"aaAa", b"")] * 60_000))
     flood = {str(place): {"class_type": "X"} for place in range(100_000)}
     assert "more than 10000 nodes" in refusal_of(json.dumps(flood).encode())
+    again = struct.pack("<IH", 8, 900) + struct.pack("<HHII", 0x110, 2, 6_000_000, 0) * 900
+    assert f"than {MOST_TEXT_BYTES} bytes" in refusal_of(outputs.riff((b"EXIF", b"II*\0" + again + bytes(6_000_000))))
+    words = {f"t{n}": {"class_type": "CLIPTextEncode", "inputs": {"text": "x", "clip": ["h", 0]}} for n in range(4_000)}
+    mixed = {f"m{n}": {"class_type": "Mix", "inputs": {"a": [f"m{n + 1}", 0], "b": [f"t{n}", 0]}} for n in range(3_999)}
+    ends = {f"k{n}": {"class_type": "KSampler", "inputs": {"positive": ["m0", 0]}} for n in range(1_900)}
+    assert len(claims_of(json.dumps({**words, **mixed, **ends}).encode()).workflow.layers) == 256
     drawn = {"nodes": [{"id": place, "type": "X"} for place in range(20_000)], "links": []}
     assert "more than 10000 nodes" in refusal_of(json.dumps(drawn).encode())
     assert "does not say how" in refusal_of(b"\xff\xd8" + b"\xff\xd0" * 2 + b"\xff" * 1_000_000 + b"\xd9\0\0\0")
