@@ -35,6 +35,7 @@ _OTHER_PACKS = _(
     "composition.json has %(said)s at packs[%(number)s], but by its recipe it is %(found)s: write it anew."
 )
 _OTHER_POLICY = _("composition.json says the policy %(said)s, but its recipe says %(found)s.")
+_TOO_LONG = _("%(path)s is larger than %(limit)s bytes.")
 _NOTHING = Words(_("nothing"))
 
 
@@ -116,8 +117,10 @@ def _compared(draft: Draft, facts: Mapping[str, Any], paths: Mapping[str, Path],
     """Compares composition.json with its recipe, with recipe.txt and with the draft."""
     try:
         recipe = from_document(read_composition(paths[COMPOSITION_FILE].read_bytes())["recipe"])
-        with paths[RECIPE_FILE].open("rb") as file:
-            text = read(file.read(MOST_RECIPE_BYTES + 1).decode("utf-8"))
+        if paths[RECIPE_FILE].stat().st_size > MOST_RECIPE_BYTES:
+            yield Finding(RECIPE_FILE, _TOO_LONG, {"path": RECIPE_FILE, "limit": MOST_RECIPE_BYTES})
+            return
+        text = read(paths[RECIPE_FILE].read_text(encoding="utf-8"))
     except UnreadableDocument as error:
         yield Finding(COMPOSITION_FILE, error.template, error.values)
         return

@@ -1,10 +1,14 @@
-"""What a composition is made of, for its page: a row for each pack that paints, with its part of the picture."""
+"""What a composition is made of, for its page, and which ones would license a recipe for less, for the recipe's."""
 
+from collections.abc import Iterable
 from typing import Any
+
+from django.urls import reverse
 
 from marketplace.catalog.models import Release
 from marketplace.catalog.rules import COMPOSITION
 from marketplace.compositions.compositions import facts_of
+from marketplace.compositions.wholes import Whole
 from marketplace.storefront import words
 from marketplace.ui.formats import money_text, sentence
 from marketplace.ui.words import Words
@@ -43,3 +47,18 @@ def composition_of(release: Release) -> dict[str, Any] | None:
         "has_fees": bool(fees),
         "unit": facts["unit"],
     }
+
+
+def whole_rows(wholes: Iterable[Whole]) -> list[dict[str, Any]]:
+    """This will show compositions that cost less than the licenses that they take the place of."""
+    return [
+        {
+            "release": one.release,
+            "href": reverse("pack", args=[one.release.pack.creator.handle, one.release.pack.handle])
+            + f"?version={one.release.version}&offer={one.offer}",
+            "price": money_text(one.price_minor, one.currency),
+            "instead": money_text(one.instead_minor, one.currency),
+            "layers": one.layers,
+        }
+        for one in wholes
+    ]

@@ -4,11 +4,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from marketplace.compositions.checking import LICENSED, OFFERED, OWN, Checked
 from marketplace.compositions.compositions import composition_text
 from marketplace.compositions.kit import record
 from marketplace.compositions.queries import lock_in, unlicensed
+from marketplace.compositions.wholes import wholes_of
 from marketplace.licensing import operations as licensing
 from marketplace.licensing.models import Download, Grant, GrantStatus
 from marketplace.licensing.terms.ready import READY
@@ -17,6 +19,7 @@ from tests.cast import later
 from tests.compositions.composed import compose
 from tests.compositions.stage import FILM, Stage
 from tests.compositions.test_kit import kit, opened
+from tests.storefront.composing import FILM_ASKED
 
 
 def under(checked: Checked) -> list[tuple[str, Grant | None]]:
@@ -131,3 +134,30 @@ def test_what_is_in_a_composition_is_asked_for_once(scene: Stage, django_assert_
     with django_assert_max_num_queries(12):
         checked = scene.check("|a: x @alice/sea\n- style: @mo/ink\n")
     assert {ref.verdict for ref in checked.refs} == {LICENSED}
+
+
+def test_a_recipe_that_has_a_whole_composition_in_it_may_be_cheaper_as_that(
+    scene: Stage, django_assert_max_num_queries: Any
+) -> None:
+    made = compose(scene.cast.bob)
+    compose(scene.cast.bob, "|a: other things @alice/sea/ink @mo/ink @bob/night/ink\n", handle="others")
+    text = composition_text(made)
+    checked = scene.check(text + "|gold: leaves @alice/sea:1.0.0\n")
+
+    with django_assert_max_num_queries(6):
+        (whole,) = wholes_of(checked, now=later(hours=2))
+
+    # Three packs at 100.01 each, or all of them as they are composed at 60.
+    assert (whole.release, whole.price_minor, whole.instead_minor, whole.currency) == (made, 6_000, 30_003, "USD")
+    assert whole.layers == ("pier", "crowd", "style")
+    assert whole.offer == scene.offer(made, "studio").pk
+    page = Client().post("/compose", FILM_ASKED | {"text": text}).content.decode()
+    assert "licenses pier, crowd, style together for $60.00 instead of $300.03." in page
+    # Not once it is held, nor where it costs more, is not sold, or does not allow the use.
+    assert wholes_of(scene.check(text.replace("- style", "# - style")), now=later(hours=2)) == []
+    scene.buy(scene.offer(scene.sea_11, "studio"), scene.offer(scene.ink, "studio"))
+    assert wholes_of(scene.check(text), now=later(hours=2)) == []
+    daves = scene.check(text, studio=scene.cast.daves_studio)
+    assert [one.release for one in wholes_of(daves, now=later(hours=2))] == [made]
+    scene.withdraw(made)
+    assert wholes_of(scene.check(text, studio=scene.cast.daves_studio), now=later(hours=2)) == []

@@ -1,19 +1,18 @@
 """Bob publishes a recipe from the portal, from his studio's lock or from its text; Dave may not see the lock."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
-from django.utils import translation
 
 from marketplace.compositions.compositions import facts_of
 from marketplace.intake.models import Submission
 from marketplace.licensing.models import Offer
 from marketplace.people.operations import become_creator
 from tests import packs
-from tests.cast import NOON, on_stage
-from tests.compositions.stage import FILM, Stage, stage
+from tests.cast import NOON
+from tests.compositions.conftest import _english, scene  # noqa: F401
+from tests.compositions.stage import FILM, Stage
 from tests.portal.sending import published, signed_in, upload
 
 ADDRESS = "/portal/publish/composition"
@@ -23,13 +22,7 @@ TEXT = (
 
 
 @pytest.fixture
-def scene(db: None, tmp_path: Path) -> Stage:
-    translation.activate("en")
-    return stage(on_stage(), tmp_path)
-
-
-@pytest.fixture
-def bob(scene: Stage) -> Client:
+def bob(scene: Stage) -> Client:  # noqa: F811
     return signed_in(scene.cast.bob.person)
 
 
@@ -52,7 +45,7 @@ def answers(**changes: Any) -> dict[str, Any]:
     return {key: value for key, value in (given | changes).items() if value is not None}
 
 
-def test_bob_publishes_a_recipe_as_a_pack(scene: Stage, bob: Client, django_assert_max_num_queries: Any) -> None:
+def test_bob_publishes_a_recipe_as_a_pack(scene: Stage, bob: Client, django_assert_max_num_queries: Any) -> None:  # noqa: F811
     assert "Compose a recipe" in bob.get("/portal/publish").content.decode()
     with django_assert_max_num_queries(25):
         preview = bob.post(ADDRESS, answers(preview="1", handle="", cover=None))
@@ -83,7 +76,7 @@ def test_bob_publishes_a_recipe_as_a_pack(scene: Stage, bob: Client, django_asse
     assert "Sea of Clouds" not in Client().get("/browse?kind=composition&q=栈桥").content.decode().split("<main")[1]
 
 
-def test_a_lock_is_the_start_for_those_of_its_studio(scene: Stage, bob: Client) -> None:
+def test_a_lock_is_the_start_for_those_of_its_studio(scene: Stage, bob: Client) -> None:  # noqa: F811
     cast = scene.cast
     lock = scene.lock(TEXT.replace("\r\n", "\n"), use=FILM, title="Pier")
     address = f"{ADDRESS}?lock={lock.digest}"
@@ -110,7 +103,7 @@ def refusal(bob: Client, **changes: Any) -> str:
     return answer.content.decode()
 
 
-def test_what_stands_in_the_way_is_said_where_it_is(scene: Stage, bob: Client) -> None:
+def test_what_stands_in_the_way_is_said_where_it_is(scene: Stage, bob: Client) -> None:  # noqa: F811
     assert "A recipe is missing" in refusal(bob, recipe="")
     assert "Line 2, column 7: There is no pack alice/see." in refusal(bob, recipe="# x\n|sky: @alice/see\n")
     assert "Line 1, column 1: " in refusal(bob, recipe="sky")

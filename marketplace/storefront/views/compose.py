@@ -20,11 +20,13 @@ from marketplace.compositions.completing import completions
 from marketplace.compositions.compositions import composition_text
 from marketplace.compositions.masks import MOST_BYTES, UnableToAddMask, add_mask
 from marketplace.compositions.notation import completion
+from marketplace.compositions.wholes import wholes_of
 from marketplace.licensing.pricing_queries import size_of
 from marketplace.licensing.terms.using import UnreadableUse
 from marketplace.people.models import Person, Studio
 from marketplace.people.queries import studios_of
 from marketplace.storefront import recipe_cards, recipe_edits, recipe_texts, words
+from marketplace.storefront.composition_rows import whole_rows
 from marketplace.storefront.forms_recipes import RecipeForm
 from marketplace.ui.formats import choose_title
 
@@ -152,6 +154,7 @@ def answer_in(request: HttpRequest, form: RecipeForm, now: datetime) -> dict[str
             form.refuse(error)
         else:
             context["answer"] = recipe_cards.answer(checked, form.cleaned_data["text"], form.masks)
+            context["wholes"] = whole_rows(wholes_of(checked, now=now))
     return context
 
 
