@@ -25,10 +25,10 @@ demo: .venv/.runtime-stamp build/vendor/.stamp ## Run Worldloom on 127.0.0.1:800
 	@exec $(BIN)/python -m demo --with-parent $(if $(CHECK),--check) $(if $(PORT),--port $(PORT))
 
 test: .venv/.dev-stamp build/vendor/.stamp ## Run all tests (the browser tests need chromium and are skipped without it); ARGS="-k word"
-	@$(QUIETLY) $(BIN)/python -m pytest -n 2 -m "not deep" $(ARGS)
+	@$(QUIETLY) $(BIN)/python -m pytest -n 2 --dist worksteal -m "not deep" $(ARGS)
 
 test-deep: .venv/.dev-stamp build/vendor/.stamp ## Run the slow, exhaustive tests
-	@$(QUIETLY) HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -n 2 -m deep $(ARGS) || { code=$$?; [ $$code -eq 5 ] || exit $$code; }
+	@$(QUIETLY) HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -n 2 --dist worksteal -m deep $(ARGS) || { code=$$?; [ $$code -eq 5 ] || exit $$code; }
 
 lint: .venv/.dev-stamp ## Check style, imports, types, migrations, settings and translations
 	$(BIN)/ruff check .
