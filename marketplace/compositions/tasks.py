@@ -3,9 +3,11 @@
 Providers may take their time to answer, so this is in the queue `services`, which has workers of its own.
 """
 
+import contextlib
 from datetime import datetime
 from uuid import UUID
 
+from django.db import transaction
 from django.utils import timezone
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
@@ -34,9 +36,7 @@ def run_due(timestamp: int) -> None:
 
 
 def _come_again(row: Run, at: datetime) -> None:
-    try:
-        app.configure_task(TASK, queue=QUEUE, queueing_lock=queueing_lock(row), schedule_at=at).defer(
-            run_id=str(row.pk)
-        )
-    except AlreadyEnqueued:
-        return
+    task = app.configure_task(TASK, queue=QUEUE, queueing_lock=queueing_lock(row), schedule_at=at)
+    # One that waits already is refused by the database, and only this much is undone by it.
+    with contextlib.suppress(AlreadyEnqueued), transaction.atomic():
+        task.defer(run_id=str(row.pk))

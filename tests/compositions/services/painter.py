@@ -48,6 +48,10 @@ class Painter:
     heard: dict[str, int] = field(default_factory=dict)
     endpoint: str = ""
 
+    def begin_anew(self) -> None:
+        """Forgets everything but where the painter is found."""
+        vars(self).update(vars(Painter(endpoint=self.endpoint)))
+
     def paint(self, job: Mapping[str, Any]) -> bytes:
         """One color a layer; a style turns what is there into its negative."""
         size = (job["width"], job["height"])
