@@ -29,10 +29,6 @@ class Edit(NamedTuple):
     text: str
 
 
-class OtherText(Exception):
-    """The change was offered for another text than the one that was sent; nothing was changed."""
-
-
 def mark_of(text: str) -> str:
     """This will name a text, so that a change is made only where it belongs."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
@@ -80,24 +76,29 @@ def _edit(ref: CheckedRef, swap: Swap) -> Edit | None:
     return Edit(at.line, at.column, at.length, text)
 
 
-def made(value: str, text: str, data: QueryDict) -> None:
-    """This will make a change in what was sent: `data` is changed in place. Raises OtherText."""
+def made(value: str, text: str, data: QueryDict) -> bool:
+    """This will make a change in what was sent, in place; a change that was offered for another text makes none."""
     said = _read(value)
     if said is None or said.get("of") != mark_of(text):
-        raise OtherText
+        return False
     edits = sorted((edit for edit in map(_edit_in, _listed(said, "edits")) if edit), reverse=True)
     for edit in edits:
         text = mended(text, *edit)
     data["text"] = text
     known = set(data.getlist("prefer"))
     data.setlist("prefer", sorted(known | {one for one in _listed(said, "prefer") if isinstance(one, str)}))
-    if isinstance(said.get("use"), Mapping):
-        try:
-            use = use_from(said["use"])
-        except UnreadableUse:
-            raise OtherText from None
-        for name, values in use_values(use).items():
-            data.setlist(name, values)
+    for name, values in _use_in(said).items():
+        data.setlist(name, values)
+    return True
+
+
+def _use_in(said: Mapping[str, Any]) -> Mapping[str, list[str]]:
+    if not isinstance(said.get("use"), Mapping):
+        return {}
+    try:
+        return use_values(use_from(said["use"]))
+    except UnreadableUse:
+        return {}
 
 
 def _read(value: str) -> Mapping[str, Any] | None:

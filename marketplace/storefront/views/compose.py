@@ -136,11 +136,9 @@ def _listed(name: str) -> Release:
 
 def _apply(given: QueryDict) -> str:
     """Makes the change of the button that was pressed; says why not where the text is another one now."""
-    try:
-        recipe_edits.made(given["apply"], given.get("text", "").replace("\r\n", "\n"), given)
-    except recipe_edits.OtherText:
-        return _("The text has changed since this was suggested: look at it again below.")
-    return ""
+    if recipe_edits.made(given["apply"], given.get("text", "").replace("\r\n", "\n"), given):
+        return ""
+    return _("The text has changed since this was suggested: look at it again below.")
 
 
 def answer_in(request: HttpRequest, form: RecipeForm, now: datetime) -> dict[str, Any]:
