@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from marketplace.compositions.models import RecipeLock
+from marketplace.compositions.runs import Run, RunOutcome
 from marketplace.licensing.models import Grant
 from tests.browser.conftest import violations
-from tests.cast import CARD, DECLINED_CARD
+from tests.cast import CARD, DECLINED_CARD, on_stage
+from tests.compositions.services.gallery import TWO, Gallery, gallery
+from tests.compositions.services.painter import at_work
 from tests.storefront.market import Market
 
 pytestmark = pytest.mark.browser
@@ -19,7 +23,7 @@ WIDE = {"locale": "en-US", "color_scheme": "light", "viewport": {"width": 1360, 
 THIN = {"locale": "zh-CN", "color_scheme": "dark", "viewport": {"width": 390, "height": 844}}
 
 
-def as_carol(page: Any, market: Market, client: Any, live_server: Any) -> None:
+def as_carol(page: Any, market: Market | Gallery, client: Any, live_server: Any) -> None:
     client.force_login(market.cast.carol)
     cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}
     page.context.add_cookies([cookie])
@@ -79,3 +83,37 @@ def test_axe_finds_nothing_and_no_page_scrolls_sideways(
             assert violations(page) == [], address
             width = page.evaluate("document.documentElement.scrollWidth")
             assert width <= screen["viewport"]["width"], address  # type: ignore[index]
+
+
+def test_a_run_is_watched_until_its_picture_is_there(
+    emptied: None, open_page: Callable[..., Any], client: Any, live_server: Any, tmp_path: Path, settings: Any
+) -> None:
+    settings.SERVICE_PRIVATE = ["127.0.0.0/8"]
+    with at_work() as painter:
+        shown = gallery(on_stage(), tmp_path, painter)
+        shown.stage.buy(*(shown.stage.offer(one, "studio") for one in (shown.sea, shown.night)), now=timezone.now())
+        row = shown.lock(TWO, now=timezone.now(), title="Pier")
+        page, thin = open_page("/", **WIDE), open_page("/", **THIN)
+        for one in (page, thin):
+            as_carol(one, shown, client, live_server)
+        page.goto(f"/recipes/locks/{row.digest}")
+        assert violations(page) == []
+        page.get_by_role("button", name="Run", exact=True).click()
+        page.wait_for_url("**/recipes/runs/*")
+        page.get_by_text("0 of 2 layers are made").wait_for()
+        for one in (page, thin):
+            one.goto(page.url)
+            assert violations(one) == []
+
+        shown.now = timezone.now()
+        assert shown.finish(Run.objects.get()).outcome == RunOutcome.MADE
+
+        # The page asks again by itself, and stops when it is over.
+        page.get_by_role("link", name="Download the picture").wait_for(timeout=30_000)
+        picture = page.locator("figure img")
+        assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 256
+        assert page.locator("#run[hx-get]").count() == 0
+        for one in (page, thin):
+            one.goto(page.url)
+            assert violations(one) == []
+        assert thin.evaluate("document.documentElement.scrollWidth") <= THIN["viewport"]["width"]  # type: ignore[index]
