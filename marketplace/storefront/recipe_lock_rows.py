@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from marketplace.catalog.models import Release
 from marketplace.compositions.exports.forms import FORMS, UnableToExport, export
@@ -30,7 +30,7 @@ POLICIES: Names = {
 }
 RUN_STATES: Names = {
     "running": gettext_lazy("Under way"),
-    "made": gettext_lazy("Made"),
+    "made": pgettext_lazy("a picture", "Made"),
     "failed": gettext_lazy("Failed"),
 }
 Row = dict[str, Any]

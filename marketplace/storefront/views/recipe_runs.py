@@ -8,7 +8,7 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -33,7 +33,7 @@ LAYER_STATES: Names = {
     queries.WAITING: gettext_lazy("Waiting for its turn"),
     queries.ASKED: gettext_lazy("Asked"),
     queries.TAKEN: gettext_lazy("Taken on"),
-    queries.MADE: gettext_lazy("Made"),
+    queries.MADE: pgettext_lazy("a picture", "Made"),
     queries.FAILED: gettext_lazy("Failed"),
 }
 TONES = {queries.FAILED: "bad", queries.ASKED: "accent", queries.TAKEN: "accent", queries.RUNNING: "accent"}
