@@ -3,6 +3,10 @@
 const QUIET_MS = 120;
 const LOOKED_AT = 200;
 const TYPED = [/[@＠] *[^\s@＠[\]{}［］｛｝,，;；!！?？:：*＊]*$/u, /[{｛] *[A-Za-z]*$/u, /[[［] *\p{L}*$/u];
+const LAID_OUT_BY = [
+  ...["fontFamily", "fontSize", "fontWeight", "fontStyle", "fontFeatureSettings", "fontVariantLigatures"],
+  ...["letterSpacing", "wordSpacing", "lineHeight", "tabSize", "padding"],
+];
 const SETTING = /^ *[%％] *[A-Za-z.]*(?: *[=＝] *[^ ]*)?$/u;
 
 class RecipeComplete extends HTMLElement {
@@ -134,9 +138,8 @@ class RecipeComplete extends HTMLElement {
     const mirror = document.createElement("div");
     mirror.className = "recipe-mirror";
     const style = getComputedStyle(this.text);
-    for (const name of ["font", "letterSpacing", "lineHeight", "padding", "border", "boxSizing", "tabSize"]) {
-      mirror.style[name] = style[name];
-    }
+    for (const name of LAID_OUT_BY) mirror.style[name] = style[name];
+    mirror.style.boxSizing = "border-box";
     mirror.style.width = `${this.text.clientWidth}px`;
     const caret = document.createElement("span");
     caret.textContent = "\u200b";
