@@ -10,7 +10,7 @@ import ledger.keyring
 from ledger.signing.jws import sign_compact
 
 TYPE = "worldloom-job+jwt"
-LIFE_SECONDS = 120
+LIFE_SECONDS = 300
 
 
 def ticket(*, endpoint: str, method: str, url: str, body: bytes, said: dict[str, Any], now: datetime) -> str:

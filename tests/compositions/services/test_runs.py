@@ -125,7 +125,7 @@ def test_a_provider_sees_that_a_request_is_ours_and_for_a_license(scene: Gallery
         url = painter.endpoint.removesuffix("/paint") + path
         assert (claims["htm"], claims["htu"], claims["body_sha256"]) == (method, url, hashlib.sha256(body).hexdigest())
         assert claims["aud"] in (f"{painter.endpoint}/sea", f"{painter.endpoint}/night")
-        assert (claims["iss"], claims["exp"] - claims["iat"]) == ("http://127.0.0.1:8000", 120)
+        assert (claims["iss"], claims["exp"] - claims["iat"]) == ("http://127.0.0.1:8000", 300)
         assert set(claims) == {"iss", "aud", "iat", "exp", "htm", "htu", "body_sha256", "key", "grant", "release"}
         assert str(scene.cast.studio.pk) not in json.dumps(claims) + body.decode()
 
