@@ -42,8 +42,9 @@ def context(text: str, line: int, column: int) -> Completion:
     lines = lines_of(text)
     line = max(1, min(line, len(lines)))
     raw = lines[line - 1]
-    caret = max(0, min(column - 1, len(raw)))
+    # What stands behind the longest line is refused, and nothing is completed there.
     folded = fold(raw[:4_000])
+    caret = max(0, min(column - 1, len(folded)))
     before = folded[:caret]
     kind, start, choices = _typed(before)
     end = caret

@@ -150,7 +150,7 @@ class _Reader:
         layer = Layer(label, body.prompt, tuple(body.refs), body.region, options, at)
         if is_empty(body) and (not body.cuts or not len(self.found)):
             self.found.add(line.at(begin, len(line.raw.rstrip())), "layer-empty", _EMPTY)
-        elif len(line.raw) > MOST_LINE - 200 and len(layer_line(layer)) > MOST_LINE - 4:
+        elif len(line.raw) > MOST_LINE - 200 and len(layer_line(layer)) + (label == "style") > MOST_LINE:
             # It could not be read again as it is written from the recipe.
             self.found.add(line.at(begin), "line-too-long", _LINE_TOO_LONG, limit=MOST_LINE)
         return layer

@@ -189,8 +189,8 @@ def _leads_to(recipe: Recipe) -> dict[Node, list[Node]]:
 
 
 def _cycles(recipe: Recipe) -> Iterator[list[Node]]:
-    """Gives each circle that a walk along the names comes upon, without recursion: hostile ones are long."""
-    leads = _leads_to(recipe)
+    """Gives each circle that a walk along the names comes upon, once; without recursion, as hostile ones are long."""
+    leads = {node: list(dict.fromkeys(nodes)) for node, nodes in _leads_to(recipe).items()}
     done: set[Node] = set()
     for root in leads:
         path = [] if root in done else [root]
