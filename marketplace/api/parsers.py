@@ -15,6 +15,8 @@ from marketplace.api.errors import TooLarge
 BODY_LIMIT_BYTES = 256 * 1024
 DEPTH_LIMIT = 32
 DIGITS_LIMIT = 20
+# A null, and halves of characters, which no UTF-8 can write.
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 # A string or a bracket. A string that never ends reaches to the end: so no quote is ever tried in vain, and the whole
 # scan takes linear time.
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
@@ -60,7 +62,7 @@ def strict_json(body: bytes) -> Any:
         text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_whole, parse_float=_finite
     )
     for found in _texts(value):
-        if "\x00" in found or any("\ud800" <= sign <= "\udfff" for sign in found):
+        if _NO_TEXT.search(found):
             raise ValueError(_("the text %s holds a sign that is no text") % ascii(found[:60]))
     return value
 

@@ -6,6 +6,7 @@ from typing import Any
 from tests.api import runs_told
 from tests.api.studios import ANYBODY, Market, Studio
 from tests.cast import CARD, DECLINED_CARD
+from tests.compositions.importing import outputs
 from tests.packs import picture
 
 ZERO = "00000000-0000-4000-8000-000000000000"
@@ -28,6 +29,7 @@ NAMES = [
     "recipes_complete",
     "recipes_create",
     "recipes_fork",
+    "recipes_import",
     "recipes_list",
     "recipes_mask",
     "recipes_order",
@@ -38,8 +40,15 @@ NAMES = [
     "recipes_shared",
     "recipes_unshare",
     "recipes_write",
+    "uses_count_picture",
 ]
-OPEN = ("recipes/check", "recipes/complete", "recipes/shared")
+OPEN = ("recipes/check", "recipes/complete", "recipes/import", "recipes/shared")
+
+
+def naming(digest: str) -> dict[str, str]:
+    """A picture that names a lock."""
+    entry = {"format": "worldloom/provenance/1", "recipe": digest, "site": "", "packs": []}
+    return {"file": base64.b64encode(outputs.png({"worldloom": entry})).decode()}
 
 
 def recipe_writes(carol: Studio) -> dict[str, Any]:
@@ -52,7 +61,11 @@ def recipe_writes(carol: Studio) -> dict[str, Any]:
     token = shared.json()["share_token"]
     mask = {"picture": base64.b64encode(picture(size=(32, 32))).decode()}
     painted = runs_told.painted_lock(carol)
+    order = carol.send("POST", f"/recipes/quotes/{quote.json()['id']}/order", paid, key="recipe-order")
+    bought = naming(order.json()["lock"]["digest"])
     return {
+        "uses_count_picture": carol.send("POST", "/usage/pictures", bought),
+        "recipes_import": carol.send("POST", "/recipes/import", bought | {"use": ASKED["use"]}),
         "recipe_runs_create": carol.send("POST", f"/recipes/locks/{painted}/runs", {}, key="run"),
         "recipes_check": ANYBODY.send("POST", "/recipes/check", ASKED),
         "recipes_create": kept,
@@ -61,7 +74,7 @@ def recipe_writes(carol: Studio) -> dict[str, Any]:
         "recipes_fork": carol.send("POST", "/recipes/fork", {"token": token}, key="fork"),
         "recipes_mask": carol.send("POST", "/recipes/masks", mask, key="mask"),
         "recipes_quote": quote,
-        "recipes_order": carol.send("POST", f"/recipes/quotes/{quote.json()['id']}/order", paid, key="recipe-order"),
+        "recipes_order": order,
         "recipe_locks_create": carol.send("POST", "/recipes/locks", ASKED | {"title": "Take 2"}, key="lock"),
     }
 
@@ -101,6 +114,11 @@ def recipe_refusals(market: Market, carol: Studio, dave: Studio) -> list[tuple[s
     return [
         ("recipes_check", 422, ANYBODY.send("POST", "/recipes/check", {})),
         ("recipes_check", 413, ANYBODY.call("POST", "/recipes/check", b" " * (4 * 1024 * 1024 + 1))),
+        ("recipes_import", 422, ANYBODY.send("POST", "/recipes/import", {"file": "aGVsbG8="})),
+        ("recipes_import", 422, ANYBODY.send("POST", "/recipes/import", naming("0" * 64) | {"project": ZERO})),
+        ("uses_count_picture", 422, dave.send("POST", "/usage/pictures", naming(lock))),
+        ("uses_count_picture", 422, carol.send("POST", "/usage/pictures", naming(lock))),
+        ("uses_count_picture", 422, carol.send("POST", "/usage/pictures", naming(lock) | {"at": 1})),
         ("recipes_create", 422, carol.send("POST", "/recipes", {"title": "\n", "text": "a\tb"})),
         ("recipes_create", 400, carol.call("POST", "/recipes", b'{"title": "a", "text": ""}')),
         ("recipes_read", 404, carol.get(f"/recipes/{ZERO}")),

@@ -104,7 +104,7 @@ def test_the_commands_work_one_after_the_other(
 
 def recipe_commands(commands: list[str], run: Callable[[str], Any], told: dict[str, str]) -> None:
     """From a recipe that lacks a license to its workflow; the use is wider than what was bought before."""
-    checked, quote, again, order, lock, export, kit = commands
+    checked, quote, again, order, lock, export, kit, seen = commands
     everywhere = {"commercial": "full", "territory": {"all_but": []}, "fields": ["film"], "media": ["video"]}
     told["USE"] = json.dumps(everywhere)
     assert run(checked)["layers"][0]["verdict"] == "offered"
@@ -114,3 +114,4 @@ def recipe_commands(commands: list[str], run: Callable[[str], Any], told: dict[s
     assert run(lock)["runnable"] is True
     run(export)
     run(kit)
+    assert run(seen)["recipe"] == told["LOCK"]

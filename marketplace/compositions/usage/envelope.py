@@ -25,7 +25,7 @@ FORMAT = "worldloom/usage/1"
 PAYLOAD_LIMIT_BYTES, ENVELOPE_LIMIT_BYTES = 6 * 1024 * 1024, 9 * 1024 * 1024
 """The most that is read: a thousand uses with all that each may say fit."""
 MOST_EVENTS, MOST_OUTPUTS, MOST_UNITS, MOST_COUNT = 1_000, 64, 16, 10**9
-_MOST_SECONDS = 253_402_300_799  # the last second of the year 9999
+MOST_SECONDS = 253_402_300_799  # the last second of the year 9999
 _MEMBERS = {"nonce", "recipe", "at", "counts", "outputs"}
 _NONCE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -130,7 +130,7 @@ def _use(event: Any, place: int) -> Use:
         _refuse_event(place, "/nonce", _("The nonce of %(event)s must be a UUID in small letters."))
     if not isinstance(recipe, str) or not _DIGEST.fullmatch(recipe):
         _refuse_event(place, "/recipe", _("The recipe of %(event)s must be the 64 hex digits of a lock."))
-    if type(at) is not int or not 0 <= at <= _MOST_SECONDS:
+    if type(at) is not int or not 0 <= at <= MOST_SECONDS:
         _refuse_event(place, "/at", _("The time of %(event)s must be whole Unix seconds."))
     if not isinstance(counts, dict) or len(counts) > MOST_UNITS or not all(map(_is_count, counts.items())):
         _refuse_event(
