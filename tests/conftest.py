@@ -6,12 +6,14 @@ from threading import Barrier, Thread
 from typing import Any
 
 import pytest
+from django.conf import settings as settings_of
 from django.db import connection
 from django.test import TransactionTestCase
 
 from assets.inspectors import sandbox
 from tests.remembered import remembering
 from tests.swept import sweep
+from tests.template import migrated
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -35,6 +37,15 @@ def _inspected_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
 def _quick_passwords(settings: Any) -> None:
     """Hashes passwords at once: what a site takes half a second for, every cast would pay five times."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, django_db_blocker: pytest.FixtureRequest
+) -> None:
+    """Lets the test database be a copy of the one that this run has migrated."""
+    with django_db_blocker.unblock():
+        settings_of.DATABASES["default"]["TEST"]["TEMPLATE"] = migrated()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -15,13 +15,15 @@ from django.conf import settings
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from tests.template import migrated
+
 HOME = Path(__file__).resolve().parents[2]
 
 
 class Stage:
     """Databases and data folders to play in, and the process that lives and dies in them."""
 
-    def __init__(self, folder: Path, url: str) -> None:
+    def __init__(self, folder: Path, url: str, template: str | None) -> None:
         self._folder, self._url, self._made = folder, url, 0
         self._template = f"plays_{uuid4().hex}"
         self._process = subprocess.Popen(
@@ -31,8 +33,11 @@ class Stage:
             stdout=subprocess.PIPE,
             text=True,
         )
-        self._run("create database {}", self._template)
-        self._ask({"database": self._template, "data": str(folder / "template"), "migrate": True})
+        if template:
+            self._run("create database {} template {}", self._template, template)
+        else:
+            self._run("create database {}", self._template)
+            self._ask({"database": self._template, "data": str(folder / "template"), "migrate": True})
 
     def place(self, like: dict[str, str] | None = None) -> dict[str, str]:
         """A fresh place, or a copy of another one as it is now."""
@@ -77,10 +82,12 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def stage(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: pytest.FixtureRequest) -> Iterator[Stage]:
     known = settings.DATABASES["default"]
     named = {name.lower(): known[name] for name in ("HOST", "PORT", "USER", "PASSWORD")}
-    made = Stage(tmp_path_factory.mktemp("plays"), make_conninfo(**named, dbname="postgres"))
+    with django_db_blocker.unblock():
+        template = migrated()
+    made = Stage(tmp_path_factory.mktemp("plays"), make_conninfo(**named, dbname="postgres"), template)
     yield made
     made.close()
 
