@@ -142,8 +142,13 @@ def _same_as_text(recipe: Recipe, most_layers: int) -> None:
         if (path, line) != other:
             _otherwise(path)
     for name in ("layers", "style", "negative", "settings", "variables", "aliases", "words"):
-        if getattr(back, name) != getattr(recipe, name):
+        mine, theirs = getattr(recipe, name), getattr(back, name)
+        if mine == theirs:
+            continue
+        if not isinstance(mine, tuple) or len(mine) != len(theirs):
             _otherwise((name,))
+        place = next(place for place, pair in enumerate(zip(mine, theirs, strict=True)) if pair[0] != pair[1])
+        _otherwise((name, str(place) if name == "layers" else mine[place][0]))
 
 
 def _otherwise(path: Path) -> NoReturn:
