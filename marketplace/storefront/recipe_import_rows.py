@@ -1,4 +1,4 @@
-"""What a file of another tool says, as its page shows it: packs with what named them and what they cost, and the rest."""
+"""What a file of another tool says, as its page shows it: packs, what named them and what they cost, and the rest."""
 
 from datetime import datetime
 from typing import Any
@@ -73,7 +73,7 @@ def _packs(found: Imported, now: datetime) -> list[dict[str, Any]]:
                 "verdict": verdict(mine.verdict, mine.ref.needs_quote) if mine else None,
                 "cost": _cost(mine, now) if mine else "",
                 "grant": mine.grant if mine else None,
-                "reasons": [sentence(one) for one in mine.ref.reasons] if mine else [],
+                "reasons": [sentence(one) for one in (*mine.ref.findings, *mine.ref.reasons)] if mine else [],
             }
         )
     return rows
