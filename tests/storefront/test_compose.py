@@ -13,7 +13,6 @@ from PIL import Image
 from pytest_django import DjangoAssertNumQueries
 
 from marketplace.checkout.charges import RecipeQuote
-from marketplace.compositions.compositions import RECIPE_FILE
 from marketplace.compositions.models import Recipe, RecipeLock, RecipeMask
 from marketplace.licensing import operations as licensing
 from marketplace.licensing.models import Grant
@@ -21,6 +20,7 @@ from marketplace.licensing.terms.ready import READY
 from marketplace.payouts.rules import Money
 from marketplace.people.operations import declare_size
 from tests.cast import PASSWORD, later, person
+from tests.compositions.composed import compose
 from tests.compositions.stage import THREE, Stage
 from tests.packs import picture
 from tests.storefront.composing import FILM_ASKED, about, buttons, composed, shown, text_in
@@ -290,8 +290,12 @@ def test_a_page_begins_with_what_is_here(scene: Stage) -> None:
     assert "@alice/sea\n" in text_in(nobody.get("/compose?pack=alice/sea&element=no"))  # type: ignore[arg-type]
     for lost in ("pack=alice/none", "pack=%00", "pack=", "from=alice/sea", "from=x"):
         assert nobody.get(f"/compose?{lost}").status_code == 404, lost
-    assert RECIPE_FILE == "recipe.txt"
-    assert "不" not in text_in(nobody.get("/compose"))  # type: ignore[arg-type]
+    # The recipe of a composition that is sold opens with the very versions that are in it.
+    compose(scene.cast.bob)
+    opened = text_in(nobody.get("/compose?from=bob/pier-night"))  # type: ignore[arg-type]
+    assert opened.startswith("%seed=7\n|pier: a pier above the clouds @alice/sea/ink:1.1.0*0.8\n")
+    assert 'href="/compose?from=bob/pier-night"' in nobody.get("/packs/bob/pier-night").content.decode()
+    assert "Use in a recipe" not in nobody.get("/packs/bob/pier-night").content.decode()
 
 
 @pytest.mark.django_db

@@ -51,6 +51,15 @@ def test_a_recipe_is_saved_opened_and_written_anew(scene: Stage) -> None:
     assert 'name="after" value="2"' in old.content.decode()
     for lost in ("3", "0", "x", "9" * 30):
         assert carol.get(f"/recipes/{recipe.pk}?text={lost}").status_code == 404, lost
+    # Checked anew without scripts, it is still that recipe, and nothing is saved.
+    checked = carol.post("/compose", FILM_ASKED | {"text": "|c: rain", "title": "The pier", **again})
+    assert "Kept for Lantern Films" in shown(checked)  # type: ignore[arg-type]
+    assert "Save as a new recipe" in shown(checked)  # type: ignore[arg-type]
+    assert text_in(checked) == "|c: rain"  # type: ignore[arg-type]
+    dave = browser_of(scene.cast.dave).post("/compose", FILM_ASKED | {"text": "|c: rain", **again})
+    assert "Lantern" not in shown(dave)  # type: ignore[arg-type]
+    assert browser_of(scene.cast.dave).post("/compose", {"text": "", "recipe": "x"}).status_code in (200, 422)
+    assert len(_texts()) == 2
     # As a new one it is another recipe.
     new = carol.post("/recipes/save?new=1", {"text": PIER, "title": "Another", **again})
     assert new.status_code == 302

@@ -25,7 +25,7 @@ from marketplace.licensing.pricing_queries import size_of
 from marketplace.licensing.terms.using import UnreadableUse
 from marketplace.people.models import Person, Studio
 from marketplace.people.queries import studios_of
-from marketplace.storefront import recipe_cards, recipe_edits, recipe_texts, words
+from marketplace.storefront import recipe_cards, recipe_edits, recipe_kept, recipe_texts, words
 from marketplace.storefront.composition_rows import whole_rows
 from marketplace.storefront.forms_recipes import RecipeForm
 from marketplace.ui.formats import choose_title
@@ -44,7 +44,7 @@ def compose(request: HttpRequest) -> HttpResponse:
         return page(request, form_of(request, _started(request)))
     given = request.POST.copy()
     said = _apply(given) if "apply" in given else ""
-    return page(request, form_of(request, given), said=said)
+    return page(request, form_of(request, given), said=said, **recipe_kept.named(request, given))
 
 
 @never_cache

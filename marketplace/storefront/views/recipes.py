@@ -18,6 +18,7 @@ from marketplace.compositions import operations, queries
 from marketplace.compositions.keeping import may_read
 from marketplace.compositions.models import Recipe
 from marketplace.people.models import Person
+from marketplace.storefront import recipe_kept
 from marketplace.storefront.forms_recipes import RecipeForm
 from marketplace.storefront.views import compose
 
@@ -36,7 +37,7 @@ def recipes(request: HttpRequest) -> HttpResponse:
 
 
 def _mine(request: HttpRequest, recipe: UUID) -> Recipe:
-    found = queries.recipe_of(recipe, person=_person(request))
+    found = recipe_kept.mine(request, recipe)
     if found is None:
         raise Http404
     return found
@@ -51,32 +52,13 @@ def recipe(request: HttpRequest, recipe: UUID) -> HttpResponse:
     given = request.GET.copy()
     shown = found.newest  # type: ignore[attr-defined]
     if "text" in given:
-        shown = queries.text_of(found, _number(given["text"]))
+        shown = queries.text_of(found, recipe_kept.number_in(given["text"]))
         if shown is None:
             raise Http404
     given["text"], given["title"] = shown.text, shown.title
     given["recipe"], given["after"] = str(found.pk), str(found.newest.number)  # type: ignore[attr-defined]
     form = compose.form_of(request, given)
-    return compose.page(request, form, **_about(request, found) | {"shown_text": shown})
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
-
-
-def _about(request: HttpRequest, found: Recipe) -> dict[str, Any]:
-    """Gives what belongs to a kept recipe: its link and its history."""
-    history, earlier = queries.history_of(found, before=_number(request.GET.get("before", "")))
-    newest, share = found.newest, found.share  # type: ignore[attr-defined]
-    asked = _number(request.GET.get("text", ""))
-    return {
-        "saved": found,
-        "shown_text": newest,
-        "older": bool(asked) and asked != newest.number,
-        "history": history,
-        "earlier": earlier,
-        "share_href": request.build_absolute_uri(reverse("recipe-shared", args=[share.token])) if share else "",
-    }
+    return compose.page(request, form, **recipe_kept.about(request, found) | {"shown_text": shown})
 
 
 @never_cache
@@ -118,7 +100,7 @@ def _not_saved(request: HttpRequest, form: RecipeForm, row: Recipe | None, refus
     context: dict[str, Any] = {"refusal": refusal}
     if row is not None:
         newest = row.newest  # type: ignore[attr-defined]
-        context |= _about(request, row)
+        context |= recipe_kept.about(request, row)
         if newest.number != form.cleaned_data.get("after"):
             context["theirs"] = newest
             form.data["after"] = str(newest.number)
@@ -154,7 +136,7 @@ def _kept_open(request: HttpRequest, recipe: UUID) -> HttpResponse:
     form.is_valid()
     text = form.cleaned_data.get("text")
     if "text" in request.POST and text != found.newest.text:  # type: ignore[attr-defined]
-        return compose.page(request, form, **_about(request, found))
+        return compose.page(request, form, **recipe_kept.about(request, found))
     return _opened(found, form)
 
 
