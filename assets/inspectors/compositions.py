@@ -9,8 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from assets.inspectors.base import FACTS_FORMAT, Facts, Inspection, Limits, Refused, refused, shown_name
-from assets.inspectors.strict_json import read_json
-from assets.inspectors.texts import check_characters, check_strings, decoded
+from assets.inspectors.strict_json import read_file
 from marketplace.ui.words import Words
 from marketplace.ui.words import gettext_noop as _
 
@@ -57,13 +56,7 @@ def read_composition(data: bytes, limits: Limits | None = None) -> Facts:
 
     `recipe` is an object of the right format, and not read further here.
     """
-    if len(data) > _FILE_BYTES:
-        template = _("the composition is larger than %(limit)s bytes.")
-        raise refused("file-too-large", template, f"offset {_FILE_BYTES}", limit=_FILE_BYTES)
-    text = decoded(data)
-    check_characters(text, "")
-    value = read_json(text, depth=(limits or Limits()).json_depth, where=_WHOLE)
-    check_strings(value, _WHOLE)
+    value = read_file(data, most_bytes=_FILE_BYTES, depth=(limits or Limits()).json_depth, where=_WHOLE)
     if not isinstance(value, dict) or value.get("format") != COMPOSITION_FORMAT:
         raise _bad("format", _('%(place)s must be "worldloom/composition/1".'))
     _only("", value, _MEMBERS)

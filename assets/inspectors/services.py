@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from assets.inspectors.base import FACTS_FORMAT, Facts, Inspection, Limits, Refused, refused, shown_name
-from assets.inspectors.strict_json import read_json
-from assets.inspectors.texts import check_characters, check_strings, decoded
+from assets.inspectors.strict_json import read_file
 from marketplace.ui.words import Words
 from marketplace.ui.words import gettext_noop as _
 
@@ -61,13 +60,7 @@ def inspect_service(data: bytes, limits: Limits) -> Inspection:
 
 def read_service(data: bytes, limits: Limits | None = None) -> Facts:
     """Return what a service.json says, everything that it leaves out filled in, without its format; raise Refused."""
-    if len(data) > _FILE_BYTES:
-        template = _("the service is larger than %(limit)s bytes.")
-        raise refused("file-too-large", template, f"offset {_FILE_BYTES}", limit=_FILE_BYTES)
-    text = decoded(data)
-    check_characters(text, "")
-    value = read_json(text, depth=(limits or Limits()).json_depth, where=_WHOLE)
-    check_strings(value, _WHOLE)
+    value = read_file(data, most_bytes=_FILE_BYTES, depth=(limits or Limits()).json_depth, where=_WHOLE)
     if not isinstance(value, dict) or value.get("format") != SERVICE_FORMAT:
         raise _bad("format", _('%(place)s must be "worldloom/service/1".'))
     _refuse_unknown("", value, _MEMBERS)

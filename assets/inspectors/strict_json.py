@@ -6,6 +6,7 @@ import re
 from typing import Any, NoReturn
 
 from assets.inspectors.base import Refused, refused, shown_name
+from assets.inspectors.texts import check_characters, check_strings, decoded
 from marketplace.ui.words import Words
 from marketplace.ui.words import gettext_noop as _
 
@@ -13,6 +14,21 @@ from marketplace.ui.words import gettext_noop as _
 _STRING = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _INNERMOST = re.compile(r"[\[{][^\[\]{}]*+[\]}]")
 _INTEGER_DIGITS = 20
+
+
+def read_file(data: bytes, *, most_bytes: int, depth: int, where: Words) -> Any:
+    """Return the value of a whole small file, whose text and strings hold nothing hidden; raise Refused.
+
+    `where` is what the file is, in words.
+    """
+    if len(data) > most_bytes:
+        template = _("%(part)s is larger than %(limit)s bytes.")
+        raise refused("file-too-large", template, f"offset {most_bytes}", part=where, limit=most_bytes)
+    text = decoded(data)
+    check_characters(text, "")
+    value = read_json(text, depth=depth, where=where)
+    check_strings(value, where)
+    return value
 
 
 def read_json(text: str, *, depth: int, where: Words) -> Any:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from marketplace.ui.formats import sentence
 from tests import packs
 from tests.cast import later
 from tests.compositions.composed import TEXT, compose
+from tests.compositions.services.gallery import publish
 from tests.compositions.stage import Stage
 from tests.intake.stage import traces
 
@@ -120,7 +122,7 @@ def test_nobody_sells_what_the_packs_do_not_allow(scene: Stage) -> None:
             " leave the offers out.",
         )
     ]
-    scene.offering(scene.sea_11, "studio", 10_000)
+    scene.offering(scene.sea_11, "studio", 10_000, "EUR")
     ((code, line, column, said),) = refused(scene, TEXT.replace(":^1", ":1.1.0"))
     assert (code, line, column) == ("layer-forbids", 4, 32)
     assert said.startswith("The layer “pier”: Nothing made from alice/sea@1.1.0 may be sold, for the offer “studio”")
@@ -133,12 +135,12 @@ def test_nobody_sells_what_the_packs_do_not_allow(scene: Stage) -> None:
     found = refused(scene, "|a: x @mo/ink*0.1\n|b: y @bob/night\n")
     assert [one[:3] for one in found] == [("layer-forbids", 1, 7)] * 2
     assert "The offer “studio” says" in found[0][3]
-    assert found[1][3].endswith("and it gets 5.4545454% here: raise its share.")
+    assert found[1][3].endswith("and it gets 5.4545455% here: raise its share.")
     # Without offers nothing is sold, and nothing is asked; what is one's own is no limit.
     made = compose(scene.cast.bob, "|a: x @mo/ink*0.1\n|b: y @bob/night\n", offers=())
     assert {str(link.parent): link.share_ppb for link in made.parents.all()} == {
-        "mo/ink@1.0.0": 54_545_454,
-        "bob/night@1.0.0": 545_454_546,
+        "mo/ink@1.0.0": 54_545_455,
+        "bob/night@1.0.0": 545_454_545,
     }
 
 
@@ -197,3 +199,15 @@ def test_no_cycle_can_be_made(scene: Stage) -> None:
     # Of itself nobody can make it: a version that is not published yet has no name that could be found.
     with pytest.raises(UnableToPublish, match="is not published"):
         scene.publish(scene.cast.alice, "sea", version="3.0.0", seed=32, parents=[("alice/sea@3.0.0", 1)])
+
+
+def test_what_a_provider_paints_on_request_may_be_in_it(scene: Stage) -> None:
+    provider: Any = SimpleNamespace(endpoint="https://paint.example/worldloom")
+    publish(scene.folder, scene.cast.mo, "paint", provider, seed=51)
+    made = compose(scene.cast.bob, "|a: x @mo/paint/paint\n|b: y @alice/sea/ink\n")
+    (grant,) = scene.buy(scene.offer(made, "studio"))
+
+    lock = lock_in(scene.lock(composition_text(made)))
+
+    held = str(grant.pk)
+    assert [(ref.service, ref.grant) for ref in lock.refs] == [("service.json", held), ("", held)]
