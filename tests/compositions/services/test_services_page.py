@@ -40,9 +40,11 @@ def test_the_page_names_every_code_and_no_other() -> None:
 class Site(Painter):
     """The one file of our site that a provider reads."""
 
+    keys = b""
+
     def answer(self, method: str, path: str, body: bytes) -> Reply:
         assert path == "/.well-known/jwks.json"
-        return Reply(200, rfc8785.dumps(keyset.key_set()))
+        return Reply(200, self.keys)
 
 
 @contextmanager
@@ -69,13 +71,13 @@ def running(folder: Path, site: str) -> Iterator[str]:
         process.wait()
 
 
-def ask(call: ServiceCall, endpoint: str, *, age: int = 0, **wrong: Any) -> Any:
+def ask(call: ServiceCall, here: str, *, age: int = 0, **wrong: Any) -> Any:
     """Asks for a layer that is there already, with a ticket of ours, or with one that says something else."""
     body = job_document(call.inputs["job"], key=call.key, deadline=0)
-    said = {"endpoint": endpoint, "method": "POST", "url": f"{endpoint}/jobs", "body": body}
+    said = {"endpoint": here, "method": "POST", "url": f"{here}/jobs", "body": body}
     about = {"key": call.key, "grant": call.inputs["job"]["grant"], "release": call.inputs["job"]["release"]}
     token = ticket(**(said | wrong), said=about, now=timezone.now() - timedelta(seconds=age))
-    request = urllib.request.Request(f"{endpoint}/jobs", body, {"Authorization": f"Bearer {token}"})
+    request = urllib.request.Request(f"{here}/jobs", body, {"Authorization": f"Bearer {token}"})
     with urllib.request.urlopen(request, timeout=20) as answer:
         return json.load(answer)
 
@@ -83,11 +85,13 @@ def ask(call: ServiceCall, endpoint: str, *, age: int = 0, **wrong: Any) -> Any:
 @pytest.mark.usefixtures("db")
 def test_the_provider_of_the_page_paints_once_for_each_key(tmp_path: Path, settings: Any) -> None:
     settings.SERVICE_PRIVATE = ["127.0.0.0/8"]
-    with at_work(Site()) as site:
+    here = Site()
+    with at_work(here) as site:
         settings.SITE_URL = site.endpoint.removesuffix("/paint")
         with running(tmp_path, settings.SITE_URL) as endpoint:
             scene = gallery(on_stage(), tmp_path, Painter(endpoint=endpoint), apart=False)
             scene.license()
+            here.keys = rfc8785.dumps(keyset.key_set())
             lock = scene.lock(THREE)
             scene.now = timezone.now()  # the provider has a clock of its own
             run = scene.start(lock)
