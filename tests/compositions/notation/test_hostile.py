@@ -55,8 +55,9 @@ def test_a_line_of_the_same_again_takes_four_times_the_work_when_it_is_four_time
     assert long <= 4.5 * short
 
 
-def test_ten_thousand_lines_take_ten_times_the_work_of_a_thousand() -> None:
-    short, long = text_of(1_000), text_of(10_000)
+@pytest.mark.parametrize("lines", [100, pytest.param(1_000, marks=pytest.mark.deep)])
+def test_ten_times_as_many_lines_take_ten_times_the_work(lines: int) -> None:
+    short, long = text_of(lines), text_of(10 * lines)
     read(short, most_layers=10_000)
 
     few = work(lambda: read(short, most_layers=10_000))
@@ -65,7 +66,11 @@ def test_ten_thousand_lines_take_ten_times_the_work_of_a_thousand() -> None:
     assert 8 * few <= many <= 12 * few
 
 
-@pytest.mark.parametrize("piece", ["[boxx ", "{a|b}", "${a} ", "__a_", "@a ", "\\{", "_"], ids=ascii)
+@pytest.mark.parametrize(
+    "piece",
+    ["{a|b}", "${a} ", "__a_", *(pytest.param(one, marks=pytest.mark.deep) for one in PIECES)],
+    ids=ascii,
+)
 def test_a_whole_text_of_it_takes_no_more_work_than_its_length_allows(piece: str) -> None:
     text = hostile_of(piece)
 
