@@ -68,7 +68,6 @@ class UsageKeyForm(forms.Form):
         widget=forms.Textarea(attrs={"class": "mono", "rows": 5, "spellcheck": "false", "autocomplete": "off"}),
     )
 
-
     def without_private(self) -> "UsageKeyForm":
         """This will take a private key out of what was sent, so that no page shows it again."""
         sent = str(self.data.get("public_key", ""))
