@@ -54,9 +54,13 @@ def advance(*, run: Run, now: datetime, client: Client | None = None) -> datetim
         lock = lock_in(run.lock)
         try:
             return _advanced(run, lock, calls, client or the_client(), now)
-        except (BlobMissing, BlobDamaged, Refused) as loss:
-            _give_up(run, "picture-lost", str(loss), now)
-            return None
+        except Refused as refusal:
+            if pictures.is_unfinished(refusal):
+                return now + timedelta(seconds=calling.MOST_WAIT_SECONDS)
+            _give_up(run, calls, "picture-lost", str(refusal), now)
+        except (BlobMissing, BlobDamaged) as loss:
+            _give_up(run, calls, "picture-lost", str(loss), now)
+        return None
 
 
 def _advanced(run: Run, lock: Lock, calls: Sequence[ServiceCall], client: Client, now: datetime) -> datetime | None:
@@ -176,10 +180,17 @@ def _finish(run: Run, lock: Lock, calls: Sequence[ServiceCall], now: datetime) -
             RunOutcome.objects.create(run=run, outcome=RunOutcome.MADE, blob=blob, at=now)
             _count(run, blob.pk, now)
     except UnableToCount as refusal:
-        _give_up(run, "not-counted", str(refusal), now)
+        _give_up(run, calls, "not-counted", str(refusal), now)
 
 
-def _give_up(run: Run, code: str, reason: str, now: datetime) -> None:
+@transaction.atomic
+def _give_up(run: Run, calls: Sequence[ServiceCall], code: str, reason: str, now: datetime) -> None:
+    """Writes that a run failed by no layer's fault; what was not asked for yet is not asked for any more."""
+    ServiceOutcome.objects.bulk_create(
+        ServiceOutcome(call=call, outcome=ServiceOutcome.FAILED, code="not-asked", at=now)
+        for call in calls
+        if not hasattr(call, "outcome")
+    )
     RunOutcome.objects.create(run=run, outcome=RunOutcome.FAILED, code=code, reason=plain(reason), at=now)
 
 

@@ -36,11 +36,17 @@ def check_picture(data: bytes, *, job: Mapping[str, Any], media_type: str) -> No
         try:
             decoded = _decoded(path, len(data))
         except Refused as refusal:
-            raise ServiceFault("not-a-picture", sentence(refusal.findings[0])) from None
+            reason, lasts = sentence(refusal.findings[0]), not is_unfinished(refusal)
+            raise ServiceFault("not-a-picture", reason, lasts=lasts) from None
     if f"image/{decoded.container}" != media_type:
         raise ServiceFault("wrong-type", f"image/{decoded.container}")
     if (decoded.width, decoded.height) != (job["width"], job["height"]):
         raise ServiceFault("wrong-size", f"{decoded.width} × {decoded.height}")
+
+
+def is_unfinished(refusal: Refused) -> bool:
+    """This will tell whether a picture was not looked at to its end, which says nothing of the picture."""
+    return any(finding.code == "inspection-did-not-finish" for finding in refusal.findings)
 
 
 def _decoded(path: Path, size_bytes: int) -> Decoded:

@@ -3,18 +3,22 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
+from PIL import Image
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 import assets.queries
+from assets.inspectors.base import Finding, Refused
 from marketplace.compositions import tasks
 from marketplace.compositions.runs import Run, RunOutcome, ServiceOutcome
 from marketplace.compositions.services import advancing, pictures
 from marketplace.compositions.services.base import Answer, Request
 from marketplace.compositions.services.http import HttpClient
 from marketplace.compositions.uses import UsageEvent
+from marketplace.ui.words import Words
 from tests.compositions.services.gallery import THREE, Gallery
 from tests.compositions.services.painter import Painter
 
@@ -155,3 +159,27 @@ def test_a_run_whose_picture_is_lost_is_over(scene: Gallery, monkeypatch: pytest
 
     assert (outcome.outcome, outcome.code, outcome.layer) == ("failed", "picture-lost", "")
     assert UsageEvent.objects.count() == 0
+
+
+def test_a_picture_that_was_not_looked_at_to_its_end_is_looked_at_again(
+    scene: Gallery, painter: Painter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.license()
+    run = scene.start(scene.lock(THREE))
+    decoded, times = pictures.decode_picture, count()
+
+    def busy(*said: Any) -> Any:
+        # Each picture is decoded when it comes and when it is laid over others: every second time the child is killed.
+        if next(times) % 2 == 0:
+            reason = {"reason": Words("it stopped")}
+            raise Refused([Finding("inspection-did-not-finish", "it did not finish (%(reason)s)", "", reason)])
+        return decoded(*said)
+
+    monkeypatch.setattr(pictures, "decode_picture", busy)
+    # Two layers are laid over each other at once, so that would never end.
+    monkeypatch.setattr(pictures, "composed", lambda lock, calls: Image.new("RGB", (lock.width, lock.height)))
+    scene.finish(run)
+
+    made(scene, run, "in the end")
+    assert next(times) == 8
+    assert len([job for job in painter.jobs if str(run.pk) in job]) == 3
