@@ -1,5 +1,6 @@
 """What every test stands on besides `tests/ground.py`: a data folder of its own, and committed data where asked for."""
 
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Barrier, Thread
@@ -16,6 +17,12 @@ from tests.swept import sweep
 from tests.template import migrated
 
 ASSETS = Path(__file__).parent / "assets"
+
+
+def pytest_collection_finish() -> None:
+    """Keeps what was imported and collected out of sight of the garbage collector, which would look at it all day."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -20,6 +20,9 @@ def _room() -> str | None:
     return None
 
 
+# Workers share the cores already, and numbers as small as ours are quicker in one thread than in two that wait.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # Settings are read on import, so the folder and the server must be there before; parallel workers inherit both.
 if "WORLDLOOM_TEST_FOLDER" not in os.environ:
     os.environ["WORLDLOOM_TEST_FOLDER"] = tempfile.mkdtemp(prefix="wl-", dir=_room())

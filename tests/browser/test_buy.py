@@ -11,7 +11,7 @@ import pytest
 import ledger.operations
 from marketplace.licensing.models import Grant
 from marketplace.licensing.terms.ready import READY
-from tests.browser.conftest import violations
+from tests.browser.conftest import NARROW, violations
 from tests.cast import CARD, DECLINED_CARD, PASSWORD, later
 from tests.storefront.market import Market
 from tests.storefront.test_licenses import offer
@@ -99,12 +99,12 @@ def test_a_filter_that_is_chosen_shows_at_once_and_stands_in_the_address(
 @pytest.mark.parametrize(
     "kind",
     [
-        {"locale": "en-US", "color_scheme": "light"},
-        {"locale": "en-US", "color_scheme": "dark"},
-        {"locale": "zh-CN", "color_scheme": "light"},
-        {"locale": "en-US", "viewport": {"width": 390, "height": 844}},
+        pytest.param({"locale": "en-US", "color_scheme": "light"}, id="light"),
+        pytest.param({"locale": "en-US", "color_scheme": "dark", "viewport": NARROW}, id="dark, 390 px"),
+        pytest.param({"locale": "zh-CN", "color_scheme": "light"}, id="Chinese"),
+        pytest.param({"locale": "en-US", "color_scheme": "dark"}, id="dark", marks=pytest.mark.deep),
+        pytest.param({"locale": "en-US", "viewport": NARROW}, id="390 px", marks=pytest.mark.deep),
     ],
-    ids=["light", "dark", "Chinese", "390 px"],
 )
 def test_axe_finds_nothing_on_any_page(
     market: Market, open_page: Callable[..., Any], kind: dict[str, Any], client: Any, live_server: Any

@@ -16,7 +16,7 @@ from marketplace.intake import operations
 from marketplace.intake.models import Claim, Submission
 from marketplace.people.models import Creator
 from tests import packs
-from tests.browser.conftest import violations
+from tests.browser.conftest import NARROW, violations
 from tests.cast import NOON, Cast, on_stage
 from tests.intake.stage import examined, hand_in
 
@@ -116,12 +116,12 @@ def test_a_copied_picture_is_held_answered_and_maintained(
 @pytest.mark.parametrize(
     "kind",
     [
-        {"color_scheme": "light"},
-        {"color_scheme": "dark"},
-        {"locale": "zh-CN"},
-        {"viewport": {"width": 390, "height": 844}},
+        pytest.param({"color_scheme": "light"}, id="light"),
+        pytest.param({"color_scheme": "dark", "viewport": NARROW}, id="dark, 390 px"),
+        pytest.param({"locale": "zh-CN"}, id="Chinese"),
+        pytest.param({"color_scheme": "dark"}, id="dark", marks=pytest.mark.deep),
+        pytest.param({"viewport": NARROW}, id="390 px", marks=pytest.mark.deep),
     ],
-    ids=["light", "dark", "Chinese", "390 px"],
 )
 def test_axe_finds_nothing_on_what_is_handed_in_and_claimed(
     cast: Cast, copied: Submission, page_of: Callable[..., Any], kind: dict[str, Any]
