@@ -88,7 +88,10 @@ class UsageEvent(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["studio", "nonce"], name="compositions_use_is_counted_once"),
         ]
-        indexes = [models.Index(fields=["month", "lock"], name="compositions_uses_by_month")]
+        indexes = [
+            models.Index(fields=["month", "lock"], name="compositions_uses_by_month"),
+            models.Index(fields=["studio", "-received_at", "-nonce"], name="compositions_uses_of_studio"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.nonce} of {self.lock_id}"
