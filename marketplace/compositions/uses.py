@@ -91,6 +91,7 @@ class UsageEvent(models.Model):
         indexes = [
             models.Index(fields=["month", "lock"], name="compositions_uses_by_month"),
             models.Index(fields=["studio", "-received_at", "-nonce"], name="compositions_uses_of_studio"),
+            models.Index(fields=["lock", "-received_at", "-nonce"], name="compositions_uses_of_recipe"),
         ]
 
     def __str__(self) -> str:

@@ -1,7 +1,7 @@
 """Questions about uses; none writes."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 from django.db import connection
@@ -11,6 +11,7 @@ from marketplace.compositions.uses import UsageBatch, UsageEvent, UsageKey
 from marketplace.people.models import Studio
 
 PAGE_SIZE = 24
+_LONGEST_MONTH = timedelta(days=31)
 
 
 def usage_keys(studio: Studio) -> list[UsageKey]:
@@ -39,7 +40,9 @@ def uses_of(
     if recipe:
         rows = rows.filter(lock=recipe)
     if month is not None:
-        rows = rows.filter(month=month)
+        begins = datetime.combine(month, time(), UTC)
+        # The month is that of `received_at`, by which the rows are found in their order.
+        rows = rows.filter(month=month, received_at__gte=begins, received_at__lt=begins + _LONGEST_MONTH)
     if after:
         moment, _sign, nonce = after.partition("~")
         at = [datetime.fromisoformat(moment), UUID(nonce)]
