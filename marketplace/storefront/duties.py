@@ -12,7 +12,10 @@ _BANNED = gettext_noop("It is not used for %(banned)s.")
 
 def duty_lines(duties: Duties) -> list[str]:
     """This will say the duties of a use, a sentence each."""
-    lines = [_("Credit: “%s”") % (credit.line or credit.layer) for credit in duties.credits]
+    lines = [
+        _("Credit: “%s”") % credit.line if credit.line else _("The makers of %s are credited.") % credit.layer
+        for credit in duties.credits
+    ]
     lines += [_("The creator of %s approves it before it is published.") % layer for layer in duties.approvals]
     for royalty in duties.royalties:
         values = {"share": percent_text(royalty.ppb), "layer": royalty.layer}

@@ -47,7 +47,7 @@ def test_anybody_composes_and_sees_each_layers_verdict_price_and_share(scene: St
     assert "a box 0% 50% 100% 100% · 50% of the picture" in said
     assert "Style ink wash" in said
     assert "Sign in to quote it" in said
-    assert "Credit: “sky”" in said
+    assert "The makers of sky are credited." in said
     film = about(composed(nobody, THREE))
     assert "3 licenses are missing: $300.03. 3 layers." in film
     assert film.count("$100.01 one payment · Studio") == 3

@@ -38,7 +38,7 @@ def test_a_license_allows_and_says_what_comes_with_it(market: Market, carol: Cli
     page = ask(carol, market, commercial="limited", revenue_usd="900000")
     assert "Yes, you may." in page
     assert f'href="/licenses/{grant.pk}"' in page
-    assert "Credit: “alice/yunhai@1.0.0”" in page
+    assert "The makers of alice/yunhai@1.0.0 are credited." in page
     assert "What would help" not in page
 
 
