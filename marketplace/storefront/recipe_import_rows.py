@@ -14,6 +14,7 @@ from marketplace.compositions.notation.numbers import write_decimal
 from marketplace.compositions.uses import UsageEvent
 from marketplace.storefront import words
 from marketplace.storefront.recipe_cards import cost_of, pack_address, verdict
+from marketplace.storefront.words_held import STATES
 from marketplace.storefront.words_usage import SOURCES
 from marketplace.ui.formats import Names, money_text, month_text, number_text, sentence
 
@@ -73,6 +74,7 @@ def _packs(found: Imported, now: datetime) -> list[dict[str, Any]]:
                 "verdict": verdict(mine.verdict, mine.ref.needs_quote) if mine else None,
                 "cost": _cost(mine, now) if mine else "",
                 "grant": mine.grant if mine else None,
+                "other": _other(mine) if mine and mine.other else None,
                 "reasons": [sentence(one) for one in (*mine.ref.findings, *mine.ref.reasons)] if mine else [],
             }
         )
@@ -99,6 +101,12 @@ def _cost(one: Owed, now: datetime) -> str:
         said = cost_of(one.ref)
         return f"{said['text']} {said['note']}".strip()
     return ""
+
+
+def _other(one: Owed) -> dict[str, Any]:
+    """Says what becomes of a license that is held and does not allow the use."""
+    state = one.other.state  # type: ignore[union-attr]
+    return {"grant": one.other, "state": words.say(STATES, state), "holds": state == "active"}
 
 
 def _guess(one: Guess) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from marketplace.compositions.uses import UsageEvent
 from marketplace.licensing.holdings import Project
 from marketplace.licensing.models import Grant, Offer
 from marketplace.licensing.pricing_queries import size_of
+from marketplace.licensing.queries import with_state
 from marketplace.licensing.terms.model import EVERYTHING, Use
 from marketplace.licensing.terms.using import UnreadableUse, use_from
 from marketplace.people.models import Studio
@@ -51,7 +52,8 @@ class Owed:
     """What one picture costs under a license or an offer, once, however many layers the pack paints.
 
     `unit_minor` is of a metered one: what this picture adds, while `so_far` units were counted this month. Else it is
-    None, and `price_minor` is what the license costs to buy, 0 where it is held.
+    None, and `price_minor` is what the license costs to buy, 0 where it is held. `other` is the newest license of the
+    release that the studio has where none allows the use, with `.state`: it may have ended, or be for something else.
     """
 
     release: Release
@@ -64,6 +66,7 @@ class Owed:
     price_minor: int | None = None
     currency: str = ""
     so_far: int = 0
+    other: Grant | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,15 +177,26 @@ def _masks(lock: Lock | None) -> Mapping[str, str]:
 
 
 def owed(checked: Checked, *, now: datetime) -> Sequence[Owed]:
-    """This will say of each pack of a recipe what one picture costs, in paint order; three questions."""
+    """This will say of each pack of a recipe what one picture costs, in paint order; four questions."""
     prices = unit_prices(checked.refs, size_of(checked.studio) if checked.studio else None, now)
     grants = [ref.grant for ref in checked.refs if ref.grant is not None and ref.grant.offer.model == "metered"]
     counted = so_far({grant.pk for grant in grants}, now=now)
+    others = _others(checked, now)
     found: dict[UUID, Owed] = {}
     for ref in checked.refs:
         if ref.release is not None and ref.release.pk not in found:
-            found[ref.release.pk] = _owed(ref, ref.release, prices, counted)
+            one = _owed(ref, ref.release, prices, counted)
+            found[ref.release.pk] = replace(one, other=others.get(ref.release.pk))
     return tuple(found.values())
+
+
+def _others(checked: Checked, now: datetime) -> Mapping[UUID, Grant]:
+    """Finds the newest license that the studio has of each release that none covers for this use."""
+    wanted = {ref.release.pk for ref in checked.refs if ref.release is not None and ref.verdict != LICENSED}
+    if checked.studio is None or not wanted:
+        return {}
+    rows = with_state(Grant.objects.filter(studio=checked.studio, release__in=wanted), now).defer("certificate")
+    return {row.release_id: row for row in rows.select_related("terms").order_by("granted_at", "id")}
 
 
 def _owed(ref: CheckedRef, release: Release, prices: Mapping[UUID, int], counted: Mapping[UUID, int]) -> Owed:

@@ -18,6 +18,7 @@ from marketplace.compositions.models import RecipeLock
 from marketplace.compositions.notation.reading import read
 from marketplace.compositions.usage.refusals import UnableToCount, UnlicensedUse
 from marketplace.compositions.uses import UsageBatch, UsageEvent
+from marketplace.licensing import operations as licensing
 from tests.cast import later
 from tests.compositions.importing import outputs
 from tests.compositions.stage import FILM, Stage
@@ -227,6 +228,21 @@ def test_hostile_words_and_many_models_still_make_a_recipe(scene: Stage) -> None
     assert found.recipe.layers[0].label == "layer1"
     assert [len(layer.refs) for layer in found.recipe.layers] == [3]
     assert found.recipe.settings == (("cfg", "5.5"), ("scheduler", "normal"), ("size", "832x1216"))
+
+
+def test_a_license_that_does_not_hold_is_said_beside_what_would(scene: Stage) -> None:
+    (ink,) = scene.buy(scene.offer(scene.ink, "enterprise"))
+    data = outputs.png({"prompt": outputs.prompt(flat(scene.ink), flat(scene.sea))})
+
+    (held, sea) = seen(data, scene).owed
+    licensing.set_status(grant=ink, status="suspended", reason="disputed", now=later(hours=2))
+    (suspended, _sea) = seen(data, scene).owed
+    nobody = seen(data).owed
+
+    assert [(one.verdict, one.other) for one in (held, sea)] == [("licensed", None), ("offered", None)]
+    assert (suspended.verdict, suspended.other, suspended.price_minor) == ("offered", ink, 0)
+    assert suspended.other.state == "suspended"  # type: ignore[union-attr]
+    assert {one.other for one in nobody} == {None}
 
 
 def test_weights_of_zero_paint_nothing_and_others_are_bounded(scene: Stage) -> None:
