@@ -45,7 +45,7 @@ class TooManyRuns(Exception):
         self.most = most
 
     def __str__(self) -> str:
-        text = _("Your studio has %(most)d runs on their way: start another when one of them is over.")
+        text = _("As many runs of your studio are on their way as may be (%(most)d): start another when one is over.")
         return sentence(Words(text, {"most": self.most}))
 
 
@@ -92,7 +92,7 @@ def check_services(plans: Sequence[Plan], *, now: datetime) -> None:
         busy = calls.filter(Q(outcome=None), deadline_at__gt=now, run__outcome=None).values("run").distinct().count()
         if busy >= quota["at_once"]:
             text = _(
-                "The service of %(pack)s, for the layer “%(layer)s”, is at work for %(most)d runs, which is all that it"
-                " takes at once: run it in a few minutes."
+                "The service of %(pack)s, for the layer “%(layer)s”, is at work for as many runs as it takes at once"
+                " (%(most)d): run it in a few minutes."
             )
             raise ServiceOverQuota(mine[0].layer, Words(text, values | {"most": quota["at_once"]}))

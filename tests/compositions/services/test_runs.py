@@ -227,8 +227,8 @@ def test_quotas_are_kept_before_anybody_is_asked(tmp_path: Path, painter: Painte
 
     assert (busy.value.layer, str(busy.value)) == (
         "sky",
-        "The service of alice/sea, for the layer “sky”, is at work for 1 runs, which is all that it takes at once: run"
-        " it in a few minutes.",
+        "The service of alice/sea, for the layer “sky”, is at work for as many runs as it takes at once (1): run it in"
+        " a few minutes.",
     )
     assert (Run.objects.count(), painter.requests) == (1, [])
     scene.finish(first)
@@ -240,7 +240,7 @@ def test_quotas_are_kept_before_anybody_is_asked(tmp_path: Path, painter: Painte
     scene.now += timedelta(hours=24)
     settings.SERVICE_RUNS_AT_ONCE = 1
     scene.start(one)
-    with pytest.raises(TooManyRuns, match="Your studio has 1 runs on their way"):
+    with pytest.raises(TooManyRuns, match=r"As many runs of your studio are on their way as may be \(1\)"):
         scene.start(one)
     assert Run.objects.count() == 4
 
