@@ -16,7 +16,7 @@ from marketplace.compositions.notation.writing import write
 
 LINES, FEW = 10_000, 1_000
 GOAL_MS, GOAL_RATIO = 1_500, 12
-GOAL_HOSTILE_MS = 3_000
+GOAL_HOSTILE_MS = 2_000
 _ROUNDS = 7
 
 # As people write: in either script, with weights, versions, regions, options, choices and names. A recipe has at most
