@@ -62,6 +62,7 @@ _ALL = (
             _GLOBAL_LORA,
             Words(_("Regions are lost: all layers' words describe one picture.")),
             Words(_("Weights of words, such as (smile:1.2), are read as plain text.")),
+            Words(_("Words beyond what the model reads at once, mostly 77 tokens, are cut off.")),
         ),
     ),
     Form(
