@@ -4,6 +4,7 @@ import atexit
 import contextlib
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -19,6 +20,10 @@ def _room() -> str | None:
             return str(MEMORY)
     return None
 
+
+# A run starts dozens of processes that import the same few hundred modules; compiled once, they are there for all.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # Workers share the cores already, and numbers as small as ours are quicker in one thread than in two that wait.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
