@@ -146,10 +146,12 @@ def write(painting: Painting, lock: Lock, site: str) -> Written:
     )
     lost = [*painting.lost, *_lost(painting, lock, family, [one for one in loras if one not in able])]
     lost += [Words(_UNREAD, {"file": one.name}) for one in embeddings if one not in tokens]
+    lost += [Words(_UNWEIGHTED, {"file": one.name}) for one in tokens if abs(one.weight_ppm) != MILLION]
     return Written(text.encode(), tuple(lost), painting.notes)
 
 
 _UNREAD = _("The script cannot load %(file)s: what it does is lost.")
+_UNWEIGHTED = _("The script uses %(file)s as strongly as it is: its weight is lost.")
 
 
 def adapter_name(number: int, model: Model) -> str:

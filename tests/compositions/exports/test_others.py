@@ -190,6 +190,8 @@ def test_what_the_script_cannot_load_is_said() -> None:
         "This model takes no negative words: they are lost.",
         f"The script cannot load {hat.name}: what it does is lost.",
     ]
+    soft = lock(layer("a", "x", [ref("alice/lin", hat, weight=700_000)]))
+    assert lost(soft, "diffusers") == [f"The script uses {hat.name} as strongly as it is: its weight is lost."]
 
 
 def test_a_clip_says_who_painted_it_and_to_which_share() -> None:
