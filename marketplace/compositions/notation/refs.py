@@ -13,6 +13,7 @@ from marketplace.ui.words import gettext_noop as _
 
 MOST_SEGMENTS = 3
 _VERSION = re.compile(r"[0-9A-Za-z.^~<>=&+*-]*")
+_APART = re.compile(r"([A-Za-z0-9-]+)(?: +/ *|/ +|\\)([A-Za-z0-9-]+)(?![\w/])")
 _HOUSE_VERSION = re.compile(r"@([0-9]+\.[0-9]+(?:\.[0-9xX*]+)?)(?![\w/-])")
 # As other tools write ranges: with blanks or commas between the parts.
 _MORE_RANGE = re.compile(r"(?: *,? *(?:[<>]=?|[=^~]) *[0-9][0-9.xX*]*)+")
@@ -49,6 +50,11 @@ def scan_ref(line: Line, start: int) -> tuple[Ref | None, int]:
     """This will read the pack whose @ stands at `start`, and say where it ends; what is wrong goes to the findings."""
     place = skip(line.folded, start + 1)
     segments, end = _segments(line, place)
+    if apart := _APART.match(line.folded, place):
+        # A creator alone can be a pack, and would be another one than is meant.
+        meant = f"@{apart[1]}/{apart[2]}"
+        line.found.add(line.at(start, apart.end()), "at-no-ref", _NO_REF, meant)
+        return None, apart.end()
     if not segments or not all(segments):
         return None, _refused_path(line, start, end, segments)
     if end < len(line.folded) and HIDDEN.match(line.raw, end):

@@ -27,7 +27,7 @@ LABELS = (
         lambda label: (
             0 < len(label) <= 64
             and not HIDDEN.search(label)
-            and not any(sign in "|@[]{}\\=:｜＠［］｛｝＝：" for sign in label)
+            and not any(sign in "|@[]{}\\=:｜＠［］｛｝＝：【】" for sign in label)
             and label.casefold() not in ("style", "风格")
             and normal(label) == label
         )
