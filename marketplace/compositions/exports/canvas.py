@@ -3,6 +3,7 @@
 Its schema is in ComfyUI's documentation under "Workflow JSON". No Django in here.
 """
 
+import unicodedata
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +12,7 @@ from marketplace.compositions.exports.graph import KINDS, Graph, Node
 
 WIDTH, GAP_X, GAP_Y, TOP, ROW = 300, 60, 40, 40, 24
 """Of nodes, in the units of ComfyUI's canvas."""
+_LETTER, _WIDE_LETTER, _MARGIN = 8, 16, 40
 COLORS = ("#3f789e", "#8a8", "#b58b2a", "#a1309b", "#88a", "#b06634")
 _AFTER: Mapping[str, Mapping[str, str]] = {
     # What ComfyUI's pages put behind an input that people set: what to do with a seed after a run, a button.
@@ -65,7 +67,7 @@ def _node(
         "id": number,
         "type": node.kind,
         "pos": list(place),
-        "size": [WIDTH, _height(node)],
+        "size": [_width(node), _height(node)],
         "flags": {},
         "order": order,
         "mode": 0,
@@ -102,6 +104,12 @@ def _height(node: Node) -> int:
     return TOP + ROW * rows + (80 if node.kind == "CLIPTextEncode" else 0)
 
 
+def _width(node: Node) -> int:
+    """Tells how wide a node is drawn: ComfyUI's pages widen it to its title."""
+    letters = (_WIDE_LETTER if unicodedata.east_asian_width(sign) in "WF" else _LETTER for sign in node.title)
+    return max(WIDTH, sum(letters) + _MARGIN)
+
+
 def _depths(graph: Graph) -> dict[str, int]:
     """Tells how far each node is from those that take nothing."""
     depths: dict[str, int] = {}
@@ -122,13 +130,22 @@ def _places(graph: Graph) -> dict[str, tuple[int, int]]:
     for group in sorted(bands, key=lambda group: group != ""):
         tops[group] = at
         at += max(bands[group].values()) + 2 * GAP_Y
+    lefts = _lefts(graph, depths)
     used: dict[tuple[str, int], int] = {}
     places = {}
     for node in graph.nodes.values():
         cell = (node.group, depths[node.id])
-        places[node.id] = (depths[node.id] * (WIDTH + GAP_X), tops[node.group] + used.get(cell, 0))
+        places[node.id] = (lefts[depths[node.id]], tops[node.group] + used.get(cell, 0))
         used[cell] = used.get(cell, 0) + _height(node) + GAP_Y
     return places
+
+
+def _lefts(graph: Graph, depths: Mapping[str, int]) -> list[int]:
+    """Tells where each column begins: behind the widest node of the one before."""
+    widths = [0] * (max(depths.values()) + 1)
+    for node in graph.nodes.values():
+        widths[depths[node.id]] = max(widths[depths[node.id]], _width(node))
+    return [sum(widths[:depth]) + depth * GAP_X for depth in range(len(widths))]
 
 
 def _groups(graph: Graph, places: Mapping[str, tuple[int, int]]) -> list[dict[str, Any]]:
@@ -140,7 +157,7 @@ def _groups(graph: Graph, places: Mapping[str, tuple[int, int]]) -> list[dict[st
     groups = []
     for number, (label, nodes) in enumerate(members.items()):
         left, top = (min(places[node.id][side] for node in nodes) for side in (0, 1))
-        right = max(places[node.id][0] for node in nodes) + WIDTH
+        right = max(places[node.id][0] + _width(node) for node in nodes)
         bottom = max(places[node.id][1] + _height(node) for node in nodes)
         groups.append(
             {

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -232,6 +233,18 @@ def test_the_graph_says_what_the_prompt_says() -> None:
     assert [str(words) for words in export(found, "comfyui").lost] == [
         "ComfyUI's pages take what follows // in the words of the layer “a” for a comment."
     ]
+
+
+def test_no_node_of_the_graph_lies_on_another_however_long_its_title_is() -> None:
+    """ComfyUI's pages widen a node to its title: 663 of their units for 80 letters of which 24 are Chinese."""
+    words = "雨中夜市，霓虹港夜市，" * 2 + "neon harbor night market, neon harbor waterfront, neon harbor"
+    found = replace(harbor(), layers=(*harbor().layers, layer("夜", words)))
+    nodes = json.loads(export(found, "comfyui").data)["nodes"]
+    boxes = [(*one["pos"], one["pos"][0] + one["size"][0], one["pos"][1] + one["size"][1]) for one in nodes]
+
+    assert max(one["size"][0] for one in nodes if one["type"] == "CLIPTextEncode") >= 663
+    for one, other in combinations(boxes, 2):
+        assert one[2] < other[0] or other[2] < one[0] or one[3] < other[1] or other[3] < one[1]
 
 
 @pytest.mark.parametrize("form", ["comfyui-prompt", "comfyui"])
