@@ -209,6 +209,8 @@ def buy_recipe(
         outcome = checkout.pay(order=order, now=now)
         if outcome.outcome == PaymentOutcome.DECLINED:
             raise PaymentDeclined(order, outcome.reason)
+        # Of two at once the other one may have been a moment later: its licenses began then, and are locked.
+        now = max(now, outcome.at)
         done.append(order)
     lock = compositions.lock(
         recipe=queries.recipe_of(quote),

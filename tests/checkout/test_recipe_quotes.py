@@ -110,6 +110,9 @@ def test_one_checkout_licenses_every_layer_and_locks_the_recipe(shop: Shop) -> N
     before = facts()
     again = buy(shop, row, now=later(days=2), method=DECLINED_CARD)
     assert (again.orders, again.lock) == (bought.orders, bought.lock)
+    # Of two at once, the one that began first may come second: it locks what the other one licensed.
+    slower = buy(shop, row, now=SOON - timedelta(seconds=1))
+    assert (slower.orders, slower.lock) == (bought.orders, bought.lock)
     assert facts() == before
 
     empty = quote(shop, now=later(hours=4))
