@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from PIL import ExifTags, Image, ImageCms, ImageOps
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from assets.inspectors import boxes, cards, picture_bytes
 from assets.inspectors.base import FACTS_FORMAT, Facts, Inspection, Limits, Refused, refused, shown_name
@@ -110,6 +110,8 @@ def _open(data: bytes, formats: tuple[str, ...], limits: Limits) -> Iterator[Ima
                 yield picture
     except (Refused, MemoryError):
         raise
+    except UnidentifiedImageError:  # Its text names an object in memory.
+        raise refused("picture-damaged", _("the picture cannot be decoded: its format is not known.")) from None
     except Exception as error:  # Decoders raise SyntaxError, OSError, ValueError, warnings and more.
         reason = shown_name(str(error) or type(error).__name__)
         raise refused("picture-damaged", _("the picture cannot be decoded: %(reason)s."), reason=reason) from None
