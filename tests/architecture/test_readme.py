@@ -53,7 +53,7 @@ def test_both_languages_name_the_same_targets() -> None:
         (("demo",), r"-m demo --with-parent\s*$"),
         (("demo", "CHECK=1"), r"-m demo --with-parent --check\s*$"),
         (("demo", "PORT=8001"), r"-m demo --with-parent\s+--port 8001\s*$"),
-        (("test",), r"-m pytest -n 2 -m \"not deep\""),
+        (("test",), r"-m pytest -n 2 --dist worksteal -m \"not deep\""),
         (("bench", "ONLY=demo-warm"), r"-m benchmarks demo-warm\s*$"),
         (("lint",), r"check --deploy"),
         (("clean",), r"rm -rf .data build"),
