@@ -16,7 +16,7 @@ from marketplace.ui.formats import sentence
 def imported(found: Imported, site: Site) -> Shape:
     """This will say which packs a file names, and what may be done with them."""
     claims, stated = found.claims, found.claims.stated
-    owed = {one.release.pk: one for one in found.owed}
+    owed = {one.release.pk: one for one in (*found.beside, *found.owed)}
     return {
         "container": claims.container,
         "sha256": claims.sha256,

@@ -19,6 +19,7 @@ from marketplace.storefront.words_usage import SOURCES
 from marketplace.ui.formats import Names, money_text, month_text, number_text, sentence
 
 EVIDENCE: Names = {
+    "lock": gettext_lazy("by your lock alone"),
     "release": gettext_lazy("by the digest of its release"),
     "name": gettext_lazy("by the name that we give its file, with the right digits"),
     "digits": gettext_lazy("by the first digits of its file's SHA-256"),
@@ -56,13 +57,13 @@ def result(found: Imported, now: datetime) -> dict[str, Any]:
 
 def _packs(found: Imported, now: datetime) -> list[dict[str, Any]]:
     refs = found.checked.refs if found.checked else ()
-    owed = {one.release.pk: one for one in found.owed}
+    owed = {one.release.pk: one for one in (*found.beside, *found.owed)}
     rows = []
     for release in found.matched.releases:
         named = [one for one in found.matched.found if one.release.pk == release.pk]
         best = min(named, key=lambda one: tuple(EVIDENCE).index(one.evidence))
         mine = owed.get(release.pk)
-        names = list(dict.fromkeys(shown(one.name) for one in named if one.evidence != "release"))
+        names = list(dict.fromkeys(shown(one.name) for one in named if one.evidence not in ("lock", "release")))
         rows.append(
             {
                 "release": release,

@@ -40,7 +40,7 @@ def test_carol_sees_what_her_picture_owes_and_counts_it_once(scene: Stage, meter
 
     assert page.status_code == 200
     said = page.content.decode()
-    for words in ("It names 3 packs of this site.", "Your lock made it", "$0.05", "Count this picture", "take 1.png"):
+    for words in ("It names 3 packs of this site.", "It names your lock", "$0.05", "Count this picture", "take 1.png"):
         assert words in said
     assert "$0.05 for this picture (1 image); 0 counted so far" in said
     assert said.count("Nothing more is owed for this picture.") == 2
@@ -71,7 +71,7 @@ def test_strangers_see_packs_and_offers_but_no_lock(scene: Stage, metered: Recip
         said = page.content.decode()
         assert "It names 3 packs of this site." in said
         assert "https://elsewhere.example, which is another site" in said
-        assert "Your lock made it" not in said
+        assert "It names your lock" not in said
         assert "told" not in page.context
         assert "Open in compose" in said
     told = browser_of(scene.cast.carol)

@@ -1,5 +1,6 @@
 """A recipe that says what a file says: its layers, and the packs that were found in exact versions. No query here."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -39,7 +40,8 @@ def drafted(claims: Claims, found: Sequence[Found]) -> Recipe | None:
     A pack that paints one layer stands there. One that changes the whole picture is the style, if there are several
     layers; what stands nowhere in the workflow has a layer of its own.
     """
-    painted = [(one.label, one.prompt) for one in claims.workflow.layers] or [("", "")]
+    names = [one.name for one in found if one.evidence == "name"]
+    painted = [(one.label, _without(one.prompt, names)) for one in claims.workflow.layers] or [("", "")]
     by_layer: dict[int, dict[Ref, None]] = {}
     placed = {one.release.pk for one in found if one.evidence != "release"}
     for one in found:
@@ -60,7 +62,7 @@ def drafted(claims: Claims, found: Sequence[Found]) -> Recipe | None:
     style = Layer(STYLE, "", tuple(style_refs[:MOST_REFS])) if style_refs else None
     if len(layers) > MOST_LAYERS:
         layers = [layer for layer in layers if layer.refs]
-    recipe = Recipe(tuple(layers), style, negative=_prompt(claims.workflow.negative))
+    recipe = Recipe(tuple(layers), style, negative=_prompt(_without(claims.workflow.negative, names)))
     return _readable(replace(recipe, settings=tuple(_settings(claims.workflow.settings))))
 
 
@@ -98,6 +100,16 @@ def _prompt(text: str) -> str:
     """Writes any words as a prompt of one line that says just them."""
     lines = (strip_prompt(FORBIDDEN.sub("", line)) for line in text.replace("\t", " ").splitlines())
     return escaped(strip_prompt(", ".join(line for line in lines if line))[: MOST_LINE // 2])
+
+
+def _without(text: str, names: Iterable[str]) -> str:
+    """Takes the embeddings out of words that stand as packs beside them."""
+    for name in names:
+        if name in text:
+            plain = re.escape(name)
+            said = rf"\((?:embedding:)?{plain}:[\d.]+\)|(?:embedding:)?{plain}(?![\w-])"
+            text = re.sub(rf"(?:,\s*)?(?:{said})", "", text).strip().removeprefix(",").lstrip()
+    return text
 
 
 def _labels(said: Sequence[str]) -> list[str]:

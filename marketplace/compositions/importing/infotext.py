@@ -9,14 +9,27 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from marketplace.compositions.exports.prompts import SAMPLERS, SCHEDULERS
-from marketplace.compositions.importing.claims import FILE, HASH, WHOLE, Mention, Painted, Workflow
-from marketplace.compositions.importing.workflows import MOST_MENTIONS, NAME_LIMIT, named_in, without_tags
+from marketplace.compositions.importing.claims import EMBEDDING, FILE, HASH, WHOLE, Mention, Painted, Workflow
+from marketplace.compositions.importing.workflows import (
+    MOST_MENTIONS,
+    NAME_LIMIT,
+    named_in,
+    ppm_of,
+    unwanted,
+    without_tags,
+)
 
 AGAINST, SETTINGS = "Negative prompt:", "Steps:"
 LEAST_DIGITS = 10
 _DIGITS = re.compile(r"(?:0x)?([0-9A-Fa-f]{10,64})")
 _RECIPE = re.compile(r"\bWorldloom recipe: ([0-9a-f]{64})\b")
 _KEY = re.compile(r"\s*([\w][\w /.-]{0,60}):[ \t]*")
+# A1111 names embeddings as they are called, so only flat names can be told from other words.
+_FLAT_NAME = re.compile(
+    r"(?<![\w:-])([a-z0-9-]{1,40}__[a-z0-9-]{1,40}__\d{1,9}\.\d{1,9}\.\d{1,9}__[\w.-]{1,61}-[0-9a-f]{12})(?![\w-])"
+    r"(?::(\d{0,3}\.?\d{1,6})\))?"
+)
+_REGIONAL = re.compile(r"[ \t]*\b(?:ADDCOMM|ADDBASE|ADDCOL|ADDROW|BREAK)\b[ \t]*")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.){0,20000}"')
 
 
@@ -39,12 +52,18 @@ def read(text: str) -> Workflow:
     prompt = "\n".join(lines[:cut])
     against = "\n".join(lines[cut:last]).removeprefix(AGAINST).strip()
     said = dict(_pairs(" ".join(lines[last:])))
-    named = [*named_in(prompt, 0), *named_in(against, 0)]
+    named = [*named_in(prompt, 0), *_bare(prompt), *unwanted([*named_in(against, 0), *_bare(against)])]
     mentions = [*named, *_hashes(said)]
-    painted = [Painted("", without_tags(prompt).strip())]
+    painted = [Painted("", _REGIONAL.sub("\n", without_tags(prompt)).strip())]
     return Workflow(
         tuple(mentions[:MOST_MENTIONS]), tuple(painted), without_tags(against).strip(), tuple(_settings(said))
     )
+
+
+def _bare(text: str) -> Iterator[Mention]:
+    """Finds flat names that stand in a prompt by themselves."""
+    for match in _FLAT_NAME.finditer(text) if "__" in text else ():
+        yield Mention(EMBEDDING, match[1], ppm_of(match[2]) if match[2] else None, 0)
 
 
 def _pairs(line: str) -> Iterator[tuple[str, str]]:

@@ -19,8 +19,9 @@ from marketplace.compositions.importing.workflows import SUFFIXES
 from marketplace.ui.words import Words
 from marketplace.ui.words import gettext_noop as _
 
-BY_RELEASE, BY_NAME, BY_DIGITS = "release", "name", "digits"
-EVIDENCE = (BY_RELEASE, BY_NAME, BY_DIGITS)
+BY_LOCK, BY_RELEASE, BY_NAME, BY_DIGITS = "lock", "release", "name", "digits"
+EVIDENCE = (BY_LOCK, BY_RELEASE, BY_NAME, BY_DIGITS)
+"""The best first; by a lock are found those of its packs that nothing else in the file names."""
 MOST_GUESSES = 5
 MOST_TOLD = 50
 """How many contradictions are told: more say nothing more."""
@@ -159,7 +160,10 @@ def _from_mentions(mentions: Sequence[Mention], work: _Work) -> None:
             left.append(mention)
     named = {base_stem(one.name) for one in mentions if one.kind != HASH}
     for mention in mentions:
-        if mention.kind == HASH and mention.digits not in taken and mention.name not in flat:
+        if mention.kind == HASH and mention.name in flat:
+            if base_stem(mention.name) not in named:
+                _by_flat_name(mention, flat[mention.name], releases, files, work)
+        elif mention.kind == HASH and mention.digits not in taken:
             if owners := by_digits.get(mention.digits):
                 _by_digits(mention, owners, work)
             elif base_stem(mention.name) not in named:

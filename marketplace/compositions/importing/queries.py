@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -12,6 +13,7 @@ from marketplace.compositions.checking import LICENSED, OFFERED, Checked, Checke
 from marketplace.compositions.importing import drafting
 from marketplace.compositions.importing.claims import Claims
 from marketplace.compositions.importing.counting import counted_as
+from marketplace.compositions.importing.locked import against, and_of_lock, strangers
 from marketplace.compositions.importing.matching import Matched, matched
 from marketplace.compositions.importing.reading import claims_of
 from marketplace.compositions.lockfile import Lock, read_lock
@@ -27,13 +29,10 @@ from marketplace.licensing.queries import with_state
 from marketplace.licensing.terms.model import EVERYTHING, Use
 from marketplace.licensing.terms.using import UnreadableUse, use_from
 from marketplace.people.models import Studio
-from marketplace.ui.words import Words
-from marketplace.ui.words import gettext_noop as _
 
 PERSONAL = Use(derivatives="private", territory=EVERYTHING, fields=EVERYTHING, media=EVERYTHING)
 """What is asked for where nothing is: a picture for oneself, from which nobody earns."""
 
-_NOT_LOCKED = _("It names %(pack)s, which is not in the lock that it names.")
 # Each license counts once a use, however many layers of a lock it covers.
 _SO_FAR = """
 SELECT held.grant_id, sum((use.counts ->> held.unit)::bigint)
@@ -75,7 +74,7 @@ class Imported:
 
     `lock` is the one that it names, where it is of a studio of whoever asks; `is_elsewhere` says that the file names
     another site. `recipe` is `text`, which says what was found; `checked` is that recipe's check, None without one.
-    `counted` is the use that this very file was counted as.
+    `beside` are packs that it names beside its lock. `counted` is the use that this very file was counted as.
     """
 
     claims: Claims
@@ -87,13 +86,14 @@ class Imported:
     checked: Checked | None = None
     masks: Mapping[str, str] = field(default_factory=dict)
     owed: Sequence[Owed] = ()
+    beside: Sequence[Owed] = ()
     counted: UsageEvent | None = None
 
     @property
     def totals(self) -> Sequence[tuple[str, int]]:
-        """What this picture adds under licenses that count uses, by currency."""
+        """What counting this picture adds under licenses that count uses, by currency; nothing once it was counted."""
         sums: dict[str, int] = {}
-        for one in self.owed:
+        for one in () if self.counted else self.owed:
             if one.verdict == LICENSED and one.unit_minor:
                 sums[one.currency] = sums.get(one.currency, 0) + one.unit_minor
         return sorted(sums.items())
@@ -125,38 +125,29 @@ def look(
     recipe = drafting.of_lock(lock) if lock else drafting.drafted(claims, found.found)
     if row is not None:
         studio, project, use = row.studio, row.project, _use_of(lock) or use
-        found = _against(found, lock)
-    checked, text, masks = None, "", _masks(lock)
-    if recipe is not None:
-        text = write(recipe)
-        checked = check(
-            recipe,
-            use=use or PERSONAL,
-            studio=studio,
-            project=project,
-            currency=currency,
-            masks=masks,
-            now=now,
-        )
+    masks = _masks(lock)
+
+    def judged(one: Recipe | None) -> Checked | None:
+        asked: dict[str, Any] = {"studio": studio, "project": project, "currency": currency, "masks": masks}
+        return check(one, use=use or PERSONAL, now=now, **asked) if one is not None else None
+
+    checked = judged(recipe)
+    beside = judged(drafting.drafted(claims, strangers(found, lock))) if lock else None
+    if lock is not None:
+        found = and_of_lock(against(found, lock, claims), [ref.release for ref in checked.refs] if checked else [])
     return Imported(
         claims,
         found,
         row,
         elsewhere and row is None,
         recipe,
-        text,
+        write(recipe) if recipe is not None else "",
         checked,
         masks,
         owed(checked, now=now) if checked else (),
+        owed(beside, now=now) if beside else (),
         counted_as(row, claims.sha256, now=now) if row and claims.is_picture else None,
     )
-
-
-def _against(found: Matched, lock: Lock | None) -> Matched:
-    """Adds what a file names beside the lock that it names."""
-    known = {ref.release for ref in lock.refs} if lock else set()
-    strange = [Words(_NOT_LOCKED, {"pack": str(one)}) for one in found.releases if one.digest not in known]
-    return replace(found, contradictions=(*found.contradictions, *strange))
 
 
 def _lock_of(digest: str, studios: Collection[Studio]) -> RecipeLock | None:

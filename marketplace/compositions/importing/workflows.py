@@ -5,6 +5,7 @@ Every walk keeps what it has seen, so that a graph that leads round in a circle 
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeGuard
 
@@ -19,7 +20,7 @@ MOST_MENTIONS = 2_000
 MOST_ENDS, MOST_WORDS = 64, 256
 """How many samplers, and how many nodes of words, are looked at: a recipe has fewer layers."""
 _TITLED = re.compile(r"Worldloom ([0-9a-f]{64})")
-_EMBEDDING = re.compile(r"embedding:([\w.+/\\-]{1,200})")
+_EMBEDDING = re.compile(r"embedding:([\w.+/\\-]{1,200})(?::(\d{0,3}\.?\d{1,6})\))?")
 _TAG = re.compile(r"<(?:lora|lyco):([^:<>]{1,200})(?::([^:<>]{0,20}))?[^<>]{0,80}>")
 _STRENGTHS = ("strength_model", "strength", "lora_strength", "weight", "model_strength")
 _TEXTS = ("text", "text_g", "prompt", "clip_l", "t5xxl", "string", "value", "text_l", "wildcard_text")
@@ -74,7 +75,8 @@ def _read(nodes: Nodes) -> Workflow:
     mentions: list[Mention] = []
     for key, node in nodes.items():
         layer = hooked.get(key, places.get(key, WHOLE))
-        mentions += _mentions(node, 0 if layer == WHOLE and len(words) == 1 else layer)
+        named = _mentions(node, 0 if layer == WHOLE and len(words) == 1 else layer)
+        mentions += unwanted(named) if key in against and key not in places else named
         if len(mentions) > MOST_MENTIONS:
             break
     return Workflow(
@@ -169,11 +171,18 @@ def _switched(value: Mapping[str, Any], layer: int) -> Iterator[Mention]:
         yield Mention(FILE, name, ppm_of(value.get("strength")), layer)
 
 
+def unwanted(mentions: Iterable[Mention]) -> Iterator[Mention]:
+    """This will turn the weights of embeddings around: among what is not wanted they work against the picture."""
+    for one in mentions:
+        is_against = one.kind == EMBEDDING
+        yield replace(one, weight_ppm=-(MILLION if one.weight_ppm is None else one.weight_ppm)) if is_against else one
+
+
 def named_in(text: str, layer: int) -> Iterator[Mention]:
-    """This will find what a prompt itself names: `embedding:name` and `<lora:name:0.8>`."""
+    """This will find what a prompt itself names: `embedding:name`, with a weight in brackets, and `<lora:name:0.8>`."""
     if "embedding:" in text:
         for match in _EMBEDDING.finditer(text):
-            yield Mention(EMBEDDING, match[1].rstrip("."), None, layer)
+            yield Mention(EMBEDDING, match[1].rstrip("."), ppm_of(match[2]) if match[2] else None, layer)
     if "<" in text:
         for match in _TAG.finditer(text):
             yield Mention(LORA, match[1], ppm_of(match[2]) if match[2] else MILLION, layer)
