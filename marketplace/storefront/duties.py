@@ -13,7 +13,7 @@ _BANNED = gettext_noop("It is not used for %(banned)s.")
 def duty_lines(duties: Duties) -> list[str]:
     """This will say the duties of a use, a sentence each."""
     lines = [
-        _("Credit: “%s”") % credit.line if credit.line else _("The makers of %s are credited.") % credit.layer
+        _("Credit: “%s”") % credit.line if credit.line else _("The makers of %s are credited.") % _named(credit.layer)
         for credit in duties.credits
     ]
     lines += [_("The creator of %s approves it before it is published.") % layer for layer in duties.approvals]
@@ -29,3 +29,8 @@ def duty_lines(duties: Duties) -> list[str]:
         banned = terms_words.words_for("banned", frozenset(duties.banned))
         lines.append(sentence(Words(_BANNED, {"banned": banned})))
     return lines
+
+
+def _named(layer: str) -> str:
+    """Calls the style of a recipe as its card does; no other layer can have this label."""
+    return _("Style") if layer == "style" else layer

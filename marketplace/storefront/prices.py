@@ -91,7 +91,7 @@ def _text(offer: Offer, row: OfferPrice) -> str:
 
 def _note(offer: Offer, row: OfferPrice) -> str:
     if offer.model == "metered":
-        return _("later, × %(unit)s") % {"unit": offer.unit}
+        return _("for each %(unit)s, billed monthly") % {"unit": offer.unit}
     if offer.model == "revenue-share" and row.price_minor:
         amount = money_text(row.price_minor, offer.currency)
         return _("of the revenue that you report, and %(price)s now") % {"price": amount}

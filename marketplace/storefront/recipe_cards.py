@@ -66,7 +66,7 @@ def answer(checked: Checked, text: str, masks: Mapping[str, str]) -> dict[str, A
         "clashes": [sentence(one) for one in checked.clashes],
         "fixes": [shown.remedy(one) for one in checked.fixes],
         "missing": missing,
-        "totals": [money_text(minor, currency) for currency, minor in checked.prices],
+        "totals": _totals(checked),
         "is_allowed": checked.allowed,
         "is_licensed": checked.licensed,
         "is_own": checked.allowed and not checked.refs,
@@ -83,10 +83,17 @@ def summary(checked: Checked) -> str:
         return said if checked.recipe is None else _with_layers(said, checked)
     if checked.licensed:
         return _with_layers(_("All is licensed."), checked)
-    totals = " + ".join(money_text(minor, currency) for currency, minor in checked.prices) or _("Free")
+    totals = " + ".join(_totals(checked)) or _("Free")
     count = len(checked.missing)
     said = ngettext("%(count)s license is missing: %(price)s.", "%(count)s licenses are missing: %(price)s.", count)
     return _with_layers(said % {"count": count, "price": totals}, checked)
+
+
+def _totals(checked: Checked) -> list[str]:
+    """Says what is paid at once; what is billed by use later on is not free."""
+    totals = [money_text(minor, currency) for currency, minor in checked.prices]
+    is_metered = any(one.offer.model == "metered" for one in checked.missing)
+    return totals or ([_("nothing to pay now")] if is_metered else [])
 
 
 def _with_layers(said: str, checked: Checked) -> str:
@@ -222,7 +229,7 @@ def _missing(one: Missing) -> dict[str, Any]:
         "release": release,
         "href": pack_address(release.pack),
         "terms": _terms(one.offer),
-        "layers": one.layers,
+        "layers": [_("Style") if label == "style" else label for label in one.layers],
         "ask_href": f"{reverse('quote-ask')}?offer={one.offer.pk}" if one.needs_quote else "",
         **cost_of(one),
     }

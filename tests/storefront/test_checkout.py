@@ -286,7 +286,7 @@ def test_the_page_says_every_kind_of_price(market: Market, client: Client) -> No
 
     for text in (
         "or more, as you want",
-        "later, × picture",
+        "for each picture, billed monthly",
         "of the revenue that you report",
         "On request",
         "the creator names a price for you",
