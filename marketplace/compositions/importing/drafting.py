@@ -40,7 +40,7 @@ def drafted(claims: Claims, found: Sequence[Found]) -> Recipe | None:
     A pack that paints one layer stands there. One that changes the whole picture is the style, if there are several
     layers; what stands nowhere in the workflow has a layer of its own.
     """
-    names = [one.name for one in found if one.evidence == "name"]
+    names = dict.fromkeys(one.name for one in found if one.evidence == "name")
     painted = [(one.label, _without(one.prompt, names)) for one in claims.workflow.layers] or [("", "")]
     by_layer: dict[int, dict[Ref, None]] = {}
     placed = {one.release.pk for one in found if one.evidence != "release"}
@@ -104,6 +104,7 @@ def _prompt(text: str) -> str:
 
 def _without(text: str, names: Iterable[str]) -> str:
     """Takes the embeddings out of words that stand as packs beside them."""
+    text = text[: 4 * MOST_LINE]  # of which a prompt keeps far less
     for name in names:
         if name in text:
             plain = re.escape(name)
