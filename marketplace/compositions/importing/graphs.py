@@ -78,9 +78,13 @@ def of_drawing(drawing: Mapping[str, Any]) -> Nodes:
         if len(nodes) + len(listed) > MOST_NODES or len(links) > MOST_LINKS:
             refuse(_TOO_MANY, most=MOST_NODES)
         for said in listed:
-            if isinstance(said, dict) and isinstance(said.get("type"), str) and said.get("mode", 0) not in _OFF:
+            if isinstance(said, dict) and isinstance(said.get("type"), str) and not _is_off(said.get("mode")):
                 nodes[f"{prefix}{_key(said.get('id'))}"] = _drawn(said, links)
     return nodes
+
+
+def _is_off(mode: Any) -> bool:
+    return isinstance(mode, int) and mode in _OFF
 
 
 def _graphs(drawing: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -6,6 +6,7 @@ A prompt, what is not wanted behind `Negative prompt:`, and a last line of setti
 import json
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from marketplace.compositions.exports.prompts import SAMPLERS, SCHEDULERS
@@ -21,6 +22,8 @@ from marketplace.compositions.importing.workflows import (
 
 AGAINST, SETTINGS = "Negative prompt:", "Steps:"
 LEAST_DIGITS = 10
+MOST_PAIRS = 5_000
+"""How many settings are read: tools write a few dozen."""
 _DIGITS = re.compile(r"(?:0x)?([0-9A-Fa-f]{10,64})")
 _RECIPE = re.compile(r"\bWorldloom recipe: ([0-9a-f]{64})\b")
 _KEY = re.compile(r"\s*([\w][\w /.-]{0,60}):[ \t]*")
@@ -53,7 +56,7 @@ def read(text: str) -> Workflow:
     against = "\n".join(lines[cut:last]).removeprefix(AGAINST).strip()
     said = dict(_pairs(" ".join(lines[last:])))
     named = [*named_in(prompt, 0), *_bare(prompt), *unwanted([*named_in(against, 0), *_bare(against)])]
-    mentions = [*named, *_hashes(said)]
+    mentions = [*named, *islice(_hashes(said), MOST_MENTIONS)]
     painted = [Painted("", _REGIONAL.sub("\n", without_tags(prompt)).strip())]
     return Workflow(
         tuple(mentions[:MOST_MENTIONS]), tuple(painted), without_tags(against).strip(), tuple(_settings(said))
@@ -69,7 +72,9 @@ def _bare(text: str) -> Iterator[Mention]:
 def _pairs(line: str) -> Iterator[tuple[str, str]]:
     """Parts `Steps: 20, Size: 1x1, Hashes: {"a": "b"}` into names and values."""
     at = 0
-    while at < len(line):
+    for _count in range(MOST_PAIRS):
+        if at >= len(line):
+            return
         match = _KEY.match(line, at)
         if match is None:
             at = line.find(",", at) + 1 or len(line)

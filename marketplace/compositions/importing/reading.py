@@ -3,13 +3,14 @@
 import hashlib
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from assets.inspectors.base import Refused, shown_name
 from assets.inspectors.strict_json import read_json
 from marketplace.compositions.exports.provenance import PROVENANCE_FORMAT
 from marketplace.compositions.importing import containers, infotext, workflows
-from marketplace.compositions.importing.claims import Claims, Stated, Workflow
+from marketplace.compositions.importing.claims import Claims, Painted, Stated, Workflow
 from marketplace.compositions.importing.exif import MOST_TEXT_BYTES
 from marketplace.compositions.importing.refusals import TOO_MUCH, UnableToImport, refuse
 from marketplace.ui.words import Words
@@ -21,6 +22,7 @@ MOST_PACKS = 512
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _PACK = re.compile(r"[a-z0-9-]{1,40}/[a-z0-9-]{1,40}@[0-9A-Za-z.+-]{1,32}")
 _SITE = re.compile(r"https?://[!-~]{1,200}")
+_NO_CHARACTER = re.compile("[\0\ud800-\udfff]")
 # ComfyUI writes NaN where a node could not say whether it changed; its own pages read it as nothing.
 _NO_NUMBER = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|-?\b(?:NaN|Infinity)\b', re.DOTALL)
 _OTHERS = (
@@ -141,7 +143,20 @@ def _with(claims: Claims, said: Mapping[str, Any]) -> Claims:
     stated = _stated(said, prompt, drawn, parameters)
     if stated is None and not workflow.mentions and not workflow.layers:
         refuse(_SILENT if claims.is_picture else _NO_WORKFLOW)
-    return Claims(claims.container, claims.sha256, stated, workflow)
+    return Claims(claims.container, claims.sha256, stated, _characters(workflow))
+
+
+def _characters(workflow: Workflow) -> Workflow:
+    """Marks what is no character, and so neither asked for nor answered: NUL, and halves of one."""
+    return replace(
+        workflow,
+        mentions=tuple(replace(one, name=_NO_CHARACTER.sub("\ufffd", one.name)) for one in workflow.mentions),
+        layers=tuple(
+            Painted(_NO_CHARACTER.sub("", one.label), _NO_CHARACTER.sub("", one.prompt)) for one in workflow.layers
+        ),
+        negative=_NO_CHARACTER.sub("", workflow.negative),
+        settings=tuple((key, _NO_CHARACTER.sub("", value)) for key, value in workflow.settings),
+    )
 
 
 def _stated(said: Mapping[str, Any], prompt: Any, drawn: Any, parameters: Any) -> Stated | None:

@@ -6,7 +6,7 @@ Every walk keeps what it has seen, so that a graph that leads round in a circle 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, TypeGuard
 
 from marketplace.compositions.importing.claims import EMBEDDING, FILE, LORA, WHOLE, Mention, Painted, Workflow
@@ -21,7 +21,7 @@ MOST_ENDS, MOST_WORDS = 64, 256
 """How many samplers, and how many nodes of words, are looked at: a recipe has fewer layers."""
 _TITLED = re.compile(r"Worldloom ([0-9a-f]{64})")
 _EMBEDDING = re.compile(r"embedding:([\w.+/\\-]{1,200})(?::(\d{0,3}\.?\d{1,6})\))?")
-_TAG = re.compile(r"<(?:lora|lyco):([^:<>]{1,200})(?::([^:<>]{0,20}))?[^<>]{0,80}>")
+_TAG = re.compile(r"<(?:lora|lyco):([^:<>]{1,200}+)(?::([^:<>]{0,20}+))?+[^<>]{0,80}+>")
 _STRENGTHS = ("strength_model", "strength", "lora_strength", "weight", "model_strength")
 _TEXTS = ("text", "text_g", "prompt", "clip_l", "t5xxl", "string", "value", "text_l", "wildcard_text")
 _SAID = {"seed": "seed", "steps": "steps", "sampler": "sampler_name", "scheduler": "scheduler"}
@@ -65,11 +65,11 @@ def titled(prompt: Mapping[str, Any]) -> str:
 
 def _read(nodes: Nodes) -> Workflow:
     roots = [node for node in nodes.values() if _is_root(node)][:MOST_ENDS]
-    words = list(dict.fromkeys(key for node in roots for key in _words(nodes, node, "positive")))[:MOST_WORDS]
-    against = list(dict.fromkeys(key for node in roots for key in _words(nodes, node, "negative")))[:MOST_WORDS]
+    words, against = (_words_of(nodes, roots, side)[:MOST_WORDS] for side in ("positive", "negative"))
     hooked: dict[str, int] = {}
+    reached: set[str] = set()
     for place, key in enumerate(words):
-        for hook in _hooks(nodes, key):
+        for hook in _hooks(nodes, key, reached):
             hooked.setdefault(hook, place)
     places = {key: place for place, key in enumerate(words)}
     mentions: list[Mention] = []
@@ -95,10 +95,16 @@ def _is_root(node: Node) -> bool:
     return "positive" in takes and not takes & {"positive_NEW", "positive_DEFAULT", "control_net"}
 
 
-def _words(nodes: Nodes, root: Node, side: str) -> Iterator[str]:
+def _words_of(nodes: Nodes, roots: Iterable[Node], side: str) -> list[str]:
+    """Lists the nodes of words that samplers lead to; what one of them led to is not walked again for the next."""
+    seen: set[tuple[str, int]] = set()
+    return list(dict.fromkeys(key for node in roots for key in _words(nodes, node, side, seen)))
+
+
+def _words(nodes: Nodes, root: Node, side: str, seen: set[tuple[str, int]]) -> Iterator[str]:
     """Walks up from a sampler to the nodes whose words paint, or are not wanted, in the order of the inputs."""
     starts = [link for name, link in root.links() if name == side or (name == "conditioning" and side == "positive")]
-    waiting, seen = starts[::-1], set()
+    waiting = starts[::-1]
     while waiting:
         link = waiting.pop()
         node = nodes.get(link.node)
@@ -118,9 +124,9 @@ def _words(nodes: Nodes, root: Node, side: str) -> Iterator[str]:
         waiting += onward[::-1]
 
 
-def _hooks(nodes: Nodes, key: str) -> Iterator[str]:
+def _hooks(nodes: Nodes, key: str, seen: set[str]) -> Iterator[str]:
     """Walks up from words to the hooks that change their models for them alone."""
-    waiting, seen = [link for name, link in nodes[key].links() if name.startswith(("clip", "hook"))], set()
+    waiting = [link for name, link in nodes[key].links() if name.startswith(("clip", "hook"))]
     while waiting:
         link = waiting.pop()
         node = nodes.get(link.node)
@@ -199,9 +205,10 @@ def ppm_of(value: Any) -> int | None:
         return None
     try:
         number = Decimal(str(value).strip())
-    except InvalidOperation:
+        return round(number * MILLION) if number.is_finite() and abs(number) <= 1_000 else None
+    except ArithmeticError:
+        # No number, or one with more places than numbers can have.
         return None
-    return round(number * MILLION) if number.is_finite() and abs(number) <= 1_000 else None
 
 
 def _settings(nodes: Nodes, roots: Iterable[Node]) -> Iterator[tuple[str, str]]:
