@@ -10,6 +10,7 @@ from typing import Any
 
 from assets.inspectors.base import FACTS_FORMAT, Facts, Inspection, Limits, Refused, refused, shown_name
 from assets.inspectors.strict_json import read_file
+from assets.inspectors.texts import check_characters, decoded
 from marketplace.ui.words import Words
 from marketplace.ui.words import gettext_noop as _
 
@@ -24,9 +25,14 @@ MOST_FEE_MINOR = 10**12
 MOST_RECIPE_BYTES = 1024**2
 """The longest text of a recipe."""
 
+RECIPE_MEDIA_TYPE = "text/vnd.worldloom.recipe"
+RECIPE_LINE = "# worldloom/recipe/1"
+"""By this comment a text file says that it is a recipe and not a set of prompts."""
+
 _FILE_BYTES = 3 * 1024**2
 _UNIT_CHARACTERS = 40
 _SAYS_FORMAT = re.compile(rb'"worldloom/composition/[0-9]')
+_SAYS_RECIPE = re.compile(rb"^[ \t]*#[ \t]*worldloom/recipe/1[ \t]*\r?$", re.MULTILINE)
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SLUG = r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?"
 _ELEMENT = re.compile(rf"(?:{_SLUG})?")
@@ -42,6 +48,21 @@ _FEE_MEMBERS = ("release", "amount_minor")
 def may_be_composition(data: bytes) -> bool:
     """Say whether the bytes of a JSON file name the format of compositions anywhere."""
     return bool(_SAYS_FORMAT.search(data))
+
+
+def may_be_recipe(data: bytes) -> bool:
+    """Say whether the bytes of a text file have the comment of a recipe as a line."""
+    return bool(_SAYS_RECIPE.search(data))
+
+
+def inspect_recipe(data: bytes) -> Inspection:
+    """Return the facts of a recipe's text; raise Refused. What it says is for those who know recipes to check."""
+    if len(data) > MOST_RECIPE_BYTES:
+        template = _("the recipe is larger than %(limit)s bytes.")
+        raise refused("file-too-large", template, f"offset {MOST_RECIPE_BYTES}", limit=MOST_RECIPE_BYTES)
+    text = decoded(data)
+    check_characters(text, "")
+    return Inspection(RECIPE_MEDIA_TYPE, {"format": FACTS_FORMAT, "kind": "recipe", "lines": len(text.splitlines())})
 
 
 def inspect_composition(data: bytes, limits: Limits) -> Inspection:

@@ -52,8 +52,14 @@ class PromptSet:
 
 
 def inspect_text(file: BinaryIO, limits: Limits) -> Inspection:
-    """Return the facts of a text file whose every non-blank line is a prompt; raise Refused."""
-    return _inspection(_text_set(_read_text(file, limits)), limits)
+    """Return the facts of a text file whose every non-blank line is a prompt, or which calls itself a recipe.
+
+    Raise Refused.
+    """
+    data = file.read(limits.prompts_bytes + 1)
+    if compositions.may_be_recipe(data):
+        return compositions.inspect_recipe(data)
+    return _inspection(_text_set(_text(data, limits)), limits)
 
 
 def inspect_json(file: BinaryIO, limits: Limits) -> Inspection:

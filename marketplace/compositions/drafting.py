@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from assets.inspectors.compositions import RECIPE_LINE
 from marketplace.catalog.models import Release
 from marketplace.catalog.rules import AI_TRAINING, BASE_MODELS, COMPOSITION, Draft, DraftFile, DraftParent
 from marketplace.compositions.checking import areas_of
@@ -26,7 +27,7 @@ from marketplace.compositions.resolving import Resolution, Resolved, resolve
 from marketplace.licensing.parentage import wrong_offers
 from marketplace.licensing.terms.inheriting import Wrong
 from marketplace.licensing.terms.model import Terms
-from marketplace.payouts.rules import WHOLE_PPB
+from marketplace.payouts.rules import CURRENCIES, WHOLE_PPB
 from marketplace.people.models import Creator
 from marketplace.ui.formats import sentence
 
@@ -95,7 +96,7 @@ def draft_of(
     resolution, areas = _read(read(recipe) if isinstance(recipe, str) else _placed(recipe), masks or {}, now)
     exact = pinned(resolution, areas)
     # What was written with aliases and open versions is longer now: read again, it must still be a recipe.
-    text = write(exact)
+    text = f"{RECIPE_LINE}\n{write(exact)}"
     exact = read(text)
     packs = packs_of(resolution, areas)
     beside_ppb = sum(one.share_ppb for one in beside)
@@ -108,7 +109,7 @@ def draft_of(
     found = [
         *_without_share(resolution.refs, shares),
         *_beyond(creator, resolution.refs, owed, terms, about.ai_training, now),
-        *_contracts(contracts or Contracts(), packs),
+        *_contracts(contracts or Contracts(), packs, own_in(creator, resolution)),
     ]
     if found:
         raise UnableToPublishComposition(found)
@@ -193,7 +194,13 @@ def _beyond(
     return [*found, *(finding(NOWHERE, "layers-forbid", {"why": what}) for what in left)]
 
 
-def _contracts(contracts: Contracts, packs: Sequence[ComposedPack]) -> list[Finding]:
+def own_in(creator: Creator, resolution: Resolution) -> Mapping[str, str]:
+    """This will name the releases in a recipe that are a creator's own, by digest: none of them is paid a fee first."""
+    known = [one.release for one in resolution.refs if one.release is not None]
+    return {one.digest: str(one) for one in known if one.pack.owner_id == creator.pk}
+
+
+def _contracts(contracts: Contracts, packs: Sequence[ComposedPack], own: Mapping[str, str]) -> list[Finding]:
     if not contracts.fees and not contracts.unit and not contracts.currency:
         return []
     known = {one.release for one in packs}
@@ -204,6 +211,9 @@ def _contracts(contracts: Contracts, packs: Sequence[ComposedPack]) -> list[Find
     ]
     if not contracts.fees or not contracts.unit or not contracts.currency:
         found.append(finding(NOWHERE, "fee-incomplete", {}))
+    elif contracts.currency not in CURRENCIES:
+        found.append(finding(NOWHERE, "fee-currency", {"currencies": ", ".join(CURRENCIES)}))
+    found += [finding(NOWHERE, "fee-of-own", {"release": own[one]}) for one in contracts.fees if one in own]
     if any(minor < 1 for minor in contracts.fees.values()):
         found.append(finding(NOWHERE, "fee-of-zero", {}))
     return found

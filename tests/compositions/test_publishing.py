@@ -44,6 +44,7 @@ def test_a_composition_is_a_release_whose_contents_are_other_releases(scene: Sta
 
     assert (str(made), made.pack.kind, made.base_model) == ("bob/pier-night@1.0.0", "composition", "sd15")
     assert composition_text(made) == (
+        "# worldloom/recipe/1\n"
         "%seed=7\n"
         "|pier: a pier above the clouds @alice/sea/ink:1.1.0*0.8\n"
         "|crowd: a crowd with lanterns @bob/night:1.0.0 [box 0,0.5,1,1]\n"
@@ -70,6 +71,19 @@ def test_a_composition_is_a_release_whose_contents_are_other_releases(scene: Sta
     }
     assert facts_of([made, scene.sea])[made.pk]["kind"] == "composition"
     assert composition_text(scene.sea) == ""
+
+
+def test_a_recipe_is_no_set_of_prompts_whose_rules_are_others(scene: Stage) -> None:
+    text = TEXT.replace("|pier: ", "%var.颜色={红|蓝}\n|pier: ${颜色}, {2$$a|b\\}|}, ", 1)
+
+    made = compose(scene.cast.bob, text)
+
+    assert "%var.颜色={红|蓝}\n|pier: ${颜色}, {2$$a|b\\}|}, " in composition_text(made)
+    row = ReleaseAsset.objects.select_related("asset").get(release=made, path="recipe.txt")
+    assert (row.asset.media_type, row.asset.facts) == (
+        "text/vnd.worldloom.recipe",
+        {"format": "worldloom/asset-facts/1", "kind": "recipe", "lines": 6},
+    )
 
 
 def refused(scene: Stage, text: str = TEXT, **more: Any) -> list[tuple[str, int, int, str]]:

@@ -167,7 +167,10 @@ def test_files_that_say_otherwise_are_refused(scene: Stage, folder: Path, tmp_pa
 def test_a_composition_needs_its_files_and_a_recipe(scene: Stage, folder: Path) -> None:  # noqa: F811
     recipe = (folder / "recipe.txt").read_text(encoding="utf-8")
     (folder / "recipe.txt").write_text(recipe + ("# " + "云" * 1_000 + "\n") * 350, encoding="utf-8")
-    assert refused(scene, folder) == [("recipe.txt", "recipe.txt is larger than 1048576 bytes.")]
+    assert refused(scene, folder) == [
+        ("recipe.txt: offset 1048576", "recipe.txt: the recipe is larger than 1048576 bytes.")
+    ]
+    (folder / "recipe.txt").write_text(recipe, encoding="utf-8")
     (folder / "composition.json").write_text('["a prompt"]')
     assert refused(scene, folder) == [
         ("files", "A composition has the files composition.json and recipe.txt, both content: add composition.json.")
