@@ -1,6 +1,7 @@
 """What must be true after the play, asked from outside: over HTTP, of the books, and of a bundle on disk."""
 
 import http.cookiejar
+import json
 import re
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import urllib.request
 import zipfile
 from pathlib import Path
 
-from demo.play import CAST, DECLINED, PASSWORD, PURCHASES, Outcome
+from demo.play import CAST, DECLINED, PASSWORD, PURCHASES, RECIPES, Outcome
 from marketplace.checkout.models import Order
 from marketplace.checkout.queries import sources_of
 from marketplace.licensing.queries import grants_from
@@ -48,6 +49,18 @@ def check(*, base: str, found: Outcome) -> None:
     _must("\n— " in visitor.get("/log/checkpoint"), "the checkpoint is no signed note")
     visitor.get("/api/v1/schema")
     _bundle(visitor)
+    _recipes(visitor)
+
+
+def _recipes(visitor: "Visitor") -> None:
+    """Sees, as Carol, that her recipes are locked and that a lock becomes a workflow that names it."""
+    kept = visitor.get("/recipes")
+    _must(all(woven.title in kept for woven in RECIPES), "Carol misses a recipe that she kept")
+    locks = re.findall(r'href="/recipes/locks/([0-9a-f]{64})"', visitor.get("/recipes/locks"))
+    _must(len(set(locks)) == len(RECIPES), f"Carol sees {len(set(locks))} locks, not {len(RECIPES)}")
+    workflow = json.loads(visitor.get(f"/recipes/locks/{locks[0]}/exports/comfyui-api"))
+    named = workflow["extra_data"]["extra_pnginfo"]["worldloom"]["recipe"]
+    _must(named == locks[0], "the workflow names another lock")
 
 
 def _bundle(visitor: "Visitor") -> None:

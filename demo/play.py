@@ -17,9 +17,12 @@ from marketplace.catalog import queries as catalog
 from marketplace.catalog.models import Release
 from marketplace.checkout import operations as checkout
 from marketplace.checkout.models import Order
+from marketplace.compositions import operations as compositions
+from marketplace.compositions.models import Recipe, RecipeLock
 from marketplace.intake.operations import draw_missing, publish_folder
 from marketplace.licensing import queries as licensing
 from marketplace.licensing.models import Offer
+from marketplace.licensing.terms.model import EVERYTHING, Scope, Use
 from marketplace.payouts import operations as payouts
 from marketplace.payouts import queries as books
 from marketplace.people import operations as people
@@ -75,6 +78,43 @@ PURCHASES = (
 
 
 @dataclass(frozen=True)
+class Woven:
+    """A recipe that somebody keeps for their studio and locks with the licenses that it has."""
+
+    author: str
+    title: str
+    text: str
+
+
+RECIPES = (
+    Woven(
+        "carol@example.com",
+        "Shot 12: the harbor",
+        "| layer1: wanderer, red cloak @ alice/yunhai/yunhai-lora [box 0,0,0.5,1]\n"
+        "| layer2: night market in the rain @ hu/neon-harbor/harbor-lora [rest]\n"
+        "- style: ink wash @ mo/ink-style*0.8\n",
+    ),
+    Woven(
+        "carol@example.com",
+        "第 12 镜：港口",
+        "｜图层一：行人，红斗篷＠alice/yunhai/yunhai-lora［框 0，0，0.5，1］\n"
+        "｜图层二：雨中夜市＠hu/neon-harbor/harbor-lora［其余］\n"
+        "－风格：水墨＠mo/ink-style＊0.8\n",
+    ),
+)
+
+
+IN_FILMS = Use(
+    commercial="limited",
+    revenue_usd=500_000,
+    derivatives="private",
+    territory=EVERYTHING,
+    fields=Scope(frozenset({"film"})),
+    media=Scope(frozenset({"still-image", "video"})),
+)
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What the play left behind, counted."""
 
@@ -109,6 +149,9 @@ def play(*, drawn: Callable[[Pack], Path], clock: Callable[[], datetime] = timez
         if not is_settled(purchase, key=key):
             yield f"{purchase.buyer.partition('@')[0]} licenses {', '.join(purchase.packs)}"
             buy(purchase, key=key, now=clock())
+    for woven in RECIPES:
+        yield f"{woven.author.partition('@')[0]} weaves {woven.title}"
+        weave(woven, now=clock())
     yield "the payment gateway reports"
     checkout.finish_orders(now=clock())
     checkout.collect_events(now=clock())
@@ -168,6 +211,19 @@ def buy(purchase: Purchase, *, key: str, now: datetime) -> None:
     except checkout.PaymentDeclined:
         if purchase.card != DECLINED:
             raise
+
+
+def weave(woven: Woven, *, now: datetime) -> None:
+    """This will keep a recipe once, and lock it once, for the studio of its author."""
+    person = Person.objects.get(email=woven.author)
+    studio: Studio | None = known.buying_studio(person)
+    if studio is None:
+        raise LookupError(f"{person} buys for no studio.")
+    recipe = Recipe.objects.filter(studio=studio, texts__title=woven.title).first()
+    if recipe is None:
+        recipe = compositions.keep(person=person, title=woven.title, text=woven.text, studio=studio, now=now)
+    if not RecipeLock.objects.filter(recipe=recipe).exists():
+        compositions.lock(recipe=woven.text, studio=studio, person=person, use=IN_FILMS, recipe_row=recipe, now=now)
 
 
 def _offer(pack: str, terms: str) -> Offer:

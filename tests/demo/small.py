@@ -11,11 +11,11 @@ PACKS = (Pack("alice", "yunhai", {}), Pack("bob", "ink", {}))
 
 
 def small_play() -> None:
-    """Makes the demo's play one of two packs, one derived from the other, and of a purchase of each kind."""
+    """Makes the demo's play one of two packs, one derived from the other, a purchase of each kind, and a recipe."""
     from django.conf import settings
 
     import demo.play
-    from demo.play import DECLINED, DISPUTED, Purchase
+    from demo.play import DECLINED, DISPUTED, Purchase, Woven
 
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     alice, bob, *_others, carol, dave = demo.play.CAST
@@ -27,6 +27,7 @@ def small_play() -> None:
         Purchase(dave.email, ("bob/ink",), "studio", DISPUTED),
         Purchase(dave.email, ("alice/yunhai",), "enterprise"),
     )
+    demo.play.RECIPES = (Woven(carol.email, "Night", "| sea: waves @ alice/yunhai\n- style: ink @ bob/ink\n"),)
 
 
 def drawn(pack: Pack) -> Path:

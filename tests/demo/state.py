@@ -17,6 +17,7 @@ from assets.queries import storage
 from ledger.models import AnchorIntent, AnchorReceipt, Checkpoint, Entry, Leaf
 from marketplace.catalog.models import Listing, Release
 from marketplace.checkout.models import GatewayEvent, Order, SandboxCharge
+from marketplace.compositions.models import RecipeLock, RecipeText
 from marketplace.licensing import queries as licensing
 from marketplace.licensing.models import Grant, Offer
 from marketplace.payouts.models import Account, Payout, RecordedTransfer
@@ -40,6 +41,8 @@ def state() -> dict[str, Any]:
             f"{grant.release.pack} {grant.terms.name} {grant.licensee_name} {licensing.status_of(grant)}"
             for grant in Grant.objects.select_related("release__pack__creator", "terms")
         ),
+        "recipes": _sorted(RecipeText.objects.values_list("number", "title", "recipe__studio__name")),
+        "locks": _sorted(RecipeLock.objects.values_list("title", "recipe__author__email", "packs__share_ppb")),
         "balances": _sorted(Account.objects.values_list("owner__handle", "kind", "currency", "balance_minor")),
         "trial": sorted(str(row) for row in trial_balance()),
         "payouts": _sorted(

@@ -108,7 +108,7 @@ def test_one_demo_after_the_other_goes_on_with_the_same_data_and_leaves_nothing_
     demo.start("--port", port)
     base, outcome = demo.hear(RUNS.pattern).groups()
     assert base == f"http://127.0.0.1:{port}/"
-    assert outcome == "packs=2 grants=4 entries=30 anchors=1 paid_minor: USD=18002"
+    assert outcome == "packs=2 grants=4 entries=31 anchors=1 paid_minor: USD=18002"
     second = Demo(demo.data, "tests.demo.small")
     second._said = demo.data.with_suffix(".second")
     second.start()
@@ -168,5 +168,5 @@ def test_the_whole_demo_killed_in_nine_places_comes_to_its_end(demo: Demo) -> No
         demo.end(signal.SIGKILL)
     demo.start("--check")
     assert demo.process.wait(SECONDS) == 0, demo.said()
-    ended = r"^demo ok: packs=8 grants=8 entries=118 anchors=1 paid_minor: USD=177930 in [0-9.]+ s$"
+    ended = r"^demo ok: packs=8 grants=8 entries=120 anchors=1 paid_minor: USD=177930 in [0-9.]+ s$"
     assert re.match(ended, demo.said().splitlines()[-1])
