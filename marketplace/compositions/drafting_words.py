@@ -15,9 +15,7 @@ CODES: dict[str, str] = {
     "two-versions": _(
         "The layer “%(layer)s” uses %(release)s, and another one %(other)s: use one version of a pack in all layers."
     ),
-    "own-share": _(
-        "You keep a part of each sale and leave one to the packs: choose a share between the two."
-    ),
+    "own-share": _("You keep a part of each sale and leave one to the packs: choose a share between the two."),
     "no-share": _(
         "%(release)s in the layer “%(layer)s” would get nothing of a sale: give it weight or area, or take it out."
     ),
@@ -26,6 +24,11 @@ CODES: dict[str, str] = {
     "fee-of-nothing": _("The fee for %(release)s… is for no release of this composition: take it out."),
     "fee-incomplete": _("Fees need a unit and a currency, and those need fees: write all of them, or none."),
     "fee-of-zero": _("A fee must be more than nothing: write one, or take it out."),
+    "fee-of-own": _(
+        "The fee for %(release)s is for a pack of your own, and would be paid before the others get their part: take it"
+        " out."
+    ),
+    "fee-currency": _("Fees are in one of %(currencies)s: choose one of these."),
 }
 """Findings of drafting.py."""
 

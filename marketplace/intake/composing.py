@@ -12,7 +12,8 @@ from marketplace.catalog.operations import UnableToPublish, release_of
 from marketplace.catalog.rules import COMPOSITION, Draft, Finding, gettext_noop
 from marketplace.compositions.composing import Contracts, packs_of, parent_shares
 from marketplace.compositions.compositions import COMPOSITION_FILE, RECIPE_FILE
-from marketplace.compositions.drafting import About, draft_of
+from marketplace.compositions.drafting import About, draft_of, own_in
+from marketplace.compositions.drafting_words import CODES
 from marketplace.compositions.notation.document import UnreadableDocument, from_document
 from marketplace.compositions.notation.findings import UnreadableRecipe
 from marketplace.compositions.notation.model import Recipe
@@ -23,6 +24,7 @@ from marketplace.intake.models import Submission
 from marketplace.intake.pricing import priced
 from marketplace.intake.rules import DraftOffer
 from marketplace.intake.submitting import hand_in
+from marketplace.payouts.rules import CURRENCIES
 from marketplace.people.models import Creator
 from marketplace.ui.words import Words
 
@@ -81,7 +83,7 @@ def publish_composition(
 
 
 def check_composition(
-    *, draft: Draft, facts: Mapping[str, Mapping[str, Any]], paths: Mapping[str, Path], now: datetime
+    *, creator: Creator, draft: Draft, facts: Mapping[str, Mapping[str, Any]], paths: Mapping[str, Path], now: datetime
 ) -> None:
     """This will raise UnableToPublish where the files of a draft compose otherwise than it says, or where they may not.
 
@@ -89,13 +91,13 @@ def check_composition(
     says must be what its recipe says: the packs, their exact versions, and their parts of the picture; and the draft
     must owe each of those releases what the policy gives it. Compositions that it is made with are owed beside them.
     """
-    found = list(_findings(draft, facts, paths, now))
+    found = list(_findings(creator, draft, facts, paths, now))
     if found:
         raise UnableToPublish(draft, found)
 
 
 def _findings(
-    draft: Draft, facts: Mapping[str, Mapping[str, Any]], paths: Mapping[str, Path], now: datetime
+    creator: Creator, draft: Draft, facts: Mapping[str, Mapping[str, Any]], paths: Mapping[str, Path], now: datetime
 ) -> Iterator[Finding]:
     is_composition = draft.kind == COMPOSITION
     for path, said in facts.items():
@@ -110,10 +112,12 @@ def _findings(
     for path in missing:
         yield Finding("files", _NO_FILE, {"path": path})
     if not missing:
-        yield from _compared(draft, facts[COMPOSITION_FILE], paths, now)
+        yield from _compared(creator, draft, facts[COMPOSITION_FILE], paths, now)
 
 
-def _compared(draft: Draft, facts: Mapping[str, Any], paths: Mapping[str, Path], now: datetime) -> Iterator[Finding]:
+def _compared(
+    creator: Creator, draft: Draft, facts: Mapping[str, Any], paths: Mapping[str, Path], now: datetime
+) -> Iterator[Finding]:
     """Compares composition.json with its recipe, with recipe.txt and with the draft."""
     try:
         recipe = from_document(read_composition(paths[COMPOSITION_FILE].read_bytes())["recipe"])
@@ -148,6 +152,16 @@ def _compared(draft: Draft, facts: Mapping[str, Any], paths: Mapping[str, Path],
         yield _first_difference(facts["packs"], rows)
         return
     yield from _owed(draft, packs)
+    yield from _fees(facts, own_in(creator, resolution))
+
+
+def _fees(facts: Mapping[str, Any], own: Mapping[str, str]) -> Iterator[Finding]:
+    """Finds fees that nobody could be paid, and those that would take the others' part away."""
+    if facts["fees"] and facts["currency"] not in CURRENCIES:
+        yield Finding(COMPOSITION_FILE, CODES["fee-currency"], {"currencies": ", ".join(CURRENCIES)})
+    for row in facts["fees"]:
+        if row["release"] in own:
+            yield Finding(COMPOSITION_FILE, CODES["fee-of-own"], {"release": own[row["release"]]})
 
 
 def _exact(version: str) -> tuple[tuple[str, int], ...]:

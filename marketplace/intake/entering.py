@@ -146,6 +146,7 @@ def _enter(
     may_offer(creator, draft, terms, now)
     _check_model_licenses(draft, terms, ready)
     check_composition(
+        creator=creator,
         draft=draft,
         facts={path: one.inspection.facts for path, one in ready.items()},
         paths={path: one.file.path for path, one in ready.items()},

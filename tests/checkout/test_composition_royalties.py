@@ -62,7 +62,9 @@ def test_a_sale_goes_up_three_levels_and_no_cent_is_lost(scene: Stage) -> None: 
     scene.buy(scene.offer(composed, "studio"), scene.offer(poster, "studio"))
     allocate_royalties(now=FIRST)
 
-    for line, release in zip(OrderLine.objects.order_by("pk"), (composed, poster), strict=True):
+    bought = {line.offer.release: line for line in OrderLine.objects.select_related("offer__release")}
+    assert set(bought) == {composed, poster}
+    for release, line in bought.items():
         net = line.price_minor - line.fee_minor
         paid = dict(RoyaltyLine.objects.filter(sale__source=line.source).values_list("payee__handle", "amount_minor"))
         people = sorted((cast.alice, cast.bob, cast.mo), key=lambda one: one.pk)
