@@ -242,12 +242,12 @@ def chosen(licenses: Sequence[License], offers: Sequence[License], currency: str
 
 
 def _cost(one: License, currency: str, prefer: Collection[UUID]) -> tuple[object, ...]:
-    """Orders offers: what the buyer prefers, the currency, prices that are known, the price."""
+    """Orders offers: what the buyer prefers, what is free, the currency, prices that are known, the price."""
     assert one.offered is not None
     due = one.priced.price_minor if one.priced else 0
     return (
         one.offered.pk not in prefer,
-        bool(currency) and one.offered.currency != currency,
+        bool(currency) and one.offered.currency != currency and not is_free(one),
         one.needs_quote,
         one.offered.model in BILLED_LATER,
         due,
@@ -256,11 +256,22 @@ def _cost(one: License, currency: str, prefer: Collection[UUID]) -> tuple[object
     )
 
 
+def is_free(one: License) -> bool:
+    """This will tell whether an offer costs nothing in any currency, now or later."""
+    assert one.offered is not None
+    return one.priced is not None and not one.priced.price_minor and one.offered.model not in BILLED_LATER
+
+
 def common_currency(offers: Mapping[UUID, Sequence[License]]) -> str:
-    """This will choose the currency in which the most packs can be had, the first by its code of several; or none."""
+    """This will choose the currency in which the most packs can be had, the first by its code of several; or none.
+
+    What can be had for nothing is had so, and has no say unless all is.
+    """
     counted: dict[str, int] = {}
-    for mine in offers.values():
-        for currency in {one.offered.currency for one in mine if one.offered is not None and one.allows}:
+    allowed = [[one for one in mine if one.offered is not None and one.allows] for mine in offers.values()]
+    paid = [mine for mine in allowed if not any(is_free(one) for one in mine)]
+    for mine in paid or allowed:
+        for currency in {one.offered.currency for one in mine if one.offered is not None}:
             counted[currency] = counted.get(currency, 0) + 1
     return min(counted, key=lambda currency: (-counted[currency], currency), default="")
 

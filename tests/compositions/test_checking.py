@@ -104,6 +104,16 @@ def test_what_is_refused_says_which_layer_why_and_what_would_help(scene: Stage) 
     assert _verdicts(scene.check("|a: x @mo/ink", project=film)) == [("a", "licensed")]
 
 
+def test_what_is_free_is_taken_in_whichever_currency(scene: Stage) -> None:
+    scene.offering(scene.ink, "studio", 900, "CNY")
+    scene.offering(scene.ink, "enterprise", 0, "JPY", model="free")
+
+    found = scene.check("- style: ink @mo/ink\n|a: words\n")
+
+    assert [(one.offer.terms.name, one.priced.price_minor) for one in found.missing] == [("enterprise", 0)]  # type: ignore[union-attr]
+    assert dict(scene.check().prices).keys() <= {"USD", "JPY"}
+
+
 def test_prices_of_all_kinds(scene: Stage) -> None:
     scene.offering(scene.sea_11, "studio", 2_000, "CNY", model="per-seat")
     metered = scene.offering(scene.night, "studio", 7, model="metered", unit="image")
