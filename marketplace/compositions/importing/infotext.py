@@ -32,7 +32,7 @@ _FLAT_NAME = re.compile(
     r"(?<![\w:-])([a-z0-9-]{1,40}__[a-z0-9-]{1,40}__\d{1,9}\.\d{1,9}\.\d{1,9}__[\w.-]{1,61}-[0-9a-f]{12})(?![\w-])"
     r"(?::(\d{0,3}\.?\d{1,6})\))?"
 )
-_REGIONAL = re.compile(r"[ \t]*\b(?:ADDCOMM|ADDBASE|ADDCOL|ADDROW|BREAK)\b[ \t]*")
+_REGIONAL = re.compile(r"\b(?:ADDCOMM|ADDBASE|ADDCOL|ADDROW|BREAK)\b")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.){0,20000}"')
 
 
