@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy, gettext_noop
 from marketplace.licensing.terms import document, words
 from marketplace.licensing.terms.model import Terms
 from marketplace.ui.formats import Names, say, sentence
+from marketplace.ui.words import Words
 
 TERMS: Names = {
     "personal": gettext_lazy("Personal"),
@@ -31,6 +32,14 @@ _MEANINGS = gettext_noop(
 def summary_text(terms: Terms) -> str:
     """This will say terms in one short line: for how many people, for what, and what limits it."""
     return " · ".join(sentence(part) for part in words.summary_of(terms))
+
+
+def change_text(change: Words) -> str:
+    """This will say what to take instead, ready-made terms by the name that people read."""
+    name = change.values.get("name")
+    if isinstance(name, str):
+        change = Words(change.template, {**change.values, "name": say(TERMS, name)})
+    return sentence(change)
 
 
 def text_of(terms: Terms, language: str) -> str:

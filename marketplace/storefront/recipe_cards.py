@@ -14,6 +14,7 @@ from marketplace.compositions.notation.model import BOX, FULL, MASK, MILLION, RE
 from marketplace.compositions.notation.numbers import write_decimal
 from marketplace.licensing.models import Grant, Offer
 from marketplace.licensing.pricing import BILLED_LATER, BY_SEAT
+from marketplace.licensing.words import change_text
 from marketplace.storefront import pictures, words
 from marketplace.storefront.duties import duty_lines
 from marketplace.storefront.prices import cost_words
@@ -167,7 +168,7 @@ class _Shown:
     def remedy(self, one: Remedy) -> dict[str, Any]:
         changes = one.narrowed.changes if one.narrowed else ()
         lines = [sentence(change.words) for change in changes]
-        lines += list(dict.fromkeys(sentence(swap.words) for swap in one.swaps))
+        lines += list(dict.fromkeys(change_text(swap.words) for swap in one.swaps))
         offered = any(swap.offer for swap in one.swaps)
         price = " + ".join(money_text(minor, currency) for currency, minor in one.prices)
         return {

@@ -15,7 +15,7 @@ from marketplace.licensing.terms.document import digest_of
 from marketplace.licensing.terms.model import DIMENSIONS, ContradictoryTerms, Terms, all_but, only
 from marketplace.licensing.terms.ready import READY
 from marketplace.licensing.terms.words import ALLOWS, FORBIDS, REQUIRES, rights_in
-from marketplace.licensing.words import TERMS, summary_text, text_of
+from marketplace.licensing.words import TERMS, change_text, summary_text, text_of
 from marketplace.ui.formats import country_text, sentence
 from marketplace.ui.words import Listed, Words, Written
 from tests.licensing.making_terms import terms
@@ -243,6 +243,18 @@ def test_times_are_said_whole(change: dict[str, object], said: str) -> None:
     (time,) = [right for right in rights_in(replace(READY["personal"], **change)) if right.dimension == "duration_days"]  # type: ignore[arg-type]
 
     assert sentence(time) == said
+
+
+def test_what_to_take_instead_has_the_name_that_people_read() -> None:
+    template = "Take the offer “%(name)s” for %(layer)s."
+    with translation.override("zh-hans"):
+        assert change_text(Words(template, {"name": "studio", "layer": "sea"})) == "为sea选用授权方案“工作室”。"
+        assert change_text(Words(template, {"name": "Mine", "layer": "sea"})) == "为sea选用授权方案“Mine”。"
+    with translation.override("en"):
+        assert change_text(Words(template, {"name": "cc0-1.0", "layer": "sea"})) == (
+            "Take the offer “CC0 1.0” for sea."
+        )
+        assert change_text(Words("Ask for less.")) == "Ask for less."
 
 
 def test_values_are_written_as_each_language_does() -> None:

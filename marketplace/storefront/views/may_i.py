@@ -19,6 +19,7 @@ from marketplace.licensing.permits import Permit, may
 from marketplace.licensing.terms.choosing import OFFER
 from marketplace.licensing.terms.fixing import Fix
 from marketplace.licensing.terms.using import UnreadableUse
+from marketplace.licensing.words import change_text
 from marketplace.people.queries import studios_of
 from marketplace.storefront.duties import duty_lines
 from marketplace.storefront.forms_use import UseForm
@@ -102,7 +103,7 @@ def _fix(fix: Fix, permit: Permit, project: Project | None) -> dict[str, Any]:
     price = " + ".join(money_text(amount, currency) for currency, amount in fix.prices)
     return {
         "kind": fix.kind,
-        "lines": [sentence(change.words) for change in fix.changes],
+        "lines": [change_text(change.words) for change in fix.changes],
         "price": price or _("Free"),
         "href": f"{reverse('checkout')}?{urlencode(asked)}",
         "is_upgrade": is_upgrade,
