@@ -30,6 +30,7 @@ from marketplace.catalog import operations as catalog
 from marketplace.catalog.credentials import credentials_on_pages
 from marketplace.catalog.models import Release
 from marketplace.catalog.rules import Draft, Finding, gettext_noop
+from marketplace.compositions.compositions import COMPOSITION_FILE
 from marketplace.intake import rules
 from marketplace.intake.composing import check_composition
 from marketplace.intake.likeness import CLAIMED, Likeness, judge, unseen
@@ -143,12 +144,13 @@ def _enter(
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
     creator = submission.creator
     catalog.check(creator=creator, draft=draft)
-    may_offer(creator, draft, terms, now)
+    said = {path: one.inspection.facts for path, one in ready.items()}
+    may_offer(creator, draft, terms, now, said.get(COMPOSITION_FILE))
     _check_model_licenses(draft, terms, ready)
     check_composition(
         creator=creator,
         draft=draft,
-        facts={path: one.inspection.facts for path, one in ready.items()},
+        facts=said,
         paths={path: one.file.path for path, one in ready.items()},
         now=now,
     )

@@ -10,12 +10,14 @@ from marketplace.catalog.rules import Draft, Finding, gettext_noop
 from marketplace.intake.rules import DraftOffer
 from marketplace.licensing import operations as licensing
 from marketplace.licensing import parentage
+from marketplace.licensing.contracts import counted_of, fees_in, owed_beside
 from marketplace.licensing.months import MonthLimits, check_month
 from marketplace.licensing.offering import Wanted
 from marketplace.licensing.pricing import Tier, UnableToPrice, check_price, read_tiers
 from marketplace.licensing.terms.document import UnableToReadTerms, terms_from
 from marketplace.licensing.terms.exchange.base import Imported, UnableToReadLicense
 from marketplace.licensing.terms.exchange.forms import READERS, read
+from marketplace.licensing.terms.inheriting import Wrong
 from marketplace.licensing.terms.model import ContradictoryTerms, Terms
 from marketplace.payouts.rules import Money, UnknownCurrency, UnreadableAmount, parse_amount
 from marketplace.people.models import Creator
@@ -49,16 +51,25 @@ def priced(draft: Draft, offers: Sequence[DraftOffer]) -> list[Wanted]:
     return found
 
 
-def may_offer(creator: Creator, draft: Draft, offers: Sequence[Wanted], now: datetime) -> None:
-    """This will raise UnableToPublish where an offer goes beyond what the draft is made from."""
+def may_offer(
+    creator: Creator, draft: Draft, offers: Sequence[Wanted], now: datetime, composed: Mapping[str, Any] | None = None
+) -> None:
+    """This will raise UnableToPublish where an offer goes beyond what the draft is made from.
+
+    `composed` is what inspection found in a composition.json, whose fees are paid before the shares.
+    """
     parents = [(release, parent.share_ppb) for parent in draft.derived_from if (release := catalog.release_of(parent))]
-    wrong = parentage.wrong_offers(
-        creator=creator,
-        parents=parents,
-        offers=[offer.terms for offer in offers],
-        ai_training=draft.ai_training,
-        now=now,
-    )
+    wrong: list[Wrong] = []
+    for offer in offers:
+        counted = counted_of(offer.model, offer.unit, offer.price, offer.tiers, offer.month.cap_minor)
+        found = parentage.wrong_offers(
+            creator=creator,
+            parents=owed_beside(parents, fees_in(composed or {}, counted), counted),
+            offers=[offer.terms],
+            ai_training=draft.ai_training,
+            now=now,
+        )
+        wrong += [one for one in found if one not in wrong]
     if wrong:
         raise catalog.UnableToPublish(draft, [Finding(one.where, one.template, one.values) for one in wrong])
 

@@ -16,6 +16,7 @@ from ledger.custody import own_key
 from ledger.signing.base import Signer
 from marketplace.catalog.models import Release
 from marketplace.licensing import parentage, pricing, pricing_queries, queries, rules
+from marketplace.licensing.contracts import counted_of
 from marketplace.licensing.models import Offer, OfferPrice, OfferWithdrawal, TermsText
 from marketplace.licensing.months import NO_LIMITS, MonthLimits, check_month, limits_of
 from marketplace.licensing.pricing import Tier, UnableToPrice
@@ -108,7 +109,9 @@ def offer(
     asked = {"release": release, "terms": row, "currency": price.currency, "model": model, "unit": unit}
     if there := _offered(asked, price, share_ppb, steps, month):
         return there
-    parentage.check_offer(release=release, terms=terms, now=now)
+    parentage.check_offer(
+        release=release, terms=terms, now=now, counted=counted_of(model, unit, price, steps, month.cap_minor)
+    )
     kind = () if model == "one-off" else (model, unit)
     offer_id, salt = rules.drawn(seed or secrets.token_bytes(32), release.digest, row.digest, price.currency, *kind)
     try:
@@ -252,6 +255,9 @@ def change_price(
     assert newest is not None
     month = limits_of(newest) if month is None else month
     steps = _priced_anew(offer, price_minor, kind, tiers, (begins, ends_at), most_sales, now, month)
+    price = Money(price_minor, offer.currency)
+    counted = counted_of(offer.model, offer.unit, price, steps, month.cap_minor)
+    parentage.check_counted(offer=offer, counted=counted, now=now)
     number, kept = newest.number + 1, [asdict(one) for one in steps]
     known = (newest.kind, newest.price_minor, newest.tiers, limits_of(newest))
     same = known == (OfferPrice.REGULAR, price_minor, kept, month)

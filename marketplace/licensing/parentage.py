@@ -11,9 +11,10 @@ from django.db.models import OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from marketplace.catalog.models import Release
+from marketplace.licensing.contracts import Counted, Owed, composed_of, fees_in, owed_beside
 from marketplace.licensing.models import Grant, GrantStatus, Offer
 from marketplace.licensing.terms.document import read_terms
-from marketplace.licensing.terms.inheriting import Basis, Parent, Wrong, wrong_with
+from marketplace.licensing.terms.inheriting import ROYALTY, Basis, Parent, Wrong, wrong_with
 from marketplace.licensing.terms.model import Terms, within_consent
 from marketplace.payouts.rules import WHOLE_PPB
 from marketplace.people.models import Creator
@@ -21,9 +22,6 @@ from marketplace.people.queries import studios_of
 from marketplace.ui.formats import sentence
 from marketplace.ui.words import Words
 from marketplace.ui.words import gettext_noop as _
-
-Owed = tuple[Release, int]
-"""A release that something is made from, and the share in parts per billion of every sale that it gets."""
 
 
 class BeyondParents(Exception):
@@ -36,14 +34,34 @@ class BeyondParents(Exception):
         super().__init__(" ".join(sentence(one) for one in self.findings))
 
 
-def check_offer(*, release: Release, terms: Terms, now: datetime) -> None:
-    """This will raise BeyondParents where a release may not be offered under terms; it writes nothing."""
-    parents = [(link.parent, link.share_ppb) for link in release.parents.select_related("parent__pack__creator")]
-    findings = wrong_offers(
-        creator=release.pack.owner, parents=parents, offers=[terms], ai_training=release.ai_training, now=now
-    )
-    if findings:
+def check_offer(*, release: Release, terms: Terms, now: datetime, counted: Counted | None = None) -> None:
+    """This will raise BeyondParents where a release may not be offered under terms; it writes nothing.
+
+    `counted` is the price where uses are counted, of which a composition pays its contract fees first.
+    """
+    if findings := _wrong(release, terms, counted, now):
         raise BeyondParents(release, findings)
+
+
+def check_counted(*, offer: Offer, counted: Counted | None, now: datetime) -> None:
+    """This will raise BeyondParents where a new price leaves a parent less than its royalty, after contract fees."""
+    if counted is None or not fees_in(composed_of(offer.release), counted):
+        return
+    terms = read_terms(bytes(offer.terms.document))
+    if findings := [one for one in _wrong(offer.release, terms, counted, now) if one.where == ROYALTY]:
+        raise BeyondParents(offer.release, findings)
+
+
+def _wrong(release: Release, terms: Terms, counted: Counted | None, now: datetime) -> list[Wrong]:
+    parents = [(link.parent, link.share_ppb) for link in release.parents.select_related("parent__pack__creator")]
+    fees = fees_in(composed_of(release), counted)
+    return wrong_offers(
+        creator=release.pack.owner,
+        parents=owed_beside(parents, fees, counted),
+        offers=[terms],
+        ai_training=release.ai_training,
+        now=now,
+    )
 
 
 def wrong_offers(

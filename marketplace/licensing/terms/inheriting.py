@@ -113,6 +113,10 @@ _BEYOND: Mapping[str, Callable[[Terms, Terms], bool]] = {
 """What is looked at, in the order in which a license says it; time comes after territory."""
 
 
+ROYALTY = "derived_from"
+"""Where a share stands that is less than the royalty of what it relies on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Basis:
     """What somebody may rely on to make something from a release: terms, and which license or offer they are of."""
@@ -192,4 +196,4 @@ def _owes_more(parent: Parent, basis: Basis) -> Wrong:
         "parent": parent.name,
         "share": Written("share", parent.share_ppb),
     }
-    return Wrong("derived_from", template, values)
+    return Wrong(ROYALTY, template, values)
