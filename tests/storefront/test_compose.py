@@ -293,7 +293,7 @@ def test_a_page_begins_with_what_is_here(scene: Stage) -> None:
     # The recipe of a composition that is sold opens with the very versions that are in it.
     compose(scene.cast.bob)
     opened = text_in(nobody.get("/compose?from=bob/pier-night"))  # type: ignore[arg-type]
-    assert opened.startswith("%seed=7\n|pier: a pier above the clouds @alice/sea/ink:1.1.0*0.8\n")
+    assert opened.startswith("# worldloom/recipe/1\n%seed=7\n|pier: a pier above the clouds @alice/sea/ink:1.1.0*0.8\n")
     assert 'href="/compose?from=bob/pier-night"' in nobody.get("/packs/bob/pier-night").content.decode()
     assert "Use in a recipe" not in nobody.get("/packs/bob/pier-night").content.decode()
 
