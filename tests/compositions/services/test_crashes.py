@@ -64,7 +64,8 @@ def made(scene: Gallery, run: Run, told: object) -> str:
     return str(outcome.blob_id)
 
 
-def test_killed_before_and_after_each_request(scene: Gallery, painter: Painter) -> None:
+@pytest.mark.parametrize("step", [pytest.param(4, id="some"), pytest.param(1, id="all", marks=pytest.mark.deep)])
+def test_killed_before_and_after_each_request(scene: Gallery, painter: Painter, step: int) -> None:
     scene.license()
     lock = scene.lock(THREE)
     painter.looks = 1
@@ -76,7 +77,7 @@ def test_killed_before_and_after_each_request(scene: Gallery, painter: Painter) 
     # Three layers, each asked for, heard of, and fetched.
     assert quiet.sent == 9
 
-    for place in range(1, quiet.sent + 1):
+    for place in range(1, quiet.sent + 1, step):
         for after in (False, True):
             scene.client = Mortal(place, after)
             run = scene.start(lock)
