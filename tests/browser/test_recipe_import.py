@@ -82,10 +82,13 @@ def test_foreign_and_broken_files_are_told_without_scripts_and_to_anybody(
         )
         page.locator("#import button.primary").click()
         page.locator(".imported-packs").wait_for()
+        assert "1.0.0" in page.locator(".imported-packs").inner_text()
         if screen is SCREENS[1]:
             _fits(page, screen)
         page.set_input_files("#id_file", {"name": "b.png", "mimeType": "image/png", "buffer": b"\x89PNG\r\n\x1a\n"})
         page.locator("#import button.primary").click()
         page.locator("[role=alert]").wait_for()
+        assert page.locator("[role=alert]").inner_text().strip()
+        assert page.locator(".imported-packs").count() == 0
         if screen is SCREENS[1]:
             _fits(page, screen)
