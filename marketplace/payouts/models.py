@@ -1,7 +1,7 @@
 """Splits, the books, royalties, payouts and disputes: facts that are added and never changed.
 
-Amounts are minor units of a currency. Most of what these tables promise is held by migrations/0002_guards.py.
-What is frozen has its tables in freezes.py.
+Amounts are minor units of a currency. Most of what these tables promise is held by migrations named guards.
+More tables of this app: freezes.py, policies.py, statements.py.
 """
 
 from uuid import uuid4
@@ -10,6 +10,11 @@ from django.db import models
 from django.db.models import F, Q
 
 from marketplace.payouts import freezes as freezes  # tables of this app, found by being imported here
+from marketplace.payouts import policies as policies
+from marketplace.payouts import statements as statements
+from marketplace.payouts.kinds import KEPT_KINDS as KEPT_KINDS
+from marketplace.payouts.kinds import AccountKind as AccountKind
+from marketplace.payouts.kinds import TransactionKind as TransactionKind
 from marketplace.payouts.rules import WHOLE_PPB
 
 
@@ -46,35 +51,8 @@ class SplitShare(models.Model):
         return f"{self.share_ppb} ppb to {self.payee_id}"
 
 
-class AccountKind(models.TextChoices):
-    """The chart of accounts: creators' balances are kept, others summed, or sales would queue for them."""
-
-    PSP_CLEARING = "psp_clearing", "collected by the payment provider"
-    BANK = "bank", "bank"
-    DISPUTE_SUSPENSE = "dispute_suspense", "withdrawn by buyers' banks, undecided"
-    DISPUTE_LOSS = "dispute_loss", "lost to disputes and not recovered"
-    PLATFORM_FEE = "platform_fee", "platform fee"
-    TAX_PAYABLE = "tax_payable", "tax to be passed on"
-    ROYALTY_UNALLOCATED = "royalty_unallocated", "sold, not yet allocated to creators"
-    PAYOUT_IN_FLIGHT = "payout_in_flight", "on its way to creators"
-    CREATOR_PENDING = "creator_pending", "earned, in its hold period"
-    CREATOR_AVAILABLE = "creator_available", "ready to be paid out"
-    CREATOR_DISPUTE_HOLD = "creator_dispute_hold", "held while a dispute is open"
-    CREATOR_CLAIM_HOLD = "creator_claim_hold", "held while a claim is open"
-    CREATOR_RECEIVABLE = "creator_receivable", "owed back, taken from later earnings first"
-
-
-KEPT_KINDS = (
-    AccountKind.CREATOR_PENDING,
-    AccountKind.CREATOR_AVAILABLE,
-    AccountKind.CREATOR_DISPUTE_HOLD,
-    AccountKind.CREATOR_CLAIM_HOLD,
-    AccountKind.CREATOR_RECEIVABLE,
-)
-
-
 class Account(models.Model):
-    """One account of the books, in one currency.
+    """One account of the books, in one currency; `detail` names a tax's jurisdiction or a chain's token, else nothing.
 
     `balance_minor` is kept for creators' accounts, in the account's normal side (a receivable's is debit, the
     others' credit); only a posting can move it. It is null for the accounts that are summed.
@@ -83,13 +61,14 @@ class Account(models.Model):
     kind = models.CharField(max_length=24, choices=AccountKind)
     owner = models.ForeignKey("people.Creator", models.PROTECT, null=True, related_name="+")
     currency = models.CharField(max_length=3)
+    detail = models.CharField(max_length=40, default="", db_default="", blank=True)
     balance_minor = models.BigIntegerField(null=True)
 
     class Meta:
         db_table = "payouts_account"
         constraints = [
             models.UniqueConstraint(
-                fields=["kind", "currency", "owner"], nulls_distinct=False, name="payouts_account_once"
+                fields=["kind", "currency", "owner", "detail"], nulls_distinct=False, name="payouts_account_once"
             ),
             models.CheckConstraint(condition=Q(kind__in=AccountKind.values), name="payouts_account_kind_known"),
             models.CheckConstraint(condition=Q(currency__regex="^[A-Z]{3}$"), name="payouts_account_currency"),
@@ -99,26 +78,15 @@ class Account(models.Model):
                 name="payouts_account_kept_or_summed",
             ),
             models.CheckConstraint(condition=Q(balance_minor__gte=0), name="payouts_account_balance_not_negative"),
+            models.CheckConstraint(
+                condition=Q(detail="")
+                | Q(kind__in=[AccountKind.TAX_PAYABLE, AccountKind.CHAIN_ESCROW, AccountKind.CHAIN_CLAIMS]),
+                name="payouts_account_detail_where_it_belongs",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.owner_id or ''}:{self.currency}"
-
-
-class TransactionKind(models.TextChoices):
-    """What can happen in the books."""
-
-    SALE = "sale", "sale"
-    ROYALTY_RUN = "royalty_run", "royalties allocated"
-    HOLD_RELEASE = "hold_release", "hold period over"
-    PAYOUT_RESERVE = "payout_reserve", "payout reserved"
-    PAYOUT_SENT = "payout_sent", "payout sent"
-    PAYOUT_FAILED = "payout_failed", "payout failed"
-    DISPUTE_OPENED = "dispute_opened", "dispute opened"
-    DISPUTE_WON = "dispute_won", "dispute won"
-    DISPUTE_LOST = "dispute_lost", "dispute lost"
-    CLAIM_HELD = "claim_held", "held for a claim"
-    CLAIM_RELEASED = "claim_released", "given back after a claim"
 
 
 class Transaction(models.Model):
@@ -166,7 +134,8 @@ class Posting(models.Model):
 class Sale(models.Model):
     """What one buyer paid for one thing, and the split that its net amount follows.
 
-    `subject` names the thing as freezes do ("release:<digest>"); the books compare it and never read it.
+    `subject` names the thing as freezes do ("release:<digest>"); the books compare it and never read it. `tax_of` is
+    the jurisdiction of the tax; `paid_from` the kind of account that the gross comes from.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
@@ -178,6 +147,8 @@ class Sale(models.Model):
     tax_minor = models.BigIntegerField()
     fee_minor = models.BigIntegerField()
     net_minor = models.BigIntegerField()
+    tax_of = models.CharField(max_length=40, default="", db_default="", blank=True)
+    paid_from = models.CharField(max_length=24, default=AccountKind.PSP_CLEARING, db_default=AccountKind.PSP_CLEARING)
     sold_at = models.DateTimeField()
     transaction = models.OneToOneField(Transaction, models.PROTECT, related_name="+")
 
@@ -192,6 +163,17 @@ class Sale(models.Model):
             models.CheckConstraint(
                 condition=Q(gross_minor__gt=0, tax_minor__gte=0, fee_minor__gte=0, net_minor__gte=0),
                 name="payouts_sale_amounts_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    paid_from__in=[
+                        AccountKind.PSP_CLEARING,
+                        AccountKind.DEFERRED_SUBSCRIPTION,
+                        AccountKind.BUYER_CREDIT,
+                        AccountKind.TAKEN_DOWN,
+                    ]
+                ),
+                name="payouts_sale_paid_from_known",
             ),
         ]
 
@@ -300,11 +282,15 @@ class Payout(models.Model):
 
 
 class PayoutState(models.TextChoices):
-    """What became of a payout: open without any; then sent and paid or failed, or failed at once when refused."""
+    """What became of a payout: open without any; then sent and paid or failed, or failed at once when refused.
+
+    Paid is provisional: what was sent or paid may still come back.
+    """
 
     SENT = "sent", "sent"
     PAID = "paid", "paid"
     FAILED = "failed", "failed"
+    RETURNED = "returned", "returned"
 
 
 class PayoutOutcome(models.Model):
