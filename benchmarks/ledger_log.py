@@ -87,7 +87,9 @@ def main() -> None:
 
     data = Path(os.environ["WORLDLOOM_DATA"])
     with contextlib.ExitStack() as stack:
-        ensure_database(stack.enter_context(server(data / "postgres")), "worldloom")
+        at = stack.enter_context(server(data / "postgres"))
+        ensure_database(at, "worldloom")
+        os.environ["DATABASE_URL"] = at.url("worldloom")  # as its owner, who may analyze tables and skip guards
         import django
 
         django.setup()

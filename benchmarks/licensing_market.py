@@ -47,7 +47,9 @@ def opened(data: Path, *, durable: bool = False) -> Iterator[None]:
     from embedded.postgres import ensure_database, server
 
     with contextlib.ExitStack() as stack:
-        ensure_database(stack.enter_context(server(data / "postgres", durable=durable)), "worldloom")
+        at = stack.enter_context(server(data / "postgres", durable=durable))
+        ensure_database(at, "worldloom")
+        os.environ["DATABASE_URL"] = at.url("worldloom")  # as its owner, who may analyze tables and skip guards
         import django
 
         django.setup()

@@ -53,7 +53,9 @@ def main() -> None:
 
     with contextlib.ExitStack() as stack:
         data = Path(os.environ["WORLDLOOM_DATA"])
-        ensure_database(stack.enter_context(server(data / "postgres", durable=False)), "worldloom")
+        at = stack.enter_context(server(data / "postgres", durable=False))
+        ensure_database(at, "worldloom")
+        os.environ["DATABASE_URL"] = at.url("worldloom")  # as its owner, who may analyze tables and skip guards
         import django
         from django.conf import settings
 

@@ -11,7 +11,8 @@ from typing import BinaryIO
 from embedded.places import PORT, Places
 from embedded.programs import Programs
 
-USER = "worldloom"
+USER = "worldloom"  # owns everything
+APPLICATION = "worldloom_app"  # owns nothing: what it may do, `migrate` sets
 NEW_DATA_MIN_BYTES = 120 * 1024**2
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 _CONF = (

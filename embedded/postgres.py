@@ -25,6 +25,7 @@ from typing import BinaryIO
 from urllib.parse import quote
 
 from embedded import cluster, supervisor
+from embedded.cluster import APPLICATION as APPLICATION
 from embedded.cluster import USER as USER
 from embedded.cluster import UnableToStart as UnableToStart
 from embedded.places import PORT as PORT
@@ -104,12 +105,17 @@ def wait_until_stopped(folder: Path, seconds: float = 30.0) -> bool:
 
 
 def ensure_database(at: Server, name: str) -> bool:
-    """Create the database unless it is there, and tell whether this call did. Many may call at once."""
+    """Create the database unless it is there, and tell whether this call did. Many may call at once.
+
+    The application's role is made with it, as one that may connect and nothing else.
+    """
     import psycopg
     from psycopg import sql
 
     with psycopg.connect(at.url("postgres"), autocommit=True) as connection:
         connection.execute("select pg_advisory_lock(hashtext('ensure_database'))")
+        if not connection.execute("select from pg_roles where rolname = %s", [APPLICATION]).rowcount:
+            connection.execute(sql.SQL("create role {} login").format(sql.Identifier(APPLICATION)))
         if connection.execute("select from pg_database where datname = %s", [name]).rowcount:
             return False
         connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))

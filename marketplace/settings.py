@@ -40,33 +40,45 @@ def _secret_key() -> str:
     return path.read_text()
 
 
-def _database() -> dict[str, Any]:
-    """This will describe DATABASE_URL, or the embedded PostgreSQL of the data folder when there is none."""
-    if url := os.environ.get("DATABASE_URL"):
+def _connection(url: str | None, *, owner: bool) -> dict[str, Any]:
+    """This will describe a URL, or without one the embedded PostgreSQL of the data folder, as its owner or not."""
+    if url:
         parts: dict[str, Any] = dict(psycopg.conninfo.conninfo_to_dict(url))
     else:
-        from embedded.postgres import PORT, USER, socket_folder_of
+        from embedded.postgres import APPLICATION, PORT, USER, socket_folder_of
 
         parts = {
             "host": str(socket_folder_of(DATA_FOLDER / "postgres")),
             "port": PORT,
-            "user": USER,
+            "user": USER if owner else APPLICATION,
             "dbname": "worldloom",
         }
     known = {"dbname", "user", "password", "host", "port"}
-    options: dict[str, Any] = {k: v for k, v in parts.items() if k not in known}
-    if _flag("WORLDLOOM_DATABASE_POOL"):
-        options["pool"] = {"min_size": 1, "max_size": 6, "timeout": 10}
     return {
-        "ENGINE": "django.db.backends.postgresql",
         "NAME": parts.get("dbname", "worldloom"),
         "USER": parts.get("user", ""),
         "PASSWORD": parts.get("password", ""),
         "HOST": parts.get("host", ""),
         "PORT": str(parts.get("port", "")),
-        "OPTIONS": options,
+        "OPTIONS": {name: value for name, value in parts.items() if name not in known},
+    }
+
+
+def _database() -> dict[str, Any]:
+    """This will describe DATABASE_URL: the role that web, workers and commands run as."""
+    described = _connection(os.environ.get("DATABASE_URL"), owner=False)
+    if _flag("WORLDLOOM_DATABASE_POOL"):
+        described["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 6, "timeout": 10}
+    return described | {
+        "ENGINE": "django.db.backends.postgresql",
         "TEST": {"NAME": os.environ.get("TEST_DATABASE_NAME") or None},
     }
+
+
+def _database_owner() -> dict[str, Any] | None:
+    """This will describe the role that migrates, where it is another one than the application's."""
+    url = os.environ.get("WORLDLOOM_DATABASE_OWNER_URL")
+    return _connection(url, owner=True) if url or not os.environ.get("DATABASE_URL") else None
 
 
 DEBUG = _flag("WORLDLOOM_DEBUG")
@@ -101,6 +113,7 @@ INSTALLED_APPS = [
     "ledger",
     "marketplace.people",
     "marketplace.ui",
+    "marketplace.database",
 ]
 
 MIDDLEWARE = [
@@ -143,6 +156,7 @@ TEMPLATES = [
 ]
 
 DATABASES = {"default": _database()}
+DATABASE_OWNER = _database_owner()
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "people.Person"

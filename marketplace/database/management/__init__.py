@@ -1,0 +1,1 @@
+"""Migrate as the owner of the database, and set what the application may do there."""
