@@ -6,6 +6,7 @@ switched off, disks can lie, and a second opinion that shares no code with the f
 
 from itertools import groupby
 
+from marketplace.payouts.division_queries import DIVISIONS
 from marketplace.payouts.models import Split, SplitShare
 from marketplace.payouts.rules import split_digest
 
@@ -369,7 +370,7 @@ _FREEZES = [
     ),
 ]
 
-INVARIANTS = [*_BOOKS, *_ROYALTIES, *_PAYOUTS, *_DISPUTES, *_FREEZES]
+INVARIANTS = [*_BOOKS, *_ROYALTIES, *_PAYOUTS, *_DISPUTES, *_FREEZES, *DIVISIONS]
 """(sentence, question): the sentence is filled with the columns of each row that the question returns."""
 
 

@@ -1,7 +1,7 @@
 """Splits, the books, royalties, payouts and disputes: facts that are added and never changed.
 
 Amounts are minor units of a currency. Most of what these tables promise is held by migrations named guards.
-More tables of this app: freezes.py, policies.py, statements.py.
+More tables of this app: divisions.py, freezes.py, policies.py, statements.py.
 """
 
 from uuid import uuid4
@@ -9,7 +9,8 @@ from uuid import uuid4
 from django.db import models
 from django.db.models import F, Q
 
-from marketplace.payouts import freezes as freezes  # tables of this app, found by being imported here
+from marketplace.payouts import divisions as divisions  # tables of this app, found by being imported here
+from marketplace.payouts import freezes as freezes
 from marketplace.payouts import policies as policies
 from marketplace.payouts import statements as statements
 from marketplace.payouts.kinds import KEPT_KINDS as KEPT_KINDS

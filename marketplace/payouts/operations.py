@@ -8,13 +8,15 @@ from marketplace.payouts.bookkeeping.disputes import (
     open_dispute,
 )
 from marketplace.payouts.bookkeeping.freezes import UnableToFreeze, freeze, thaw
-from marketplace.payouts.bookkeeping.royalties import allocate_royalties, release_holds
+from marketplace.payouts.bookkeeping.releasing import release_holds
+from marketplace.payouts.bookkeeping.royalties import allocate_royalties
 from marketplace.payouts.bookkeeping.sales import UnableToRecordSale, record_sale
 from marketplace.payouts.bookkeeping.settlement import BooksDisagree, UnableToSettle, settle
-from marketplace.payouts.bookkeeping.splits import ensure_split
+from marketplace.payouts.bookkeeping.splits import Source, ensure_division, ensure_split
 
 __all__ = [
     "BooksDisagree",
+    "Source",
     "UnableToCloseDispute",
     "UnableToDispute",
     "UnableToFreeze",
@@ -23,6 +25,7 @@ __all__ = [
     "UnableToSettle",
     "allocate_royalties",
     "close_dispute",
+    "ensure_division",
     "ensure_split",
     "freeze",
     "open_dispute",
