@@ -8,7 +8,8 @@ from marketplace.payouts.bookkeeping.disputes import (
     open_dispute,
 )
 from marketplace.payouts.bookkeeping.freezes import UnableToFreeze, freeze, thaw
-from marketplace.payouts.bookkeeping.royalties import allocate_royalties, release_holds
+from marketplace.payouts.bookkeeping.releasing import release_holds
+from marketplace.payouts.bookkeeping.royalties import allocate_royalties
 from marketplace.payouts.bookkeeping.sales import UnableToRecordSale, record_sale
 from marketplace.payouts.bookkeeping.settlement import BooksDisagree, UnableToSettle, settle
 from marketplace.payouts.bookkeeping.splits import Source, ensure_division, ensure_split
