@@ -151,3 +151,23 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.shown}… of {self.studio or self.creator}"
+
+
+class Operator(models.Model):
+    """A person who runs this house, and sees its books; until it ends."""
+
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="operatorships")
+    named_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"operator {self.person_id}"
+
+
+class OperatorEnd(models.Model):
+    """The person does not run this house any more."""
+
+    operator = models.OneToOneField(Operator, on_delete=models.PROTECT, related_name="end")
+    ended_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"end of {self.operator_id}"

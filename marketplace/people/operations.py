@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from marketplace.people import rules
-from marketplace.people.models import ApiKey, Creator, Person, Seat, SizeDeclaration, Studio
+from marketplace.people.models import ApiKey, Creator, Operator, OperatorEnd, Person, Seat, SizeDeclaration, Studio
 
 # A creator's id follows from the handle, which is never given twice: ties in a split, which go by id, then fall the
 # same way wherever the same people are set up.
@@ -236,3 +236,22 @@ def declare_size(*, studio: Studio, by: Person, people: int, revenue_usd: int, n
     return SizeDeclaration.objects.create(
         studio=studio, people=people, revenue_usd=revenue_usd, declared_by=by, declared_at=now
     )
+
+
+@transaction.atomic
+def name_operator(*, person: Person, now: datetime) -> Operator:
+    """This will make a person an operator of this house; the same again changes nothing."""
+    Person.objects.select_for_update().get(pk=person.pk)
+    standing = Operator.objects.filter(person=person, end=None).first()
+    return standing or Operator.objects.create(person=person, named_at=now)
+
+
+@transaction.atomic
+def end_operator(*, person: Person, now: datetime) -> bool:
+    """This will end that a person is an operator; tells whether they were one."""
+    Person.objects.select_for_update().get(pk=person.pk)
+    standing = Operator.objects.filter(person=person, end=None).first()
+    if standing is None:
+        return False
+    OperatorEnd.objects.create(operator=standing, ended_at=now)
+    return True

@@ -5,7 +5,7 @@ from uuid import UUID
 from django.db.models import F, Prefetch, QuerySet
 
 from marketplace.people import rules
-from marketplace.people.models import ApiKey, Creator, Person, Seat, Studio
+from marketplace.people.models import ApiKey, Creator, Operator, Person, Seat, Studio
 
 
 def creator_of(person: Person) -> Creator | None:
@@ -60,3 +60,13 @@ def consoles_of(person: Person) -> list[Studio]:
     for studio in studios:
         studio.mine = next(seat for seat in studio.seats.all() if seat.person_id == person.pk)  # type: ignore[attr-defined]
     return studios
+
+
+def is_operator(person: Person) -> bool:
+    """This will tell whether a person runs this house."""
+    return Operator.objects.filter(person_id=person.pk, end=None).exists()
+
+
+def operators() -> list[Person]:
+    """This will list the people who run this house, by e-mail address."""
+    return list(Person.objects.filter(operatorships__isnull=False, operatorships__end=None).order_by("email"))

@@ -1,0 +1,1 @@
+"""Name the people who run this house."""
