@@ -1,4 +1,4 @@
-"""What `manage.py check --deploy` says about a house that still runs on embedded defaults."""
+"""What `manage.py check --deploy` says about embedded defaults still in use, and about a role that may too much."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -6,8 +6,11 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Tags, Warning, register
+from django.db import OperationalError
 
 from ledger.signing.base import ALGORITHM_OF
+from marketplace.database.rights import excess
+from marketplace.database.roles import current_role
 
 # Port → id, the default that owns up, what it means, and what to set.
 _ADAPTERS = {
@@ -43,6 +46,26 @@ _FILE_KEYS = "ledger.signing.files.FileKeys"
 def embedded_defaults(app_configs: Sequence[Any] | None, **named: Any) -> list[CheckMessage]:
     """This will name each embedded default still in use, one warning each."""
     return list(_in_use())
+
+
+@register(Tags.security, deploy=True)
+def database_role(app_configs: Sequence[Any] | None, **named: Any) -> list[CheckMessage]:
+    """This will say what the role that we run as could undo; nothing where no database answers."""
+    try:
+        role = current_role()
+        found = excess(role=role)
+    except OperationalError:
+        return []
+    if not found:
+        return []
+    said = f"The application's role in the database, {role}, {'; it '.join(found)}"
+    return [
+        Warning(
+            f"{said}: set WORLDLOOM_DATABASE_OWNER_URL and run `manage.py database_rights`.",
+            hint="docs/operate.md says how.",
+            id="worldloom.W011",
+        )
+    ]
 
 
 def _in_use() -> Iterator[CheckMessage]:

@@ -4,6 +4,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import ProgrammingError
 
 from marketplace.database.rights import excess, secure_functions, set_rights, tables
 from marketplace.database.roles import as_owner, current_role
@@ -21,10 +22,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         role = current_role()
         if not options["check"]:
-            with as_owner():
-                secure_functions()
-                if role != current_role():
-                    set_rights(role=role)
+            try:
+                self._set(role)
+            except ProgrammingError as refused:
+                raise CommandError(
+                    f"{role} does not own the database's tables and functions: set WORLDLOOM_DATABASE_OWNER_URL to "
+                    f"who does ({str(refused).splitlines()[0]})."
+                ) from refused
         if found := excess(role=role):
             raise CommandError(
                 "\n".join(f"The application's role {role} {what}." for what in found)
@@ -32,3 +36,9 @@ class Command(BaseCommand):
             )
         facts = sum(table.is_fact for table in tables())
         self.stdout.write(f"{role} adds to {facts} tables of facts and changes none of them")
+
+    def _set(self, role: str) -> None:
+        with as_owner():
+            secure_functions()
+            if role != current_role():
+                set_rights(role=role)
