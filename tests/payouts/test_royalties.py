@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from marketplace.payouts.models import AwaitingAllocation, HoldRelease, RoyaltyLine, RoyaltyRun
-from marketplace.payouts.operations import allocate_royalties, ensure_split, release_holds
+from marketplace.payouts.operations import allocate_royalties, ensure_split, open_dispute, release_holds
 from marketplace.payouts.queries import balances_of, check_books, lines_of
 from marketplace.payouts.rules import WHOLE_PPB
 
@@ -113,3 +113,16 @@ def test_a_cursor_that_nobody_gave_out_is_as_good_as_none(alice, alices, sell, n
     allocate_royalties(now=noon)
 
     assert len(lines_of(alice, cursor)[0]) == 1
+
+
+def test_a_dispute_of_a_sale_that_waits_allocates_that_sale_and_no_other(alice, bob, shared, sell, noon, right):
+    sell(shared, "order-line:1")
+    sell(shared, "order-line:2")
+
+    open_dispute(source="order-line:2", now=noon)
+
+    assert [waiting.sale.source for waiting in AwaitingAllocation.objects.all()] == ["order-line:1"]
+    assert set(RoyaltyLine.objects.values_list("sale__source", "amount_minor")) == {
+        ("order-line:2", 756),
+        ("order-line:2", 324),
+    }

@@ -26,11 +26,10 @@ from marketplace.payouts.bookkeeping.freezes import (
     standing_holds,
     write_holds,
 )
-from marketplace.payouts.bookkeeping.royalties import allocate_currency
+from marketplace.payouts.bookkeeping.royalties import allocate_sale
 from marketplace.payouts.freezes import SubjectFreeze
 from marketplace.payouts.models import (
     AccountKind,
-    AwaitingAllocation,
     Dispute,
     DisputeOutcome,
     HoldRelease,
@@ -79,8 +78,7 @@ def open_dispute(*, source: str, now: datetime) -> Dispute:
         return before
     # Written before it is posted, below: a frozen sale is allocated because it is disputed.
     dispute = Dispute.objects.create(sale=sale, opened_at=now, transaction_id=uuid4())
-    if AwaitingAllocation.objects.filter(sale=sale).exists():
-        allocate_currency(currency=sale.currency, now=now)
+    allocate_sale(sale=sale, now=now)
     holds = list(standing_holds().filter(line__sale=sale))
     taken = _take_back(sale, {hold.line_id: hold.amount_minor for hold in holds})
     post(

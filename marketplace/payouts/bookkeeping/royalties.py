@@ -11,26 +11,31 @@ from marketplace.payouts.models import (
     AccountKind,
     AwaitingAllocation,
     RoyaltyRun,
+    Sale,
     TransactionKind,
 )
 
-# What awaits its allocation in one currency: not what is frozen, unless a dispute is about to take it back.
+# What awaits its allocation in one currency and is not frozen.
 _DUE = """
       FROM payouts_awaiting_allocation w JOIN payouts_sale s ON s.id = w.sale_id
      WHERE w.currency = %(currency)s
-       AND (s.subject NOT IN (SELECT f.subject FROM payouts_subject_freeze f
-                               WHERE NOT EXISTS (SELECT FROM payouts_subject_thaw t WHERE t.freeze_id = f.id))
-            OR EXISTS (SELECT FROM payouts_dispute d WHERE d.sale_id = s.id))
+       AND s.subject NOT IN (SELECT f.subject FROM payouts_subject_freeze f
+                              WHERE NOT EXISTS (SELECT FROM payouts_subject_thaw t WHERE t.freeze_id = f.id))
+"""
+
+_ONE = """
+      FROM payouts_awaiting_allocation w JOIN payouts_sale s ON s.id = w.sale_id
+     WHERE w.sale_id = %(sale)s
 """
 
 # `rules.allocate` in SQL, bit for bit. net * share can pass a bigint, so the net is cut at the whole first:
 # net * share / W = (net / W) * share + ((net % W) * share) / W, and each term fits. What is left of a sale
 # goes to its largest remainders, ties to the lower payee id. Lines of zero are not written.
-_ALLOCATE = f"""
+_ALLOCATE = """
 WITH due AS (
     SELECT s.id, s.split_id, s.net_minor,
            s.net_minor / 1000000000 AS wholes, s.net_minor %% 1000000000 AS part
-      {_DUE}
+      {due}
 ), cut AS (
     SELECT d.id AS sale_id, d.net_minor, h.payee_id, h.share_ppb,
            d.wholes * h.share_ppb + (d.part * h.share_ppb) / 1000000000 AS amount_minor,
@@ -64,9 +69,24 @@ def allocate_royalties(*, now: datetime) -> list[RoyaltyRun]:
 @transaction.atomic
 def allocate_currency(*, currency: str, now: datetime) -> RoyaltyRun | None:
     """Allocate what awaits it in one currency and return the run, or None where nothing does."""
+    return _run(currency=currency, due=_DUE, params={"currency": currency}, now=now)
+
+
+@transaction.atomic
+def allocate_sale(*, sale: Sale, now: datetime) -> RoyaltyRun | None:
+    """Allocate one sale in a run of its own, and nothing else that waits; return None where it does not wait.
+
+    For what reverses a sale: a reversal follows lines. The database refuses it for a sale of a frozen subject that
+    nothing reverses.
+    """
+    return _run(currency=sale.currency, due=_ONE, params={"sale": sale.pk}, now=now)
+
+
+def _run(*, currency: str, due: str, params: dict[str, object], now: datetime) -> RoyaltyRun | None:
+    """Allocate what is due in one run and one transaction."""
     lock_currency(currency)
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT EXISTS (SELECT {_DUE})", {"currency": currency})
+        cursor.execute(f"SELECT EXISTS (SELECT {due})", params)
         if not cursor.fetchone()[0]:
             return None
     run = RoyaltyRun.objects.create(
@@ -75,7 +95,7 @@ def allocate_currency(*, currency: str, now: datetime) -> RoyaltyRun | None:
         available_at=now + timedelta(days=getattr(settings, "PAYOUT_HOLD_DAYS", 14)),
         transaction_id=uuid4(),  # posted below, when the lines have said what it moves
     )
-    earned = _sums(_ALLOCATE, {"currency": currency, "run": run.pk})
+    earned = _sums(_ALLOCATE.format(due=due), {**params, "run": run.pk})
     post(
         kind=TransactionKind.ROYALTY_RUN,
         source=f"royalty-run:{run.pk}",
