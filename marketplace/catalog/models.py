@@ -11,7 +11,9 @@ from django.db.models import F, Func, Q, Value
 
 from assets.models import Asset
 from marketplace.catalog.rules import AI_TRAINING, ELEMENT_KINDS, MADE_BY, PACK_KINDS, WHOLE_PPB
+from marketplace.payouts.divisions import Division
 from marketplace.payouts.models import Split
+from marketplace.payouts.splitting import MODES, RELATIVE
 from marketplace.people.models import Creator
 
 
@@ -45,7 +47,10 @@ class Pack(models.Model):
 
 
 class Release(models.Model):
-    """One immutable version of a pack; the manifest's bytes are what was hashed, stated and sold."""
+    """One immutable version of a pack; the manifest's bytes are what was hashed, stated and sold.
+
+    `division` says what the split is made of where absolute shares reach the release, and is null elsewhere.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     pack = models.ForeignKey(Pack, on_delete=models.PROTECT, related_name="releases")
@@ -53,6 +58,7 @@ class Release(models.Model):
     digest = models.CharField(max_length=64, unique=True)
     manifest = models.BinaryField()
     split = models.ForeignKey(Split, on_delete=models.PROTECT, related_name="+")
+    division = models.ForeignKey(Division, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
     title = models.JSONField()
     summary = models.JSONField()
     tags = ArrayField(models.CharField(max_length=40), default=list)
@@ -128,16 +134,18 @@ class Element(models.Model):
 
 
 class Derivation(models.Model):
-    """A release owes a parent release a share. A parent is published first, so no cycle can exist."""
+    """A release owes a parent release a share, relative or absolute. A parent is published first: there is no cycle."""
 
     release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="parents")
     parent = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="children")
     share_ppb = models.BigIntegerField()
+    mode = models.CharField(max_length=8, default=RELATIVE, db_default=RELATIVE)
 
     class Meta:
         ordering = ["id"]
         constraints = [
             models.UniqueConstraint(fields=["release", "parent"], name="catalog_parent_is_named_once"),
+            models.CheckConstraint(condition=Q(mode__in=MODES), name="catalog_share_mode_is_known"),
             models.CheckConstraint(
                 condition=Q(share_ppb__gte=1) & Q(share_ppb__lt=WHOLE_PPB),
                 name="catalog_parent_share_is_a_part",

@@ -11,10 +11,20 @@ import ledger.operations
 from assets.models import Asset
 from assets.rules import paths_findings
 from ledger.signing.base import Signer
-from marketplace.catalog import rules
+from marketplace.catalog import manifests, rules
+from marketplace.catalog.deriving import (
+    Derived,
+    absolute_findings,
+    derived_of,
+    manifest_division,
+    sources_of,
+)
+from marketplace.catalog.deriving import release_of as release_of
 from marketplace.catalog.models import Derivation, Element, Listing, Pack, Release, ReleaseAsset, TransferProposal
 from marketplace.catalog.rules import Draft, Finding
-from marketplace.payouts.operations import ensure_split
+from marketplace.payouts.divisions import Division
+from marketplace.payouts.models import Split
+from marketplace.payouts.operations import ensure_division
 from marketplace.payouts.rules import TooManyPayees
 from marketplace.people.models import Creator
 from marketplace.people.rules import is_handle
@@ -41,7 +51,9 @@ def check(*, creator: Creator, draft: Draft) -> None:
     findings.extend(_of_another(creator, draft))
     findings.extend(_other_kind(creator, draft))
     findings.extend(_unknown_people(draft))
-    findings.extend(_unknown_parents(draft))
+    derived = derived_of(draft)
+    findings.extend(_unknown_parents(draft, derived))
+    findings.extend(absolute_findings(derived))
     if findings:
         raise UnableToPublish(draft, findings)
 
@@ -82,20 +94,12 @@ def _unknown_people(draft: Draft) -> Iterable[Finding]:
     return [Finding("split", text, {"creator": handle[:60]}) for handle in draft.split if handle not in known]
 
 
-def _unknown_parents(draft: Draft) -> Iterable[Finding]:
+def _unknown_parents(draft: Draft, derived: Sequence[Derived]) -> Iterable[Finding]:
     text = rules.gettext_noop("The parent %(parent)s is not published: name a release as creator/pack@1.0.0.")
+    known = {str(one.release) for one in derived}
     for parent in draft.derived_from:
-        if release_of(parent) is None:
+        if parent.reference not in known:
             yield Finding("derived_from", text, {"parent": parent.reference})
-
-
-def release_of(parent: rules.DraftParent) -> Release | None:
-    """This will find the release that a draft names as its parent."""
-    return (
-        Release.objects.select_related("pack__creator", "split")
-        .filter(pack__creator__handle=parent.creator, pack__handle=parent.pack, version=parent.version)
-        .first()
-    )
 
 
 @transaction.atomic
@@ -111,28 +115,24 @@ def publish(
     _hold_pack(creator, draft)
     check(creator=creator, draft=draft)
     _check_files(draft, files)
-    parents = [(parent, found) for parent in draft.derived_from if (found := release_of(parent))]
+    derived = derived_of(draft)
     try:
-        split = ensure_split(
-            own=_own_shares(creator, draft),
-            parents=[(release.split, parent.share_ppb) for parent, release in parents],
-            now=now,
-        )
+        split, division = ensure_division(own=_own_shares(creator, draft), sources=sources_of(derived), now=now)
     except TooManyPayees as error:
         raise UnableToPublish(draft, [Finding("derived_from", error.template, error.values)]) from None
-    manifest_at = _manifest_writer(creator, draft, files, parents, split.digest)
+    manifest_at = _manifest_writer(creator, draft, files, derived, split, division)
     if published := _published(creator, draft):
         if bytes(published.manifest) == manifest_at(published.published_at):
             return published
         raise UnableToPublish(draft, [_taken(creator, draft)])
     manifest = manifest_at(now)
-    if len(manifest) > rules.MANIFEST_LIMIT_BYTES:
+    if len(manifest) > manifests.MANIFEST_LIMIT_BYTES:
         text = rules.gettext_noop("The manifest would have %(size)s bytes, more than %(limit)s: shorten the texts.")
-        values = {"size": len(manifest), "limit": rules.MANIFEST_LIMIT_BYTES}
+        values = {"size": len(manifest), "limit": manifests.MANIFEST_LIMIT_BYTES}
         raise UnableToPublish(draft, [Finding("files", text, values)])
-    release = _write(creator, draft, files, manifest, split.digest, now)
+    release = _write(creator, draft, files, manifest, (split, division), now)
     Derivation.objects.bulk_create(
-        Derivation(release=release, parent=found, share_ppb=parent.share_ppb) for parent, found in parents
+        Derivation(release=release, parent=one.release, share_ppb=one.share_ppb, mode=one.mode) for one in derived
     )
     ledger.operations.state(
         type="release",
@@ -160,12 +160,13 @@ def _manifest_writer(
     creator: Creator,
     draft: Draft,
     files: Mapping[str, Asset],
-    parents: Sequence[tuple[rules.DraftParent, Release]],
-    split: str,
+    derived: Sequence[Derived],
+    split: Split,
+    division: Division | None,
 ) -> Callable[[datetime], bytes]:
     """Gives what writes the manifest for a moment of publication; all else in it is fixed by now."""
     assets = [
-        rules.ManifestAsset(
+        manifests.ManifestAsset(
             path=file.path,
             sha256=files[file.path].blob_id,
             size_bytes=files[file.path].blob.size_bytes,
@@ -175,17 +176,21 @@ def _manifest_writer(
         for file in draft.files
     ]
     named = [
-        rules.ManifestParent(release.digest, str(release.pack), release.version, parent.share_ppb)
-        for parent, release in parents
+        manifests.ManifestParent(
+            one.release.digest, str(one.release.pack), one.release.version, one.share_ppb, one.mode
+        )
+        for one in derived
     ]
+    divided = manifest_division(division)
 
     def manifest_at(moment: datetime) -> bytes:
-        return rules.manifest(
+        return manifests.manifest(
             draft,
             creator=draft.of or creator.handle,
             assets=assets,
             parents=named,
-            split=split,
+            split=split.digest,
+            division=divided,
             published_at=moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
         )
 
@@ -230,7 +235,7 @@ def _write(
     draft: Draft,
     files: Mapping[str, Asset],
     manifest: bytes,
-    split_digest: str,
+    divided: tuple[Split, Division | None],
     now: datetime,
 ) -> Release:
     """Writes the rows of a release; two publishers of one version are told apart by the database."""
@@ -246,7 +251,8 @@ def _write(
                 version=draft.version,
                 digest=rules.digest(manifest),
                 manifest=manifest,
-                split_id=split_digest,
+                split=divided[0],
+                division=divided[1],
                 title=dict(draft.title),
                 summary=dict(draft.summary),
                 tags=list(draft.tags),

@@ -6,7 +6,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import rfc8785
+from marketplace.payouts.splitting import ABSOLUTE, MODES, RELATIVE, listed_shares
+from marketplace.ui.words import Written
 
 COMPOSITION = "composition"
 """The kind of a release whose contents are other releases."""
@@ -21,8 +22,6 @@ MADE_BY = ("human", "ai-assisted", "ai")
 AI_TRAINING = ("not-allowed", "with-license")
 BASE_MODELS = ("", "sd15", "sdxl", "sd3", "flux1")
 WHOLE_PPB = 1_000_000_000
-MANIFEST_FORMAT = "worldloom/release-manifest/1"
-MANIFEST_LIMIT_BYTES = 1024 * 1024
 FILES_LIMIT = 200
 TAGS_LIMIT = 20
 
@@ -53,12 +52,13 @@ class DraftFile:
 
 @dataclass(frozen=True)
 class DraftParent:
-    """A published release that this one is made with, and the share it gets of every sale."""
+    """A published release that this one is made with, and its share: relative, or absolute (docs/formats/split.md)."""
 
     creator: str
     pack: str
     version: str
     share_ppb: int
+    mode: str = RELATIVE
 
     @property
     def reference(self) -> str:
@@ -253,95 +253,22 @@ def _shares_ok(draft: Draft) -> Iterable[Finding]:
                 "The share of %(parent)s is %(share)s parts per billion: it must be at least 1 and below %(whole)s."
             )
             yield Finding("derived_from", text, values)
+        if parent.mode not in MODES:
+            text = _("“%(mode)s” is no way in which %(parent)s has its share: use relative or absolute.")
+            yield Finding("derived_from", text, {"mode": parent.mode[:40], "parent": parent.reference})
         if (parent.creator, parent.pack) in seen:
             yield Finding("derived_from", _("The pack of %(parent)s is named twice as a parent."), values)
         seen.add((parent.creator, parent.pack))
-    if sum(parent.share_ppb for parent in draft.derived_from) >= WHOLE_PPB:
-        text = _("The parents' shares leave nothing for this release: together they must stay below the whole.")
-        yield Finding("derived_from", text)
+    relative = [(parent.reference, parent.share_ppb) for parent in draft.derived_from if parent.mode != ABSOLUTE]
+    if (taken_ppb := sum(share for _name, share in relative)) >= WHOLE_PPB:
+        over = _("The relative shares are %(sum)s together (%(shares)s): they must stay below the whole.")
+        text = over if taken_ppb > WHOLE_PPB else _("%(shares)s leave nothing for this release: agree on less.")
+        yield Finding("derived_from", text, {"sum": Written("share", taken_ppb), "shares": listed_shares(relative)})
 
 
 def findings_in(draft: Draft) -> list[Finding]:
     """This will list everything in a draft that stands in the way of publication, without looking at bytes."""
     return [*_words_ok(draft), *_files_ok(draft), *_elements_ok(draft), *_shares_ok(draft)]
-
-
-@dataclass(frozen=True)
-class ManifestAsset:
-    """A file of the release as the manifest names it."""
-
-    path: str
-    sha256: str
-    size_bytes: int
-    media_type: str
-    role: str
-
-
-@dataclass(frozen=True)
-class ManifestParent:
-    """A parent as the manifest names it: by digest, and by name for people."""
-
-    release: str
-    pack: str
-    version: str
-    share_ppb: int
-
-
-def manifest(
-    draft: Draft,
-    *,
-    creator: str,
-    assets: Sequence[ManifestAsset],
-    parents: Sequence[ManifestParent],
-    split: str,
-    published_at: str,
-) -> bytes:
-    """This will write a release's manifest as RFC 8785 JSON (docs/formats/release-manifest.md)."""
-    document: dict[str, object] = {
-        "format": MANIFEST_FORMAT,
-        "pack": f"{creator}/{draft.handle}",
-        "version": draft.version,
-        "kind": draft.kind,
-        "title": dict(draft.title),
-        "summary": dict(draft.summary),
-        "tags": list(draft.tags),
-        "base_model": draft.base_model,
-        "made_by": draft.made_by,
-        "ai_training": draft.ai_training,
-        "cover": draft.cover,
-        "elements": [
-            {
-                "name": element.name,
-                "kind": element.kind,
-                "title": dict(element.title),
-                "triggers": list(element.triggers),
-                "assets": list(element.files),
-            }
-            for element in draft.elements
-        ],
-        "assets": [
-            {
-                "path": asset.path,
-                "sha256": asset.sha256,
-                "size_bytes": asset.size_bytes,
-                "media_type": asset.media_type,
-                "role": asset.role,
-            }
-            for asset in assets
-        ],
-        "derived_from": [
-            {
-                "release": parent.release,
-                "pack": parent.pack,
-                "version": parent.version,
-                "share_ppb": parent.share_ppb,
-            }
-            for parent in parents
-        ],
-        "split": split,
-        "published_at": published_at,
-    }
-    return rfc8785.dumps(document)  # type: ignore[arg-type]
 
 
 def digest(data: bytes) -> str:

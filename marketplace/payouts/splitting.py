@@ -79,11 +79,11 @@ class AbsoluteSharesTakeTooMuch(Exception):
     """The absolute shares that reach a work are more than the whole; `shares` are (subject, ppb)."""
 
     code = "absolute-shares-take-too-much"
-    template = _("The absolute shares in this work take %(sum)s ppb together (%(shares)s); the most is %(whole)s.")
+    template = _("The absolute shares in this work are %(sum)s together (%(shares)s): they must stay below the whole.")
 
     def __init__(self, shares: Sequence[tuple[str, int]]) -> None:
         self.shares = tuple(shares)
-        self.values: Values = {"sum": _sum(shares), "shares": _listed(shares), "whole": WHOLE_PPB}
+        self.values: Values = {"sum": Written("share", _sum(shares)), "shares": listed_shares(shares)}
         super().__init__(self.template % self.values)
 
 
@@ -91,11 +91,11 @@ class NothingLeft(Exception):
     """The absolute shares that reach a work are exactly the whole; `shares` are (subject, ppb)."""
 
     code = "nothing-left-to-share"
-    template = _("The absolute shares in this work are the whole of it (%(shares)s): nothing is left for its makers.")
+    template = _("%(shares)s are absolute shares in this work and leave nothing for its makers: agree on less.")
 
     def __init__(self, shares: Sequence[tuple[str, int]]) -> None:
         self.shares = tuple(shares)
-        self.values: Values = {"shares": _listed(shares)}
+        self.values: Values = {"shares": listed_shares(shares)}
         super().__init__(self.template % self.values)
 
 
@@ -115,7 +115,8 @@ def _sum(shares: Sequence[tuple[str, int]]) -> int:
     return sum(share_ppb for _subject, share_ppb in shares)
 
 
-def _listed(shares: Sequence[tuple[str, int]]) -> Listed:
+def listed_shares(shares: Sequence[tuple[str, int]]) -> Listed:
+    """Return who takes what in words, the first twenty of them: names and parts per billion."""
     template = _("%(work)s: %(share)s")
     return Listed(
         tuple(Words(template, {"work": subject, "share": Written("share", ppb)}) for subject, ppb in shares[:20])

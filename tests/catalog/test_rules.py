@@ -7,7 +7,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketplace.catalog import rules
+from marketplace.catalog import manifests, rules
 from marketplace.catalog.rules import Draft, DraftElement, DraftFile, DraftParent
 
 GOOD = Draft(
@@ -122,11 +122,11 @@ def test_every_piece_of_a_chinese_title_finds_it(title: str, data: st.DataObject
 
 
 def test_a_manifest_is_canonical_and_names_what_it_is() -> None:
-    data = rules.manifest(
+    data = manifests.manifest(
         GOOD,
         creator="alice",
-        assets=[rules.ManifestAsset("cover.png", "00" * 32, 1, "image/png", "preview")],
-        parents=[rules.ManifestParent("11" * 32, "mo/ink-style", "1.0.0", 200_000_000)],
+        assets=[manifests.ManifestAsset("cover.png", "00" * 32, 1, "image/png", "preview")],
+        parents=[manifests.ManifestParent("11" * 32, "mo/ink-style", "1.0.0", 200_000_000)],
         split="22" * 32,
         published_at="2026-11-22T12:00:00Z",
     )

@@ -216,13 +216,13 @@ def taking(*shares: int) -> list[Parent[str]]:
             {"bob": WHOLE_PPB},
             taking(600_000_000, 400_000_001),
             splitting.AbsoluteSharesTakeTooMuch,
-            "take 1000000001 ppb together (work:0: 60% and work:1: 40.0000001%); the most is 1000000000.",
+            "are 100.0000001% together (work:0: 60% and work:1: 40.0000001%): they must stay below the whole.",
         ),
         (
             {"bob": WHOLE_PPB},
             taking(600_000_000, 400_000_000),
             splitting.NothingLeft,
-            "are the whole of it (work:0: 60% and work:1: 40%): nothing is left for its makers.",
+            "work:0: 60% and work:1: 40% are absolute shares in this work and leave nothing",
         ),
         (
             {"bob": WHOLE_PPB},
