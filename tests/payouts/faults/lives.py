@@ -1,0 +1,116 @@
+"""Lives of processes that write the books: forked, killed at a numbered point, or let run side by side.
+
+A point is the moment before or after a statement to the database, a commit, or a call of the rail. The product knows
+nothing of them: they are put around Django's and the rail's own methods, in the child alone.
+"""
+
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from marketplace.payouts.rails.recorded import RecordedRail
+from tests.points import Points, around
+
+
+class Child:
+    """A process that does one thing, on a database connection of its own, and says how that ended.
+
+    `at` is where to connect, as Django names it (HOST, PORT, USER, NAME); the test's database where it is left out.
+    """
+
+    def __init__(self, act: Callable[[], Any], at: dict[str, Any] | None = None) -> None:
+        ours, theirs = os.pipe()
+        if (number := os.fork()) == 0:
+            os.close(ours)
+            _live(act, at or {}, theirs)
+        os.close(theirs)
+        self.number, self._said = number, ours
+
+    def kill(self) -> None:
+        """Ends it as `kill -9` does."""
+        os.kill(self.number, signal.SIGKILL)
+
+    def end(self) -> tuple[int, str]:
+        """Waits for its end and returns its exit code, negative for a signal, and what it said."""
+        with os.fdopen(self._said, "rb") as pipe:
+            said = pipe.read().decode()
+        return os.waitstatus_to_exitcode(os.waitpid(self.number, 0)[1]), said
+
+
+def _live(act: Callable[[], Any], at: dict[str, Any], answer: int) -> None:
+    code = 1
+    try:
+        _inherited, connection.connection = connection.connection, None  # the parent's, which must not be closed
+        connection.settings_dict.update(at)
+        os.write(answer, str(act()).encode())
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
+
+
+def points_of(act: Callable[[], Any], die_at: int | None = None) -> int | None:
+    """Lives through `act` in a process of its own and returns how many points it has, or None where it died at one."""
+    code, said = Child(lambda: _watched(act, Points(die_at))).end()
+    assert code in (0, -signal.SIGKILL), f"it ended with {code}"
+    wait_until_alone()
+    return int(said) if code == 0 else None
+
+
+def _watched(act: Callable[[], Any], point: Points) -> int:
+    around(BaseDatabaseWrapper, "_commit", point)
+    around(RecordedRail, "send", point)
+
+    def statement(execute: Any, *arguments: Any) -> Any:
+        point()
+        result = execute(*arguments)
+        point()
+        return result
+
+    with connection.execute_wrapper(statement):
+        act()
+    return point.passed
+
+
+def wait_until_alone() -> None:
+    """Waits until the database server has noticed that killed processes are gone, and let go of their locks."""
+    deadline = time.monotonic() + 30
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            )
+            if not cursor.fetchone()[0]:
+                return
+            assert time.monotonic() < deadline
+
+
+def all_at_once(*acts: Callable[[], Any], at: dict[str, Any] | None = None) -> list[str]:
+    """Lets processes start together, and returns what each of them said; one that fails fails the test."""
+    closed, gate = os.pipe()
+
+    def behind(act: Callable[[], Any]) -> Callable[[], Any]:
+        def start() -> Any:
+            os.close(gate)
+            connection.ensure_connection()
+            os.read(closed, 1)  # until nobody holds the gate any more
+            return act()
+
+        return start
+
+    children = [Child(behind(act), at) for act in acts]
+    os.close(gate)
+    ended = [child.end() for child in children]
+    os.close(closed)
+    assert [code for code, _ in ended] == [0] * len(acts)
+    return [said for _, said in ended]

@@ -1,0 +1,74 @@
+"""Whatever writes the books is killed with -9 at each of its points in turn; done again, it ends as if nothing was.
+
+A judge chooses the points:
+
+    WORLDLOOM_KILL_AT="1,17,40" python -m pytest tests/payouts/faults/test_kills.py
+
+Then each story dies at these instead of at some that chance has chosen. `-m deep` has each die at all of them.
+"""
+
+import os
+import random
+from collections.abc import Callable, Iterable
+from itertools import count
+from typing import Any
+
+import pytest
+
+from tests.payouts.faults.lives import points_of
+from tests.payouts.faults.proofs import check_all_is_paid, repeat
+from tests.payouts.faults.world import World, settlement
+
+Act = Callable[[], Any]
+Story = Callable[[World], Act]
+
+
+def chosen(points: int, some: int) -> list[int]:
+    """Returns where to die: at the points that the judge names, else at a few."""
+    if named := os.environ.get("WORLDLOOM_KILL_AT"):
+        return [int(number) for number in named.split(",")]
+    return sorted(random.Random(points).sample(range(1, points + 1), min(some, points)))
+
+
+def die(world: World, story: Story, points: Iterable[int]) -> int:
+    """Dies at each of the points, in one history that goes on, and returns the first that was not reached."""
+    for die_at in points:
+        act = story(world)
+        lived = points_of(act, die_at)
+        repeat(act)
+        if lived is not None:
+            return die_at
+    return 0
+
+
+def a_settlement(world: World) -> Act:
+    """What was sold fourteen days ago is released and paid, and what was sold since is allocated."""
+    now = world.later(14)
+    world.sell_each()
+    return lambda: settlement(now)
+
+
+STORIES: dict[str, Story] = {"settlement": a_settlement}
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_killed_at_some_points(committed, name):
+    world = World()
+    STORIES[name](world)()  # so that the next time there is something to release
+    points = points_of(STORIES[name](world))
+    assert points is not None
+    die(world, STORIES[name], chosen(points, 6))
+    settlement(world.later(14))
+    settlement(world.later(14))
+    check_all_is_paid()
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("name", STORIES)
+def test_killed_at_every_point(committed, name):
+    world = World()
+    STORIES[name](world)()
+    assert die(world, STORIES[name], count(1)) > 10
+    settlement(world.later(14))
+    settlement(world.later(14))
+    check_all_is_paid()
