@@ -18,20 +18,19 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from marketplace.payouts.rails.recorded import RecordedRail
 from tests.points import Points, around
 
+Say = Callable[[object], None]
+
 
 class Child:
-    """A process that does one thing, on a database connection of its own, and says how that ended.
+    """A process that does one thing, on a database connection of its own; what it says can be read line by line."""
 
-    `at` is where to connect, as Django names it (HOST, PORT, USER, NAME); the test's database where it is left out.
-    """
-
-    def __init__(self, act: Callable[[], Any], at: dict[str, Any] | None = None) -> None:
+    def __init__(self, act: Callable[[Say], Any]) -> None:
         ours, theirs = os.pipe()
         if (number := os.fork()) == 0:
             os.close(ours)
-            _live(act, at or {}, theirs)
+            _live(act, theirs)
         os.close(theirs)
-        self.number, self._said = number, ours
+        self.number, self.pipe = number, os.fdopen(ours, "rb", buffering=0)
 
     def kill(self) -> None:
         """Ends it as `kill -9` does."""
@@ -39,17 +38,16 @@ class Child:
 
     def end(self) -> tuple[int, str]:
         """Waits for its end and returns its exit code, negative for a signal, and what it said."""
-        with os.fdopen(self._said, "rb") as pipe:
-            said = pipe.read().decode()
+        with self.pipe:
+            said = self.pipe.read().decode()
         return os.waitstatus_to_exitcode(os.waitpid(self.number, 0)[1]), said
 
 
-def _live(act: Callable[[], Any], at: dict[str, Any], answer: int) -> None:
+def _live(act: Callable[[Say], Any], answer: int) -> None:
     code = 1
     try:
         _inherited, connection.connection = connection.connection, None  # the parent's, which must not be closed
-        connection.settings_dict.update(at)
-        os.write(answer, str(act()).encode())
+        act(lambda words: os.write(answer, f"{words}\n".encode()) and None)
         code = 0
     except BaseException:
         traceback.print_exc()
@@ -60,7 +58,7 @@ def _live(act: Callable[[], Any], at: dict[str, Any], answer: int) -> None:
 
 def points_of(act: Callable[[], Any], die_at: int | None = None) -> int | None:
     """Lives through `act` in a process of its own and returns how many points it has, or None where it died at one."""
-    code, said = Child(lambda: _watched(act, Points(die_at))).end()
+    code, said = Child(lambda say: say(_watched(act, Points(die_at)))).end()
     assert code in (0, -signal.SIGKILL), f"it ended with {code}"
     wait_until_alone()
     return int(said) if code == 0 else None
@@ -95,22 +93,22 @@ def wait_until_alone() -> None:
             assert time.monotonic() < deadline
 
 
-def all_at_once(*acts: Callable[[], Any], at: dict[str, Any] | None = None) -> list[str]:
+def all_at_once(*acts: Callable[[], Any]) -> list[str]:
     """Lets processes start together, and returns what each of them said; one that fails fails the test."""
     closed, gate = os.pipe()
 
-    def behind(act: Callable[[], Any]) -> Callable[[], Any]:
-        def start() -> Any:
+    def behind(act: Callable[[], Any]) -> Callable[[Say], Any]:
+        def start(say: Say) -> None:
             os.close(gate)
             connection.ensure_connection()
             os.read(closed, 1)  # until nobody holds the gate any more
-            return act()
+            say(act())
 
         return start
 
-    children = [Child(behind(act), at) for act in acts]
+    children = [Child(behind(act)) for act in acts]
     os.close(gate)
     ended = [child.end() for child in children]
     os.close(closed)
     assert [code for code, _ in ended] == [0] * len(acts)
-    return [said for _, said in ended]
+    return [said.strip() for _, said in ended]

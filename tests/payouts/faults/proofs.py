@@ -54,7 +54,7 @@ def check_all_is_paid() -> None:
 
 
 def repeat(act: Callable[[], Any]) -> None:
-    """Does it again after a fault, and once more: the books are right before and after, and the second changes nothing."""
+    """Does it again after a fault, and once more: the books are right before and after, the second changes nothing."""
     assert check_books() == []
     check_the_rail()
     act()
