@@ -1,10 +1,11 @@
 """Drafting a composition: a recipe becomes a release that is made with the releases in it. Nothing is written here."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from assets.inspectors.compositions import RECIPE_LINE
+from marketplace.catalog.deriving import Derived, absolute_shares
 from marketplace.catalog.models import Release
 from marketplace.catalog.rules import AI_TRAINING, BASE_MODELS, COMPOSITION, Draft, DraftFile, DraftParent
 from marketplace.compositions.checking import areas_of
@@ -24,10 +25,11 @@ from marketplace.compositions.notation.model import Recipe
 from marketplace.compositions.notation.reading import read
 from marketplace.compositions.notation.writing import write
 from marketplace.compositions.resolving import Resolution, Resolved, resolve
-from marketplace.licensing.parentage import wrong_offers
+from marketplace.licensing.parentage import owed_to_others, wrong_offers
 from marketplace.licensing.terms.inheriting import Wrong
 from marketplace.licensing.terms.model import Terms
 from marketplace.payouts.rules import CURRENCIES, WHOLE_PPB
+from marketplace.payouts.splitting import RELATIVE
 from marketplace.people.models import Creator
 from marketplace.ui.formats import sentence
 
@@ -46,7 +48,8 @@ class UnableToPublishComposition(Exception):
 class About:
     """What its composer says of a composition; `own_share_ppb` of each sale stays with its own makers.
 
-    `cover` is the path of its picture in the release. `split` divides what the makers keep, by their handles.
+    `cover` is the path of its picture in the release. `split` divides what the makers keep, by their handles. `mode` is
+    how the releases that paint have their shares: relative, or absolute (docs/formats/split.md).
     """
 
     handle: str
@@ -59,6 +62,7 @@ class About:
     made_by: str = "human"
     ai_training: str = AI_TRAINING[0]
     split: Mapping[str, int] = field(default_factory=dict)
+    mode: str = RELATIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +112,12 @@ def draft_of(
     owed = tuple((releases[reference], share_ppb) for reference, share_ppb in shares.items())
     found = [
         *_without_share(resolution.refs, shares),
-        *_beyond(creator, resolution.refs, owed, terms, about.ai_training, now),
+        *_beyond(creator, resolution.refs, [Derived(*one, about.mode) for one in owed], terms, about.ai_training, now),
         *_contracts(contracts or Contracts(), packs, own_in(creator, resolution)),
     ]
     if found:
         raise UnableToPublishComposition(found)
-    parents = tuple(_parent(release, share_ppb) for release, share_ppb in owed)
+    parents = tuple(_parent(release, share_ppb, about.mode) for release, share_ppb in owed)
     files = {COMPOSITION_FILE: to_bytes(exact, packs, contracts or Contracts()), RECIPE_FILE: text.encode()}
     return Drafted(_draft(about, (*parents, *beside), files, resolution.base_model), files, exact, packs, owed)
 
@@ -173,21 +177,24 @@ def _first_of(refs: Sequence[Resolved]) -> dict[str, Resolved]:
 def _beyond(
     creator: Creator,
     refs: Sequence[Resolved],
-    owed: Sequence[tuple[Release, int]],
+    painting: Sequence[Derived],
     terms: Sequence[Terms],
     ai_training: str,
     now: datetime,
 ) -> list[Finding]:
     """Finds what offers may not say, each at the layer that it is about."""
 
-    def wrong(parents: Sequence[tuple[Release, int]]) -> list[Wrong]:
-        return wrong_offers(creator=creator, parents=parents, offers=terms, ai_training=ai_training, now=now)
+    absolute = absolute_shares(painting)
 
-    left = wrong([one for one in owed if one[1] > 0])
+    def wrong(derived: Sequence[Derived]) -> list[Wrong]:
+        owed = owed_to_others(creator=creator, derived=derived, absolute=absolute)
+        return wrong_offers(creator=creator, parents=owed, offers=terms, ai_training=ai_training, now=now)
+
+    left = wrong([one for one in painting if one.share_ppb > 0])
     places, found = _first_of(refs), []
-    for release, share_ppb in owed if left else ():
-        one = places[str(release)]
-        mine = [what for what in wrong([(release, max(share_ppb, 1))]) if what in left]
+    for paints in painting if left else ():
+        one = places[str(paints.release)]
+        mine = [what for what in wrong([replace(paints, share_ppb=max(paints.share_ppb, 1))]) if what in left]
         left = [what for what in left if what not in mine]
         found += [finding(at(one), "layer-forbids", {"layer": one.layer, "why": what}) for what in mine]
     # What only comes about by several layers together is about none of them alone.
@@ -219,8 +226,8 @@ def _contracts(contracts: Contracts, packs: Sequence[ComposedPack], own: Mapping
     return found
 
 
-def _parent(release: Release, share_ppb: int) -> DraftParent:
-    return DraftParent(release.pack.creator.handle, release.pack.handle, release.version, share_ppb)
+def _parent(release: Release, share_ppb: int, mode: str) -> DraftParent:
+    return DraftParent(release.pack.creator.handle, release.pack.handle, release.version, share_ppb, mode)
 
 
 def _draft(about: About, parents: tuple[DraftParent, ...], files: Mapping[str, bytes], base_model: str) -> Draft:

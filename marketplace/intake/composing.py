@@ -197,6 +197,9 @@ def _owed(draft: Draft, packs: Sequence[Any]) -> Iterator[Finding]:
         if parent.reference not in painting and (found is None or found.pack.kind != COMPOSITION):
             text = _("%(release)s paints no layer of the composition: take it out, or let it paint one.")
             yield Finding("derived_from", text, {"release": parent.reference})
+    if len({parent.mode for parent in draft.derived_from if parent.reference in painting}) > 1:
+        text = _("Some sources of the composition have relative shares and some absolute ones: give all the same.")
+        yield Finding("derived_from", text)
     given = parent_shares(packs, sum(share for name, share in declared.items() if name in painting))
     for name, share_ppb in given.items():
         values = {"release": name, "found": declared.get(name, 0), "share": share_ppb}

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from marketplace.catalog import operations as catalog
+from marketplace.catalog.deriving import derived_of
 from marketplace.catalog.rules import Draft, Finding, gettext_noop
 from marketplace.intake.rules import DraftOffer
 from marketplace.licensing import operations as licensing
@@ -58,13 +59,13 @@ def may_offer(
 
     `composed` is what inspection found in a composition.json, whose fees are paid before the shares.
     """
-    parents = [(release, parent.share_ppb) for parent in draft.derived_from if (release := catalog.release_of(parent))]
+    owed = parentage.owed_to_others(creator=creator, derived=derived_of(draft))
     wrong: list[Wrong] = []
     for offer in offers:
         counted = counted_of(offer.model, offer.unit, offer.price, offer.tiers, offer.month.cap_minor)
         found = parentage.wrong_offers(
             creator=creator,
-            parents=owed_beside(parents, fees_in(composed or {}, counted), counted),
+            parents=owed_beside(owed, fees_in(composed or {}, counted), counted),
             offers=[offer.terms],
             ai_training=draft.ai_training,
             now=now,

@@ -19,6 +19,7 @@ from marketplace.catalog.rules import (
     gettext_noop,
     parse_reference,
 )
+from marketplace.payouts.splitting import RELATIVE
 from marketplace.ui.words import Words
 
 PACK_FORMAT = "worldloom/pack/1"
@@ -51,7 +52,7 @@ _TABLES: Mapping[str, Mapping[str, _Kind]] = {
     "elements": {"name": str, "kind": str, "title": dict, "files": list, "triggers": list},
     "files": {"path": str, "role": str},
     "split": {"creator": str, "share_ppb": int},
-    "derived_from": {"release": str, "share_ppb": int},
+    "derived_from": {"release": str, "share_ppb": int, "mode": str},
     "offers": {
         "terms": _TERMS,
         "price": str,
@@ -67,7 +68,7 @@ _TABLES: Mapping[str, Mapping[str, _Kind]] = {
 }
 _TIER: Mapping[str, type] = {"up_to_people": int, "up_to_revenue_usd": int, "price": str}
 _OPTIONAL = {
-    *("elements.files", "elements.triggers", "files.role"),
+    *("elements.files", "elements.triggers", "files.role", "derived_from.mode"),
     *("offers.price", "offers.minimum", "offers.model", "offers.unit", "offers.share_ppb", "offers.tiers"),
     *("offers.month_minimum", "offers.month_cap"),
 }
@@ -143,7 +144,7 @@ def read_pack(data: Mapping[str, Any]) -> tuple[Draft, list[DraftOffer]]:
     if findings:
         raise UnreadablePack(findings)
     of, _slash, handle = data["handle"].rpartition("/")
-    parents = [(parse_reference(row["release"]), row["share_ppb"]) for row in data.get("derived_from", [])]
+    parents = [(parse_reference(row["release"]), row) for row in data.get("derived_from", [])]
     draft = Draft(
         of=of,
         handle=handle,
@@ -168,7 +169,9 @@ def read_pack(data: Mapping[str, Any]) -> tuple[Draft, list[DraftOffer]]:
         made_by=data.get("made_by", "human"),
         ai_training=data.get("ai_training", "not-allowed"),
         split={row["creator"]: row["share_ppb"] for row in data.get("split", [])},
-        derived_from=tuple(DraftParent(*found, share) for found, share in parents if found),
+        derived_from=tuple(
+            DraftParent(*found, row["share_ppb"], row.get("mode", RELATIVE)) for found, row in parents if found
+        ),
     )
     return draft, [_offer(row) for row in data.get("offers", [])]
 
@@ -225,7 +228,11 @@ def write_pack(draft: Draft, offers: Sequence[DraftOffer]) -> dict[str, Any]:
         ],
         "files": [{"path": file.path, "role": file.role} for file in draft.files],
         "split": [{"creator": creator, "share_ppb": share} for creator, share in draft.split.items()],
-        "derived_from": [{"release": parent.reference, "share_ppb": parent.share_ppb} for parent in draft.derived_from],
+        "derived_from": [
+            {"release": parent.reference, "share_ppb": parent.share_ppb}
+            | ({"mode": parent.mode} if parent.mode != RELATIVE else {})
+            for parent in draft.derived_from
+        ],
         "offers": [_written(row) for row in offers],
     }
 

@@ -3,13 +3,14 @@
 docs/formats/pack-toml.md says the rule.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from django.db.models import OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce
 
+from marketplace.catalog.deriving import Derived, absolute_share_of, absolute_shares, derived_from
 from marketplace.catalog.models import Release
 from marketplace.licensing.contracts import Counted, Owed, composed_of, fees_in, owed_beside
 from marketplace.licensing.models import Grant, GrantStatus, Offer
@@ -17,6 +18,7 @@ from marketplace.licensing.terms.document import read_terms
 from marketplace.licensing.terms.inheriting import ROYALTY, Basis, Parent, Wrong, wrong_with
 from marketplace.licensing.terms.model import Terms, within_consent
 from marketplace.payouts.rules import WHOLE_PPB
+from marketplace.payouts.splitting import ABSOLUTE, counted_ppb
 from marketplace.people.models import Creator
 from marketplace.people.queries import studios_of
 from marketplace.ui.formats import sentence
@@ -53,11 +55,11 @@ def check_counted(*, offer: Offer, counted: Counted | None, now: datetime) -> No
 
 
 def _wrong(release: Release, terms: Terms, counted: Counted | None, now: datetime) -> list[Wrong]:
-    parents = [(link.parent, link.share_ppb) for link in release.parents.select_related("parent__pack__creator")]
+    owed = owed_to_others(creator=release.pack.owner, derived=derived_from(release))
     fees = fees_in(composed_of(release), counted)
     return wrong_offers(
         creator=release.pack.owner,
-        parents=owed_beside(parents, fees, counted),
+        parents=owed_beside(owed, fees, counted),
         offers=[terms],
         ai_training=release.ai_training,
         now=now,
@@ -69,36 +71,71 @@ def wrong_offers(
 ) -> list[Wrong]:
     """This will list what is wrong with offering what a creator made from `parents` under each of some terms.
 
-    `ai_training` is the release's consent, without which no offer of it allows any. Releases of the creator's own
-    are no limits, but those of others that they were made from are.
+    `parents` are of others, each with its part as `owed_to_others` counts it. `ai_training` is the release's consent,
+    without which no offer of it allows any.
     """
     offered = [within_consent(terms, ai_training) for terms in offers]
     if not offered:
         return []
     today = now.astimezone(UTC).date().isoformat()
     found: list[Wrong] = []
-    for release, share_ppb in _of_others(creator, parents).items():
+    for release, share_ppb in parents:
         parent = Parent(str(release), share_ppb, tuple(bases_of(creator, release, now)))
         found += [one for one in wrong_with(offered, parent, today=today) if one not in found]
     return found
 
 
-def _of_others(creator: Creator, parents: Iterable[Owed]) -> dict[Release, int]:
-    """Returns the releases of other owners that something is made from, also by way of one's own, with their shares.
+def owed_to_others(
+    *, creator: Creator, derived: Sequence[Derived], absolute: Mapping[str, int] | None = None
+) -> list[Owed]:
+    """This will list the releases of other owners that something is made from, also by way of one's own, with their
+    shares of every sale.
 
-    A share of a share is rounded down; what comes by several ways is added up. A parent is published before what is
-    made from it, so this ends.
+    Releases of the creator's own are no limits, but those of others that they were made from are. Parts of a part are
+    rounded down, and what comes by several ways is added up. A share is counted as if nothing were absolute: what
+    absolute shares of others take before it makes it smaller, those in the release itself do not, and an absolute
+    share counts in full. `absolute` are all such shares where `derived` is only some of the sources, digest → ppb.
     """
-    found: dict[Release, int] = {}
-    for release, share_ppb in parents:
-        if release.pack.owner_id != creator.pk:
-            found[release] = found.get(release, 0) + share_ppb
-            continue
-        links = release.parents.select_related("parent__pack__creator")
-        owed = [(link.parent, share_ppb * link.share_ppb // WHOLE_PPB) for link in links]
-        for theirs, part_ppb in _of_others(creator, owed).items():
-            found[theirs] = found.get(theirs, 0) + part_ppb
-    return found
+    absolute = absolute_shares(derived) if absolute is None else absolute
+    parts = _Parts(creator, dict(absolute))
+    parts.follow(derived, (WHOLE_PPB, 0))
+    taken_ppb = sum(absolute.values())
+    return [
+        (
+            release,
+            counted_ppb(
+                of_rest_ppb=of_rest,
+                of_whole_ppb=of_whole,
+                taken_ppb=taken_ppb,
+                own_taken_ppb=absolute_share_of(release),
+            ),
+        )
+        for release, (of_rest, of_whole) in parts.found.items()
+    ]
+
+
+class _Parts:
+    """What each release of others gets: of what absolute shares leave, and of the whole, both in ppb."""
+
+    def __init__(self, creator: Creator, absolute: dict[str, int]) -> None:
+        self.creator, self.absolute = creator, absolute
+        self.found: dict[Release, tuple[int, int]] = {}
+
+    def follow(self, derived: Iterable[Derived], part: tuple[int, int]) -> None:
+        """Adds up what these get of a part; a parent is published before what is made from it, so this ends."""
+        for one in derived:
+            given = (part[0] * one.share_ppb // WHOLE_PPB, part[1] * one.share_ppb // WHOLE_PPB)
+            if one.mode == ABSOLUTE:
+                given = (0, 0)
+            # Its absolute share is its own whichever way leads to it, and counts the first time that one does.
+            self._give(one.release, (given[0], given[1] + self.absolute.pop(one.release.digest, 0)))
+
+    def _give(self, release: Release, part: tuple[int, int]) -> None:
+        if release.pack.owner_id == self.creator.pk:
+            self.follow(derived_from(release), part)
+            return
+        there = self.found.get(release, (0, 0))
+        self.found[release] = (there[0] + part[0], there[1] + part[1])
 
 
 def bases_of(creator: Creator, release: Release, now: datetime) -> Iterator[Basis]:

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 import ledger.operations
 from ledger.custody import UnableToSignFor, own_key
 from ledger.operations import Hands
+from marketplace.catalog.deriving import derived_from
 from marketplace.catalog.models import Pack, Release
 from marketplace.licensing import operations as licensing
 from marketplace.licensing import parentage
@@ -238,9 +239,9 @@ def _shown(
         wrong = [(form[name], text) for name, texts in form.errors.items() if name in form.fields for text in texts]
         return {"wrong": wrong, "others": form.non_field_errors(), "net": net}
     meant = within_consent(terms, release.ai_training)
-    parents = [(link.parent, link.share_ppb) for link in release.parents.select_related("parent__pack__creator")]
+    owed = parentage.owed_to_others(creator=creator, derived=derived_from(release))
     beyond = parentage.wrong_offers(
-        creator=creator, parents=parents, offers=[terms], ai_training=release.ai_training, now=timezone.now()
+        creator=creator, parents=owed, offers=[terms], ai_training=release.ai_training, now=timezone.now()
     )
     return {
         "name": words.say(words.TERMS, meant.name),
