@@ -235,6 +235,8 @@ EMAIL_USE_TLS = os.environ.get("WORLDLOOM_MAIL_TLS", "") == "starttls"
 EMAIL_USE_SSL = os.environ.get("WORLDLOOM_MAIL_TLS", "") == "tls"
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = os.environ.get("WORLDLOOM_MAIL_FROM", "Worldloom <worldloom@localhost>")
+# Who is told of books that disagree, besides the people who are named as operators.
+ALARM_ADDRESSES = _words("WORLDLOOM_ALARM_ADDRESSES", "")
 CHAIN_RPC_URL = os.environ.get("WORLDLOOM_CHAIN_RPC_URL", "")
 CHAIN_KEY_FILE = os.environ.get("WORLDLOOM_CHAIN_KEY_FILE", "")
 CHAIN_ANCHOR_ADDRESS = os.environ.get("WORLDLOOM_CHAIN_ANCHOR_ADDRESS", "")

@@ -13,6 +13,7 @@ from marketplace.payouts.bookkeeping.royalties import allocate_royalties
 from marketplace.payouts.bookkeeping.sales import UnableToRecordSale, record_sale
 from marketplace.payouts.bookkeeping.settlement import BooksDisagree, UnableToSettle, settle
 from marketplace.payouts.bookkeeping.splits import Source, ensure_division, ensure_split
+from marketplace.payouts.proving import prove_books
 
 __all__ = [
     "BooksDisagree",
@@ -29,6 +30,7 @@ __all__ = [
     "ensure_split",
     "freeze",
     "open_dispute",
+    "prove_books",
     "record_sale",
     "release_holds",
     "settle",

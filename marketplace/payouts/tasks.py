@@ -1,15 +1,11 @@
 """What the worker does for the books: allocate royalties, release holds, settle, check."""
 
-import logging
-
 from django.conf import settings
 from django.utils import timezone
+from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from marketplace.payouts import operations
-from marketplace.payouts.queries import check_books
-
-log = logging.getLogger(__name__)
+from marketplace.payouts import operations, proving
 
 
 @app.periodic(cron="*/5 * * * * *")
@@ -31,6 +27,14 @@ def settle(timestamp: int) -> None:
 @app.periodic(cron="17 * * * *")
 @app.task(queueing_lock="payouts.check", pass_context=False)
 def check(timestamp: int) -> None:
-    """Asks every hour what is wrong with the books, and logs each problem as an error."""
-    for problem in check_books():
-        log.error("%s", problem)
+    """Proves the books every hour; while there are problems nothing is paid, and operators are told."""
+    proving.prove_books(now=timezone.now())
+
+
+# A mail server that is away takes the letter later. A worker that is killed meanwhile does not send it again.
+@app.task(
+    name="payouts.tell_of_books", retry=RetryStrategy(max_attempts=8, exponential_wait=8, retry_exceptions={OSError})
+)
+def tell_of_books(check_id: int, occasion: str, address: str, language: str) -> None:
+    """Writes one operator what a proof of the books found."""
+    proving.send_letter(check_id=check_id, occasion=occasion, address=address, language=language)

@@ -2,7 +2,8 @@
 
 from procrastinate.contrib.django import app
 
-from marketplace.payouts import tasks
+from marketplace.payouts import proving, tasks
+from marketplace.payouts.policies import BooksCheck
 
 
 def test_the_books_are_checked_every_hour():
@@ -10,13 +11,15 @@ def test_the_books_are_checked_every_hour():
     assert check.cron == "17 * * * *"
 
 
-def test_each_problem_is_logged_as_an_error(monkeypatch, caplog):
-    monkeypatch.setattr(tasks, "check_books", lambda: ["Sale a is wrong.", "Sale 100%s is wrong."])
+def test_each_problem_is_critical_and_recorded(db, monkeypatch, caplog):
+    monkeypatch.setattr(proving, "check_books", lambda: ["Sale a is wrong.", "Sale 100%s is wrong."])
     tasks.check(0)
     said = [(record.levelname, record.getMessage()) for record in caplog.records]
-    assert said == [("ERROR", "Sale a is wrong."), ("ERROR", "Sale 100%s is wrong.")]
+    assert said == [("CRITICAL", "Sale a is wrong."), ("CRITICAL", "Sale 100%s is wrong.")]
+    assert BooksCheck.objects.get().problems == ["Sale a is wrong.", "Sale 100%s is wrong."]
 
 
 def test_books_that_are_right_log_nothing(db, caplog):
     tasks.check(0)
     assert caplog.records == []
+    assert BooksCheck.objects.get().problems == []

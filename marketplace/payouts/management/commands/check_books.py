@@ -3,15 +3,20 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
-from marketplace.payouts.queries import check_books, trial_balance
+from marketplace.payouts.proving import prove_books
+from marketplace.payouts.queries import trial_balance
 from marketplace.payouts.rules import format_amount
 
 
 class Command(BaseCommand):
-    """Prints the trial balance and ends with “books ok”, or with one sentence a problem and a non-zero exit."""
+    """Prints the trial balance and ends with “books ok”, or with one sentence a problem and a non-zero exit.
 
-    help = "Prove that the books balance and that nothing is lost or paid twice."
+    The proof counts as the worker's do: with problems it stops payouts, without any it lets them go on.
+    """
+
+    help = "Prove that the books balance and that nothing is lost or paid twice, and record the proof."
 
     def handle(self, *args: Any, **options: Any) -> None:
         for row in trial_balance():
@@ -20,6 +25,6 @@ class Command(BaseCommand):
                 for amount_minor in (row.debit_minor, row.credit_minor)
             )
             self.stdout.write(f"{row.currency}  {row.kind:<22}{debit:>18}{credit:>18}")
-        if problems := check_books():
+        if problems := prove_books(now=timezone.now()).problems:
             raise CommandError("\n".join(problems))
         self.stdout.write("books ok")
