@@ -10,6 +10,10 @@ from django.http import StreamingHttpResponse
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
+class Amount(str):
+    """A cell with a plain decimal number, which may stand below zero and is no formula."""
+
+
 class _Line:
     """What the csv module writes to: it gives each line back."""
 
@@ -22,7 +26,7 @@ def lines_of(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> Iterat
     writer = csv.writer(_Line())
     yield writer.writerow(columns)  # type: ignore[misc]
     for row in rows:
-        yield writer.writerow([safe_cell(str(cell)) for cell in row])  # type: ignore[misc]
+        yield writer.writerow([cell if isinstance(cell, Amount) else safe_cell(str(cell)) for cell in row])  # type: ignore[misc]
 
 
 def safe_cell(text: str) -> str:

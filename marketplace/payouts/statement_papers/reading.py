@@ -225,8 +225,12 @@ def moves(span: Span, creator_id: UUID | None = None) -> Iterator[Move]:
     """
     rows = _stream(_ROWS, _params(span, creator_id))
     for _place, group in groupby(rows, key=lambda row: (row[0], row[1])):
-        owner_id, _at, _rank, _run, _line, kind, source, occurred_at, *_none, amount_minor, name, _why = next(group)
-        yield Move(owner_id, UUID(name), kind, source, occurred_at, amount_minor, map(_part, group))
+        yield _move(group)
+
+
+def _move(rows: Iterator[tuple[Any, ...]]) -> Move:
+    owner_id, _at, _rank, _run, _line, kind, source, occurred_at, *_none, amount_minor, name, _why = next(rows)
+    return Move(owner_id, UUID(name), kind, source, occurred_at, amount_minor, map(_part, rows))
 
 
 def _part(row: tuple[Any, ...]) -> Part:
@@ -237,3 +241,19 @@ def _part(row: tuple[Any, ...]) -> Part:
 def _loaded(value: Any) -> dict[str, Any]:
     """Reads an object that PostgreSQL put together: Django hands jsonb out as text."""
     return loads(value) if isinstance(value, str) else value
+
+
+_INDEX = f"""
+WITH {_ACCOUNTS}, {_MOVES}, mine AS (
+    SELECT m.place, l.id FROM move m JOIN payouts_royalty_run r ON r.transaction_id = m.transaction_id
+      JOIN payouts_royalty_line l ON l.run_id = r.id AND l.payee_id = m.owner_id
+)
+SELECT count(*) FROM mine WHERE (place, id) < (SELECT place, id FROM mine WHERE id = %(line)s)
+"""
+
+
+def index_of_line(span: Span, creator_id: UUID, line: int) -> int:
+    """Return how many of the creator's royalty lines stand before the line in the span, which has it."""
+    with connection.cursor() as cursor:
+        cursor.execute(_INDEX, _params(span, creator_id) | {"line": line})
+        return int(cursor.fetchone()[0])

@@ -1,0 +1,231 @@
+"""What creators ask about their statements: which there are, what they say, and the proof that a line is in one."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from ledger.log.merkle import leaf_hash
+from ledger.models import Entry
+from ledger.queries import entries_about, proof_for, verifier_key
+from marketplace.payouts.bookkeeping.closing import known_span, leaf_of
+from marketplace.payouts.models import Account
+from marketplace.payouts.statement_papers.document import digest_of, document
+from marketplace.payouts.statement_papers.reading import Head, Span, head_of, index_of_line, moves
+from marketplace.payouts.statement_papers.tree import canonical, line_document, proven
+from marketplace.payouts.statements import Statement, StatementPeriod
+from marketplace.people.models import Creator
+
+PROOF_FORMAT = "worldloom/royalty-proof/1"
+MONTHS_SHOWN = 36
+
+
+class NoStatement(Exception):
+    """There is no such statement, or none yet."""
+
+    code = "no-statement"
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(_("There is no such statement: %(why)s.") % {"why": why})
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """One closed month of a creator in one currency, in minor units; `lines` is how many royalty lines are in it."""
+
+    period: str
+    currency: str
+    opening_minor: int
+    closing_minor: int
+    lines: int
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """A statement that can be written out: what it spans, its sums and, where the month is closed, its row."""
+
+    creator: Creator
+    span: Span
+    head: Head
+    row: Statement | None
+
+    @property
+    def root(self) -> str:
+        """The root over the statements of the month, which is in the log; nothing while the month runs."""
+        return self.row.period.root if self.row else ""
+
+    def pieces(self) -> Iterator[bytes]:
+        """Return the document's bytes in pieces; read them within a transaction."""
+        return document(self.span, self.head, moves(self.span, self.creator.pk))
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the document, in hex."""
+        if self.row:
+            return self.row.digest
+        with transaction.atomic():
+            return digest_of(self.pieces())
+
+
+def months_of(creator: Creator, *, before: str = "", limit: int = MONTHS_SHOWN) -> list[Month]:
+    """Return the creator's closed months, the newest first, each with its currencies; `before` a month."""
+    rows = Statement.objects.filter(creator=creator)
+    if before:
+        rows = rows.filter(period__period__lt=before)
+    values = rows.order_by("-period__period", "period__currency").values_list(
+        "period__period", "period__currency", "opening_minor", "closing_minor", "lines"
+    )
+    return [Month(*value) for value in values[:limit]]
+
+
+def currencies_of(creator: Creator) -> list[str]:
+    """Return the currencies in which the creator ever had money, by code."""
+    found = Account.objects.filter(owner=creator).order_by("currency").values_list("currency", flat=True)
+    return list(found.distinct())
+
+
+def closed(creator: Creator, *, period: str, currency: str) -> Paper:
+    """Return the statement of a closed month; raise NoStatement where the month has none of the creator."""
+    row = (
+        Statement.objects.select_related("period")
+        .filter(creator=creator, period__period=period, period__currency=currency)
+        .first()
+    )
+    if row is None:
+        raise NoStatement(_("the month is not closed, or nothing was there and nothing moved"))
+    return _paper(creator, _span_of(row.period), row)
+
+
+def running(creator: Creator, *, currency: str) -> Paper:
+    """Return the statement since the last closed month, through the creator's last transaction in the currency."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT max(last) FROM payouts_account a CROSS JOIN LATERAL"
+            " (SELECT max(p.id) AS last FROM payouts_posting p WHERE p.account_id = a.id) l"
+            " WHERE a.owner_id = %s AND a.currency = %s",
+            [creator.pk, currency],
+        )
+        [through] = cursor.fetchone()
+    newest = StatementPeriod.objects.filter(currency=currency).order_by("-period").first()
+    after = newest.through if newest else 0
+    if through is None:
+        raise NoStatement(_("you have never had money in %(currency)s") % {"currency": currency[:20]})
+    return _paper(creator, known_span(currency=currency, after=after, through=max(after, through)), None)
+
+
+def through(creator: Creator, *, currency: str, transaction_id: UUID, after: UUID | None = None) -> Paper:
+    """Return the statement up to and with a transaction, since the last month closed before it or since `after`.
+
+    Both name transactions that moved creators' money in the currency, whoever's; others have no place in the order
+    of events, and raise NoStatement.
+    """
+    last = _place_of(currency, transaction_id)
+    if after:
+        first = _place_of(currency, after)
+        if first > last:
+            raise NoStatement(_("it would end before it begins"))
+    else:
+        newest = StatementPeriod.objects.filter(currency=currency, through__lt=last).order_by("-period").first()
+        first = newest.through if newest else 0
+    return _paper(creator, known_span(currency=currency, after=first, through=last), None)
+
+
+def _place_of(currency: str, transaction_id: UUID) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT max(p.id) FROM payouts_posting p JOIN payouts_account a ON a.id = p.account_id"
+            " WHERE p.transaction_id = %s AND a.owner_id IS NOT NULL AND a.currency = %s",
+            [transaction_id, currency],
+        )
+        [place] = cursor.fetchone()
+    if place is None:
+        why = _("transaction %(id)s moved no creator’s money in %(currency)s")
+        raise NoStatement(why % {"id": transaction_id, "currency": currency[:20]})
+    return int(place)
+
+
+def _span_of(period: StatementPeriod) -> Span:
+    return known_span(currency=period.currency, after=period.after, through=period.through, period=period.period)
+
+
+def _paper(creator: Creator, span: Span, row: Statement | None) -> Paper:
+    return Paper(creator, span, head_of(span, creator.pk), row)
+
+
+def statement_with(creator: Creator, *, line: int) -> Statement | None:
+    """Return the statement of the closed month that has the creator's royalty line; None while its month runs."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT r.currency, min(p.id) FROM payouts_royalty_line l JOIN payouts_royalty_run r ON r.id = l.run_id"
+            " JOIN payouts_posting p ON p.transaction_id = r.transaction_id"
+            " JOIN payouts_account a ON a.id = p.account_id AND a.owner_id = l.payee_id"
+            " WHERE l.id = %s AND l.payee_id = %s GROUP BY r.currency",
+            [line, creator.pk],
+        )
+        found = cursor.fetchone()
+    if found is None:
+        return None
+    currency, place = found
+    inside = Q(period__currency=currency, period__after__lt=place, period__through__gte=place)
+    return Statement.objects.select_related("period").filter(inside, creator=creator).first()
+
+
+def entry_of(period: StatementPeriod) -> Entry:
+    """Return the log's entry with the root of a month's statements."""
+    [entry] = [
+        entry
+        for entry in entries_about(f"royalties:{period.period}:{period.currency}")
+        if entry.type == "royalty-statement"
+    ]
+    return entry
+
+
+def proof_of(row: Statement, *, line: int | None = None) -> dict[str, Any] | None:
+    """Return the proof that a statement, and one royalty line of it, is under a root that the log has.
+
+    docs/formats/royalty-statement.md says what is in it. None while the month's entry is not in the published log.
+    The line must be one of the statement's.
+    """
+    entry = entry_of(row.period)
+    in_log = proof_for(entry)
+    if in_log is None:
+        return None
+    leaf = leaf_of(row, row.period.period, row.period.currency)
+    others = Statement.objects.filter(period=row.period).order_by("place").iterator(chunk_size=5000)
+    leaves = (leaf_hash(canonical(leaf_of(one, row.period.period, row.period.currency))) for one in others)
+    root, path = proven(leaves, row.period.statements, row.place)
+    assert root.hex() == row.period.root  # a proof that does not hold helps nobody
+    proof = {
+        "entry": bytes(entry.body).decode(),
+        "format": PROOF_FORMAT,
+        "key": str(verifier_key()),
+        "log": in_log.to_text(),
+        "statement": leaf,
+        "statement_index": row.place,
+        "statement_path": [one.hex() for one in path],
+    }
+    return proof if line is None else proof | _line_proof(row, line)
+
+
+@transaction.atomic
+def _line_proof(row: Statement, line: int) -> dict[str, Any]:
+    span = _span_of(row.period)
+    index = index_of_line(span, row.creator_id, line)
+    documents: list[dict[str, Any]] = []
+
+    def leaves() -> Iterator[bytes]:
+        for move in moves(span, row.creator_id):
+            for part in move.parts:
+                if part.what == "royalty":
+                    told = line_document(move, part, span=span, key=row.salt)
+                    if part.line == line:
+                        documents.append(told)
+                    yield leaf_hash(canonical(told))
+
+    root, path = proven(leaves(), row.lines, index)
+    assert root.hex() == row.lines_root
+    return {"line": documents[0], "line_index": index, "line_path": [one.hex() for one in path]}
