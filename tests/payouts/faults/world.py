@@ -15,7 +15,8 @@ class World:
     """Alice sells her own, Alice and Bob what they made together, and Erin what she derived from it."""
 
     def __init__(self) -> None:
-        self.now, self.number = NOON, 0
+        self.now = self.latest = NOON
+        self.number = 0
         self.alice, self.bob, self.erin = (add_creator(name, 1 + i) for i, name in enumerate(("alice", "bob", "erin")))
         hers = ensure_split(own={self.alice: WHOLE_PPB}, parents=[], now=NOON)
         theirs = ensure_split(own={self.alice: 700_000_000, self.bob: 300_000_000}, parents=[], now=NOON)
@@ -42,6 +43,7 @@ class World:
     def later(self, days: int) -> datetime:
         """Lets days pass, or come back, and returns the time."""
         self.now += timedelta(days=days)
+        self.latest = max(self.latest, self.now)
         return self.now
 
 
