@@ -34,6 +34,7 @@ urlpatterns = [
     path("projects/<uuid:project>/credits.<str:form>", papers.credits, name="credits"),
     path("verify.py", log.source, name="source"),
     path("verify.sh", log.source_sh, name="source-sh"),
+    path("verify_royalty.py", log.source_royalty, name="source-royalty"),
     path(".well-known/jwks.json", credentials.key_set, name="jwks"),
     re_path(r"^keys/(?P<kid>[A-Za-z0-9_-]{43})\.pem$", credentials.key, name="key"),
     re_path(

@@ -86,6 +86,12 @@ def source_sh(request: HttpRequest) -> HttpResponse:
     return _source("verify.sh")
 
 
+@require_safe
+def source_royalty(request: HttpRequest) -> HttpResponse:
+    """This will send the verifier of royalty proofs, one file, as it is in this house."""
+    return _source("verify_royalty.py")
+
+
 def _source(name: str) -> HttpResponse:
     headers = {"Cache-Control": "public, max-age=300", "Content-Disposition": f'inline; filename="{name}"'}
     content = Path(ledger.verify.__file__).with_name(name).read_bytes()
