@@ -1,6 +1,7 @@
 """Every write about money, by name; each verb stands in its module beside its errors."""
 
 from marketplace.payouts.bookkeeping.books import UnableToPost
+from marketplace.payouts.bookkeeping.closing import UnableToClose, close_month, close_months
 from marketplace.payouts.bookkeeping.disputes import (
     UnableToCloseDispute,
     UnableToDispute,
@@ -18,6 +19,7 @@ from marketplace.payouts.proving import prove_books
 __all__ = [
     "BooksDisagree",
     "Source",
+    "UnableToClose",
     "UnableToCloseDispute",
     "UnableToDispute",
     "UnableToFreeze",
@@ -26,6 +28,8 @@ __all__ = [
     "UnableToSettle",
     "allocate_royalties",
     "close_dispute",
+    "close_month",
+    "close_months",
     "ensure_division",
     "ensure_split",
     "freeze",
