@@ -1,26 +1,21 @@
-"""What creators ask about their statements: which there are, what they say, and the proof that a line is in one."""
+"""What creators ask about their statements: which there are, and what they say."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from ledger.log.merkle import leaf_hash
-from ledger.models import Entry
-from ledger.queries import entries_about, proof_for, verifier_key
-from marketplace.payouts.bookkeeping.closing import known_span, leaf_of
+from marketplace.payouts.bookkeeping.closing import known_span
 from marketplace.payouts.models import Account
 from marketplace.payouts.statement_papers.document import digest_of, document
-from marketplace.payouts.statement_papers.reading import Head, Span, head_of, index_of_line, moves
-from marketplace.payouts.statement_papers.tree import canonical, line_document, proven
+from marketplace.payouts.statement_papers.paper import About, statement_pdf
+from marketplace.payouts.statement_papers.reading import Head, Span, head_of, moves
+from marketplace.payouts.statement_papers.table import csv_lines
 from marketplace.payouts.statements import Statement, StatementPeriod
 from marketplace.people.models import Creator
 
-PROOF_FORMAT = "worldloom/royalty-proof/1"
 MONTHS_SHOWN = 36
 
 
@@ -97,7 +92,7 @@ def closed(creator: Creator, *, period: str, currency: str) -> Paper:
     )
     if row is None:
         raise NoStatement(_("the month is not closed, or nothing was there and nothing moved"))
-    return _paper(creator, _span_of(row.period), row)
+    return _paper(creator, span_of(row.period), row)
 
 
 def running(creator: Creator, *, currency: str) -> Paper:
@@ -148,7 +143,8 @@ def _place_of(currency: str, transaction_id: UUID) -> int:
     return int(place)
 
 
-def _span_of(period: StatementPeriod) -> Span:
+def span_of(period: StatementPeriod) -> Span:
+    """Return what a closed month spans."""
     return known_span(currency=period.currency, after=period.after, through=period.through, period=period.period)
 
 
@@ -156,76 +152,15 @@ def _paper(creator: Creator, span: Span, row: Statement | None) -> Paper:
     return Paper(creator, span, head_of(span, creator.pk), row)
 
 
-def statement_with(creator: Creator, *, line: int) -> Statement | None:
-    """Return the statement of the closed month that has the creator's royalty line; None while its month runs."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT r.currency, min(p.id) FROM payouts_royalty_line l JOIN payouts_royalty_run r ON r.id = l.run_id"
-            " JOIN payouts_posting p ON p.transaction_id = r.transaction_id"
-            " JOIN payouts_account a ON a.id = p.account_id AND a.owner_id = l.payee_id"
-            " WHERE l.id = %s AND l.payee_id = %s GROUP BY r.currency",
-            [line, creator.pk],
-        )
-        found = cursor.fetchone()
-    if found is None:
-        return None
-    currency, place = found
-    inside = Q(period__currency=currency, period__after__lt=place, period__through__gte=place)
-    return Statement.objects.select_related("period").filter(inside, creator=creator).first()
+def written_as(paper: Paper, form: str, *, language: str, site: str) -> Iterator[bytes]:
+    """Return the statement as "json", "csv" or "pdf", the last two in "en" or "zh-hans", in pieces.
 
-
-def entry_of(period: StatementPeriod) -> Entry:
-    """Return the log's entry with the root of a month's statements."""
-    [entry] = [
-        entry
-        for entry in entries_about(f"royalties:{period.period}:{period.currency}")
-        if entry.type == "royalty-statement"
-    ]
-    return entry
-
-
-def proof_of(row: Statement, *, line: int | None = None) -> dict[str, Any] | None:
-    """Return the proof that a statement, and one royalty line of it, is under a root that the log has.
-
-    docs/formats/royalty-statement.md says what is in it. None while the month's entry is not in the published log.
-    The line must be one of the statement's.
+    Read them within a transaction. `site` is where it says how it is checked.
     """
-    entry = entry_of(row.period)
-    in_log = proof_for(entry)
-    if in_log is None:
-        return None
-    leaf = leaf_of(row, row.period.period, row.period.currency)
-    others = Statement.objects.filter(period=row.period).order_by("place").iterator(chunk_size=5000)
-    leaves = (leaf_hash(canonical(leaf_of(one, row.period.period, row.period.currency))) for one in others)
-    root, path = proven(leaves, row.period.statements, row.place)
-    assert root.hex() == row.period.root  # a proof that does not hold helps nobody
-    proof = {
-        "entry": bytes(entry.body).decode(),
-        "format": PROOF_FORMAT,
-        "key": str(verifier_key()),
-        "log": in_log.to_text(),
-        "statement": leaf,
-        "statement_index": row.place,
-        "statement_path": [one.hex() for one in path],
-    }
-    return proof if line is None else proof | _line_proof(row, line)
-
-
-@transaction.atomic
-def _line_proof(row: Statement, line: int) -> dict[str, Any]:
-    span = _span_of(row.period)
-    index = index_of_line(span, row.creator_id, line)
-    documents: list[dict[str, Any]] = []
-
-    def leaves() -> Iterator[bytes]:
-        for move in moves(span, row.creator_id):
-            for part in move.parts:
-                if part.what == "royalty":
-                    told = line_document(move, part, span=span, key=row.salt)
-                    if part.line == line:
-                        documents.append(told)
-                    yield leaf_hash(canonical(told))
-
-    root, path = proven(leaves(), row.lines, index)
-    assert root.hex() == row.lines_root
-    return {"line": documents[0], "line_index": index, "line_path": [one.hex() for one in path]}
+    if form == "json":
+        return paper.pieces()
+    found = moves(paper.span, paper.creator.pk)
+    if form == "csv":
+        return (line.encode() for line in csv_lines(paper.span, paper.head, found, language=language))
+    about = About(paper.creator.display_name, paper.creator.handle, paper.digest(), paper.root, site)
+    return iter([statement_pdf(paper.span, paper.head, found, about, language=language)])

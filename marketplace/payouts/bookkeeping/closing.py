@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import groupby
 from secrets import token_hex
+from uuid import UUID
 
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
@@ -146,7 +147,7 @@ def known_span(*, currency: str, after: int, through: int, period: str = "") -> 
 
 
 def _write(span: Span, *, now: datetime, new_key: Callable[[], str]) -> StatementPeriod:
-    rows = list(_statements(span, new_key))
+    rows = list(statements_in(span, lambda _creator_id: new_key()))
     root = root_of(leaf_of(row, span.period, span.currency) for row in rows)
     period = StatementPeriod.objects.create(
         period=span.period,
@@ -180,8 +181,11 @@ def leaf_of(row: Statement, period: str, currency: str) -> dict[str, object]:
     )
 
 
-def _statements(span: Span, new_key: Callable[[], str]) -> Iterator[Statement]:
-    """Give the statements in the order of their creators; the lines of one stream past and are not kept."""
+def statements_in(span: Span, key_of: Callable[[UUID], str]) -> Iterator[Statement]:
+    """Return the statements of a span in the order of their creators, not saved yet, each under its creator's key.
+
+    Read them within a transaction: the lines of one stream past and are not kept.
+    """
     groups = groupby(moves(span), key=lambda move: move.creator_id)
     creator_id, group = next(groups, (None, iter(())))
     place = 0
@@ -191,13 +195,13 @@ def _statements(span: Span, new_key: Callable[[], str]) -> Iterator[Statement]:
         mine: Iterator[Move] = iter(())
         if creator_id == head.creator_id:
             mine = group
-        yield written(span, head, mine, key=new_key(), place=place)
+        yield _written(span, head, mine, key=key_of(head.creator_id), place=place)
         place += 1
         if creator_id == head.creator_id:
             creator_id, group = next(groups, (None, iter(())))
 
 
-def written(span: Span, head: Head, mine: Iterator[Move], *, key: str, place: int) -> Statement:
+def _written(span: Span, head: Head, mine: Iterator[Move], *, key: str, place: int) -> Statement:
     """Return the statement of one creator, not saved yet, out of their movements."""
     tree = Tree()
 
