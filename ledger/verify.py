@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
 from cryptography.hazmat.primitives.hashes import SHA256
 
 ENTRIES = ("entries/%s.json", "proofs/%s.tlog-proof")
-TERMS = {"terms.json", "terms.en.txt", "terms.zh-Hans.txt"}
+TERMS, FORMATS = {"terms.json", "terms.en.txt", "terms.zh-Hans.txt"}, [f"worldloom/release-manifest/{n}" for n in "12"]
 MEMBERS = {"README.txt", "certificate.jws", "checkpoint", "licensee.json", "log.vkey", "manifest.json", *TERMS}
 MEMBERS |= {name % kind for name in ENTRIES for kind in ("release", "grant", "key")}
 CREATOR = {name % "creator-key" for name in ENTRIES}
@@ -264,7 +264,7 @@ def check_manifest(bundle: Bundle) -> tuple[dict[str, Any], str]:
     where = "manifest.json"
     check(where in bundle.streams, where, "is missing")
     manifest = parse_json(bundle.read(where), where)
-    check(manifest.get("format") == "worldloom/release-manifest/1", where, "is of another format")
+    check(manifest.get("format") in FORMATS, where, "is of another format")
     expected, others = set(MEMBERS), {}
     for asset in field(manifest, "assets", list, where):
         path, digest = field(asset, "path", str, where), field(asset, "sha256", str, where)

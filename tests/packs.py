@@ -52,7 +52,7 @@ def write(
     kind: str = "world",
     seed: int = 1,
     split: Sequence[tuple[str, int]] = (),
-    parents: Sequence[tuple[str, int]] = (),
+    parents: Sequence[tuple[str, int] | tuple[str, int, str]] = (),
     offers: Sequence[tuple[str, str, str]] = (("studio", "100.01", "USD"),),
 ) -> Path:
     """Writes a folder with a pack.toml, a cover, a LoRA and a prompt set."""
@@ -76,7 +76,8 @@ def write(
         '[[files]]\npath = "prompts.txt"',
     ]
     lines += [f'[[split]]\ncreator = "{creator}"\nshare_ppb = {share}' for creator, share in split]
-    lines += [f'[[derived_from]]\nrelease = "{release}"\nshare_ppb = {share}' for release, share in parents]
+    for release, share, *mode in parents:
+        lines += [f'[[derived_from]]\nrelease = "{release}"\nshare_ppb = {share}', *(f'mode = "{one}"' for one in mode)]
     lines += [f'[[offers]]\nterms = "{terms}"\nprice = "{price}"\ncurrency = "{cur}"' for terms, price, cur in offers]
     (folder / "pack.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder

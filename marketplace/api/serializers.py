@@ -107,7 +107,9 @@ class ReleaseShape(Shape):
     """One immutable release: its manifest, what it is offered under, and its place in the log."""
 
     release = Sha256()
-    manifest = Document(help_text="worldloom/release-manifest/1; its RFC 8785 form has the digest `release`.")
+    manifest = Document(
+        help_text="worldloom/release-manifest/1, or /2 with absolute shares; `release` digests its RFC 8785 form."
+    )
     offers = OfferShape(many=True)
     collections = CollectionShape(many=True, help_text="What is sold together with this pack.")
     proof = ProofShape()

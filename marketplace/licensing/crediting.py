@@ -8,6 +8,7 @@ from functools import lru_cache
 from uuid import UUID
 
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 
 from marketplace.catalog.models import Derivation, Release
 from marketplace.licensing.holdings import Project
@@ -17,8 +18,10 @@ from marketplace.licensing.terms.document import read_terms
 from marketplace.licensing.terms.exchange import spdx
 from marketplace.licensing.terms.exchange.base import differing
 from marketplace.licensing.terms.model import Terms
+from marketplace.payouts.divisions import Division
 from marketplace.payouts.models import SplitShare
 from marketplace.payouts.rules import WHOLE_PPB
+from marketplace.payouts.splitting import RELATIVE
 from marketplace.people.models import Creator, Studio
 from marketplace.people.queries import studios_of
 
@@ -175,12 +178,18 @@ def _credit(found: _Found, creators: tuple[str, ...]) -> Credit:
 
 
 def makers_of(releases: Iterable[Release]) -> dict[UUID, tuple[str, ...]]:
-    """This will name who made each release themselves, the largest share first: those who get more of its split than
-    what it was made from brings them. Splits are rounded, so by more than one part per billion. Two queries for all.
+    """This will name who made each release themselves, the largest share first: those who get more of what absolute
+    shares leave than what it was made from brings them. Splits are rounded, so by more than one part per billion.
+    Three queries for all.
     """
     releases = list(releases)
-    links = list(Derivation.objects.filter(release__in=releases).values_list("release", "share_ppb", "parent__split"))
-    splits = {release.split_id for release in releases} | {split for _release, _share, split in links}
+    rest = Coalesce("parent__division__rest", "parent__split")
+    links = list(
+        Derivation.objects.filter(release__in=releases, mode=RELATIVE).values_list("release", "share_ppb", rest)
+    )
+    rests = dict(Division.objects.filter(pk__in={one.division_id for one in releases}).values_list("pk", "rest"))
+    own_rest = {release.pk: rests.get(release.division_id, release.split_id) for release in releases}
+    splits = set(own_rest.values()) | {split for _release, _share, split in links}
     shares: dict[str, dict[Creator, int]] = defaultdict(dict)
     for share in SplitShare.objects.filter(split__in=splits).select_related("payee"):
         shares[share.split_id][share.payee] = share.share_ppb
@@ -190,7 +199,8 @@ def makers_of(releases: Iterable[Release]) -> dict[UUID, tuple[str, ...]]:
     made = {}
     for release in releases:
         own = {
-            payee: share * WHOLE_PPB - inherited[release.pk][payee] for payee, share in shares[release.split_id].items()
+            payee: share * WHOLE_PPB - inherited[release.pk][payee]
+            for payee, share in shares[own_rest[release.pk]].items()
         }
         makers = [payee for payee in own if own[payee] > WHOLE_PPB] or [release.pack.creator]
         makers.sort(key=lambda payee: (-own.get(payee, 0), payee.handle))

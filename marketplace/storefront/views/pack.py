@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 
+from marketplace.catalog import deriving
 from marketplace.catalog import queries as catalog
 from marketplace.catalog.models import Element, Release, ReleaseAsset
 from marketplace.catalog.rules import is_version
@@ -62,8 +63,11 @@ def pack(request: HttpRequest, creator: str, pack: str) -> HttpResponse:
             row.asset.facts.get("prompts", 0) for row in rows if isinstance(row.asset.facts.get("prompts"), int)
         ),
         "facts": _facts(release),
-        "parents": [(link.parent, words.percent_text(link.share_ppb)) for link in release.parents.all()],
-        "children": [(row.release, words.percent_text(row.share_ppb)) for row in queries.derived_from(release)],
+        "parents": [(link.parent, link.mode, words.percent_text(link.share_ppb)) for link in release.parents.all()],
+        "children": [
+            (row.release, row.mode, words.percent_text(row.share_ppb)) for row in queries.derived_from(release)
+        ],
+        "absolute": [(one.release, words.percent_text(one.share_ppb)) for one in deriving.absolute_of(release)],
         "split": _split(release),
         "split_units": SPLIT_UNITS,
         "fee": words.percent_text(settings.PLATFORM_FEE_PPB),
