@@ -1,0 +1,196 @@
+"""Hypothesis plays with the books: what it does to PostgreSQL it does to the model, and compares all of both."""
+
+from collections import Counter
+from datetime import timedelta
+
+from django.db import connection, transaction
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from marketplace.payouts import operations as books
+from marketplace.payouts.queries import check_books, frozen_of
+from marketplace.payouts.rules import WHOLE_PPB, Money, allocate
+from tests.payouts.cast import NOON, add_creator
+from tests.payouts.fakes import FaultyRail, Killed
+from tests.payouts.machine import asking
+from tests.payouts.machine.model import CURRENCIES, Model
+
+SUBJECTS = ["release:a", "release:b"]
+REASONS = ["claim:1", "claim:2"]
+PICK = st.integers(0, 2**16)
+"""Which of the things that there are by then."""
+
+
+class Play(RuleBasedStateMachine):
+    """Three creators, three works, three currencies, and a clock that may jump between any two steps."""
+
+    def __init__(self):
+        super().__init__()
+        self.savepoint = transaction.savepoint()
+        self.now, self.model, self.number = NOON, Model(), 0
+        self.cast = [add_creator(f"maker{number}", 10 + number) for number in range(3)]
+        first, second, third = self.cast
+        own = books.ensure_split(own={first: WHOLE_PPB}, parents=[], now=NOON)
+        shared = books.ensure_split(own={first: 700_000_000, second: 300_000_000}, parents=[], now=NOON)
+        derived = books.ensure_split(own={third: WHOLE_PPB}, parents=[(shared, 333_333_333)], now=NOON)
+        self.splits = [
+            (split, list(split.shares.values_list("payee_id", "share_ppb"))) for split in (own, shared, derived)
+        ]
+        FaultyRail.plan, FaultyRail.calls = [], []
+
+    def teardown(self):
+        connection.check_constraints()
+        transaction.savepoint_rollback(self.savepoint)
+
+    @initialize()
+    def there_is_a_history(self):
+        """Some sales are released, some are in their hold period."""
+        for currency in CURRENCIES:
+            for which in range(3):
+                self.sell(which, 100 + which, 10, 1, currency, SUBJECTS[which % 2])
+        self.allocate()
+        self.time_passes(14)
+        self.release()
+        for which in range(3):
+            self.sell(which, 200 + which, 10, 1, "USD", SUBJECTS[which % 2])
+        self.allocate()
+
+    # Earning.
+
+    @rule(days=st.sampled_from([14, 14, 14, 1, 40, -1, -3, -40]))
+    def time_passes(self, days):
+        self.now += timedelta(days=days)
+
+    @rule(which=st.integers(0, 2), net=st.integers(0, 500), fee=st.integers(0, 60), tax=st.integers(0, 9),
+          currency=st.sampled_from(CURRENCIES), subject=st.sampled_from(["", *SUBJECTS]))  # fmt: skip
+    def sell(self, which, net, fee, tax, currency, subject):
+        split, shares = self.splits[which]
+        gross = Money(net + fee + tax, currency)
+        if not gross.amount_minor:
+            return
+        self.number += 1
+        source = f"order-line:{self.number}"
+        figures = {"gross": gross, "tax_minor": tax, "fee_minor": fee}
+        books.record_sale(source=source, split=split, subject=subject, now=self.now, **figures)
+        self.model.sell(source, subject, currency, tax, fee, dict(allocate(net, shares)))
+
+    @rule()
+    def allocate(self):
+        books.allocate_royalties(now=self.now)
+        self.model.allocate(self.now)
+
+    @rule()
+    def release(self):
+        books.release_holds(now=self.now)
+        self.model.release(self.now, asking.lines())
+
+    # Paying.
+
+    @rule(faults=st.lists(st.sampled_from(["work", "refuse", "down", "die after", "drop answer"]), max_size=2))
+    def settle(self, faults):
+        FaultyRail.plan = list(faults)
+        try:
+            books.settle(now=self.now)
+        except (books.UnableToSettle, Killed):
+            assert set(faults) & {"down", "die after", "drop answer"}
+        self.now += timedelta(seconds=1)
+        self.model.settle(self.now, [creator.pk for creator in self.cast], faults)
+
+    # Reversing.
+
+    @rule(which=PICK)
+    def dispute(self, which):
+        source = self.sales()[which % len(self.sales())]
+        if f"dispute:{source}" not in self.model.reversals:
+            self.model.dispute(f"dispute:{source}", source, None, self.now)
+        books.open_dispute(source=source, now=self.now)
+
+    @precondition(lambda self: self.disputed())
+    @rule(which=PICK, outcome=st.sampled_from(["won", "lost"]))
+    def close(self, which, outcome):
+        key = self.disputed()[which % len(self.disputed())]
+        books.close_dispute(source=self.model.reversals[key].source, outcome=outcome, now=self.now)
+        self.model.end(key, outcome)
+
+    @rule(subject=st.sampled_from(SUBJECTS), reason=st.sampled_from(REASONS))
+    def freeze(self, subject, reason):
+        books.freeze(subject=subject, reason=reason, now=self.now)
+        self.model.freeze(subject, reason)
+
+    @precondition(lambda self: self.standing())
+    @rule(which=PICK)
+    def thaw(self, which):
+        subject, reason = self.standing()[which % len(self.standing())]
+        books.thaw(subject=subject, reason=reason, now=self.now)
+        self.model.thaw(subject, reason, asking.lines())
+
+    # What there is to choose from.
+
+    def sales(self):
+        """All sales, those that nothing has reversed first."""
+        reversed_ = {reversal.source for reversal in self.model.reversals.values()}
+        return sorted(self.model.sales, key=lambda source: source in reversed_)
+
+    def disputed(self):
+        return [key for key, one in self.model.reversals.items() if one.kind == "dispute" and not one.outcome]
+
+    def standing(self):
+        return [key for key, stands in self.model.freezes.items() if stands]
+
+    # What must be the same.
+
+    @invariant()
+    def the_books_are_right(self):
+        self.model.note(self.now)
+        assert check_books() == []
+
+    @invariant()
+    def every_account_is_the_same(self):
+        has, house = asking.accounts()
+        assert +has == +self.model.has
+        assert {key: amount for key, amount in house.items() if amount} == {
+            key: amount for key, amount in self.model.house.items() if amount
+        }
+
+    @invariant()
+    def what_is_held_is_told_by_line_and_by_subject(self):
+        model = self.model
+        assert asking.held() == +model.held
+        for creator in self.cast:
+            held, waiting = Counter(), Counter()
+            for (source, payee), amount in (+model.held).items():
+                if payee == creator.pk:
+                    held[model.sales[source].subject, model.sales[source].currency] += amount
+            for source, sale in model.sales.items():
+                if sale.due is None and model.is_frozen(source) and creator.pk in sale.shares:
+                    waiting[sale.subject, sale.currency] += 1
+            told = {(row.subject, row.currency): (row.held_minor, row.waiting_sales) for row in frozen_of(creator)}
+            assert told == {key: (held[key], waiting[key]) for key in held | waiting}
+
+    @invariant()
+    def payouts_are_the_same_and_the_rail_sent_them_once(self):
+        theirs = sorted((p.creator, p.currency, p.amount, p.state) for p in self.model.payouts)
+        assert asking.payouts() == theirs
+        on_the_rail = Counter()
+        for payout in self.model.payouts:
+            if payout.on_the_rail:
+                on_the_rail[payout.creator, payout.currency] += payout.amount
+        assert asking.transfers() == on_the_rail
+
+
+def play(examples, steps):
+    """Lets Hypothesis play; the rules and invariants of Play assert, and a history that breaks one is raised."""
+    run_state_machine_as_test(
+        Play,
+        settings=settings(
+            max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )
