@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
+from marketplace.payouts.operations import close_dispute, freeze, open_dispute, thaw
 from tests.payouts.faults.lives import points_of
 from tests.payouts.faults.proofs import check_all_is_paid, repeat
-from tests.payouts.faults.world import World, settlement
+from tests.payouts.faults.world import SUBJECTS, World, settlement
 
 Act = Callable[[], Any]
 Story = Callable[[World], Act]
@@ -48,7 +49,38 @@ def a_settlement(world: World) -> Act:
     return lambda: settlement(now)
 
 
-STORIES: dict[str, Story] = {"settlement": a_settlement}
+def a_dispute(world: World) -> Act:
+    """A buyer's bank takes back a sale that was paid out, and gives it back."""
+    now, sale = world.later(14), world.sell(2, "USD")
+    settlement(now)
+    settlement(world.later(14))
+
+    def act() -> None:
+        open_dispute(source=sale.source, now=now)
+        close_dispute(source=sale.source, outcome="won", now=now)
+
+    return act
+
+
+def a_freeze(world: World) -> Act:
+    """A claim holds what is pending, what is available and what waits, and lets go of it."""
+    now, reason = world.later(14), f"claim:{world.number}"
+    world.sell_each()
+    settlement(now)
+    world.sell_each()
+
+    def act() -> None:
+        freeze(subject=SUBJECTS[2], reason=reason, now=now)
+        thaw(subject=SUBJECTS[2], reason=reason, now=now)
+
+    return act
+
+
+STORIES: dict[str, Story] = {
+    "settlement": a_settlement,
+    "dispute": a_dispute,
+    "freeze": a_freeze,
+}
 
 
 @pytest.mark.parametrize("name", STORIES)

@@ -47,8 +47,10 @@ class Play(RuleBasedStateMachine):
         FaultyRail.plan, FaultyRail.calls = [], []
 
     def teardown(self):
-        connection.check_constraints()
-        transaction.savepoint_rollback(self.savepoint)
+        try:
+            connection.check_constraints()
+        finally:
+            transaction.savepoint_rollback(self.savepoint)
 
     @initialize()
     def there_is_a_history(self):
