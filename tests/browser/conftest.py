@@ -2,12 +2,14 @@
 
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.backends.signals import connection_created
 
 import assets.operations
 import ledger.operations
@@ -15,6 +17,7 @@ from assets.models import Asset
 from marketplace.intake.operations import publish_folder
 from tests import packs
 from tests.cast import NOON, later, on_stage
+from tests.limited import limit
 from tests.standing import standing
 from tests.storefront.market import Market
 
@@ -59,6 +62,25 @@ def _triggers_back(django_db_setup: None, django_db_blocker: Any) -> Iterator[No
     yield
     with django_db_blocker.unblock():
         _triggers("origin")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def served_as(django_db_setup: None, django_db_blocker: Any) -> Iterator[list[str]]:
+    """Lets the server run as the application's role, as outside of tests, and gives whom its connections run as."""
+    roles: list[str] = []
+    with django_db_blocker.unblock():
+        role = limit()
+
+    def led(connection: Any, **_: Any) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET ROLE {role}")
+                cursor.execute("SELECT current_user")
+                roles.append(cursor.fetchone()[0])
+
+    connection_created.connect(led)
+    yield roles
+    connection_created.disconnect(led)
 
 
 @pytest.fixture
