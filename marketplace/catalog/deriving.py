@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from marketplace.catalog.manifests import ManifestAbsolute, ManifestDivision
 from marketplace.catalog.models import Release
-from marketplace.catalog.rules import Draft, DraftParent, Finding
+from marketplace.catalog.rules import WHOLE_PPB, Draft, DraftParent, Finding
+from marketplace.payouts.bookkeeping.splits import parents_of
 from marketplace.payouts.division_queries import absolute_in
 from marketplace.payouts.divisions import Division
 from marketplace.payouts.operations import Source
@@ -16,7 +18,9 @@ from marketplace.payouts.splitting import (
     NothingLeft,
     TooManyAbsoluteShares,
     check_absolute,
+    fold_work,
 )
+from marketplace.people.models import Creator
 
 SUBJECT = "release:"
 """What sales, freezes and absolute shares call a release by, before its digest."""
@@ -84,6 +88,19 @@ def absolute_shares(derived: Sequence[Derived]) -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
+def left_to_makers(parents: Sequence[DraftParent]) -> int:
+    """This will say what sources leave to the makers of a release, in ppb, rounded down; 0 where they take too much.
+
+    Sources that are not published count as they are named. A query each, and one.
+    """
+    found = [(parent, release_of(parent)) for parent in parents]
+    derived = [Derived(release, parent.share_ppb, parent.mode) for parent, release in found if release]
+    unknown = [parent.share_ppb for parent, release in found if release is None and parent.mode == ABSOLUTE]
+    taken_ppb = sum(absolute_shares(derived).values()) + sum(unknown)
+    relative_ppb = sum(parent.share_ppb for parent in parents if parent.mode != ABSOLUTE)
+    return max(WHOLE_PPB - taken_ppb, 0) * max(WHOLE_PPB - relative_ppb, 0) // WHOLE_PPB
+
+
 def absolute_share_of(release: Release) -> int:
     """This will say what absolute shares take of a published release together, in parts per billion."""
     if release.division_id is None:
@@ -91,16 +108,28 @@ def absolute_share_of(release: Release) -> int:
     return sum(ppb for _subject, ppb in absolute_in([release.division_id])[release.division_id])
 
 
+def absolute_releases(derived: Sequence[Derived]) -> list[tuple[Release, int]]:
+    """This will give the releases with an absolute share in what is made with these, the largest share first."""
+    shares = absolute_shares(derived)
+    rows = Release.objects.filter(digest__in=shares).select_related("pack__creator")
+    return sorted(((row, shares[row.digest]) for row in rows), key=lambda one: (-one[1], str(one[0])))
+
+
+def folded_of(creator: Creator, derived: Sequence[Derived]) -> tuple[tuple[UUID, int], ...]:
+    """This will work out who would get what of something that a creator alone makes with these: (payee, ppb).
+
+    Raises what `splitting.fold_work` raises; nothing is written.
+    """
+    return fold_work({creator.pk: WHOLE_PPB}, parents_of(sources_of(derived))).shares
+
+
 def absolute_findings(derived: Sequence[Derived]) -> list[Finding]:
     """This will list why absolute shares keep something from being made with these: more than there is, or all of it.
 
     Asked when a release is published and never when money comes; nothing is scaled.
     """
-    shares = absolute_shares(derived)
-    names = {one.digest: str(one) for one in Release.objects.filter(digest__in=shares).select_related("pack__creator")}
-    named = sorted(((names[digest], ppb) for digest, ppb in shares.items()), key=lambda one: (-one[1], one[0]))
     try:
-        check_absolute(named)
+        check_absolute([(str(release), ppb) for release, ppb in absolute_releases(derived)])
     except (AbsoluteSharesTakeTooMuch, NothingLeft, TooManyAbsoluteShares) as error:
         return [Finding("derived_from", error.template, error.values)]
     return []
@@ -119,9 +148,8 @@ def absolute_of(release: Release) -> list[Absolute]:
     """This will list the releases with an absolute share in a published one, the largest first; three queries."""
     if release.division_id is None:
         return []
-    shares = {
-        subject.removeprefix(SUBJECT): ppb for subject, ppb in absolute_in([release.division_id])[release.division_id]
-    }
+    told = absolute_in([release.division_id])[release.division_id]
+    shares = {subject.removeprefix(SUBJECT): ppb for subject, ppb in told}
     sources = set(release.parents.filter(mode=ABSOLUTE).values_list("parent__digest", flat=True))
     rows = Release.objects.filter(digest__in=shares).select_related("pack__creator")
     found = [Absolute(row, shares[row.digest], row.digest in sources) for row in rows]

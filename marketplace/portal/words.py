@@ -15,6 +15,7 @@ from marketplace.licensing.words import TERMS as TERMS
 from marketplace.licensing.words import summary_text as summary_text
 from marketplace.payouts.queries import Line, PaidOut
 from marketplace.payouts.rules import MAX_AMOUNT_MINOR, WHOLE_PPB, Money
+from marketplace.payouts.splitting import ABSOLUTE, RELATIVE
 from marketplace.ui import formats
 from marketplace.ui.formats import Names
 from marketplace.ui.formats import percent_text as percent_text
@@ -30,6 +31,10 @@ MADE_BY: Names = {
 AI_TRAINING: Names = {
     "not-allowed": gettext_lazy("No, nobody may train models with it"),
     "with-license": gettext_lazy("Yes, those whose license says so"),
+}
+SHARE_MODES: Names = {
+    RELATIVE: gettext_lazy("Relative: of what this pack earns. Of what is made from it, within this pack's part."),
+    ABSOLUTE: gettext_lazy("Absolute: of each sale of this pack, and of all that is ever made from it, paid first."),
 }
 PAYOUT_STATES: Names = {
     "open": gettext_lazy("Being sent"),

@@ -13,9 +13,17 @@ from marketplace.compositions.drafting import About
 from marketplace.compositions.notation.reading import MOST_BYTES
 from marketplace.intake.rules import DraftOffer
 from marketplace.payouts.rules import WHOLE_PPB, UnreadableAmount, parse_amount
+from marketplace.payouts.splitting import RELATIVE
 from marketplace.portal import words
 from marketplace.portal.forms.publication import Problem, tags_in, texts
-from marketplace.portal.forms.rows import CURRENCY_CHOICES, DetailsForm, offer_rows, offers_in, unreadable_price
+from marketplace.portal.forms.rows import (
+    CURRENCY_CHOICES,
+    DetailsForm,
+    offer_rows,
+    offers_in,
+    share_mode,
+    unreadable_price,
+)
 
 OWN_SHARE = "40"
 """What makers keep in percent, where they have not said."""
@@ -45,6 +53,7 @@ class CompositionForm(DetailsForm):
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off", "class": "num"}),
         error_messages={"required": _("Fill this in.")},
     )
+    mode = share_mode()
     unit = forms.CharField(
         label=_("Unit"), max_length=40, required=False, help_text=_("What is counted, as in image."), empty_value=""
     )
@@ -70,6 +79,9 @@ class CompositionForm(DetailsForm):
                 params={"text": text[:20]},
             )
         return share_ppb
+
+    def clean_mode(self) -> str:
+        return self.cleaned_data["mode"] or RELATIVE
 
     def clean_recipe(self) -> str:
         text: str = self.cleaned_data["recipe"]
@@ -107,11 +119,11 @@ class Composition:
         self.sections: dict[str, list[str]] = {}
 
     def is_valid(self, *, is_preview: bool = False) -> bool:
-        """This will tell whether all can be read; a preview needs the recipe and the share alone."""
+        """This will tell whether all can be read; a preview needs the recipe and the shares alone."""
         if is_preview:
             self.details.is_valid()
             for name in list(self.details.errors):
-                if name not in ("recipe", "own_share", "fees", "unit"):
+                if name not in ("recipe", "own_share", "mode", "fees", "unit"):
                     del self.details.errors[name]
             return not self.details.errors
         valid = [part.is_valid() for part in (self.details, *self.offers.values())]
@@ -133,6 +145,7 @@ class Composition:
             tags=tags_in(given.get("tags", "")),
             cover=str(self.cover.name) if self.cover else "cover.png",
             own_share_ppb=given.get("own_share") or 0,
+            mode=given.get("mode") or RELATIVE,
             made_by=given.get("made_by", "human"),
             ai_training=given.get("ai_training", "not-allowed"),
         )

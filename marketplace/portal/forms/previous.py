@@ -74,7 +74,10 @@ def start_from(
             for element in release.elements.all()
         ],
         "shares": [{"creator": payee.handle, "share": words.percent_input(share_ppb)} for payee, share_ppb in makers],
-        "parents": [{"release": str(link.parent), "share": words.percent_input(link.share_ppb)} for link in parents],
+        "parents": [
+            {"release": str(link.parent), "share": words.percent_input(link.share_ppb), "mode": link.mode}
+            for link in parents
+        ],
         "offers": {
             offer.terms.name: {
                 "price": format_amount(offer.regular_minor, offer.currency),  # type: ignore[attr-defined]
@@ -125,7 +128,7 @@ def start_again(submission: Submission, uploads: Iterable[Upload]) -> dict[str, 
         ],
         "shares": [{"creator": handle, "share": words.percent_input(share)} for handle, share in draft.split.items()],
         "parents": [
-            {"release": parent.reference, "share": words.percent_input(parent.share_ppb)}
+            {"release": parent.reference, "share": words.percent_input(parent.share_ppb), "mode": parent.mode}
             for parent in draft.derived_from
         ],
         "offers": {

@@ -14,7 +14,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from assets.models import Upload
-from marketplace.catalog.rules import Draft, DraftElement, DraftFile, DraftParent
+from marketplace.catalog.deriving import Derived, absolute_shares, left_to_makers, release_of
+from marketplace.catalog.rules import Draft, DraftElement, DraftFile, DraftParent, parse_reference
 from marketplace.checkout.rules import platform_fee
 from marketplace.intake.rules import DraftOffer
 from marketplace.payouts.rules import WHOLE_PPB
@@ -196,7 +197,7 @@ class Publication:
             made_by=given.get("made_by", ""),
             ai_training=given.get("ai_training", ""),
             split={row["creator"].strip(): row["share"] for row in _read(self.shares)},
-            derived_from=tuple(DraftParent(*row["release"], share_ppb=row["share"]) for row in _read(self.parents)),
+            derived_from=self._parents(),
         )
         return draft, offers_in(self.offers), streams
 
@@ -242,21 +243,39 @@ class Publication:
                 triggers=_lines(row["triggers"]),
             )
 
+    def _parents(self) -> tuple[DraftParent, ...]:
+        return tuple(DraftParent(*row["release"], row["share"], row["mode"]) for row in _read(self.parents))
+
     @property
     def own_ppb(self) -> int:
         """The creator's own share of a sale, as far as the form says it; rounded down, the fold may add one."""
         shares = {row["creator"].strip(): row["share"] for row in _read(self.shares)}
-        taken = sum(row["share"] for row in _read(self.parents))
         own = shares.get(self.creator.handle, 0) if shares else WHOLE_PPB
-        return max(WHOLE_PPB - taken, 0) * own // WHOLE_PPB
+        return left_to_makers(self._parents()) * own // WHOLE_PPB
+
+    def sources(self) -> dict[str, Any]:
+        """This will say which absolute shares come with the sources that the form names: reference → its digest and
+        digest → ppb, as text, since scripts read them.
+        """
+        told = [str(row["release"].value() or "").strip() for row in self.parents]
+        parents = [DraftParent(*found, 1) for text in told if (found := parse_reference(text))]
+        return {
+            parent.reference: {
+                "id": release.digest,
+                "absolute": {digest: str(ppb) for digest, ppb in absolute_shares([Derived(release, 1)]).items()},
+            }
+            for parent in parents
+            if (release := release_of(parent))
+        }
 
     def nets(self, fee_ppb: int) -> dict[str, str]:
         """This will say what each price of a sent form leaves to the creator: terms → an amount in words."""
-        found = {}
+        found: dict[str, str] = {}
+        own_ppb = self.own_ppb if self.details.is_bound else 0
         for name, row in self.offers.items():
             if row.is_bound and row.is_valid() and "price_minor" in row.cleaned_data:
                 price, currency = row.cleaned_data["price_minor"], row.cleaned_data["currency"]
-                net = (price - platform_fee(price, fee_ppb)) * self.own_ppb // WHOLE_PPB
+                net = (price - platform_fee(price, fee_ppb)) * own_ppb // WHOLE_PPB
                 found[name] = words.net_text(net, currency)
         return found
 

@@ -12,6 +12,7 @@ from marketplace.catalog.rules import parse_reference
 from marketplace.intake.rules import DraftOffer
 from marketplace.licensing.terms.ready import READY
 from marketplace.payouts.rules import CURRENCIES, UnreadableAmount, parse_amount
+from marketplace.payouts.splitting import RELATIVE
 from marketplace.portal import words
 
 ELEMENTS_SHOWN, SHARES_SHOWN, PARENTS_SHOWN = 2, 2, 1
@@ -177,6 +178,17 @@ class ElementRow(forms.Form):
     )
 
 
+def share_mode() -> forms.ChoiceField:
+    """This will make the field that asks how sources have their share; left out, it is relative."""
+    return forms.ChoiceField(
+        label=_("How it shares"),
+        choices=list(words.SHARE_MODES.items()),
+        initial=RELATIVE,
+        required=False,
+        widget=forms.RadioSelect,
+    )
+
+
 class _PercentRow(forms.Form):
     share = forms.CharField(
         label=_("Share"),
@@ -217,7 +229,15 @@ class ParentRow(_PercentRow):
         widget=forms.TextInput(attrs={**_SLUG, "class": "mono", "placeholder": "creator/pack@1.0.0"}),
         error_messages=_NEEDED,
     )
-    field_order = ("release", "share")
+    mode = share_mode()
+    field_order = ("release", "share", "mode")
+
+    def has_changed(self) -> bool:
+        """Tells whether something is written in the row; a mode alone is nothing."""
+        return not {"release", "share"}.isdisjoint(self.changed_data)
+
+    def clean_mode(self) -> str:
+        return self.cleaned_data["mode"] or RELATIVE
 
     def clean_release(self) -> tuple[str, str, str]:
         text: str = self.cleaned_data["release"].strip()

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from marketplace.catalog.deriving import Derived, absolute_findings, absolute_releases, folded_of, left_to_makers
 from marketplace.catalog.operations import UnableToPublish
 from marketplace.checkout.rules import platform_fee
 from marketplace.compositions.composing import recipe_in
@@ -22,8 +23,7 @@ from marketplace.compositions.queries import lock_in
 from marketplace.intake import operations
 from marketplace.intake.examining import findings_in
 from marketplace.licensing.terms.ready import READY
-from marketplace.payouts import queries as books
-from marketplace.payouts.rules import WHOLE_PPB, fold_split
+from marketplace.payouts.rules import WHOLE_PPB
 from marketplace.people.models import Creator
 from marketplace.portal import words
 from marketplace.portal.forms.compositions import OWN_SHARE, Composition
@@ -131,7 +131,7 @@ def _page(
                 "name": words.say(words.TERMS, name),
                 "summary": words.summary_text(READY[name]),
                 "row": row,
-                "net": _net(form, row),
+                "net": _net(preview.get("makers_ppb", 0), row),
             }
             for name, row in form.offers.items()
         ],
@@ -148,11 +148,10 @@ def _preview(creator: Creator, form: Composition, recipe: str) -> dict[str, Any]
     if not about.own_share_ppb:
         return {}
     drafted = draft_of(recipe=recipe, creator=creator, about=about, now=timezone.now())
-    parents = [
-        (share_ppb, [(payee.pk, part) for payee, part in books.shares_of(release.split_id)])
-        for release, share_ppb in drafted.shares
-    ]
-    folded = fold_split({creator.pk: WHOLE_PPB}, parents)
+    derived = [Derived(release, share_ppb, about.mode) for release, share_ppb in drafted.shares]
+    if found := absolute_findings(derived):
+        raise UnableToPublish(drafted.draft, found)
+    folded = folded_of(creator, derived)
     known = Creator.objects.in_bulk([payee for payee, _share in folded])
     layers = _layers(drafted)
     share = {"label": _("Share"), "kind": "num"}
@@ -167,16 +166,20 @@ def _preview(creator: Creator, form: Composition, recipe: str) -> dict[str, Any]
             {"payee": known[payee], "share": words.percent_text(share_ppb)}
             for payee, share_ppb in sorted(folded, key=lambda row: (-row[1], row[0]))
         ],
+        "absolute": [
+            {"release": release, "share": words.percent_text(share_ppb)}
+            for release, share_ppb in absolute_releases(derived)
+        ],
+        "makers_ppb": left_to_makers(drafted.draft.derived_from),
     }
 
 
-def _net(form: Composition, row: OfferRow) -> str:
-    """Says what a price that was sent leaves to the makers; nothing where it cannot be read."""
-    about = form.about() if row.is_bound else _STARTED
-    if not row.is_bound or not row.is_valid() or "price_minor" not in row.cleaned_data:
+def _net(makers_ppb: int, row: OfferRow) -> str:
+    """Says what a price that was sent leaves to the makers; nothing where that or the recipe cannot be read."""
+    if not makers_ppb or not row.is_bound or not row.is_valid() or "price_minor" not in row.cleaned_data:
         return ""
     price, currency = row.cleaned_data["price_minor"], row.cleaned_data["currency"]
-    net = (price - platform_fee(price, settings.PLATFORM_FEE_PPB)) * about.own_share_ppb // WHOLE_PPB
+    net = (price - platform_fee(price, settings.PLATFORM_FEE_PPB)) * makers_ppb // WHOLE_PPB
     return words.net_text(net, currency)
 
 

@@ -1,5 +1,6 @@
 """Publishing: by the form, or by a folder with a pack.toml; both do what `manage.py publish` does."""
 
+import json
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, cast
@@ -159,6 +160,7 @@ def _page(request: HttpRequest, form: Publication, base: Release | None, status:
         "ticked": form.details["keep"].value() or [],
         "problems": form.problems if form.details.is_bound else [],
         "whole_ppb": money.WHOLE_PPB,
+        "sources": json.dumps(form.sources(), sort_keys=True),
         **_terms_of_sale(),
     }
     return render(request, "portal/publish.html", context, status=status)
@@ -167,7 +169,7 @@ def _page(request: HttpRequest, form: Publication, base: Release | None, status:
 def _table(rows: Sequence[Form], shown: int) -> dict[str, object]:
     """Numbers the rows of a table; those that wait behind "more" are open when something is in one of them."""
     numbered = list(enumerate(rows, start=1))
-    used = any(row.errors or any(field.value() for field in row) for row in rows[shown:])
+    used = any(row.errors or any(field.value() for field in row if field.name != "mode") for row in rows[shown:])
     return {"shown": numbered[:shown], "rest": numbered[shown:], "open": used}
 
 

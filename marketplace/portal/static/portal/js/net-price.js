@@ -11,7 +11,19 @@ function rows(form, name) {
   return [...form.querySelectorAll(`input[name^="${name}-"][name$="-share"]`)].map((input) => ({
     who: input.closest("fieldset").querySelector("input").value.trim(),
     share: read(input.value.replace(/\s*%\s*$/, ""), EXPONENT),
+    mode: input.closest("fieldset").querySelector("input[type=radio]:checked")?.value,
   }));
+}
+
+// What absolute shares take together: those named, and those that known sources bring; each release once, at its most.
+function absolute(parents, known) {
+  const shares = new Map();
+  const keep = (id, share) => shares.set(id, share > (shares.get(id) ?? 0n) ? share : shares.get(id));
+  for (const { who, share, mode } of parents) {
+    if (mode === "absolute") keep(known[who]?.id ?? who, share);
+    for (const [id, brought] of Object.entries(known[who]?.absolute ?? {})) keep(id, BigInt(brought));
+  }
+  return [...shares.values()].reduce((sum, share) => sum + share, 0n);
 }
 
 class NetPrice extends HTMLElement {
@@ -40,8 +52,12 @@ class NetPrice extends HTMLElement {
     const makers = rows(this.form, "share").filter((row) => row.who && row.share);
     const mine = makers.filter((row) => row.who === this.dataset.handle);
     const own = makers.length ? mine.reduce((sum, row) => sum + row.share, 0n) : whole;
-    const taken = rows(this.form, "parent").reduce((sum, row) => sum + (row.share ?? 0n), 0n);
-    const share = taken < whole ? ((whole - taken) * own) / whole : 0n;
+    const parents = rows(this.form, "parent").filter((row) => row.share);
+    const left = [
+      absolute(parents, JSON.parse(this.dataset.sources)),
+      parents.reduce((sum, row) => sum + (row.mode === "absolute" ? 0n : row.share), 0n),
+    ].reduce((rest, taken) => (taken < whole ? (rest * (whole - taken)) / whole : 0n), whole);
+    const share = (left * own) / whole;
     return ((price - (price * BigInt(this.dataset.fee)) / whole) * share) / whole;
   }
 
