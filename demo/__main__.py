@@ -18,6 +18,7 @@ STOP_SECONDS = 30
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
 # The sandbox settles at once, so that the first day shows a whole life of a sale. Real money waits (docs/operate.md).
 os.environ.setdefault("WORLDLOOM_PAYOUT_HOLD_DAYS", "0")
+os.environ.setdefault("WORLDLOOM_PAYOUT_SCHEDULE", "always")
 os.environ.setdefault("WORLDLOOM_SANDBOX_DISPUTE_AFTER_MINUTES", "0")
 
 

@@ -7,6 +7,7 @@ switched off, disks can lie, and a second opinion that shares no code with the f
 from itertools import groupby
 
 from marketplace.payouts.division_queries import DIVISIONS
+from marketplace.payouts.invariants_policies import POLICIES
 from marketplace.payouts.models import Split, SplitShare
 from marketplace.payouts.rules import split_digest
 
@@ -150,64 +151,14 @@ _ROYALTIES = [
     ),
 ]
 
-_PAYOUTS = [
-    (
-        "Payouts of {owner_id} in transaction {transaction_id} take {paid} and it reserved {reserved}.",
-        """
-        SELECT owner_id, transaction_id, coalesce(w.amount_minor, 0) AS paid, coalesce(p.amount_minor, 0) AS reserved
-          FROM (SELECT creator_id AS owner_id, transaction_id, sum(amount_minor) AS amount_minor
-                  FROM payouts_payout GROUP BY creator_id, transaction_id) w
-          FULL JOIN (SELECT a.owner_id, t.id AS transaction_id, sum(p.amount_minor) AS amount_minor
-                       FROM payouts_transaction t JOIN payouts_posting p ON p.transaction_id = t.id
-                       JOIN payouts_account a ON a.id = p.account_id
-                      WHERE t.kind = 'payout_reserve' AND a.kind = 'creator_available'
-                      GROUP BY a.owner_id, t.id) p USING (owner_id, transaction_id)
-         WHERE w.amount_minor IS DISTINCT FROM p.amount_minor
-        """,
-    ),
-    (
-        "Payout {idem_key} is sent {outcomes} times and posted as sent {posted} times.",
-        """
-        SELECT p.idem_key, count(DISTINCT o.id) AS outcomes, count(DISTINCT t.id) AS posted
-          FROM payouts_payout p
-          LEFT JOIN payouts_payout_outcome o ON o.payout_id = p.id AND o.state = 'sent'
-          LEFT JOIN payouts_transaction t ON t.source = p.idem_key AND t.kind = 'payout_sent'
-         GROUP BY p.id HAVING count(DISTINCT o.id) <> count(DISTINCT t.id) OR count(DISTINCT t.id) > 1
-        """,
-    ),
-    (
-        "Payout {idem_key} is failed {outcomes} times and posted as failed {posted} times.",
-        """
-        SELECT p.idem_key, count(DISTINCT o.id) AS outcomes, count(DISTINCT t.id) AS posted
-          FROM payouts_payout p
-          LEFT JOIN payouts_payout_outcome o ON o.payout_id = p.id AND o.state = 'failed'
-          LEFT JOIN payouts_transaction t ON t.source = p.idem_key AND t.kind = 'payout_failed'
-         GROUP BY p.id HAVING count(DISTINCT o.id) <> count(DISTINCT t.id) OR count(DISTINCT t.id) > 1
-        """,
-    ),
-    (
-        "Payout {idem_key} was {states}, in this order, which is not how a payout goes.",
-        """
-        SELECT p.idem_key, string_agg(o.state, ', ' ORDER BY o.id) AS states
-          FROM payouts_payout p JOIN payouts_payout_outcome o ON o.payout_id = p.id
-         GROUP BY p.id
-        HAVING string_agg(o.state, ', ' ORDER BY o.id) NOT IN ('sent', 'sent, paid', 'sent, failed', 'failed')
-        """,
-    ),
-    (
-        "Payouts name transaction {idem_key}, which is of kind {kind} and reserves nothing.",
-        """
-        SELECT t.idem_key, t.kind FROM payouts_transaction t
-         WHERE t.kind <> 'payout_reserve' AND EXISTS (SELECT FROM payouts_payout p WHERE p.transaction_id = t.id)
-        """,
-    ),
+_AVAILABLE = [
     (
         "{owner_id} has {kept} available less owed in {currency}; released lines less payouts are {made}.",
         f"""
         SELECT owner_id, currency, sum(kept) AS kept, sum(made) AS made
           FROM (SELECT owner_id, currency, 0 AS made,
                        CASE kind WHEN 'creator_receivable' THEN -balance_minor ELSE balance_minor END AS kept
-                  FROM payouts_account WHERE kind IN ('creator_available', 'creator_receivable')
+                  FROM payouts_account WHERE kind IN ('creator_available', 'creator_reserve', 'creator_receivable')
                  UNION ALL
                 SELECT l.payee_id, r.currency, l.amount_minor, 0
                   FROM payouts_royalty_line l JOIN payouts_royalty_run r ON r.id = l.run_id
@@ -223,34 +174,8 @@ _PAYOUTS = [
                  UNION ALL
                 SELECT p.creator_id, p.currency, -p.amount_minor, 0 FROM payouts_payout p
                  WHERE NOT EXISTS (SELECT FROM payouts_payout_outcome f
-                                    WHERE f.payout_id = p.id AND f.state = 'failed')) moved
+                                    WHERE f.payout_id = p.id AND f.state IN ('failed', 'returned'))) moved
          GROUP BY owner_id, currency HAVING sum(kept) <> sum(made)
-        """,
-    ),
-    (
-        "In {currency} {posted} is in flight to creators and open payouts are {open}.",
-        """
-        SELECT currency, coalesce(p.amount_minor, 0) AS posted, coalesce(w.amount_minor, 0) AS open
-          FROM (SELECT currency, sum(amount_minor) AS amount_minor FROM payouts_payout
-                 WHERE NOT EXISTS (SELECT FROM payouts_payout_outcome o WHERE o.payout_id = payouts_payout.id)
-                 GROUP BY currency) w
-          FULL JOIN (SELECT a.currency, -sum(p.amount_minor) AS amount_minor
-                       FROM payouts_posting p JOIN payouts_account a ON a.id = p.account_id
-                      WHERE a.kind = 'payout_in_flight' GROUP BY a.currency) p USING (currency)
-         WHERE coalesce(w.amount_minor, 0) <> coalesce(p.amount_minor, 0)
-        """,
-    ),
-    (
-        "In {currency} {posted} left the bank and payouts sent are {sent}.",
-        """
-        SELECT currency, coalesce(p.amount_minor, 0) AS posted, coalesce(w.amount_minor, 0) AS sent
-          FROM (SELECT p.currency, sum(p.amount_minor) AS amount_minor FROM payouts_payout p
-                  JOIN payouts_payout_outcome o ON o.payout_id = p.id AND o.state = 'sent'
-                 GROUP BY p.currency) w
-          FULL JOIN (SELECT a.currency, -sum(p.amount_minor) AS amount_minor
-                       FROM payouts_posting p JOIN payouts_account a ON a.id = p.account_id
-                      WHERE a.kind = 'bank' GROUP BY a.currency) p USING (currency)
-         WHERE coalesce(w.amount_minor, 0) <> coalesce(p.amount_minor, 0)
         """,
     ),
 ]
@@ -370,7 +295,7 @@ _FREEZES = [
     ),
 ]
 
-INVARIANTS = [*_BOOKS, *_ROYALTIES, *_PAYOUTS, *_DISPUTES, *_FREEZES, *DIVISIONS]
+INVARIANTS = [*_BOOKS, *_ROYALTIES, *_AVAILABLE, *POLICIES, *_DISPUTES, *_FREEZES, *DIVISIONS]
 """(sentence, question): the sentence is filled with the columns of each row that the question returns."""
 
 

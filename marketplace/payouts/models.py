@@ -272,7 +272,11 @@ class Payout(models.Model):
 
     class Meta:
         db_table = "payouts_payout"
-        indexes = [models.Index(fields=["creator", "currency", "released_through"], name="payouts_payout_by_creator")]
+        indexes = [
+            models.Index(fields=["creator", "currency", "released_through"], name="payouts_payout_by_creator"),
+            models.Index(fields=["creator", "currency", "reserved_at"], name="payouts_payout_by_time"),
+            models.Index(fields=["currency", "reserved_at", "creator"], name="payouts_payout_in_order"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["transaction", "creator"], name="payouts_payout_once"),
             models.CheckConstraint(condition=Q(amount_minor__gt=0), name="payouts_payout_above_zero"),

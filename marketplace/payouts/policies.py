@@ -3,10 +3,17 @@
 from django.db import models
 from django.db.models import Q
 
-SCHEDULES = [("daily", "daily"), ("weekly", "weekly"), ("monthly", "monthly"), ("manual", "manual")]
+SCHEDULES = [
+    ("always", "always"),
+    ("daily", "daily"),
+    ("weekly", "weekly"),
+    ("monthly", "monthly"),
+    ("manual", "manual"),
+]
+"""How often creators are paid, the rarer the later: with every settlement, on days, or never by itself."""
 
 _DAYS = (
-    Q(schedule__in=["daily", "manual"], day=0)
+    Q(schedule__in=["always", "daily", "manual"], day=0)
     | Q(schedule="weekly", day__gte=1, day__lte=7)
     | Q(schedule="monthly", day__gte=1, day__lte=28)
 )

@@ -1,4 +1,4 @@
-"""What the worker does for the books: allocate royalties, release holds, settle, check."""
+"""What the worker does for the books: allocate royalties, release holds and reserves, settle, check."""
 
 from django.conf import settings
 from django.utils import timezone
@@ -19,9 +19,17 @@ def allocate(timestamp: int) -> None:
 @app.periodic(cron="* * * * *")
 @app.task(queueing_lock="payouts.settle", pass_context=False)
 def settle(timestamp: int) -> None:
-    """Pays what is available, every PAYOUT_EVERY_MINUTES; open payouts of a killed run are finished first."""
+    """Pays what is due, every PAYOUT_EVERY_MINUTES, with reserves that are over; what a killed run left goes first."""
     if timestamp // 60 % settings.PAYOUT_EVERY_MINUTES == 0:
+        operations.release_reserves(now=timezone.now())
         operations.settle(now=timezone.now())
+
+
+@app.periodic(cron="*/2 * * * *")
+@app.task(queueing_lock="payouts.checkpoints", pass_context=False)
+def checkpoints(timestamp: int) -> None:
+    """Keeps the sums of the house's accounts, so that reading them costs what came since and not all there is."""
+    operations.take_checkpoints(now=timezone.now())
 
 
 @app.periodic(cron="17 * * * *")

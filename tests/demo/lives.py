@@ -17,6 +17,7 @@ from typing import Any
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
 os.environ |= {
     "WORLDLOOM_PAYOUT_HOLD_DAYS": "0",
+    "WORLDLOOM_PAYOUT_SCHEDULE": "always",
     "WORLDLOOM_SANDBOX_DISPUTE_AFTER_MINUTES": "0",
     "WORLDLOOM_CHAIN": "tests.demo.lives.PaperChain",
 }

@@ -15,6 +15,12 @@ from tests.payouts.cast import NOON, add_creator
 from tests.payouts.fakes import FaultyRail
 
 
+@pytest.fixture(autouse=True)
+def _paid_at_any_time(settings: Any) -> None:
+    """Lets the stories of money settle as often as they like; those of schedules say their own."""
+    settings.PAYOUT_SCHEDULE = "always"
+
+
 @pytest.fixture
 def noon() -> datetime:
     return NOON

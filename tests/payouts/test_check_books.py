@@ -107,7 +107,9 @@ def test_the_settle_command_does_all_three(shared, sell, settings, capsys):
 
     call_command("settle")
 
-    assert capsys.readouterr().out == "1 runs allocated, 1 released, 2 payouts answered\n"
+    assert capsys.readouterr().out == (
+        "1 runs allocated, 1 released, 0 reserves ended, 2 payouts answered, 0 of them refused, 0 held\n"
+    )
     assert check_books() == []
 
 

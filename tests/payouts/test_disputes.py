@@ -133,7 +133,7 @@ def test_after_the_payout_it_is_owed_back_and_taken_from_later_earnings(alice, b
 
     assert usd(alice) == {"owed": 756, "paid": 756}
     assert buckets() == [("alice", "creator_receivable", 756), ("bob", "creator_receivable", 324)]
-    assert settle(now=noon + LATER) == []
+    assert settle(now=noon + LATER).answered == 0
 
     sell(shared, "order-line:2", gross=20_00, fee=2_00)
     allocate_royalties(now=noon + LATER)

@@ -77,7 +77,7 @@ def test_frozen_in_dispute_and_won_it_is_held(alice, shared, sell, noon, release
     assert usd(alice) == {"frozen": 756}
     bucket = "creator_available" if released else "creator_pending"
     assert holds()[0] == ("alice", "order-line:1", bucket, 756)
-    assert settle(now=noon + LATER) == []
+    assert settle(now=noon + LATER).answered == 0
 
 
 def test_won_while_frozen_a_debt_comes_first_but_not_from_what_was_held(alice, alices, sell, noon, right):

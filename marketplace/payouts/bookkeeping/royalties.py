@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from django.conf import settings
 from django.db import connection, transaction
 
 from marketplace.payouts.bookkeeping.books import credit, debit, lock_currency, post
@@ -14,6 +13,7 @@ from marketplace.payouts.models import (
     Sale,
     TransactionKind,
 )
+from marketplace.payouts.terms import hold_days
 
 # What awaits its allocation in one currency and is not frozen.
 _DUE = """
@@ -58,7 +58,8 @@ SELECT payee_id, sum(amount_minor)::bigint FROM lines GROUP BY payee_id
 def allocate_royalties(*, now: datetime) -> list[RoyaltyRun]:
     """Give every sale that awaits it its royalty lines, in one run and one transaction a currency.
 
-    Sales of a frozen subject wait until it is thawed. Lines become available `settings.PAYOUT_HOLD_DAYS` later.
+    Sales of a frozen subject wait until it is thawed. Lines become available after the
+    hold period that the policy of the currency says.
     Each currency commits by itself; a currency without anything to allocate has no run.
     """
     currencies = AwaitingAllocation.objects.order_by("currency").values_list("currency", flat=True).distinct()
@@ -92,7 +93,7 @@ def _run(*, currency: str, due: str, params: dict[str, object], now: datetime) -
     run = RoyaltyRun.objects.create(
         currency=currency,
         ran_at=now,
-        available_at=now + timedelta(days=getattr(settings, "PAYOUT_HOLD_DAYS", 14)),
+        available_at=now + timedelta(days=hold_days(currency)),
         transaction_id=uuid4(),  # posted below, when the lines have said what it moves
     )
     earned = _sums(_ALLOCATE.format(due=due), {**params, "run": run.pk})

@@ -1,8 +1,11 @@
 """Paying creators what is available: reserve, send, record, each committed before the next."""
 
 import logging
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 from django.conf import settings
@@ -10,35 +13,24 @@ from django.db import connection, transaction
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
-from marketplace.payouts.bookkeeping.books import credit, credit_creators, debit, debts_met, lock_currency, post
-from marketplace.payouts.bookkeeping.freezes import Part, held_legs, standing_freeze, write_holds
-from marketplace.payouts.bookkeeping.standing import lines_in
-from marketplace.payouts.models import (
-    Account,
-    AccountKind,
-    HoldRelease,
-    Payout,
-    PayoutOutcome,
-    PayoutState,
-    TransactionKind,
-)
-from marketplace.payouts.rails.base import Rail, RailUnavailable, Sent, UnableToSend
-from marketplace.payouts.rules import Money, latest
+from marketplace.payouts.bookkeeping.books import credit, debit, lock_currency, post
+from marketplace.payouts.bookkeeping.outcomes import BooksDisagree, alarm, record_refused, record_sent
+from marketplace.payouts.models import AccountKind, Payout, PayoutOutcome, TransactionKind
+from marketplace.payouts.proving import what_stops_payouts
+from marketplace.payouts.rails.base import Rail, RailUnavailable, UnableToSend
+from marketplace.payouts.rules import Money
+from marketplace.payouts.terms import AHEAD, HOLDS, LAST_DAYS, TERMS, Schedule, standard
+from marketplace.people.models import Creator
 
 log = logging.getLogger(__name__)
 
+SETTLING_LOCK = 0x5E771E  # the first half of an advisory lock's name; the currency is the second
 
-class BooksDisagree(Exception):
-    """What is to be sent is not what the books say; no rail is called until somebody has found out why."""
+RESERVED_AT_ONCE = 5_000
+"""Creators whose payouts are reserved in one transaction; a settlement of more makes more of them."""
 
-    code = "books-disagree"
-
-    def __init__(self, why: str) -> None:
-        self.why = why
-        super().__init__(
-            _("Payouts are stopped: %(why)s. Run check_books and find the cause before you settle again.")
-            % {"why": why}
-        )
+SENT_AT_ONCE = 1_000
+"""Open payouts that are read at a time: what a settlement holds in memory."""
 
 
 class UnableToSettle(Exception):
@@ -53,26 +45,86 @@ class UnableToSettle(Exception):
         )
 
 
-def settle(*, now: datetime, currency: str | None = None) -> list[Payout]:
-    """Pay every creator whose available balance has reached the threshold; return the payouts answered.
+class Settled(NamedTuple):
+    """What a settlement did: payouts that the rail answered, and how many of them it refused.
 
-    `settings.PAYOUT_THRESHOLD_MINOR` is in minor units of each currency. Payouts that an earlier settlement
-    left open are sent first, under the keys they were reserved with. A payout is committed before the rail is
-    called and its outcome after, so a settlement may be killed at any point and run again, or run twice at
-    once, and nobody is paid twice. A refused payout gives the money back to its creator. Raises
-    UnableToSettle at the first payout that the rail does not answer, and BooksDisagree, before the rail is called,
-    when what is in flight in the books is not what open payouts are. Not to be called inside a transaction.
+    `held` open payouts wait because their creators' payouts are held. `busy` are currencies that another settlement
+    was paying meanwhile, so that this one left them alone.
     """
+
+    answered: int
+    refused: int
+    held: int
+    busy: tuple[str, ...]
+
+
+def settle(*, now: datetime, currency: str | None = None, creator: Creator | None = None) -> Settled:
+    """Pay every creator to whom a payout is due, in one currency or in all of them.
+
+    It is due when nothing holds their payouts, none of theirs is open, what is available has reached the threshold,
+    and none was reserved since the newest moment of their schedule (see terms.py). A creator who is given is paid
+    now, and nobody else, whatever schedule and threshold say; a hold still counts.
+
+    Payouts that an earlier settlement left open are sent first, under the keys they were reserved with. A payout is
+    committed before the rail is called and its outcome after, so a settlement may be killed at any point and run
+    again, and nobody is paid twice. A currency is settled by one at a time: who finds it taken leaves it alone. A
+    refused payout gives the money back to its creator. Raises UnableToSettle at the first payout that the rail does
+    not answer, and BooksDisagree, before the rail is called, when what is in flight in the books is not what open
+    payouts are, and while the newest proof of the books has problems. Not to be called inside a transaction.
+    """
+    if why := what_stops_payouts():
+        raise BooksDisagree(why)
     rail: Rail = import_string(settings.ADAPTERS["payouts"])()
-    answered = [_send(rail=rail, payout=payout, now=now) for payout in _payouts_to_send(currency)]
-    failed = PayoutOutcome.objects.filter(payout__in=answered, state=PayoutState.FAILED)
-    refused = set(failed.values_list("payout__creator_id", flat=True))
-    available = Account.objects.filter(kind=AccountKind.CREATOR_AVAILABLE, balance_minor__gt=0)
-    currencies = [currency] if currency else sorted(set(available.values_list("currency", flat=True)))
-    for code in currencies:
-        _reserve(currency=code, skipped=refused, now=now)
-        answered += [_send(rail=rail, payout=payout, now=now) for payout in _payouts_to_send(code)]
-    return answered
+    counts: Counter[str] = Counter()
+    busy = []
+    _check_in_flight(currency)
+    for code in [currency] if currency else _currencies():
+        with _alone(code) as is_mine:
+            if not is_mine:
+                log.info("Another settlement is paying %s; this one leaves it alone.", code)
+                busy.append(code)
+                continue
+            refused_before = PayoutOutcome.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+            _send_open(rail=rail, currency=code, creator=creator, counts=counts, now=now)
+            after: UUID | None = None
+            while True:
+                after = _reserve(currency=code, creator=creator, after=after, refused_before=refused_before, now=now)
+                if after is None:
+                    break
+            _check_in_flight(code)
+            _send_open(rail=rail, currency=code, creator=creator, counts=counts, now=now)
+            counts["held"] += _held(code)
+    return Settled(counts["answered"], counts["refused"], counts["held"], tuple(busy))
+
+
+def _currencies() -> list[str]:
+    """Return the currencies in which anybody has money available or a payout is open."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT currency FROM payouts_account WHERE kind = 'creator_available' AND balance_minor > 0
+             UNION SELECT p.currency FROM payouts_payout p
+                    WHERE NOT EXISTS (SELECT FROM payouts_payout_outcome o WHERE o.payout_id = p.id)
+             ORDER BY currency
+            """
+        )
+        return [code for (code,) in cursor.fetchall()]
+
+
+@contextmanager
+def _alone(currency: str) -> Iterator[bool]:
+    """Hold a currency's settlement for this session, over all its transactions; tell whether nobody else does."""
+    name = [SETTLING_LOCK, currency]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", name)
+        is_mine = bool(cursor.fetchone()[0])
+    try:
+        yield is_mine
+    finally:
+        # A connection that broke has let go of it already.
+        if is_mine and connection.connection is not None and not connection.connection.closed:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", name)
 
 
 # One statement, so one snapshot: what is reserved or answered meanwhile is seen on both sides or on neither.
@@ -89,47 +141,96 @@ SELECT currency, sum(posted)::bigint, sum(open)::bigint
 """
 
 
-def _payouts_to_send(currency: str | None) -> list[Payout]:
-    """Return the open payouts, oldest first, or raise BooksDisagree where the books have not set them aside."""
-    found = Payout.objects.filter(outcomes=None)
-    if currency:
-        found = found.filter(currency=currency)
-    payouts = list(found.order_by("reserved_at", "currency", "creator_id", "pk"))
-    with connection.cursor() as cursor:  # after the payouts are read, so that none of them escapes it
+def _check_in_flight(currency: str | None) -> None:
+    """Raise BooksDisagree where the books have not set aside what open payouts are."""
+    with connection.cursor() as cursor:
         cursor.execute(_IN_FLIGHT, {"currency": currency})
         if off := cursor.fetchone():
             why = _("in %(currency)s the books have %(posted)s minor units in flight and open payouts are %(open)s")
-            raise _alarm(why % dict(zip(("currency", "posted", "open"), off, strict=True)))
-    return payouts
+            raise alarm(why % dict(zip(("currency", "posted", "open"), off, strict=True)))
 
 
-def _alarm(why: str) -> BooksDisagree:
-    """Log what somebody must look at before money moves again, and return the error to raise."""
-    error = BooksDisagree(why)
-    log.critical("%s", error)
-    return error
+# The creators to whom a payout is due, the next of them by id. What a refusal of this run gave back waits for the
+# next one.
+_DUE = f"""
+SELECT who.owner_id, who.balance_minor
+  FROM payouts_account who {TERMS}
+  LEFT JOIN unnest(%(slot_kinds)s::text[], %(slot_days)s::int[], %(slots)s::timestamptz[]) AS slot (kind, day, since)
+         ON slot.kind = terms.schedule AND slot.day = terms.day
+ WHERE who.kind = 'creator_available' AND who.currency = %(currency)s AND who.balance_minor > 0
+   AND (%(after)s::uuid IS NULL OR who.owner_id > %(after)s)
+   AND CASE WHEN %(creator)s::uuid IS NOT NULL THEN who.owner_id = %(creator)s ELSE
+           who.balance_minor >= terms.threshold_minor AND terms.schedule <> 'manual'
+           AND NOT EXISTS (SELECT FROM payouts_payout p
+                            WHERE p.creator_id = who.owner_id AND p.currency = who.currency
+                              AND p.reserved_at BETWEEN slot.since AND %(ahead)s) END
+   AND NOT EXISTS (SELECT {HOLDS})
+   AND NOT EXISTS (SELECT FROM payouts_payout p
+                    WHERE p.creator_id = who.owner_id AND p.currency = who.currency
+                      AND p.released_through_id = (SELECT max(q.released_through_id) FROM payouts_payout q
+                                                    WHERE q.creator_id = who.owner_id AND q.currency = who.currency)
+                      AND NOT EXISTS (SELECT FROM payouts_payout_outcome o WHERE o.payout_id = p.id))
+   AND who.owner_id NOT IN (SELECT p.creator_id
+                              FROM payouts_payout_outcome o JOIN payouts_payout p ON p.id = o.payout_id
+                             WHERE o.id > %(refused_before)s AND o.state = 'failed' AND p.currency = %(currency)s)
+ ORDER BY who.owner_id LIMIT %(limit)s
+"""
+
+# The payouts of a reservation are what it takes from each creator, under keys of their own.
+_INTENTS = """
+WITH taken AS MATERIALIZED (
+    SELECT gen_random_uuid() AS id, a.owner_id, a.currency, p.amount_minor
+      FROM payouts_posting p JOIN payouts_account a ON a.id = p.account_id
+     WHERE p.transaction_id = %(transaction)s AND a.kind = 'creator_available'
+)
+INSERT INTO payouts_payout (id, creator_id, currency, amount_minor, released_through_id, reserved_at, idem_key,
+                            transaction_id)
+SELECT id, owner_id, currency, amount_minor,
+       (SELECT max(h.id) FROM payouts_hold_release h JOIN payouts_royalty_run r ON r.id = h.run_id
+         WHERE r.currency = %(currency)s),
+       %(now)s, 'payout:' || id, %(transaction)s
+  FROM taken
+"""
+
+
+def _slots(now: datetime) -> dict[str, Any]:
+    """Return the newest moment of each schedule that has any, as parameters of `_DUE`."""
+    schedules = [
+        Schedule("daily"),
+        *(Schedule(kind, day) for kind, last in LAST_DAYS.items() for day in range(1, last + 1)),
+    ]
+    return {
+        "slot_kinds": [schedule.kind for schedule in schedules],
+        "slot_days": [schedule.day for schedule in schedules],
+        "slots": [schedule.slot(now) for schedule in schedules],
+        "ahead": now + AHEAD,
+    }
 
 
 @transaction.atomic(durable=True)
-def _reserve(*, currency: str, skipped: Collection[UUID], now: datetime) -> None:
-    """Write the intents, one a creator, and move what they take to the payout account, in one transaction.
+def _reserve(
+    *, currency: str, creator: Creator | None, after: UUID | None, refused_before: int, now: datetime
+) -> UUID | None:
+    """Write the intents of the next creators, and move what they take to the payout account, in one transaction.
 
-    A creator whose payout another settlement is sending has the rest with the next one: one payout is on its way
-    at a time, so that it is known whose money each of them is.
+    Return the last of them where there may be more. A creator has one payout on its way at a time, so that it is
+    known whose money each of them is.
     """
     lock_currency(currency)
-    threshold_minor = max(1, getattr(settings, "PAYOUT_THRESHOLD_MINOR", 1))
-    ready = list(
-        Account.objects.filter(
-            kind=AccountKind.CREATOR_AVAILABLE, currency=currency, balance_minor__gte=threshold_minor
-        )
-        .exclude(owner_id__in=skipped)
-        .exclude(owner_id__in=Payout.objects.filter(outcomes=None, currency=currency).values("creator_id"))
-        .order_by("owner_id")
-        .values_list("owner_id", "balance_minor")
-    )
-    if not ready:
-        return
+    params = {
+        **standard(),
+        **_slots(now),
+        "currency": currency,
+        "creator": creator and creator.pk,
+        "after": after,
+        "refused_before": refused_before,
+        "limit": RESERVED_AT_ONCE,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE, params)
+        due = cursor.fetchall()
+    if not due:
+        return None
     batch = uuid4()
     transaction_id = post(
         kind=TransactionKind.PAYOUT_RESERVE,
@@ -137,102 +238,76 @@ def _reserve(*, currency: str, skipped: Collection[UUID], now: datetime) -> None
         idem_key=f"payout-reserve:{batch}",
         currency=currency,
         legs=[
-            *(debit(AccountKind.CREATOR_AVAILABLE, amount_minor, owner_id) for owner_id, amount_minor in ready),
-            credit(AccountKind.PAYOUT_IN_FLIGHT, sum(amount_minor for _, amount_minor in ready)),
+            *(debit(AccountKind.CREATOR_AVAILABLE, amount_minor, owner_id) for owner_id, amount_minor in due),
+            credit(AccountKind.PAYOUT_IN_FLIGHT, sum(amount_minor for _, amount_minor in due)),
         ],
         now=now,
     )
-    released_through = HoldRelease.objects.filter(run__currency=currency).latest("pk")
-    payouts = [
-        Payout(
-            creator_id=owner_id,
-            currency=currency,
-            amount_minor=amount_minor,
-            released_through=released_through,
-            reserved_at=now,
-            transaction_id=transaction_id,
-        )
-        for owner_id, amount_minor in ready
-    ]
-    for payout in payouts:
-        payout.idem_key = f"payout:{payout.pk}"
-    Payout.objects.bulk_create(payouts)
+    with connection.cursor() as cursor:
+        cursor.execute(_INTENTS, {"transaction": transaction_id, "currency": currency, "now": now})
+    return due[-1][0] if len(due) == RESERVED_AT_ONCE else None
 
 
-def _send(*, rail: Rail, payout: Payout, now: datetime) -> Payout:
+# Open payouts whose creators are not held, the next of them in the order in which they were reserved.
+_OPEN = f"""
+SELECT p.* FROM payouts_payout p
+ CROSS JOIN LATERAL (SELECT p.creator_id AS owner_id, p.currency) who
+ WHERE p.currency = %(currency)s AND NOT EXISTS (SELECT FROM payouts_payout_outcome o WHERE o.payout_id = p.id)
+   AND (%(creator)s::uuid IS NULL OR p.creator_id = %(creator)s)
+   AND (%(at)s::timestamptz IS NULL OR (p.reserved_at, p.creator_id, p.id) > (%(at)s, %(by)s::uuid, %(id)s::uuid))
+   AND NOT EXISTS (SELECT {HOLDS})
+ ORDER BY p.reserved_at, p.creator_id, p.id LIMIT %(limit)s
+"""
+
+_MAY_BE_SENT = f"""
+SELECT EXISTS (SELECT FROM payouts_payout p CROSS JOIN LATERAL (SELECT p.creator_id AS owner_id, p.currency) who
+                WHERE p.id = %s AND NOT EXISTS (SELECT FROM payouts_payout_outcome o WHERE o.payout_id = p.id)
+                  AND NOT EXISTS (SELECT {HOLDS}))
+"""
+
+
+def _send_open(*, rail: Rail, currency: str, creator: Creator | None, counts: Counter[str], now: datetime) -> None:
+    """Send what is open, a page at a time, and count the answers."""
+    place: tuple[object, object, object] = (None, None, None)
+    while True:
+        params = {"currency": currency, "creator": creator and creator.pk, "limit": SENT_AT_ONCE}
+        payouts = list(Payout.objects.raw(_OPEN, {**params, **dict(zip(("at", "by", "id"), place, strict=True))}))
+        for payout in payouts:
+            with connection.cursor() as cursor:  # asked again: somebody may have held it a moment ago
+                cursor.execute(_MAY_BE_SENT, [payout.pk])
+                if not cursor.fetchone()[0]:
+                    continue
+            counts["refused"] += not _send(rail=rail, payout=payout, now=now)
+            counts["answered"] += 1
+        if len(payouts) < SENT_AT_ONCE:
+            return
+        place = (payouts[-1].reserved_at, payouts[-1].creator_id, payouts[-1].pk)
+
+
+def _send(*, rail: Rail, payout: Payout, now: datetime) -> bool:
+    """Send one payout and record the answer; return whether the rail took it on."""
     amount = Money(payout.amount_minor, payout.currency)
     try:
         sent = rail.send(key=payout.idem_key, creator_id=payout.creator_id, amount=amount)
     except RailUnavailable as silence:
         raise UnableToSettle(payout, silence.why) from silence
     except UnableToSend as refusal:
-        _record_failed(payout=payout, why=refusal.why, now=now)
-    else:
-        _record_sent(payout=payout, sent=sent, now=now)
-    return payout
+        record_refused(payout=payout, why=refusal.why, now=now)
+        return False
+    record_sent(payout=payout, sent=sent, funds=rail.funds, now=now)
+    return True
 
 
-def _states_of(payout: Payout) -> set[str]:
-    """Return what is recorded of the payout, and let nobody else record anything until commit."""
-    Payout.objects.select_for_update(no_key=True).get(pk=payout.pk)
-    return set(PayoutOutcome.objects.filter(payout=payout).values_list("state", flat=True))
-
-
-@transaction.atomic(durable=True)
-def _record_sent(*, payout: Payout, sent: Sent, now: datetime) -> None:
-    """Book the money as gone; a second settlement that had the same answer changes nothing."""
-    if PayoutState.FAILED in _states_of(payout):
-        raise _alarm(_("the rail sent %(key)s, which was recorded as failed") % {"key": payout.idem_key})
-    post(
-        kind=TransactionKind.PAYOUT_SENT,
-        source=payout.idem_key,
-        idem_key=f"payout-sent:{payout.pk}",
-        currency=payout.currency,
-        legs=[
-            debit(AccountKind.PAYOUT_IN_FLIGHT, payout.amount_minor),
-            credit(AccountKind.BANK, payout.amount_minor),
-        ],
-        now=now,
-    )
-    states = [PayoutState.SENT, PayoutState.PAID] if sent.arrived else [PayoutState.SENT]
-    PayoutOutcome.objects.bulk_create(
-        [PayoutOutcome(payout=payout, state=state, reference=sent.reference, at=now) for state in states],
-        ignore_conflicts=True,
-    )
-
-
-@transaction.atomic(durable=True)
-def _record_failed(*, payout: Payout, why: str, now: datetime) -> None:
-    """Give the money back to the creator, first against what they owe; what is frozen meanwhile is held."""
-    lock_currency(payout.currency)
-    if _states_of(payout):
-        return  # another settlement was first
-    held = _to_hold(payout)
-    free_minor = payout.amount_minor - sum(part.amount_minor for part in held)
-    transaction_id = post(
-        kind=TransactionKind.PAYOUT_FAILED,
-        source=payout.idem_key,
-        idem_key=f"payout-failed:{payout.pk}",
-        currency=payout.currency,
-        legs=[
-            debit(AccountKind.PAYOUT_IN_FLIGHT, payout.amount_minor),
-            *credit_creators(currency=payout.currency, amounts={payout.creator_id: free_minor}),
-            *held_legs(held),
-        ],
-        now=now,
-    )
-    write_holds(parts=held, transaction_id=transaction_id)
-    PayoutOutcome.objects.create(payout=payout, state=PayoutState.FAILED, reference=why[:400], at=now)
-
-
-def _to_hold(payout: Payout) -> list[Part]:
-    """Return what of a failed payout is of frozen subjects and is not needed for what the creator owes."""
-    amounts = {payout.creator_id: payout.amount_minor}
-    met_minor = debts_met(currency=payout.currency, amounts=amounts)[payout.creator_id]
-    lots = [(standing, standing.amount_minor) for standing in lines_in(payout)]
-    freezes = {subject: standing_freeze(subject) for subject in {standing.subject for standing, _ in lots}}
-    return [
-        Part(frozen.pk, standing.line_id, standing.payee_id, amount_minor, AccountKind.CREATOR_AVAILABLE)
-        for standing, amount_minor in latest(lots, payout.amount_minor - met_minor)
-        if (frozen := freezes[standing.subject]) is not None
-    ]
+def _held(currency: str) -> int:
+    """Return how many open payouts wait because their creators' are held."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT count(*) FROM payouts_payout p
+             CROSS JOIN LATERAL (SELECT p.creator_id AS owner_id, p.currency) who
+             WHERE p.currency = %s AND NOT EXISTS (SELECT FROM payouts_payout_outcome o WHERE o.payout_id = p.id)
+               AND EXISTS (SELECT {HOLDS})
+            """,
+            [currency],
+        )
+        return int(cursor.fetchone()[0])

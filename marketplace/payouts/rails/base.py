@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from marketplace.payouts.kinds import AccountKind
 from marketplace.payouts.rules import Money
 
 
@@ -32,7 +33,7 @@ class Sent:
     """A transfer that the rail has taken on.
 
     `reference` is the rail's own name for it. `arrived` says that the creator has the money already and that
-    no later word will come.
+    no later word will come, but for a transfer that comes back.
     """
 
     reference: str
@@ -40,7 +41,13 @@ class Sent:
 
 
 class Rail(Protocol):
-    """Sends money to a creator, at most once for each key."""
+    """Sends money to a creator, at most once for each key, out of one of the house's accounts.
+
+    `funds` is the kind of that account: the bank, or the balance with the payment provider. What was sent and comes
+    back is told to `record_returned`.
+    """
+
+    funds: AccountKind
 
     def send(self, *, key: str, creator_id: UUID, amount: Money) -> Sent:
         """Send the amount and return the rail's reference.

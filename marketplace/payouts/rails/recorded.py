@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from marketplace.payouts.models import RecordedTransfer
+from marketplace.payouts.models import AccountKind, RecordedTransfer
 from marketplace.payouts.rails.base import Sent, UnableToSend
 from marketplace.payouts.rules import Money
 
@@ -15,6 +15,7 @@ class RecordedRail:
     """
 
     is_embedded_default = True
+    funds = AccountKind.BANK
 
     def send(self, *, key: str, creator_id: UUID, amount: Money) -> Sent:
         """Record the transfer once for its key; see `Rail.send`."""

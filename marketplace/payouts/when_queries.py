@@ -1,0 +1,176 @@
+"""When a creator is paid and why not earlier: what is due when, kept back until when, and held for what reason."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+
+from marketplace.payouts.rules import CURRENCIES
+from marketplace.payouts.terms import AHEAD, HOLDS, TERMS, Schedule, standard
+from marketplace.people.models import Creator
+
+
+@dataclass(frozen=True, slots=True)
+class NextPayout:
+    """When a creator is paid next in one currency; amounts in minor units.
+
+    `terms` and `threshold_minor` are what counts, `policy` and `policy_minor` what the policy alone says, for
+    `reason` where it gives one. `next_at` is the first settlement that may pay, None where the schedule is manual.
+    `on_the_way_minor` is in an open payout, after which the next is made. `held_for` are the reasons for which
+    payouts are held now.
+    """
+
+    currency: str
+    available_minor: int
+    on_the_way_minor: int
+    threshold_minor: int
+    terms: Schedule
+    policy_minor: int
+    policy: Schedule
+    reason: str
+    reserve_ppb: int
+    reserve_days: int
+    next_at: datetime | None
+    held_for: tuple[str, ...]
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether what is available has reached the threshold."""
+        return self.available_minor >= self.threshold_minor
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept in a creator's reserve until a moment, in minor units, for the reason that the policy gave.
+
+    `amount_minor` is what was kept; refunds and disputes may have taken some of it since.
+    """
+
+    currency: str
+    amount_minor: int
+    until: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ripening:
+    """What of a creator's royalties is in its hold period until a moment, in minor units."""
+
+    currency: str
+    amount_minor: int
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A hold on a creator's payouts, in one currency or in all for ""; it stands until `ended_at`."""
+
+    key: str
+    creator_id: UUID
+    handle: str
+    currency: str
+    reason: str
+    held_by: str
+    held_at: datetime
+    ended_by: str
+    ended_at: datetime | None
+
+
+_NEXT = f"""
+SELECT who.currency, coalesce(a.balance_minor, 0) AS available_minor, coalesce(o.amount_minor, 0) AS on_the_way_minor,
+       terms.threshold_minor, terms.schedule, terms.day,
+       policy.threshold_minor AS policy_minor, policy.schedule AS policy_schedule, policy.day AS policy_day,
+       policy.reason, policy.reserve_ppb, policy.reserve_days,
+       (SELECT max(p.reserved_at) FROM payouts_payout p WHERE p.creator_id = who.owner_id
+           AND p.currency = who.currency AND p.reserved_at <= %(ahead)s) AS reserved_at,
+       ARRAY(SELECT h.reason {HOLDS} ORDER BY h.id) AS held_for
+  FROM (SELECT %(creator)s::uuid AS owner_id, currency FROM unnest(%(currencies)s::text[]) AS currency) who {TERMS}
+  LEFT JOIN payouts_account a ON a.kind = 'creator_available' AND a.owner_id = who.owner_id
+        AND a.currency = who.currency
+  LEFT JOIN LATERAL (
+      SELECT p.amount_minor FROM payouts_payout p
+       WHERE p.creator_id = who.owner_id AND p.currency = who.currency
+         AND NOT EXISTS (SELECT FROM payouts_payout_outcome o WHERE o.payout_id = p.id)
+       LIMIT 1) o ON true
+ WHERE %(all)s OR EXISTS (SELECT FROM payouts_account e WHERE e.owner_id = who.owner_id AND e.currency = who.currency)
+ ORDER BY who.currency
+"""
+
+
+def next_payouts(creator: Creator, *, now: datetime, currency: str | None = None) -> list[NextPayout]:
+    """Return when the creator is paid next, one a currency that they ever earned in; or in the one that is asked."""
+    rows = _rows(
+        _NEXT,
+        {
+            **standard(),
+            "creator": creator.pk,
+            "currencies": [currency] if currency else sorted(CURRENCIES),
+            "all": currency is not None,
+            "ahead": now + AHEAD,
+        },
+    )
+    return [_next(row, now) for row in rows]
+
+
+def _next(row: dict[str, Any], now: datetime) -> NextPayout:
+    terms = Schedule(row.pop("schedule"), row.pop("day"))
+    policy = Schedule(row.pop("policy_schedule"), row.pop("policy_day"))
+    reserved_at = row.pop("reserved_at")
+    held_for = tuple(row.pop("held_for"))
+    slot = terms.slot(now)
+    run = _next_run(now)
+    if terms.kind == "manual":
+        next_at = None
+    elif slot is not None and reserved_at is not None and reserved_at >= slot:
+        next_at = terms.next_slot(now)  # this moment has had its payout
+    else:
+        next_at = run
+    return NextPayout(**row, terms=terms, policy=policy, next_at=next_at, held_for=held_for)
+
+
+def _next_run(now: datetime) -> datetime:
+    """Return when the worker settles next: at whole multiples of PAYOUT_EVERY_MINUTES, in UTC."""
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    every = timedelta(minutes=settings.PAYOUT_EVERY_MINUTES)
+    return epoch + ((now - epoch) // every + 1) * every
+
+
+def reserves_of(creator: Creator) -> list[Kept]:
+    """Return what stands in the creator's reserves, the first to end first; one a currency, moment and reason."""
+    rows = _rows(
+        """
+        SELECT r.currency, sum(r.amount_minor)::bigint AS amount_minor, r.until, coalesce(p.reason, '') AS reason
+          FROM payouts_reserve_line r LEFT JOIN payouts_policy p ON p.id = r.policy_id
+         WHERE r.creator_id = %(creator)s AND NOT EXISTS (SELECT FROM payouts_reserve_end e WHERE e.reserve_id = r.id)
+         GROUP BY r.currency, r.until, coalesce(p.reason, '') ORDER BY r.until, r.currency
+        """,
+        {"creator": creator.pk},
+    )
+    return [Kept(**row) for row in rows]
+
+
+def holds_of(creator: Creator | None = None, *, standing: bool = True) -> list[Held]:
+    """Return the holds on the payouts of a creator, or of all, the oldest first; without ended ones if `standing`."""
+    rows = _rows(
+        """
+        SELECT h.key, h.creator_id, c.handle, h.currency, h.reason, h.held_by, h.held_at,
+               coalesce(e.ended_by, '') AS ended_by, e.ended_at
+          FROM payouts_hold h JOIN people_creator c ON c.id = h.creator_id
+          LEFT JOIN payouts_hold_end e ON e.hold_id = h.id
+         WHERE (%(creator)s::uuid IS NULL OR h.creator_id = %(creator)s) AND (NOT %(standing)s OR e.id IS NULL)
+         ORDER BY h.id
+        """,
+        {"creator": creator and creator.pk, "standing": standing},
+    )
+    return [Held(**row) for row in rows]
+
+
+def _rows(sql: str, params: Mapping[str, Any]) -> list[dict[str, Any]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        names = [column.name for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
