@@ -18,14 +18,15 @@ PAGE_LENGTH = 50
 class Balance:
     """A creator's money in one currency, in minor units.
 
-    `pending_minor` is in its hold period, the first of it until `next_available_at`; `available_minor` goes into the
-    next payout; `on_hold_minor` is disputed; `frozen_minor` is held for claims; `owed_minor` is owed back and taken
+    `pending_minor` is in its hold period, the first of it until `next_available_at`; `reserved_minor` is kept back as
+    security; `available_minor` goes into the next payout; `on_hold_minor` is disputed; `frozen_minor` is held for claims; `owed_minor` is owed back and taken
     from later earnings first; `on_the_way_minor` is in payouts that have not arrived; `paid_minor` has arrived.
     """
 
     currency: str
     pending_minor: int
     next_available_at: datetime | None
+    reserved_minor: int
     available_minor: int
     on_hold_minor: int
     frozen_minor: int
@@ -93,7 +94,7 @@ class Frozen:
 
 @dataclass(frozen=True, slots=True)
 class PaidOut:
-    """One payout and what became of it: open, sent, paid or failed, since `state_at`."""
+    """One payout and what became of it: open, sent, paid, failed or returned, since `state_at`."""
 
     id: UUID
     currency: str
@@ -127,10 +128,11 @@ def balances_of(creator: Creator) -> list[Balance]:
                                   AND NOT EXISTS (SELECT FROM payouts_claim_hold_line k WHERE k.line_id = l.id
                                      AND NOT EXISTS (SELECT FROM payouts_claim_hold_end e WHERE e.hold_id = k.id)))
                ) AS next_available_at,
-               a.available_minor, a.on_hold_minor, a.frozen_minor, a.owed_minor,
+               a.reserved_minor, a.available_minor, a.on_hold_minor, a.frozen_minor, a.owed_minor,
                coalesce(p.taken - p.paid, 0)::bigint AS on_the_way_minor, coalesce(p.paid, 0)::bigint AS paid_minor
           FROM (SELECT currency,
                        coalesce(sum(balance_minor) FILTER (WHERE kind = 'creator_pending'), 0)::bigint AS pending_minor,
+                       coalesce(sum(balance_minor) FILTER (WHERE kind = 'creator_reserve'), 0)::bigint AS reserved_minor,
                        coalesce(sum(balance_minor) FILTER (WHERE kind = 'creator_available'), 0)::bigint
                            AS available_minor,
                        coalesce(sum(balance_minor) FILTER (WHERE kind = 'creator_dispute_hold'), 0)::bigint
@@ -145,7 +147,7 @@ def balances_of(creator: Creator) -> list[Balance]:
                        LEFT JOIN payouts_payout_outcome paid ON paid.payout_id = p.id AND paid.state = 'paid'
                       WHERE p.creator_id = %(creator)s
                         AND NOT EXISTS (SELECT FROM payouts_payout_outcome f
-                                         WHERE f.payout_id = p.id AND f.state = 'failed')
+                                         WHERE f.payout_id = p.id AND f.state IN ('failed', 'returned'))
                       GROUP BY p.currency) p USING (currency)
          ORDER BY a.currency
         """,
@@ -181,7 +183,7 @@ SELECT l.id, s.source, s.sold_at, s.currency, s.gross_minor, s.net_minor, s.spli
         FROM payouts_payout p
         LEFT JOIN payouts_payout_outcome paid ON paid.payout_id = p.id AND paid.state = 'paid'
        WHERE p.creator_id = l.payee_id AND p.currency = s.currency AND p.released_through_id >= h.id
-         AND NOT EXISTS (SELECT FROM payouts_payout_outcome f WHERE f.payout_id = p.id AND f.state = 'failed')
+         AND NOT EXISTS (SELECT FROM payouts_payout_outcome f WHERE f.payout_id = p.id AND f.state IN ('failed', 'returned'))
          AND (d.id IS NULL OR d.opened_at > p.reserved_at OR o.closed_at <= p.reserved_at)
          AND NOT EXISTS (
              SELECT FROM payouts_claim_hold_line c LEFT JOIN payouts_claim_hold_end e ON e.hold_id = c.id
@@ -269,7 +271,7 @@ def paid_total() -> dict[str, int]:
         """
         SELECT p.currency, sum(p.amount_minor)::bigint AS paid_minor
           FROM payouts_payout p JOIN payouts_payout_outcome o ON o.payout_id = p.id AND o.state = 'paid'
-         WHERE NOT EXISTS (SELECT FROM payouts_payout_outcome f WHERE f.payout_id = p.id AND f.state = 'failed')
+         WHERE NOT EXISTS (SELECT FROM payouts_payout_outcome f WHERE f.payout_id = p.id AND f.state IN ('failed', 'returned'))
          GROUP BY p.currency ORDER BY p.currency
         """
     )

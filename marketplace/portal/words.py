@@ -41,6 +41,7 @@ PAYOUT_STATES: Names = {
     "sent": gettext_lazy("Sent"),
     "paid": gettext_lazy("Paid"),
     "failed": gettext_lazy("Failed, the money is back in your balance"),
+    "returned": gettext_lazy("Came back, the money is in your balance again"),
 }
 SUBMISSION_STATES: Names = {
     "waiting": gettext_lazy("Being inspected"),
