@@ -47,7 +47,7 @@ class Absolute:
 def release_of(parent: DraftParent) -> Release | None:
     """This will find the release that a draft names as its parent."""
     return (
-        Release.objects.select_related("pack__creator", "split", "division")
+        Release.objects.select_related("pack__creator", "split")
         .filter(pack__creator__handle=parent.creator, pack__handle=parent.pack, version=parent.version)
         .first()
     )
@@ -61,14 +61,14 @@ def derived_of(draft: Draft) -> list[Derived]:
 
 def derived_from(release: Release) -> list[Derived]:
     """This will list what a published release is made with; one query."""
-    links = release.parents.select_related("parent__pack__creator", "parent__split", "parent__division")
+    links = release.parents.select_related("parent__pack__creator")
     return [Derived(link.parent, link.share_ppb, link.mode) for link in links]
 
 
 def sources_of(derived: Iterable[Derived]) -> list[Source]:
     """This will give sources as the books fold them."""
     return [
-        Source(f"{SUBJECT}{one.release.digest}", one.release.split, one.share_ppb, one.mode, one.release.division)
+        Source(f"{SUBJECT}{one.release.digest}", one.release.split_id, one.share_ppb, one.mode, one.release.division_id)
         for one in derived
     ]
 

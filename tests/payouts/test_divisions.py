@@ -31,7 +31,9 @@ def world(alice, erin):
 @pytest.fixture
 def derived(world, bob):
     """Bob's, with 10 % absolute for the world."""
-    return ensure_division(own={bob: WHOLE_PPB}, sources=[Source("release:1", world, 100_000_000, ABSOLUTE)], now=NOON)
+    return ensure_division(
+        own={bob: WHOLE_PPB}, sources=[Source("release:1", world.digest, 100_000_000, ABSOLUTE)], now=NOON
+    )
 
 
 def counts():
@@ -44,7 +46,9 @@ def test_a_sale_of_a_grandchild_pays_the_absolute_grandparent_undiluted(world, d
     assert shares(division.rest) == {"bob": WHOLE_PPB}
 
     split, below = ensure_division(
-        own={erin: WHOLE_PPB}, sources=[Source("release:2", bobs, 500_000_000, division=division)], now=NOON
+        own={erin: WHOLE_PPB},
+        sources=[Source("release:2", bobs.digest, 500_000_000, division=division.digest)],
+        now=NOON,
     )
     sell(split, "order-line:1", gross=100_00, fee=0)
     allocate_royalties(now=NOON)
@@ -60,12 +64,16 @@ def test_a_sale_of_a_grandchild_pays_the_absolute_grandparent_undiluted(world, d
 def test_final_shares_that_are_the_same_are_one_split_of_two_divisions(world, derived, bob):
     """The same shares come about by a relative share as well, which what is made from it sees and a sale does not."""
     bobs, division = derived
-    plain, none = ensure_division(own={bob: WHOLE_PPB}, sources=[Source("release:1", world, 100_000_000)], now=NOON)
+    plain, none = ensure_division(
+        own={bob: WHOLE_PPB}, sources=[Source("release:1", world.digest, 100_000_000)], now=NOON
+    )
 
     assert (plain, none) == (bobs, None)
     below = [
-        ensure_division(own={bob: WHOLE_PPB}, sources=[Source("release:9", bobs, 500_000_000, division=one)], now=NOON)
-        for one in (division, none)
+        ensure_division(
+            own={bob: WHOLE_PPB}, sources=[Source("release:9", bobs.digest, 500_000_000, division=one)], now=NOON
+        )
+        for one in (division.digest, none)
     ]
     assert [shares(split) for split, _division in below] == [
         {"alice": 70_000_000, "erin": 30_000_000, "bob": 900_000_000},
@@ -75,7 +83,9 @@ def test_final_shares_that_are_the_same_are_one_split_of_two_divisions(world, de
 
 def test_the_same_content_is_one_division_and_its_rest_is_stated_too(derived, world, bob):
     before = counts()
-    again = ensure_division(own={bob: WHOLE_PPB}, sources=[Source("release:1", world, 100_000_000, ABSOLUTE)], now=NOON)
+    again = ensure_division(
+        own={bob: WHOLE_PPB}, sources=[Source("release:1", world.digest, 100_000_000, ABSOLUTE)], now=NOON
+    )
 
     assert again == derived
     assert counts() == before
@@ -96,18 +106,18 @@ def test_a_division_is_what_its_page_says(derived, world):
 
 def test_what_is_refused_leaves_nothing_behind(world, bob):
     before = counts()
-    two = [Source(f"release:{number}", world, 500_000_000, ABSOLUTE) for number in (1, 2)]
+    two = [Source(f"release:{number}", world.digest, 500_000_000, ABSOLUTE) for number in (1, 2)]
 
     with pytest.raises(splitting.NothingLeft, match="release:1: 50% and release:2: 50%"):
         ensure_division(own={bob: WHOLE_PPB}, sources=two, now=NOON)
     with pytest.raises(rules.ParentsTakeTooMuch):
         ensure_division(
             own={bob: WHOLE_PPB},
-            sources=[*(Source(f"release:{number}", world, 500_000_001) for number in (1, 2))],
+            sources=[*(Source(f"release:{number}", world.digest, 500_000_001) for number in (1, 2))],
             now=NOON,
         )
     with pytest.raises(splitting.UnknownMode):
-        ensure_division(own={bob: WHOLE_PPB}, sources=[Source("release:1", world, 5, "free")], now=NOON)
+        ensure_division(own={bob: WHOLE_PPB}, sources=[Source("release:1", world.digest, 5, "free")], now=NOON)
 
     assert counts() == before
 
@@ -169,7 +179,7 @@ def test_raw_sql_cannot_make_a_division_that_is_not_its_split(derived, world, bo
 def test_a_work_divides_what_is_absolute_in_one_way_for_ever(derived, world, alice, bob):
     alices = ensure_split(own={alice: WHOLE_PPB}, parents=[], now=NOON)
     with pytest.raises(IntegrityError) as refused, transaction.atomic():
-        ensure_division(own={bob: WHOLE_PPB}, sources=[Source("release:1", alices, 5, ABSOLUTE)], now=NOON)
+        ensure_division(own={bob: WHOLE_PPB}, sources=[Source("release:1", alices.digest, 5, ABSOLUTE)], now=NOON)
     assert constraint_of(refused.value) == "payouts_subject_has_one_rest"
 
 
@@ -215,7 +225,9 @@ def test_what_was_divided_stays(derived, table, verb):
 )
 def test_a_division_that_was_tampered_with_is_named(derived, bob, erin, sql, sentence):
     split, division = derived
-    ensure_division(own={erin: WHOLE_PPB}, sources=[Source("release:2", split, 5, division=division)], now=NOON)
+    ensure_division(
+        own={erin: WHOLE_PPB}, sources=[Source("release:2", split.digest, 5, division=division.digest)], now=NOON
+    )
     assert check_books() == []
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")

@@ -45,14 +45,15 @@ SELECT made.digest, share.subject, share.share_ppb, share.rest_id
 class Source:
     """A published work that a new one is made with: its split, its division where it has one, and its share.
 
-    `subject` names it as its sales do; `mode` is relative or absolute (docs/formats/split.md).
+    `subject` names it as its sales do; `split` and `division` are digests. `mode` is relative or absolute
+    (docs/formats/split.md).
     """
 
     subject: str
-    split: Split
+    split: str
     share_ppb: int
     mode: str = splitting.RELATIVE
-    division: Division | None = None
+    division: str | None = None
 
 
 @transaction.atomic
@@ -94,31 +95,27 @@ def ensure_division(
 
 
 def parents_of(sources: Sequence[Source]) -> list[splitting.Parent[UUID]]:
-    """Return sources as `fold_work` reads them, each with its rest and the absolute shares in it; two queries."""
-    divisions = {source.division.digest for source in sources if source.division}
-    absolute: dict[str, list[DivisionShare]] = defaultdict(list)
-    for one in DivisionShare.objects.filter(division__in=divisions).order_by("subject"):
+    """Return sources as `fold_work` reads them, each with its rest and the absolute shares in it; three queries."""
+    asked = {source.division for source in sources if source.division}
+    rest_of = dict(Division.objects.filter(pk__in=asked).values_list("pk", "rest_id"))
+    absolute: dict[str | None, list[DivisionShare]] = defaultdict(list)
+    for one in DivisionShare.objects.filter(division__in=asked).order_by("subject"):
         absolute[one.division_id].append(one)
-    rests = [_rest_of(source) for source in sources]
-    rests += [one.rest_id for rows in absolute.values() for one in rows]
-    shares = _shares_of(rests)
+    rests = [rest_of[source.division] if source.division else source.split for source in sources]
+    shares = _shares_of([*rests, *(one.rest_id for rows in absolute.values() for one in rows)])
     return [
         splitting.Parent(
             source.subject,
             source.share_ppb,
-            shares[_rest_of(source)],
+            shares[rest],
             source.mode,
             tuple(
                 splitting.AbsoluteShare(one.subject, one.share_ppb, shares[one.rest_id])
-                for one in absolute[source.division.digest if source.division else ""]
+                for one in absolute[source.division]
             ),
         )
-        for source in sources
+        for source, rest in zip(sources, rests, strict=True)
     ]
-
-
-def _rest_of(source: Source) -> str:
-    return source.division.rest_id if source.division else source.split.digest
 
 
 def _by_id(own: Mapping[Creator, int]) -> dict[UUID, int]:
