@@ -19,8 +19,9 @@ class Balance:
     """A creator's money in one currency, in minor units.
 
     `pending_minor` is in its hold period, the first of it until `next_available_at`; `reserved_minor` is kept back as
-    security; `available_minor` goes into the next payout; `on_hold_minor` is disputed; `frozen_minor` is held for claims; `owed_minor` is owed back and taken
-    from later earnings first; `on_the_way_minor` is in payouts that have not arrived; `paid_minor` has arrived.
+    security; `available_minor` goes into the next payout; `on_hold_minor` is disputed; `frozen_minor` is held for
+    claims; `owed_minor` is owed back and taken from later earnings first; `on_the_way_minor` is in payouts that have
+    not arrived; `paid_minor` has arrived.
     """
 
     currency: str
@@ -132,7 +133,8 @@ def balances_of(creator: Creator) -> list[Balance]:
                coalesce(p.taken - p.paid, 0)::bigint AS on_the_way_minor, coalesce(p.paid, 0)::bigint AS paid_minor
           FROM (SELECT currency,
                        coalesce(sum(balance_minor) FILTER (WHERE kind = 'creator_pending'), 0)::bigint AS pending_minor,
-                       coalesce(sum(balance_minor) FILTER (WHERE kind = 'creator_reserve'), 0)::bigint AS reserved_minor,
+                       coalesce(sum(balance_minor) FILTER (WHERE kind = 'creator_reserve'), 0)::bigint
+                           AS reserved_minor,
                        coalesce(sum(balance_minor) FILTER (WHERE kind = 'creator_available'), 0)::bigint
                            AS available_minor,
                        coalesce(sum(balance_minor) FILTER (WHERE kind = 'creator_dispute_hold'), 0)::bigint
@@ -183,7 +185,8 @@ SELECT l.id, s.source, s.sold_at, s.currency, s.gross_minor, s.net_minor, s.spli
         FROM payouts_payout p
         LEFT JOIN payouts_payout_outcome paid ON paid.payout_id = p.id AND paid.state = 'paid'
        WHERE p.creator_id = l.payee_id AND p.currency = s.currency AND p.released_through_id >= h.id
-         AND NOT EXISTS (SELECT FROM payouts_payout_outcome f WHERE f.payout_id = p.id AND f.state IN ('failed', 'returned'))
+         AND NOT EXISTS (SELECT FROM payouts_payout_outcome f
+                          WHERE f.payout_id = p.id AND f.state IN ('failed', 'returned'))
          AND (d.id IS NULL OR d.opened_at > p.reserved_at OR o.closed_at <= p.reserved_at)
          AND NOT EXISTS (
              SELECT FROM payouts_claim_hold_line c LEFT JOIN payouts_claim_hold_end e ON e.hold_id = c.id
@@ -271,7 +274,8 @@ def paid_total() -> dict[str, int]:
         """
         SELECT p.currency, sum(p.amount_minor)::bigint AS paid_minor
           FROM payouts_payout p JOIN payouts_payout_outcome o ON o.payout_id = p.id AND o.state = 'paid'
-         WHERE NOT EXISTS (SELECT FROM payouts_payout_outcome f WHERE f.payout_id = p.id AND f.state IN ('failed', 'returned'))
+         WHERE NOT EXISTS (SELECT FROM payouts_payout_outcome f
+                            WHERE f.payout_id = p.id AND f.state IN ('failed', 'returned'))
          GROUP BY p.currency ORDER BY p.currency
         """
     )
