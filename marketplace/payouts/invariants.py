@@ -8,6 +8,7 @@ from itertools import groupby
 
 from marketplace.payouts.division_queries import DIVISIONS
 from marketplace.payouts.invariants_policies import POLICIES
+from marketplace.payouts.invariants_postings import POSTINGS
 from marketplace.payouts.models import Split, SplitShare
 from marketplace.payouts.rules import split_digest
 
@@ -56,6 +57,7 @@ _BOOKS = [
         SELECT t.idem_key FROM payouts_transaction t
           JOIN (SELECT p.transaction_id, string_agg(p.line, '' ORDER BY p.line COLLATE "C") AS lines
                   FROM (SELECT p.transaction_id, a.kind || ':' || coalesce(a.owner_id::text, '') || ':' || a.currency
+                               || CASE a.detail WHEN '' THEN '' ELSE ':' || a.detail END
                                || ' ' || p.amount_minor || E'\n' AS line
                           FROM payouts_posting p JOIN payouts_account a ON a.id = p.account_id) p
                  GROUP BY p.transaction_id) legs ON legs.transaction_id = t.id
@@ -102,15 +104,18 @@ _ROYALTIES = [
         "Sale {source} is not what its transaction posted.",
         """
         SELECT s.source FROM payouts_sale s
-          LEFT JOIN (SELECT p.transaction_id, string_agg(a.kind || ' ' || p.amount_minor || ' ' || a.currency, ', '
-                                                         ORDER BY a.kind COLLATE "C") AS legs
+          LEFT JOIN (SELECT p.transaction_id,
+                            string_agg(concat_ws(' ', a.kind, p.amount_minor, a.currency, nullif(a.detail, '')), ', '
+                                       ORDER BY a.kind COLLATE "C") AS legs
                        FROM payouts_posting p JOIN payouts_account a ON a.id = p.account_id
                       GROUP BY p.transaction_id) t ON t.transaction_id = s.transaction_id
-         WHERE t.legs IS DISTINCT FROM concat_ws(', ',
-               'platform_fee ' || nullif(-s.fee_minor, 0) || ' ' || s.currency,
-               'psp_clearing ' || s.gross_minor || ' ' || s.currency,
-               'royalty_unallocated ' || nullif(-s.net_minor, 0) || ' ' || s.currency,
-               'tax_payable ' || nullif(-s.tax_minor, 0) || ' ' || s.currency)
+          LEFT JOIN LATERAL (
+              SELECT string_agg(concat_ws(' ', due.kind, due.amount, s.currency, nullif(due.detail, '')), ', '
+                                ORDER BY due.kind COLLATE "C") AS legs
+                FROM (VALUES (s.paid_from, s.gross_minor, ''), ('platform_fee', -s.fee_minor, ''),
+                             ('royalty_unallocated', -s.net_minor, ''), ('tax_payable', -s.tax_minor, s.tax_of)
+                     ) AS due (kind, amount, detail) WHERE due.amount <> 0) d ON true
+         WHERE t.legs IS DISTINCT FROM d.legs
         """,
     ),
     (
@@ -295,7 +300,7 @@ _FREEZES = [
     ),
 ]
 
-INVARIANTS = [*_BOOKS, *_ROYALTIES, *_AVAILABLE, *POLICIES, *_DISPUTES, *_FREEZES, *DIVISIONS]
+INVARIANTS = [*_BOOKS, *POSTINGS, *_ROYALTIES, *_AVAILABLE, *POLICIES, *_DISPUTES, *_FREEZES, *DIVISIONS]
 """(sentence, question): the sentence is filled with the columns of each row that the question returns."""
 
 

@@ -1,7 +1,7 @@
 """Splits, the books, royalties, payouts and disputes: facts that are added and never changed.
 
 Amounts are minor units of a currency. Most of what these tables promise is held by migrations named guards.
-More tables of this app: divisions.py, freezes.py, policies.py, statements.py.
+More tables of this app: checkpoints.py, divisions.py, freezes.py, policies.py, statements.py.
 """
 
 from uuid import uuid4
@@ -9,7 +9,8 @@ from uuid import uuid4
 from django.db import models
 from django.db.models import F, Q
 
-from marketplace.payouts import divisions as divisions  # tables of this app, found by being imported here
+from marketplace.payouts import checkpoints as checkpoints  # tables of this app, found by being imported here
+from marketplace.payouts import divisions as divisions
 from marketplace.payouts import freezes as freezes
 from marketplace.payouts import policies as policies
 from marketplace.payouts import statements as statements
@@ -115,10 +116,10 @@ class Transaction(models.Model):
 
 
 class Posting(models.Model):
-    """One leg of a transaction: positive debits the account, negative credits it."""
+    """One leg of a transaction: positive debits the account, negative credits it; a trigger asks that both exist."""
 
-    transaction = models.ForeignKey(Transaction, models.PROTECT, related_name="postings")
-    account = models.ForeignKey(Account, models.PROTECT, related_name="postings", db_index=False)
+    transaction = models.ForeignKey(Transaction, models.PROTECT, related_name="postings", db_constraint=False)
+    account = models.ForeignKey(Account, models.PROTECT, related_name="postings", db_index=False, db_constraint=False)
     amount_minor = models.BigIntegerField()
 
     class Meta:

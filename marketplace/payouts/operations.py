@@ -1,6 +1,7 @@
 """Every write about money, by name; each verb stands in its module beside its errors."""
 
 from marketplace.payouts.bookkeeping.books import UnableToPost
+from marketplace.payouts.bookkeeping.checkpoints import take_checkpoints
 from marketplace.payouts.bookkeeping.closing import UnableToClose, close_month, close_months
 from marketplace.payouts.bookkeeping.disputes import (
     UnableToCloseDispute,
@@ -19,9 +20,23 @@ from marketplace.payouts.bookkeeping.policies import (
     set_policy,
     wish,
 )
+from marketplace.payouts.bookkeeping.prepaying import (
+    give_credit,
+    publish_claims,
+    record_claimed,
+    take_subscription_payment,
+)
+from marketplace.payouts.bookkeeping.providing import (
+    UnableToExchange,
+    UnableToRecordSettlement,
+    exchange,
+    record_bank_transfer,
+    record_settled,
+    record_transfer_reversed,
+)
 from marketplace.payouts.bookkeeping.releasing import release_holds, release_reserves
 from marketplace.payouts.bookkeeping.royalties import allocate_royalties
-from marketplace.payouts.bookkeeping.sales import UnableToRecordSale, record_sale
+from marketplace.payouts.bookkeeping.sales import Sold, UnableToRecordSale, record_sale, record_sales
 from marketplace.payouts.bookkeeping.settlement import Settled, UnableToSettle, settle
 from marketplace.payouts.bookkeeping.splits import Source, ensure_division, ensure_split
 from marketplace.payouts.proving import prove_books
@@ -29,15 +44,18 @@ from marketplace.payouts.proving import prove_books
 __all__ = [
     "BooksDisagree",
     "Settled",
+    "Sold",
     "Source",
     "UnableToClose",
     "UnableToCloseDispute",
     "UnableToDispute",
+    "UnableToExchange",
     "UnableToFreeze",
     "UnableToHoldPayouts",
     "UnableToPost",
     "UnableToRecord",
     "UnableToRecordSale",
+    "UnableToRecordSettlement",
     "UnableToSetPolicy",
     "UnableToSettle",
     "UnableToWish",
@@ -47,18 +65,28 @@ __all__ = [
     "close_months",
     "ensure_division",
     "ensure_split",
+    "exchange",
     "freeze",
+    "give_credit",
     "hold_payouts",
     "open_dispute",
     "prove_books",
+    "publish_claims",
+    "record_bank_transfer",
+    "record_claimed",
     "record_paid",
     "record_returned",
     "record_sale",
+    "record_sales",
+    "record_settled",
+    "record_transfer_reversed",
     "release_holds",
     "release_payouts",
     "release_reserves",
     "set_policy",
     "settle",
+    "take_checkpoints",
+    "take_subscription_payment",
     "thaw",
     "wish",
 ]

@@ -5,11 +5,11 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import pairwise
-from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
 import rfc8785
 
+from marketplace.payouts.currencies import CURRENCIES as CURRENCIES
 from marketplace.ui.words import Values, Words
 from marketplace.ui.words import gettext_noop as _
 
@@ -23,38 +23,6 @@ MAX_AMOUNT_MINOR = 2**63 - 1
 """The largest amount that the books can hold (a PostgreSQL bigint)."""
 
 SPLIT_FORMAT = "worldloom/split/1"
-
-CURRENCIES: Mapping[str, int] = MappingProxyType(
-    {
-        "AUD": 2,
-        "BRL": 2,
-        "CAD": 2,
-        "CHF": 2,
-        "CNY": 2,
-        "CZK": 2,
-        "DKK": 2,
-        "EUR": 2,
-        "GBP": 2,
-        "HKD": 2,
-        "INR": 2,
-        "JPY": 0,
-        "KRW": 0,
-        "KWD": 3,
-        "MOP": 2,
-        "MXN": 2,
-        "MYR": 2,
-        "NOK": 2,
-        "NZD": 2,
-        "PLN": 2,
-        "SEK": 2,
-        "SGD": 2,
-        "THB": 2,
-        "TWD": 2,
-        "USD": 2,
-        "VND": 0,
-    }
-)
-"""ISO 4217 code of each currency we sell in → its exponent: the digits after the point."""
 
 
 class SortablePayee(Hashable, Protocol):

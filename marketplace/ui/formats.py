@@ -14,22 +14,12 @@ from babel.numbers import NumberPattern, format_decimal, format_percent, parse_p
 from django.utils.functional import Promise
 from django.utils.translation import get_language, gettext
 
+from marketplace.ui.currencies import ISO_4217
 from marketplace.ui.words import Listed, Sayable, Written
 
 Names = Mapping[str, str | Promise]
 """What values are called: by value, in the visitor's language."""
 
-# ISO 4217 minor units that are not two. CLDR rounds more currencies to whole units for display
-# (IDR, LAK, IRR and others): amounts are stored in ISO units, so the ISO table must divide them.
-MINOR_DIGITS = {
-    **dict.fromkeys(
-        ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV"),
-        0,
-    ),
-    **dict.fromkeys(["XAF", "XOF", "XPF"], 0),
-    **dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3),
-    **dict.fromkeys(["CLF", "UYW"], 4),
-}
 _TOUCHING = re.compile(r"([A-Z]{3})(?=\d)")
 _SIZES = ["B", "kB", "MB", "GB", "TB", "PB"]
 
@@ -47,7 +37,7 @@ def _locale(tag: str) -> Locale:
 
 @lru_cache(maxsize=256)
 def _pattern(tag: str, currency: str) -> NumberPattern:
-    digits = MINOR_DIGITS.get(currency, 2)
+    digits = ISO_4217.get(currency, 2)
     pattern = parse_pattern(_locale(tag).currency_formats["standard"].pattern)
     pattern.frac_prec = (digits, digits)
     return pattern
@@ -56,7 +46,7 @@ def _pattern(tag: str, currency: str) -> NumberPattern:
 def money_text(minor: int, currency: str, *, language: str | None = None) -> str:
     """This will write an amount of minor units, with its currency's own decimals: `$180.00`, `¥88.00`."""
     tag = language_tag(language)
-    amount = Decimal(minor).scaleb(-MINOR_DIGITS.get(currency, 2))
+    amount = Decimal(minor).scaleb(-ISO_4217.get(currency, 2))
     text = _pattern(tag, currency).apply(
         amount, _locale(tag), currency=currency, currency_digits=False, decimal_quantization=True
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from django.apps import apps
+from django.db import connection
 
 HOME = Path(__file__).resolve().parents[2]
 PACKAGES = ("marketplace", "assets", "ledger", "embedded", "demo", "benchmarks", "tests")
@@ -186,8 +187,37 @@ def test_money_knows_no_floats() -> None:
         f"{model.__name__}.{field.name}"
         for model in apps.get_models()
         for field in model._meta.get_fields()
-        if type(field).__name__ in {"FloatField", "DecimalField"} and layer_of(model.__module__) is not None
+        if layer_of(model.__module__) is not None
+        and (type(field).__name__ == "FloatField" or getattr(field, "decimal_places", 0))
     ]
 
     assert offenders == []
     assert fields == []
+
+
+def test_money_is_kept_without_floats(db: None) -> None:
+    """Neither columns nor functions of the books know one, and what they keep as JSON says only problems in words."""
+    names = "real|double precision|float4|float8|money"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT table_name || '.' || column_name FROM information_schema.columns"
+            " WHERE table_schema = current_schema() AND table_name ~ '^(payouts|checkout|licensing)_'"
+            "   AND (data_type ~ %s OR data_type = 'numeric' AND numeric_scale <> 0)",
+            [f"^({names})$"],
+        )
+        columns = [name for (name,) in cursor.fetchall()]
+        cursor.execute(
+            "SELECT proname FROM pg_proc WHERE pronamespace = current_schema()::regnamespace"
+            " AND proname ~ '^(payouts|checkout|licensing)_' AND (prosrc ~* %s OR prosrc ~ '[0-9]\\.[0-9]')",
+            [f"\\m({names})\\M"],
+        )
+        functions = [name for (name,) in cursor.fetchall()]
+        cursor.execute(
+            "SELECT table_name || '.' || column_name FROM information_schema.columns"
+            " WHERE table_schema = current_schema() AND table_name ~ '^payouts_' AND data_type IN ('json', 'jsonb')"
+        )
+        documents = [name for (name,) in cursor.fetchall()]
+
+    assert columns == []
+    assert functions == []
+    assert documents == ["payouts_books_check.problems"]

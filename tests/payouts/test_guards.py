@@ -134,24 +134,35 @@ def test_a_transaction_without_postings_is_refused(db):
     assert refusal(empty) == "payouts_transaction_has_postings"
 
 
-@pytest.mark.parametrize("kind", ["creator_pending", "creator_available", "creator_dispute_hold", "creator_claim_hold"])
-def test_a_creators_account_does_not_fall_below_zero(history, alice, kind):
+@pytest.mark.parametrize(
+    ("kind", "moved"),
+    [
+        ("creator_pending", "takedown"),
+        ("creator_reserve", "takedown"),
+        ("creator_available", "takedown"),
+        ("creator_claim_hold", "takedown"),
+        ("creator_dispute_hold", "dispute_lost"),
+    ],
+)
+def test_a_creators_account_does_not_fall_below_zero(history, alice, kind, moved):
+    other = "dispute_suspense" if moved == "dispute_lost" else "taken_down"
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO payouts_account (kind, owner_id, currency, balance_minor)"
-            " VALUES (%s, %s, 'USD', 0) ON CONFLICT DO NOTHING",
-            [kind, alice.pk],
+            " VALUES (%s, %s, 'USD', 0), (%s, NULL, 'USD', NULL) ON CONFLICT DO NOTHING",
+            [kind, alice.pk, other],
         )
-    taken = (account(kind, owner=alice), 1), (account("bank"), -1)
-    assert refusal(post_raw(*taken)) == "payouts_account_balance_not_negative"
+    taken = (account(kind, owner=alice), 1), (account(other), -1)
+    assert refusal(post_raw(*taken, kind=moved)) == "payouts_account_balance_not_negative"
 
 
 def test_a_debt_does_not_fall_below_zero_and_posting_moves_the_kept_balance(history, alice):
     Account.objects.create(kind="creator_receivable", owner=alice, currency="USD", balance_minor=0)
-    owed, bank = account("creator_receivable", owner=alice), account("bank")
-    assert refusal(post_raw((owed, -1), (bank, 1))) == "payouts_account_balance_not_negative"
+    owed, lost = account("creator_receivable", owner=alice), Account.objects.create(kind="bad_debt", currency="USD").pk
+    forgiven = post_raw((owed, -1), (lost, 1), kind="write_off")
+    assert refusal(forgiven) == "payouts_account_balance_not_negative"
     with connection.cursor() as cursor:
-        cursor.execute(post_raw((owed, 7), (bank, -7)))
+        cursor.execute(post_raw((owed, 7), (account("psp_clearing"), -7), kind="refund"))
     assert Account.objects.get(pk=owed).balance_minor == 7
 
 
@@ -315,7 +326,8 @@ def test_a_reservation_is_for_payouts_and_takes_nothing_else(available, alice):
     alices, way = account("creator_available", owner=alice), account("payout_in_flight")
     name = "payouts_payout_equals_reservation"
     assert refusal(post_raw((alices, 756), (way, -756), kind="payout_reserve")) == name
-    assert refusal(post_raw((account("psp_clearing"), 756), (way, -756), kind="payout_reserve")) == name
+    other = post_raw((account("psp_clearing"), 756), (way, -756), kind="payout_reserve")
+    assert refusal(other) == "payouts_transaction_moves_its_accounts"
 
 
 def test_a_payout_has_one_end(history, alice, bob):

@@ -1,6 +1,7 @@
 """The one door to the books: transactions that balance, written once for their key."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from hashlib import sha256
 from typing import NamedTuple
@@ -8,11 +9,16 @@ from uuid import UUID, uuid4
 
 from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
-from marketplace.payouts.models import KEPT_KINDS, Account, AccountKind, Transaction, TransactionKind
-from marketplace.payouts.rules import CURRENCIES
+from marketplace.payouts.models import Account, AccountKind, Transaction, TransactionKind
+from marketplace.payouts.rules import CURRENCIES, MAX_AMOUNT_MINOR
 
 BOOKS_LOCK = 0x700C5  # the first half of an advisory lock's name; the currency is the second
+
+_POST = """
+SELECT payouts_post(%s, %s, %s, %s, %s, %s, %s, %s::text[], %s::uuid[], %s::text[], %s::bigint[])
+"""
 
 
 class UnableToPost(Exception):
@@ -26,21 +32,25 @@ class UnableToPost(Exception):
 
 
 class Leg(NamedTuple):
-    """One posting to be: the amount is positive to debit the account and negative to credit it."""
+    """One posting to be: the amount is positive to debit the account and negative to credit it.
+
+    `detail` names the jurisdiction of a tax or the token of a chain, where the account has one.
+    """
 
     kind: AccountKind
     owner_id: UUID | None
     amount_minor: int
+    detail: str = ""
 
 
-def debit(kind: AccountKind, amount_minor: int, owner_id: UUID | None = None) -> Leg:
+def debit(kind: AccountKind, amount_minor: int, owner_id: UUID | None = None, detail: str = "") -> Leg:
     """Return the leg that debits an account."""
-    return Leg(kind, owner_id, amount_minor)
+    return Leg(kind, owner_id, amount_minor, detail)
 
 
-def credit(kind: AccountKind, amount_minor: int, owner_id: UUID | None = None) -> Leg:
+def credit(kind: AccountKind, amount_minor: int, owner_id: UUID | None = None, detail: str = "") -> Leg:
     """Return the leg that credits an account."""
-    return Leg(kind, owner_id, -amount_minor)
+    return Leg(kind, owner_id, -amount_minor, detail)
 
 
 def constraint_of(error: IntegrityError) -> str:
@@ -94,72 +104,56 @@ def credit_creators(*, currency: str, amounts: Mapping[UUID, int]) -> list[Leg]:
     return legs
 
 
-def _merged(legs: Iterable[Leg]) -> dict[tuple[AccountKind, UUID | None], int]:
+class _Of(NamedTuple):
+    """Which account, in the currency at hand."""
+
+    kind: AccountKind
+    owner_id: UUID | None
+    detail: str
+
+
+def _merged(legs: Iterable[Leg]) -> dict[_Of, int]:
     """Return account → amount, one entry an account, without those that come to nothing."""
-    sums: dict[tuple[AccountKind, UUID | None], int] = {}
+    sums: dict[_Of, int] = {}
     for leg in legs:
-        key = (leg.kind, leg.owner_id)
+        key = _Of(leg.kind, leg.owner_id, leg.detail)
         sums[key] = sums.get(key, 0) + leg.amount_minor
     return {key: amount_minor for key, amount_minor in sums.items() if amount_minor}
 
 
-def _account_ids(currency: str, wanted: Iterable[tuple[AccountKind, UUID | None]]) -> dict[tuple, int]:
-    """Return (kind, owner) → account id, opening the accounts that are missing."""
-    wanted = list(wanted)
-    house = [kind for kind, owner_id in wanted if owner_id is None]
-    owned_kinds = {kind for kind, owner_id in wanted if owner_id is not None}
-    owners = {owner_id for _kind, owner_id in wanted if owner_id is not None}
+def content_sha256(kind: str, source: str, currency: str, sums: Iterable[tuple[str, UUID | None, str, int]]) -> str:
+    """Return the digest of what a transaction says, of (kind of account, owner, detail, amount), one an account.
 
-    def find() -> dict[tuple, int]:
-        in_currency = Account.objects.filter(currency=currency)
-        found = in_currency.filter(owner=None, kind__in=house)
-        if owners:
-            found = found.union(in_currency.filter(kind__in=list(owned_kinds), owner_id__in=list(owners)), all=True)
-        return {(kind, owner_id): pk for kind, owner_id, pk in found.values_list("kind", "owner_id", "pk")}
-
-    ids = find()
-    missing = [key for key in wanted if key not in ids]
-    if missing:
-        Account.objects.bulk_create(
-            [
-                Account(
-                    kind=kind,
-                    owner_id=owner_id,
-                    currency=currency,
-                    balance_minor=0 if kind in KEPT_KINDS else None,
-                )
-                for kind, owner_id in missing
-            ],
-            ignore_conflicts=True,
-        )
-        ids = find()
-    return ids
-
-
-def _content_sha256(kind: str, source: str, currency: str, sums: Mapping[tuple[AccountKind, UUID | None], int]) -> str:
-    """Return the digest of what a transaction says.
-
-    Its text is kind, source and then a line an account, sorted; each line ends with LF. `check_books`
-    computes the same in SQL from what is stored.
+    Its text is kind, source and then a line an account, sorted; each line ends with LF. `check_books` computes the
+    same in SQL from what is stored.
     """
     lines = sorted(
-        f"{account}:{owner_id or ''}:{currency} {amount_minor}" for (account, owner_id), amount_minor in sums.items()
+        f"{account}:{owner_id or ''}:{currency}{detail and f':{detail}'} {amount_minor}"
+        for account, owner_id, detail, amount_minor in sums
     )
     return sha256("".join(f"{line}\n" for line in [kind, source, *lines]).encode()).hexdigest()
 
 
-_POST = """
-WITH made AS (
-    INSERT INTO payouts_transaction (id, kind, source, idem_key, content_sha256, occurred_at)
-    VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (idem_key) DO NOTHING RETURNING id
-)
-INSERT INTO payouts_posting (transaction_id, account_id, amount_minor)
-SELECT made.id, leg.account_id, leg.amount_minor
-  FROM made, unnest(%s::bigint[], %s::bigint[]) AS leg (account_id, amount_minor)
-"""
+def in_one_statement() -> AbstractContextManager[object]:
+    """Return what a call that is one statement needs to be whole: nothing, or a savepoint within a transaction."""
+    return transaction.atomic() if connection.in_atomic_block else nullcontext()
 
 
-@transaction.atomic
+_WHY = {
+    "payouts_transaction_balances": gettext_noop("its debits and credits differ"),
+    "payouts_transaction_moves_its_accounts": gettext_noop("its kind does not move such accounts that way"),
+    "payouts_account_balance_not_negative": gettext_noop("a creator's account would fall below zero"),
+    "payouts_set_aside_not_overdrawn": gettext_noop("more would be used than was set aside"),
+    "payouts_account_balance_fits": gettext_noop("a creator's account would hold more than the books can"),
+}
+
+
+def refused(key: str, error: IntegrityError) -> Exception:
+    """Return UnableToPost where the books refused what was written, and else the error itself."""
+    why = _WHY.get(constraint_of(error))
+    return UnableToPost(key, _(why)) if why else error
+
+
 def post(
     *,
     kind: TransactionKind,
@@ -174,29 +168,28 @@ def post(
 
     Legs on one account are added up, and those of zero left out. A key that was posted before returns the
     first transaction's id when kind, source and postings are the same, and raises UnableToPost when they are
-    not, as it does when the books refuse the postings: unbalanced, none at all, or a creator's account below
-    zero.
+    not, as it does when the books refuse the postings: unbalanced, none at all, a kind that does not move such
+    accounts, a creator's account below zero, more than was set aside, an amount beyond MAX_AMOUNT_MINOR, or a
+    source or key beyond 200 characters. Then nothing is written.
     """
     sums = _merged(legs)
     if not sums:
         raise UnableToPost(idem_key, _("it moves nothing"))
-    content = _content_sha256(kind, source, currency, sums)
+    if max(len(source), len(idem_key)) > 200:
+        raise UnableToPost(idem_key[:200], _("its source or its key is longer than %d characters") % 200)
+    if max(map(abs, sums.values())) > MAX_AMOUNT_MINOR:
+        raise UnableToPost(idem_key, _("it moves more than the books can hold"))
+    content = content_sha256(kind, source, currency, ((*key, amount_minor) for key, amount_minor in sums.items()))
     transaction_id = transaction_id or uuid4()
+    head = [transaction_id, str(kind), source, idem_key, content, now, currency]
+    columns = [[str(key.kind) for key in sums], [key.owner_id for key in sums], [key.detail for key in sums]]
     try:
-        ids = _account_ids(currency, sums)
-        with connection.cursor() as cursor:
-            head = [transaction_id, str(kind), source, idem_key, content, now]
-            cursor.execute(_POST, [*head, [ids[key] for key in sums], list(sums.values())])
-            if cursor.rowcount:
+        with in_one_statement(), connection.cursor() as cursor:
+            cursor.execute(_POST, [*head, *columns, list(sums.values())])
+            if cursor.fetchone()[0]:
                 return transaction_id
     except IntegrityError as error:
-        why = {
-            "payouts_transaction_balances": _("its debits and credits differ"),
-            "payouts_account_balance_not_negative": _("a creator's account would fall below zero"),
-        }.get(constraint_of(error))
-        if why is None:
-            raise
-        raise UnableToPost(idem_key, why) from error
+        raise refused(idem_key, error) from error
     before = Transaction.objects.get(idem_key=idem_key)
     if before.content_sha256 != content:
         raise UnableToPost(idem_key, _("the same key was posted before with other content"))

@@ -1,17 +1,26 @@
-"""Booking what a buyer paid."""
+"""Booking what buyers paid."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
-from django.db import transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 
-from marketplace.payouts.bookkeeping.books import UnableToPost, credit, debit, post
+from marketplace.payouts.bookkeeping.books import UnableToPost, content_sha256, in_one_statement, refused
 from marketplace.payouts.models import AccountKind, Sale, Split, TransactionKind
-from marketplace.payouts.rules import Money
+from marketplace.payouts.rules import MAX_AMOUNT_MINOR, Money
 
 MAX_NAME = 200
-"""The most characters that a subject, or the reason to freeze it, may have."""
+"""The most characters that a source, a subject, or the reason to freeze it, may have."""
+
+_PAID_FROM = (
+    AccountKind.PSP_CLEARING,
+    AccountKind.DEFERRED_SUBSCRIPTION,
+    AccountKind.BUYER_CREDIT,
+    AccountKind.TAKEN_DOWN,
+)
 
 
 class UnableToRecordSale(Exception):
@@ -24,63 +33,160 @@ class UnableToRecordSale(Exception):
         super().__init__(_("The sale “%(source)s” cannot be recorded: %(why)s.") % {"source": source, "why": why})
 
 
-@transaction.atomic
+@dataclass(frozen=True, slots=True)
+class Sold:
+    """One sale to be booked; `tax_minor` and `fee_minor` are minor units of gross's currency and part of it.
+
+    `source` names the sale, `subject` what was sold as `freeze` will ("release:<digest>"), `tax_of` the jurisdiction
+    that the tax goes to, and `paid_from` the account that holds the money.
+    """
+
+    source: str
+    split: Split
+    gross: Money
+    tax_minor: int
+    fee_minor: int
+    subject: str = ""
+    tax_of: str = ""
+    paid_from: AccountKind = AccountKind.PSP_CLEARING
+
+    @property
+    def net_minor(self) -> int:
+        """What the split's payees divide."""
+        return self.gross.amount_minor - self.tax_minor - self.fee_minor
+
+
 def record_sale(
-    *, source: str, split: Split, gross: Money, tax_minor: int, fee_minor: int, now: datetime, subject: str = ""
+    *,
+    source: str,
+    split: Split,
+    gross: Money,
+    tax_minor: int,
+    fee_minor: int,
+    now: datetime,
+    subject: str = "",
+    tax_of: str = "",
+    paid_from: AccountKind = AccountKind.PSP_CLEARING,
 ) -> Sale:
-    """Book a sale: gross collected, tax and fee set aside, the net to be allocated to the split's payees.
+    """Book a sale in one statement: gross collected, tax and fee set aside, the net to be allocated to the payees.
 
     Amounts are minor units of gross's currency. A `source` names one sale: the same content again returns the
-    same Sale, other content raises UnableToPost. `subject` names what was sold, as `freeze` will ("release:<digest>").
-    A sale of nothing, one whose tax and fee exceed its gross, or one with a subject beyond 200 characters raises
+    same Sale, other content raises UnableToPost, as does more than was set aside in `paid_from`: the gross is collected
+    by the payment provider, paid before for a period, a buyer's credit, or taken down. `subject` names what was sold,
+    as `freeze` will ("release:<digest>"), and `tax_of` the jurisdiction of the tax.
+    A sale of nothing, one whose tax and fee exceed its gross, or one with a name that is too long raises
     UnableToRecordSale; a free license has no sale.
     """
-    if gross.amount_minor <= 0:
-        raise UnableToRecordSale(source, _("it has no price, and what is free is not booked"))
-    if tax_minor < 0 or fee_minor < 0:
-        raise UnableToRecordSale(source, _("tax and fee are zero or more"))
-    net_minor = gross.amount_minor - tax_minor - fee_minor
-    if net_minor < 0:
-        raise UnableToRecordSale(source, _("tax and fee together are more than the price"))
-    if len(subject) > MAX_NAME:
-        raise UnableToRecordSale(source, _("its subject is longer than %d characters") % MAX_NAME)
+    sold = Sold(source, split, gross, tax_minor, fee_minor, subject, tax_of, paid_from)
+    _check(sold)
+    try:
+        with in_one_statement():
+            return _record([sold], now)[0]
+    except IntegrityError as error:
+        raise refused(source, error) from error
+
+
+def record_sales(*, sales: Sequence[Sold], now: datetime) -> list[Sale]:
+    """Book any number of sales in one statement, all or none, and return them in their order.
+
+    Each is booked as `record_sale` does: one that was recorded before with the same content is returned as it stands.
+    Raises what `record_sale` raises, for the first sale that cannot be booked; then none of them is.
+    """
+    for sold in sales:
+        _check(sold)
+    if not sales:
+        return []
+    try:
+        with transaction.atomic():
+            return _record(sales, now)
+    except IntegrityError as error:
+        raise refused(sales[0].source, error) from error
+
+
+def _check(sold: Sold) -> None:
+    gross_minor = sold.gross.amount_minor
+    if gross_minor <= 0:
+        raise UnableToRecordSale(sold.source, _("it has no price, and what is free is not booked"))
+    if gross_minor > MAX_AMOUNT_MINOR:
+        raise UnableToRecordSale(sold.source, _("its price is more than the books can hold"))
+    if sold.tax_minor < 0 or sold.fee_minor < 0:
+        raise UnableToRecordSale(sold.source, _("tax and fee are zero or more"))
+    if sold.net_minor < 0:
+        raise UnableToRecordSale(sold.source, _("tax and fee together are more than the price"))
+    if not 0 < len(sold.source) <= MAX_NAME - len("sale:"):
+        raise UnableToRecordSale(sold.source[:MAX_NAME], _("its source is empty or too long"))
+    if len(sold.subject) > MAX_NAME:
+        raise UnableToRecordSale(sold.source, _("its subject is longer than %d characters") % MAX_NAME)
+    if len(sold.tax_of) > 40:
+        raise UnableToRecordSale(sold.source, _("the jurisdiction of its tax is longer than %d characters") % 40)
+    if sold.paid_from not in _PAID_FROM:
+        raise UnableToRecordSale(sold.source, _("sales are not paid from “%s”") % sold.paid_from)
+
+
+_RECORD = """
+SELECT payouts_record_sales(%s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+                            %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s)
+"""
+
+
+def _record(sales: Sequence[Sold], now: datetime) -> list[Sale]:
+    made = [_row(sold, now) for sold in sales]
+    columns = [
+        [sale.pk for sale in made],
+        [sale.transaction_id for sale in made],
+        [sale.source for sale in made],
+        [_content(sale) for sale in made],
+        [sale.split_id for sale in made],
+        [sale.subject for sale in made],
+        [sale.currency for sale in made],
+        [sale.gross_minor for sale in made],
+        [sale.tax_minor for sale in made],
+        [sale.fee_minor for sale in made],
+        [sale.tax_of for sale in made],
+        [sale.paid_from for sale in made],
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_RECORD, [*columns, now])
+        new = cursor.fetchone()[0]
+    if new == len(made):
+        return made
+    there = {sale.source: sale for sale in Sale.objects.filter(source__in=[sale.source for sale in made])}
+    return [_same(there.get(sale.source), sale) for sale in made]
+
+
+def _row(sold: Sold, now: datetime) -> Sale:
     sale = Sale(
-        source=source,
-        split=split,
-        subject=subject,
-        currency=gross.currency,
-        gross_minor=gross.amount_minor,
-        tax_minor=tax_minor,
-        fee_minor=fee_minor,
-        net_minor=net_minor,
+        source=sold.source,
+        split=sold.split,
+        subject=sold.subject,
+        currency=sold.gross.currency,
+        gross_minor=sold.gross.amount_minor,
+        tax_minor=sold.tax_minor,
+        fee_minor=sold.fee_minor,
+        net_minor=sold.net_minor,
+        tax_of=sold.tax_of,
+        paid_from=str(sold.paid_from),
         sold_at=now,
+        transaction_id=uuid4(),
     )
-    if before := Sale.objects.filter(source=source).first():
-        return _same(before, sale)
-    transaction_id = uuid4()
-    sale.transaction_id = post(
-        kind=TransactionKind.SALE,
-        source=source,
-        idem_key=f"sale:{source}",
-        currency=gross.currency,
-        legs=[
-            debit(AccountKind.PSP_CLEARING, gross.amount_minor),
-            credit(AccountKind.TAX_PAYABLE, tax_minor),
-            credit(AccountKind.PLATFORM_FEE, fee_minor),
-            credit(AccountKind.ROYALTY_UNALLOCATED, net_minor),
-        ],
-        now=now,
-        transaction_id=transaction_id,
-    )
-    if sale.transaction_id != transaction_id:  # another caller was first, in this very moment
-        return _same(Sale.objects.get(source=source), sale)
-    sale.save(force_insert=True)
+    sale._state.adding, sale._state.db = False, connection.alias
     return sale
 
 
-def _same(before: Sale, sale: Sale) -> Sale:
+def _content(sale: Sale) -> str:
+    """Return the digest of the sale's transaction, as `post` would write it."""
+    sums = (
+        (sale.paid_from, None, "", sale.gross_minor),
+        ("tax_payable", None, sale.tax_of, -sale.tax_minor),
+        ("platform_fee", None, "", -sale.fee_minor),
+        ("royalty_unallocated", None, "", -sale.net_minor),
+    )
+    return content_sha256(TransactionKind.SALE, sale.source, sale.currency, (leg for leg in sums if leg[3]))
+
+
+def _same(before: Sale | None, sale: Sale) -> Sale:
     """Return the sale that stands, or raise UnableToPost where the other one says something else."""
-    for name in ("split_id", "subject", "currency", "gross_minor", "tax_minor", "fee_minor"):
-        if getattr(before, name) != getattr(sale, name):
-            raise UnableToPost(before.source, _("the same sale was recorded before with other content"))
+    names = ("split_id", "subject", "currency", "gross_minor", "tax_minor", "fee_minor", "tax_of", "paid_from")
+    if before is None or any(getattr(before, name) != getattr(sale, name) for name in names):
+        raise UnableToPost(sale.source, _("the same sale was recorded before with other content"))
     return before

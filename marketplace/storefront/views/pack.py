@@ -22,6 +22,7 @@ from marketplace.storefront.cards import cards
 from marketplace.storefront.choices import Choice, choices_of, chosen_of, collections_with, options_of
 from marketplace.storefront.composition_rows import composition_of
 from marketplace.ui import formats
+from marketplace.ui.currencies import ISO_4217
 
 SPLIT_UNITS = 1000
 
@@ -150,7 +151,7 @@ def _linked_data(
     request: HttpRequest, release: Release, title: str, shown: list[dict[str, str]], choices: Sequence[Choice]
 ) -> SafeString:
     """Writes the pack as JSON-LD (schema.org Product), escaped for a script element that no browser runs."""
-    digits = formats.MINOR_DIGITS
+    digits = ISO_4217
     address = request.build_absolute_uri(request.path)
     document = {
         "@context": "https://schema.org",
