@@ -176,7 +176,7 @@ def keep_key(*, creator: Creator, prepared: bytes, after: str, hands: Hands, now
 
 def prepare_key() -> bytes:
     """Return a new private key, encrypted: so that a rehearsal and what follows it speak of the same one."""
-    return _safe().encrypt(Ed25519PrivateKey.generate().private_bytes_raw())
+    return custody_safe().encrypt(Ed25519PrivateKey.generate().private_bytes_raw())
 
 
 @transaction.atomic
@@ -228,7 +228,7 @@ def _former(key: CreatorKey, hands: Hands | None) -> Signer:
 
 
 def _keep(creator: Creator, private_key: Ed25519PrivateKey, now: datetime) -> CreatorKey:
-    encrypted = _safe().encrypt(private_key.private_bytes_raw())
+    encrypted = custody_safe().encrypt(private_key.private_bytes_raw())
     return _register(creator, FileSigner("Ed25519", private_key), CreatorKey.CUSTODIAL, encrypted, now)
 
 
@@ -259,7 +259,7 @@ def rekey() -> tuple[int, list[str]]:
 
     Safe to be killed and to be run again, and beside a site at work: each key is opened and closed under a lock.
     """
-    safe, first = _safe(), Fernet(_custody_keys()[0])
+    safe, first = custody_safe(), Fernet(_custody_keys()[0])
     changed, lost, after = 0, [], ""
     while True:
         with transaction.atomic():
@@ -293,14 +293,14 @@ def _opens(safe: Fernet | MultiFernet, token: bytes) -> bool:
 
 def _opened(creator: Creator, token: bytes) -> Ed25519PrivateKey:
     try:
-        return Ed25519PrivateKey.from_private_bytes(_safe().decrypt(token))
+        return Ed25519PrivateKey.from_private_bytes(custody_safe().decrypt(token))
     except InvalidToken:
         raise UnableToSignFor(
             creator, _("the key is encrypted under another custody key: restore WORLDLOOM_CUSTODY_KEYS")
         ) from None
 
 
-def _safe() -> MultiFernet:
+def custody_safe() -> MultiFernet:
     """Return what encrypts under the first custody key and decrypts under any."""
     return MultiFernet([Fernet(key) for key in _custody_keys()])
 

@@ -271,6 +271,12 @@ PAYOUT_SCHEDULE = os.environ.get("WORLDLOOM_PAYOUT_SCHEDULE", "daily")
 PAYOUT_RESERVE_PPB = int(os.environ.get("WORLDLOOM_PAYOUT_RESERVE_PPB", 0))
 PAYOUT_RESERVE_DAYS = int(os.environ.get("WORLDLOOM_PAYOUT_RESERVE_DAYS", 0))
 PAYOUT_EVERY_MINUTES = int(os.environ.get("WORLDLOOM_PAYOUT_EVERY_MINUTES", 1440))
+# For tax offices: whether licensing is a relevant activity of DAC7 (undecided, yes or no), what Form 1099-K is due
+# above (both together), and the merchant category code of its box 2.
+DAC7_ACTIVITY = os.environ.get("WORLDLOOM_DAC7_ACTIVITY", "undecided")
+TAX_1099K_GROSS_MINOR = int(os.environ.get("WORLDLOOM_TAX_1099K_GROSS_MINOR", 20_000_00))
+TAX_1099K_SALES = int(os.environ.get("WORLDLOOM_TAX_1099K_SALES", 200))
+TAX_MERCHANT_CATEGORY = os.environ.get("WORLDLOOM_TAX_MERCHANT_CATEGORY", "5815")
 SANDBOX_DISPUTE_AFTER_MINUTES = int(os.environ.get("WORLDLOOM_SANDBOX_DISPUTE_AFTER_MINUTES", 60))
 ASSET_FILE_LIMIT_BYTES = int(os.environ.get("WORLDLOOM_ASSET_FILE_LIMIT_BYTES", 4 * 1024**3))
 RELEASE_LIMIT_BYTES = int(os.environ.get("WORLDLOOM_RELEASE_LIMIT_BYTES", 16 * 1024**3))

@@ -25,7 +25,7 @@ from marketplace.licensing import exclusivity
 from marketplace.licensing import operations as licensing
 from marketplace.licensing import queries as licensing_queries
 from marketplace.licensing.models import Grant, GrantStatus, Offer
-from marketplace.payouts.operations import record_sale
+from marketplace.payouts.operations import Sold, record_sales
 from marketplace.payouts.rules import Money
 from marketplace.people.models import Person, Studio
 
@@ -102,21 +102,23 @@ def _record(order: Order, kind: str, charge: Charge, now: datetime) -> PaymentOu
 def _fulfill(order: Order, now: datetime) -> None:
     """Grants every line and books its sale; reported use is billed under the license that there is."""
     sold = ("offer__terms", "offer__release__split", "offer__release__pack__creator", "charge_line__release__split")
-    lines = order.lines.select_related(*sold, "replaces", "project", "subscription")
-    for line in lines:
+    sales = []
+    for line in order.lines.select_related(*sold, "replaces", "project", "subscription"):
         if line.kind != OrderLine.USAGE:
             _grant(order, line, now)
         if line.price_minor:
             release = line.offer.release if line.charge_line is None else line.charge_line.release
-            record_sale(
-                source=line.source,
-                split=release.split,
-                subject=f"release:{release.digest}",
-                gross=Money(line.price_minor, order.currency),
-                tax_minor=0,
-                fee_minor=line.fee_minor,
-                now=now,
+            sales.append(
+                Sold(
+                    source=line.source,
+                    split=release.split,
+                    gross=Money(line.price_minor, order.currency),
+                    tax_minor=0,
+                    fee_minor=line.fee_minor,
+                    subject=f"release:{release.digest}",
+                )
             )
+    record_sales(sales=sales, now=now)
 
 
 def _grant(order: Order, line: OrderLine, now: datetime) -> None:

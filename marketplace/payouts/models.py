@@ -1,7 +1,7 @@
 """Splits, the books, royalties, payouts and disputes: facts that are added and never changed.
 
 Amounts are minor units of a currency. Most of what these tables promise is held by migrations named guards.
-More tables of this app: checkpoints.py, divisions.py, freezes.py, policies.py, statements.py.
+More tables of this app: checkpoints.py, divisions.py, freezes.py, policies.py, statements.py, taxes.py.
 """
 
 from uuid import uuid4
@@ -14,6 +14,7 @@ from marketplace.payouts import divisions as divisions
 from marketplace.payouts import freezes as freezes
 from marketplace.payouts import policies as policies
 from marketplace.payouts import statements as statements
+from marketplace.payouts import taxes as taxes
 from marketplace.payouts.kinds import KEPT_KINDS as KEPT_KINDS
 from marketplace.payouts.kinds import AccountKind as AccountKind
 from marketplace.payouts.kinds import TransactionKind as TransactionKind

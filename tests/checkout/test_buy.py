@@ -202,7 +202,7 @@ def test_a_crash_between_charge_and_record_leaves_an_order_to_finish(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as broken:
-        broken.setattr(checkout, "record_sale", crash)  # after the grant: nothing of the transaction may stay
+        broken.setattr(checkout, "record_sales", crash)  # after the grant: nothing of the transaction may stay
         with pytest.raises(KeyboardInterrupt):
             buy(market.offer())
     assert SandboxCharge.objects.count() == 1
