@@ -8,7 +8,6 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from marketplace.payouts.bookkeeping.closing import known_span
-from marketplace.payouts.models import Account
 from marketplace.payouts.statement_papers.document import digest_of, document
 from marketplace.payouts.statement_papers.paper import About, statement_pdf
 from marketplace.payouts.statement_papers.reading import Head, Span, head_of, moves
@@ -77,10 +76,20 @@ def months_of(creator: Creator, *, before: str = "", limit: int = MONTHS_SHOWN) 
     return [Month(*value) for value in values[:limit]]
 
 
-def currencies_of(creator: Creator) -> list[str]:
-    """Return the currencies in which the creator ever had money, by code."""
-    found = Account.objects.filter(owner=creator).order_by("currency").values_list("currency", flat=True)
-    return list(found.distinct())
+def positions_of(creator: Creator) -> list[tuple[str, int]]:
+    """Return (currency, what the creator has by now in minor units) for each in which they ever had money; one query.
+
+    What they owe back counts below zero.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT a.currency, sum(CASE a.kind WHEN 'creator_receivable' THEN -a.balance_minor"
+            " ELSE a.balance_minor END)::bigint FROM payouts_account a WHERE a.owner_id = %s"
+            " AND EXISTS (SELECT FROM payouts_posting p WHERE p.account_id = a.id)"
+            " GROUP BY a.currency ORDER BY a.currency",
+            [creator.pk],
+        )
+        return cursor.fetchall()
 
 
 def closed(creator: Creator, *, period: str, currency: str) -> Paper:

@@ -23,7 +23,6 @@ class StatementPeriod(models.Model):
         db_table = "payouts_statement_period"
         constraints = [
             models.UniqueConstraint(fields=["period", "currency"], name="payouts_period_once"),
-            models.UniqueConstraint(fields=["currency", "after", "through"], name="payouts_period_follows_once"),
             models.CheckConstraint(
                 condition=Q(period__regex="^[0-9]{4}-(0[1-9]|1[0-2])$"), name="payouts_period_is_a_month"
             ),

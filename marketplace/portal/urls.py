@@ -1,12 +1,13 @@
 """Addresses of the portal."""
 
-from django.urls import path
+from django.urls import path, re_path
 
 from marketplace.portal.views import (
     bargains,
     claims,
     compositions,
     earnings,
+    explaining,
     hand_in,
     keys,
     offers,
@@ -15,11 +16,14 @@ from marketplace.portal.views import (
     publish,
     sell,
     signing_keys,
+    statements,
     submissions,
     transfers,
     uploads,
     uses,
 )
+
+_MONTH = r"(?P<period>[0-9]{4}-[0-9]{2}|running)/(?P<currency>[A-Z]{3})"
 
 urlpatterns = [
     path("", sell.sell, name="sell"),
@@ -29,6 +33,15 @@ urlpatterns = [
     path("publish/composition", compositions.publish, name="portal-composition-publish"),
     path("earnings", earnings.earnings, name="earnings"),
     path("earnings.csv", earnings.earnings_csv, name="earnings-csv"),
+    path("earnings/lines/<int:line>", explaining.line, name="earnings-line"),
+    path("earnings/lines/<int:line>/proof.json", explaining.line_proof, name="earnings-line-proof"),
+    path("earnings/payouts/<uuid:payout>", explaining.payout, name="portal-payout"),
+    path("statements", statements.months, name="statements"),
+    re_path(rf"^statements/{_MONTH}$", statements.statement, name="statement"),
+    re_path(rf"^statements/{_MONTH}/proof\.json$", statements.statement_proof, name="statement-proof"),
+    re_path(
+        rf"^statements/{_MONTH}/statement\.(?P<form>json|csv|pdf)$", statements.statement_file, name="statement-file"
+    ),
     path("uses", uses.uses, name="portal-uses"),
     path("uses.csv", uses.works_csv, name="portal-uses-csv"),
     path("uses/each.csv", uses.uses_csv, name="portal-each-use-csv"),

@@ -1,7 +1,8 @@
 """Closing a month: what each creator had, what it came to, and a root over all of it in the log."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from itertools import groupby
 from secrets import token_hex
@@ -147,7 +148,8 @@ def known_span(*, currency: str, after: int, through: int, period: str = "") -> 
 
 
 def _write(span: Span, *, now: datetime, new_key: Callable[[], str]) -> StatementPeriod:
-    rows = list(statements_in(span, lambda _creator_id: new_key()))
+    with closing(statements_in(span, lambda _creator_id: new_key())) as found:
+        rows = list(found)
     root = root_of(leaf_of(row, span.period, span.currency) for row in rows)
     period = StatementPeriod.objects.create(
         period=span.period,
@@ -181,24 +183,24 @@ def leaf_of(row: Statement, period: str, currency: str) -> dict[str, object]:
     )
 
 
-def statements_in(span: Span, key_of: Callable[[UUID], str]) -> Iterator[Statement]:
+def statements_in(span: Span, key_of: Callable[[UUID], str]) -> Generator[Statement, None, None]:
     """Return the statements of a span in the order of their creators, not saved yet, each under its creator's key.
 
     Read them within a transaction: the lines of one stream past and are not kept.
     """
-    groups = groupby(moves(span), key=lambda move: move.creator_id)
-    creator_id, group = next(groups, (None, iter(())))
-    place = 0
-    for head in heads(span):
-        if head.is_silent:
-            continue
-        mine: Iterator[Move] = iter(())
-        if creator_id == head.creator_id:
-            mine = group
-        yield _written(span, head, mine, key=key_of(head.creator_id), place=place)
-        place += 1
-        if creator_id == head.creator_id:
-            creator_id, group = next(groups, (None, iter(())))
+    with closing(moves(span)) as moved, closing(heads(span)) as found:  # or a cursor would outlive its transaction
+        groups = groupby(moved, key=lambda move: move.creator_id)
+        creator_id, group = next(groups, (None, iter(())))
+        place = 0
+        for head in found:
+            if head.is_silent:
+                continue
+            is_next = creator_id == head.creator_id
+            mine: Iterator[Move] = group if is_next else iter(())
+            yield _written(span, head, mine, key=key_of(head.creator_id), place=place)
+            place += 1
+            if is_next:
+                creator_id, group = next(groups, (None, iter(())))
 
 
 def _written(span: Span, head: Head, mine: Iterator[Move], *, key: str, place: int) -> Statement:

@@ -4,7 +4,8 @@ Everything here is asked between two postings: after one, up to and with another
 numbered in the order of events, so what is read does not change whatever happens later.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -191,7 +192,7 @@ def _params(span: Span, creator_id: UUID | None) -> dict[str, Any]:
     return {"currency": span.currency, "after": span.after, "through": span.through, "creator": creator_id}
 
 
-def _stream(sql: str, params: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+def _stream(sql: str, params: Mapping[str, Any]) -> Generator[tuple[Any, ...], None, None]:
     """Gives the rows of a question a few at a time, over a cursor of the server; needs a transaction."""
     with connection.chunked_cursor() as cursor:
         cursor.execute(sql, params)
@@ -199,16 +200,17 @@ def _stream(sql: str, params: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
             yield from rows
 
 
-def heads(span: Span, creator_id: UUID | None = None) -> Iterator[Head]:
+def heads(span: Span, creator_id: UUID | None = None) -> Generator[Head, None, None]:
     """Return the sums of each creator who ever had an account in the currency, by creator id; or of one of them.
 
     Read it within a transaction: it streams.
     """
-    for owner_id, opening, closing, moves, by_kind, buckets in _stream(_HEADS, _params(span, creator_id)):
-        there = {name: int(_loaded(buckets).get(kind, 0)) for name, kind in BUCKETS.items()}
-        there["owed"] = -there["owed"]
-        summed = {kind: int(amount) for kind, amount in sorted(_loaded(by_kind).items())}
-        yield Head(owner_id, opening, closing, moves, summed, there)
+    with closing(_stream(_HEADS, _params(span, creator_id))) as rows:
+        for owner_id, opening_minor, closing_minor, count, by_kind, buckets in rows:
+            there = {name: int(_loaded(buckets).get(kind, 0)) for name, kind in BUCKETS.items()}
+            there["owed"] = -there["owed"]
+            summed = {kind: int(amount) for kind, amount in sorted(_loaded(by_kind).items())}
+            yield Head(owner_id, opening_minor, closing_minor, count, summed, there)
 
 
 def head_of(span: Span, creator_id: UUID) -> Head:
@@ -218,14 +220,14 @@ def head_of(span: Span, creator_id: UUID) -> Head:
     return found or Head(creator_id, 0, 0, 0, {}, dict.fromkeys(BUCKETS, 0))
 
 
-def moves(span: Span, creator_id: UUID | None = None) -> Iterator[Move]:
+def moves(span: Span, creator_id: UUID | None = None) -> Generator[Move, None, None]:
     """Return the movements of each creator in the order of events, by creator id; or those of one of them.
 
     Read it within a transaction, and the parts of each movement before the next: it streams.
     """
-    rows = _stream(_ROWS, _params(span, creator_id))
-    for _place, group in groupby(rows, key=lambda row: (row[0], row[1])):
-        yield _move(group)
+    with closing(_stream(_ROWS, _params(span, creator_id))) as rows:
+        for _place, group in groupby(rows, key=lambda row: (row[0], row[1])):
+            yield _move(group)
 
 
 def _move(rows: Iterator[tuple[Any, ...]]) -> Move:
