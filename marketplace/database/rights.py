@@ -204,6 +204,8 @@ def excess(*, role: str) -> list[str]:
             return ["is a superuser"]
         cursor.execute(_OWNED, [role])
         owned, first = cursor.fetchone()
+        if owned:  # and so may do whatever it likes with them
+            return [f"owns {owned} tables and sequences, {first} among them"]
         cursor.execute(
             _HELD,
             [
@@ -218,8 +220,7 @@ def excess(*, role: str) -> list[str]:
             f"SELECT count(*) FROM ({_FUNCTIONS} AND has_function_privilege(%s, p.oid, 'EXECUTE')) found", [role]
         )
         (functions,) = cursor.fetchone()
-    found = [f"owns {owned} tables and sequences, {first} among them"] if owned else []
-    found += [f"may {more}"] if more else []
+    found = [f"may {more}"] if more else []
     found += [f"may change what is only added to, in {len(held)} tables, {held[0]} among them"] if held else []
     found += [f"may attach {functions} functions to tables that run as the owner"] if functions else []
     return found

@@ -168,7 +168,7 @@ def test_a_role_that_may_more_is_told_on(role):
         cursor.execute(
             f"CREATE ROLE other_owner; ALTER TABLE people_seat OWNER TO other_owner; GRANT other_owner TO {role}"
         )
-    assert excess(role=role)[0] == "owns 2 tables and sequences, people_seat among them"
+    assert excess(role=role) == ["owns 2 tables and sequences, people_seat among them"]
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER ROLE {role} SUPERUSER")
     assert excess(role=role) == ["is a superuser"]

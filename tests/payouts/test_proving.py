@@ -13,7 +13,7 @@ from django.db import IntegrityError, connection, transaction
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from marketplace.payouts import proving, tasks
-from marketplace.payouts.operations import allocate_royalties
+from marketplace.payouts.operations import BooksDisagree, allocate_royalties, release_holds, settle
 from marketplace.payouts.policies import BooksCheck
 from marketplace.people.models import Person
 from marketplace.people.operations import name_operator
@@ -192,6 +192,38 @@ def test_books_that_are_wrong_everywhere_do_not_flood(db, monkeypatch, caplog):
     _subject, body = proving.letter(check, "lasts")
     assert body.count("\n- ") == 20
     assert "\nand 981 more.\n" in body
+
+
+def test_nothing_is_paid_while_the_books_disagree(sold, faulty_rail, caplog):
+    release_holds(now=sold.available_at)
+    one_more_available = (
+        "UPDATE payouts_account SET balance_minor = balance_minor {} 1 WHERE kind = 'creator_available'"
+        " AND id = (SELECT min(id) FROM payouts_account WHERE kind = 'creator_available')"
+    )
+    tamper(one_more_available.format("+"))
+    prove()
+    caplog.clear()
+
+    with pytest.raises(BooksDisagree) as stopped:
+        settle(now=sold.available_at)
+
+    assert stopped.value.code == "books-disagree"
+    assert str(stopped.value) == (
+        "Payouts are stopped: the proof of 2026-11-22 12:00 UTC found 2 problems in the books. "
+        "Run check_books and find the cause before you settle again."
+    )
+    assert faulty_rail.calls == []
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM payouts_payout")
+        assert cursor.fetchone() == (0,)
+
+    tamper(one_more_available.format("-"))
+    with pytest.raises(BooksDisagree):
+        settle(now=sold.available_at)  # nobody has looked again
+    prove(hours=1)
+    assert settle(now=sold.available_at).answered == 2
+    assert sorted(amount.amount_minor for _key, amount in faulty_rail.calls) == [648, 1512]
+    assert prove(hours=2).problems == []
 
 
 def test_the_command_records_what_it_prints(sold, capsys):
