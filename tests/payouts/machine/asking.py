@@ -72,6 +72,19 @@ def payouts():
     )
 
 
+def key_of(creator, currency, place):
+    """Returns the key of a creator's payout: the first, second, … that was ever reserved for them in the currency."""
+    found = rows(
+        """
+        SELECT p.idem_key FROM payouts_payout p WHERE p.creator_id = %s AND p.currency = %s
+         ORDER BY (SELECT min(q.id) FROM payouts_posting q WHERE q.transaction_id = p.transaction_id)
+        """,
+        creator,
+        currency,
+    )
+    return found[place][0]
+
+
 def transfers():
     """Returns what the rail has sent: (creator, currency) → minor units."""
     sent = Counter()

@@ -6,6 +6,13 @@ from uuid import UUID
 
 from tests.payouts.machine.money import Money, Sale
 
+RARER = ("always", "daily", "weekly", "monthly", "manual")
+"""The schedules, the rarer the later."""
+
+
+class Refused(Exception):
+    """The books refuse it, and nothing is written."""
+
 
 @dataclass
 class Terms:
@@ -34,6 +41,7 @@ class Earning(Money):
     def __init__(self):
         super().__init__()
         self.policies = {}  # (creator or None, currency or "") → the newest Terms
+        self.wishes = {}  # (creator, currency) → threshold, schedule, day
         self.reserves = []
         self.freezes = {}  # (subject, reason) → whether it stands
         self.runs = 0
@@ -44,6 +52,21 @@ class Earning(Money):
             if scope in self.policies:
                 return self.policies[scope]
         return Terms()
+
+    def wish(self, creator, currency, threshold, schedule, day):
+        """A creator wants rarer or larger payouts; more often or smaller than the policy says is refused."""
+        terms = self.terms(creator, currency)
+        if RARER.index(schedule) < RARER.index(terms.schedule) or threshold < terms.threshold:
+            raise Refused
+        self.wishes[creator, currency] = (threshold, schedule, day)
+
+    def wished(self, creator, currency):
+        """Returns threshold, schedule and day as they count: the larger and the rarer of policy and wish."""
+        terms = self.terms(creator, currency)
+        threshold, schedule, day = self.wishes.get((creator, currency), (0, RARER[0], 0))
+        rarer = RARER.index(schedule) >= RARER.index(terms.schedule) and (creator, currency) in self.wishes
+        when = (schedule, day) if rarer else (terms.schedule, terms.day)
+        return max(threshold, terms.threshold), *when
 
     def hold_days(self, currency):
         scopes = [scope for scope in ((None, currency), (None, "")) if scope in self.policies]

@@ -18,25 +18,25 @@ class Paying(Reversing):
     def is_held(self, creator, currency):
         return any(held == creator and code in ("", currency) for held, code in self.holds.values())
 
-    def slot(self, terms, now):
+    def slot(self, schedule, day, now):
         """Returns the newest moment at which the schedule pays; None where it always does."""
         today = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        if terms.schedule == "weekly":
-            return today - timedelta(days=(today.isoweekday() - terms.day) % 7)
-        if terms.schedule == "monthly":
-            while today.day != terms.day:
+        if schedule == "weekly":
+            return today - timedelta(days=(today.isoweekday() - day) % 7)
+        if schedule == "monthly":
+            while today.day != day:
                 today -= timedelta(days=1)
-        return None if terms.schedule == "always" else today
+        return None if schedule == "always" else today
 
     def is_due(self, creator, currency, now):
-        terms = self.terms(creator, currency)
+        threshold, schedule, day = self.wished(creator, currency)
         theirs = [p for p in self.payouts if (p.creator, p.currency) == (creator, currency)]
         there = self.has["available", creator, currency]
         if self.is_held(creator, currency) or any(p.state == "open" for p in theirs) or not there:
             return False
-        if there < terms.threshold or terms.schedule == "manual":
+        if there < threshold or schedule == "manual":
             return False
-        slot = self.slot(terms, now)
+        slot = self.slot(schedule, day, now)
         return slot is None or not any(slot <= p.reserved_at <= now + timedelta(days=1) for p in theirs)
 
     def settle(self, now, creators, faults):

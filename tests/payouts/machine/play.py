@@ -3,8 +3,10 @@
 from collections import Counter
 from datetime import timedelta
 
+import pytest
 from django.db import connection, transaction
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import seed as with_seed
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -18,13 +20,17 @@ from hypothesis.stateful import (
 from marketplace.payouts import operations as books
 from marketplace.payouts.queries import check_books, frozen_of
 from marketplace.payouts.rules import WHOLE_PPB, Money, allocate
+from marketplace.payouts.terms import Schedule
 from tests.payouts.cast import NOON, add_creator
 from tests.payouts.fakes import FaultyRail, Killed
 from tests.payouts.machine import asking
+from tests.payouts.machine.earning import Refused, Terms
 from tests.payouts.machine.model import CURRENCIES, Model
 
 SUBJECTS = ["release:a", "release:b"]
 REASONS = ["claim:1", "claim:2"]
+SCHEDULE = st.sampled_from([("always", 0), ("always", 0), ("daily", 0), ("weekly", 2), ("monthly", 1), ("manual", 0)])
+RESERVE = st.sampled_from([(0, 0), (10**8, 10), (333_333_333, 30), (10**9, 5)])
 PICK = st.integers(0, 2**16)
 """Which of the things that there are by then."""
 
@@ -103,8 +109,61 @@ class Play(RuleBasedStateMachine):
             books.settle(now=self.now)
         except (books.UnableToSettle, Killed):
             assert set(faults) & {"down", "die after", "drop answer"}
-        self.now += timedelta(seconds=1)
         self.model.settle(self.now, [creator.pk for creator in self.cast], faults)
+        self.now += timedelta(seconds=1)
+
+    # Policies and holds.
+
+    @rule(who=st.sampled_from([None, None, 0, 1, 2]), currency=st.sampled_from(["", *CURRENCIES]),
+          hold=st.sampled_from([0, 3, 14]), reserve=RESERVE, threshold=st.sampled_from([1, 1, 50, 200]),
+          schedule=SCHEDULE)  # fmt: skip
+    def set_policy(self, who, currency, hold, reserve, threshold, schedule):
+        creator = None if who is None else self.cast[who]
+        terms = Terms(hold if who is None else None, *reserve, threshold, *schedule)
+        books.set_policy(
+            creator=creator,
+            currency=currency,
+            hold_days=terms.hold_days,
+            reserve_ppb=terms.reserve_ppb,
+            reserve_days=terms.reserve_days,
+            threshold_minor=threshold,
+            schedule=Schedule(*schedule),
+            reason="the house says so",
+            by="mo",
+            now=self.now,
+        )
+        self.model.policies[creator and creator.pk, currency] = terms
+
+    @rule(who=st.integers(0, 2), currency=st.sampled_from(CURRENCIES), threshold=st.sampled_from([1, 100]),
+          schedule=SCHEDULE)  # fmt: skip
+    def wish(self, who, currency, threshold, schedule):
+        creator, said = self.cast[who], {"threshold_minor": threshold, "schedule": Schedule(*schedule)}
+        try:
+            self.model.wish(creator.pk, currency, threshold, *schedule)
+        except Refused:
+            with pytest.raises(books.UnableToWish):
+                books.wish(creator=creator, currency=currency, now=self.now, **said)
+        else:
+            books.wish(creator=creator, currency=currency, now=self.now, **said)
+
+    @rule(who=st.integers(0, 2), currency=st.sampled_from(["", *CURRENCIES]))
+    def hold_payouts(self, who, currency):
+        self.number += 1
+        key, creator = f"hold:{self.number}", self.cast[who]
+        books.hold_payouts(creator=creator, currency=currency, key=key, reason="papers", by="mo", now=self.now)
+        self.model.holds[key] = (creator.pk, currency)
+
+    @precondition(lambda self: self.model.holds)
+    @rule(which=PICK)
+    def release_payouts(self, which):
+        key = sorted(self.model.holds)[which % len(self.model.holds)]
+        books.release_payouts(key=key, by="mo", now=self.now)
+        del self.model.holds[key]
+
+    @rule()
+    def release_reserves(self):
+        books.release_reserves(now=self.now)
+        self.model.release_reserves(self.now)
 
     # Reversing.
 
@@ -140,6 +199,9 @@ class Play(RuleBasedStateMachine):
         """All sales, those that nothing has reversed first."""
         reversed_ = {reversal.source for reversal in self.model.reversals.values()}
         return sorted(self.model.sales, key=lambda source: source in reversed_)
+
+    def sent(self):
+        return [payout for payout in self.model.payouts if payout.state == "sent"]
 
     def disputed(self):
         return [key for key, one in self.model.reversals.items() if one.kind == "dispute" and not one.outcome]
@@ -188,11 +250,19 @@ class Play(RuleBasedStateMachine):
         assert asking.transfers() == on_the_rail
 
 
-def play(examples, steps):
-    """Lets Hypothesis play; the rules and invariants of Play assert, and a history that breaks one is raised."""
+def play(examples, steps, seed=None):
+    """Lets Hypothesis play; the rules and invariants of Play assert, and a history that breaks one is raised.
+
+    With a seed it plays the same histories each time, and raises the first that breaks as it is, not a shorter one.
+    """
+    more = {} if seed is None else {"database": None, "phases": (Phase.generate,), "report_multiple_bugs": False}
     run_state_machine_as_test(
-        Play,
+        Play if seed is None else with_seed(seed)(type("Play", (Play,), {})),
         settings=settings(
-            max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            **more,
         ),
     )

@@ -3,12 +3,8 @@
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from tests.payouts.machine.earning import Earning
+from tests.payouts.machine.earning import Earning, Refused
 from tests.payouts.machine.money import divide
-
-
-class Refused(Exception):
-    """The books refuse it, and nothing is written."""
 
 
 @dataclass
