@@ -9,6 +9,7 @@ from itertools import groupby
 from marketplace.payouts.division_queries import DIVISIONS
 from marketplace.payouts.invariants_policies import POLICIES
 from marketplace.payouts.invariants_postings import POSTINGS
+from marketplace.payouts.invariants_statements import STATEMENTS
 from marketplace.payouts.models import Split, SplitShare
 from marketplace.payouts.rules import split_digest
 
@@ -300,7 +301,7 @@ _FREEZES = [
     ),
 ]
 
-INVARIANTS = [*_BOOKS, *POSTINGS, *_ROYALTIES, *_AVAILABLE, *POLICIES, *_DISPUTES, *_FREEZES, *DIVISIONS]
+INVARIANTS = [*_BOOKS, *POSTINGS, *_ROYALTIES, *_AVAILABLE, *POLICIES, *_DISPUTES, *_FREEZES, *DIVISIONS, *STATEMENTS]
 """(sentence, question): the sentence is filled with the columns of each row that the question returns."""
 
 

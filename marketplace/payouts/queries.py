@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import connection
 
 from marketplace.payouts.invariants import INVARIANTS, split_problems
+from marketplace.payouts.invariants_statements import statement_problems
 from marketplace.payouts.models import AccountKind
 from marketplace.people.models import Creator
 
@@ -328,7 +329,7 @@ def check_books() -> list[str]:
     problems = []
     for sentence, sql in INVARIANTS:
         problems += [sentence.format(**row) for row in _rows(sql)]
-    return problems + split_problems()
+    return problems + split_problems() + statement_problems()
 
 
 def _before(cursor: str | None) -> int | None:

@@ -1,4 +1,4 @@
-"""What the worker does for the books: allocate royalties, release holds and reserves, settle, check."""
+"""What the worker does for the books: allocate royalties, release holds and reserves, settle, close months, check."""
 
 from django.conf import settings
 from django.utils import timezone
@@ -30,6 +30,13 @@ def settle(timestamp: int) -> None:
 def checkpoints(timestamp: int) -> None:
     """Keeps the sums of the house's accounts, so that reading them costs what came since and not all there is."""
     operations.take_checkpoints(now=timezone.now())
+
+
+@app.periodic(cron="7 * * * *")
+@app.task(queueing_lock="payouts.close", pass_context=False)
+def close(timestamp: int) -> None:
+    """Closes every month that is over, and states the roots of its statements in the log."""
+    operations.close_months(now=timezone.now())
 
 
 @app.periodic(cron="17 * * * *")
