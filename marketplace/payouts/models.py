@@ -15,6 +15,7 @@ from marketplace.payouts import freezes as freezes
 from marketplace.payouts import policies as policies
 from marketplace.payouts import statements as statements
 from marketplace.payouts import taxes as taxes
+from marketplace.payouts.ids import time_ordered_id
 from marketplace.payouts.kinds import KEPT_KINDS as KEPT_KINDS
 from marketplace.payouts.kinds import AccountKind as AccountKind
 from marketplace.payouts.kinds import TransactionKind as TransactionKind
@@ -141,7 +142,7 @@ class Sale(models.Model):
     the jurisdiction of the tax; `paid_from` the kind of account that the gross comes from.
     """
 
-    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    id = models.UUIDField(primary_key=True, default=time_ordered_id, editable=False)
     source = models.CharField(max_length=200, unique=True)
     split = models.ForeignKey(Split, models.PROTECT, related_name="sales")
     subject = models.CharField(max_length=200, default="", db_default="")
@@ -188,14 +189,19 @@ class AwaitingAllocation(models.Model):
     """A sale whose net amount no creator has a line of yet: a queue, not a fact.
 
     Triggers alone write it. A new sale is put in once and its royalty lines take it out; lines for a sale
-    that is not in the queue are refused, so no sale is allocated twice, and a run costs what it allocates.
+    that is not in the queue are refused, so no sale is allocated twice, and a run costs what it allocates: sales of
+    a frozen subject are marked, and not in the index that runs go by.
     """
 
     sale = models.OneToOneField(Sale, models.PROTECT, primary_key=True, related_name="+")
     currency = models.CharField(max_length=3)
+    frozen = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         db_table = "payouts_awaiting_allocation"
+        indexes = [
+            models.Index(fields=["currency", "sale"], condition=Q(frozen=False), name="payouts_awaiting_in_order")
+        ]
 
     def __str__(self) -> str:
         return str(self.sale_id)
@@ -222,11 +228,14 @@ class RoyaltyRun(models.Model):
 
 
 class RoyaltyLine(models.Model):
-    """What one payee earned from one sale."""
+    """What one payee earned from one sale.
 
-    run = models.ForeignKey(RoyaltyRun, models.PROTECT, related_name="lines")
-    sale = models.ForeignKey(Sale, models.PROTECT, related_name="lines", db_index=False)
-    payee = models.ForeignKey("people.Creator", models.PROTECT, related_name="+", db_index=False)
+    That run, sale and payee are there is checked once a statement by a trigger, not by a look-up a line.
+    """
+
+    run = models.ForeignKey(RoyaltyRun, models.PROTECT, related_name="lines", db_constraint=False)
+    sale = models.ForeignKey(Sale, models.PROTECT, related_name="lines", db_index=False, db_constraint=False)
+    payee = models.ForeignKey("people.Creator", models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     share_ppb = models.BigIntegerField()
     amount_minor = models.BigIntegerField()
 

@@ -1,24 +1,50 @@
 """From sales to creators: royalties are allocated, and held."""
 
+from collections import Counter
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from django.db import connection, transaction
 
 from marketplace.payouts.bookkeeping.books import credit, debit, lock_currency, post
-from marketplace.payouts.models import (
-    AccountKind,
-    AwaitingAllocation,
-    RoyaltyRun,
-    Sale,
-    TransactionKind,
-)
+from marketplace.payouts.models import AccountKind, RoyaltyRun, Sale, TransactionKind
 from marketplace.payouts.terms import hold_days
 
-# What awaits its allocation in one currency and is not frozen.
+MOST_IN_A_RUN = 1_000_000
+"""The most sales of one run; what is more is for the next. Each run posts once for every payee that it has."""
+
+MOST_AT_ONCE = 100_000
+"""The most sales whose lines one statement writes: it fits in memory with all that is checked of it."""
+
+# The currencies in which something awaits its allocation, each found by one step in the index.
+_CURRENCIES = """
+WITH RECURSIVE found (currency) AS (
+    (SELECT currency FROM payouts_awaiting_allocation WHERE NOT frozen ORDER BY currency LIMIT 1)
+     UNION ALL
+    SELECT (SELECT w.currency FROM payouts_awaiting_allocation w
+             WHERE NOT w.frozen AND w.currency > found.currency ORDER BY w.currency LIMIT 1)
+      FROM found WHERE found.currency IS NOT NULL
+)
+SELECT currency FROM found WHERE currency IS NOT NULL
+"""
+
+# From where to where the next sales stand in the queue.
+_NEXT = """
+WITH waiting AS (
+    SELECT sale_id FROM payouts_awaiting_allocation
+     WHERE currency = %(currency)s AND NOT frozen AND (%(after)s::uuid IS NULL OR sale_id > %(after)s::uuid)
+     ORDER BY sale_id LIMIT %(most)s
+)
+SELECT (SELECT sale_id FROM waiting ORDER BY sale_id LIMIT 1),
+       (SELECT sale_id FROM waiting ORDER BY sale_id DESC LIMIT 1), (SELECT count(*) FROM waiting)
+"""
+
+# What of it is due. A sale that was booked in the moment of a freeze may stand there unmarked. That the sale's own id
+# is in the range is said again so that sales are read in their order, and only these.
 _DUE = """
       FROM payouts_awaiting_allocation w JOIN payouts_sale s ON s.id = w.sale_id
-     WHERE w.currency = %(currency)s
+     WHERE w.currency = %(currency)s AND NOT w.frozen
+       AND w.sale_id BETWEEN %(first)s AND %(last)s AND s.id BETWEEN %(first)s AND %(last)s
        AND s.subject NOT IN (SELECT f.subject FROM payouts_subject_freeze f
                               WHERE NOT EXISTS (SELECT FROM payouts_subject_thaw t WHERE t.freeze_id = f.id))
 """
@@ -56,21 +82,28 @@ SELECT payee_id, sum(amount_minor)::bigint FROM lines GROUP BY payee_id
 
 
 def allocate_royalties(*, now: datetime) -> list[RoyaltyRun]:
-    """Give every sale that awaits it its royalty lines, in one run and one transaction a currency.
+    """Give every sale that awaits it its royalty lines, in one transaction a run, and one run a currency.
 
-    Sales of a frozen subject wait until it is thawed. Lines become available after the
-    hold period that the policy of the currency says.
-    Each currency commits by itself; a currency without anything to allocate has no run.
+    Sales of a frozen subject wait until it is thawed. Lines become available when the currency's hold days are over.
+    More than a million sales of a currency take several runs; each commits by itself, so that what is stopped amid
+    them goes on with the next call. A currency without anything to allocate has no run.
     """
-    currencies = AwaitingAllocation.objects.order_by("currency").values_list("currency", flat=True).distinct()
-    runs = [allocate_currency(currency=currency, now=now) for currency in list(currencies)]
-    return [run for run in runs if run is not None]
+    runs = []
+    with connection.cursor() as cursor:
+        cursor.execute(_CURRENCIES)
+        currencies = [currency for (currency,) in cursor.fetchall()]
+    for currency in currencies:
+        is_full = True
+        while is_full:
+            run, is_full = _allocate_next(currency=currency, now=now)
+            if run is not None:
+                runs.append(run)
+    return runs
 
 
-@transaction.atomic
 def allocate_currency(*, currency: str, now: datetime) -> RoyaltyRun | None:
-    """Allocate what awaits it in one currency and return the run, or None where nothing does."""
-    return _run(currency=currency, due=_DUE, params={"currency": currency}, now=now)
+    """Allocate what awaits it in one currency, a million sales at most; return the run, or None without anything."""
+    return _allocate_next(currency=currency, now=now)[0]
 
 
 @transaction.atomic
@@ -80,28 +113,61 @@ def allocate_sale(*, sale: Sale, now: datetime) -> RoyaltyRun | None:
     For what reverses a sale: a reversal follows lines. The database refuses it for a sale of a frozen subject that
     nothing reverses.
     """
-    return _run(currency=sale.currency, due=_ONE, params={"sale": sale.pk}, now=now)
+    lock_currency(sale.currency)
+    if not _is_due(_ONE, {"sale": sale.pk}):
+        return None
+    run = _begin(currency=sale.currency, now=now)
+    _post(run=run, earned=_sums(_ALLOCATE.format(due=_ONE), {"sale": sale.pk, "run": run.pk}), now=now)
+    return run
 
 
-def _run(*, currency: str, due: str, params: dict[str, object], now: datetime) -> RoyaltyRun | None:
-    """Allocate what is due in one run and one transaction."""
+@transaction.atomic
+def _allocate_next(*, currency: str, now: datetime) -> tuple[RoyaltyRun | None, bool]:
+    """Return the run over what is next, if anything is, and whether it is full, so that more may wait."""
     lock_currency(currency)
+    run, earned, taken, after = None, Counter[UUID](), 0, None
+    while taken < MOST_IN_A_RUN:
+        most = min(MOST_AT_ONCE, MOST_IN_A_RUN - taken)
+        with connection.cursor() as cursor:
+            cursor.execute(_NEXT, {"currency": currency, "after": after, "most": most})
+            first, last, found = cursor.fetchone()
+        batch = {"currency": currency, "first": first, "last": last}
+        if found and (run is not None or _is_due(_DUE, batch)):
+            run = run or _begin(currency=currency, now=now)
+            earned.update(_sums(_ALLOCATE.format(due=_DUE), {**batch, "run": run.pk}))
+        taken, after = taken + found, last
+        if found < most:
+            break
+    if run is not None:
+        _post(run=run, earned=earned, now=now)
+    return run, run is not None and taken >= MOST_IN_A_RUN
+
+
+def _is_due(due: str, params: dict[str, object]) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT EXISTS (SELECT {due})", params)
-        if not cursor.fetchone()[0]:
-            return None
-    run = RoyaltyRun.objects.create(
+        return bool(cursor.fetchone()[0])
+
+
+def _begin(*, currency: str, now: datetime) -> RoyaltyRun:
+    """Write the run whose lines are about to be written; big ones are sorted and checked in memory."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('work_mem', '64MB', true)")
+    return RoyaltyRun.objects.create(
         currency=currency,
         ran_at=now,
         available_at=now + timedelta(days=hold_days(currency)),
-        transaction_id=uuid4(),  # posted below, when the lines have said what it moves
+        transaction_id=uuid4(),  # posted when the lines have said what it moves
     )
-    earned = _sums(_ALLOCATE.format(due=due), {**params, "run": run.pk})
+
+
+def _post(*, run: RoyaltyRun, earned: dict[UUID, int], now: datetime) -> None:
+    """Write the run's transaction: what its lines give each payee."""
     post(
         kind=TransactionKind.ROYALTY_RUN,
         source=f"royalty-run:{run.pk}",
         idem_key=f"royalty-run:{run.pk}",
-        currency=currency,
+        currency=run.currency,
         legs=[
             debit(AccountKind.ROYALTY_UNALLOCATED, sum(earned.values())),
             *(credit(AccountKind.CREATOR_PENDING, amount, payee_id) for payee_id, amount in earned.items()),
@@ -109,7 +175,6 @@ def _run(*, currency: str, due: str, params: dict[str, object], now: datetime) -
         now=now,
         transaction_id=run.transaction_id,
     )
-    return run
 
 
 def _sums(sql: str, params: object) -> dict[UUID, int]:
