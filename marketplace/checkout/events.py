@@ -18,8 +18,8 @@ from marketplace.checkout.models import (
 from marketplace.checkout.placing import gateway
 from marketplace.licensing import operations as licensing
 from marketplace.licensing.models import Grant, GrantStatus
-from marketplace.payouts.models import DisputeOutcome
 from marketplace.payouts.operations import UnableToCloseDispute, close_dispute, open_dispute
+from marketplace.payouts.reversals import ReversalOutcome
 
 log = logging.getLogger(__name__)
 
@@ -87,13 +87,13 @@ def _dispute(line: OrderLine, kind: str, now: datetime) -> None:
         return
     dispute = open_dispute(source=line.source, now=now)
     if kind == DISPUTE_OPENED:
-        if not DisputeOutcome.objects.filter(dispute=dispute).exists():
+        if not ReversalOutcome.objects.filter(reversal=dispute).exists():
             _mark(grant, GrantStatus.SUSPENDED, gettext_noop("The payment is disputed."), now)
     elif kind == DISPUTE_WON:
-        close_dispute(source=line.source, outcome=DisputeOutcome.WON, now=now)
+        close_dispute(source=line.source, outcome=ReversalOutcome.WON, now=now)
         _mark(grant, GrantStatus.ACTIVE, gettext_noop("The dispute was decided for the seller."), now)
     elif kind == DISPUTE_LOST:
-        close_dispute(source=line.source, outcome=DisputeOutcome.LOST, now=now)
+        close_dispute(source=line.source, outcome=ReversalOutcome.LOST, now=now)
         _mark(grant, GrantStatus.REVOKED, gettext_noop("The payment was taken back."), now)
         for subscription in subscriptions.of_grants([grant]):
             subscriptions.end(subscription, SubscriptionEnd.REVOKED, now=now)

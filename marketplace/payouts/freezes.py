@@ -6,6 +6,8 @@ A subject is what sales name as theirs. It is frozen while one of its freezes ha
 from django.db import models
 from django.db.models import Q
 
+_GONE = ["creator_dispute_hold", "psp_clearing", "psp_balance", "buyer_credit", "taken_down"]
+
 
 class SubjectFreeze(models.Model):
     """From now on nothing that the subject earned goes to its creators, for this reason ("claim:<uuid>").
@@ -46,8 +48,8 @@ class SubjectThaw(models.Model):
 class ClaimHoldLine(models.Model):
     """What is held of one royalty line, and from which of its payee's accounts it came or was kept.
 
-    `transaction` moved it: a freeze, or during one a dispute that was won or a payout that failed. It stands
-    until it has an end.
+    `transaction` moved it: a freeze, or during one whatever gave money back, or a reversal that took a part of what
+    was held. It stands until it has an end.
     """
 
     freeze = models.ForeignKey(SubjectFreeze, models.PROTECT, related_name="lines", db_index=False)
@@ -71,9 +73,10 @@ class ClaimHoldLine(models.Model):
 
 
 class ClaimHoldEnd(models.Model):
-    """What was held left the hold: a thaw gave it back, or the buyer's bank took the sale.
+    """What was held left the hold: a thaw gave it back, or a reversal took it, or a part of it.
 
-    `bucket` is the kind of account it went to; what became available went against debts first.
+    `bucket` is the kind of account it went to; what became available went against debts first. What a reversal left
+    of it is held anew by the same transaction.
     """
 
     hold = models.OneToOneField(ClaimHoldLine, models.PROTECT, related_name="end")
@@ -84,7 +87,7 @@ class ClaimHoldEnd(models.Model):
         db_table = "payouts_claim_hold_end"
         constraints = [
             models.CheckConstraint(
-                condition=Q(bucket__in=["creator_pending", "creator_available", "creator_dispute_hold"]),
+                condition=Q(bucket__in=["creator_pending", "creator_available", *_GONE]),
                 name="payouts_end_bucket_known",
             ),
         ]

@@ -9,31 +9,10 @@ from itertools import groupby
 from marketplace.payouts.division_queries import DIVISIONS
 from marketplace.payouts.invariants_policies import POLICIES
 from marketplace.payouts.invariants_postings import POSTINGS
+from marketplace.payouts.invariants_reversals import FREEZES, REMAINING
 from marketplace.payouts.invariants_statements import STATEMENTS
 from marketplace.payouts.models import Split, SplitShare
 from marketplace.payouts.rules import split_digest
-
-# What is held of royalty lines for claims, and has not been given back or taken by a dispute.
-_HELD = """
-    SELECT k.line_id, k.amount_minor FROM payouts_claim_hold_line k
-     WHERE NOT EXISTS (SELECT FROM payouts_claim_hold_end e WHERE e.hold_id = k.id)
-"""
-
-# The part of each line that a claim holds, or that an open or lost dispute took from its payee's pending account or
-# from such a hold.
-_TAKEN_FROM_PENDING = f"""
-    SELECT line_id, sum(amount_minor) AS amount_minor
-      FROM (SELECT v.line_id, v.amount_minor FROM payouts_reversal_line v
-              LEFT JOIN payouts_dispute_outcome o ON o.dispute_id = v.dispute_id
-             WHERE v.bucket IN ('creator_pending', 'creator_claim_hold') AND o.outcome IS DISTINCT FROM 'won'
-             UNION ALL {_HELD}) taken
-     GROUP BY line_id
-"""
-
-_FROZEN = """
-    SELECT f.subject FROM payouts_subject_freeze f
-     WHERE NOT EXISTS (SELECT FROM payouts_subject_thaw t WHERE t.freeze_id = f.id)
-"""
 
 _BOOKS = [
     (
@@ -141,167 +120,9 @@ _ROYALTIES = [
          WHERE l.amount_minor IS DISTINCT FROM p.amount_minor
         """,
     ),
-    (
-        "{payee_id} has {kept} pending in {currency} and unreleased lines of {lines}.",
-        f"""
-        SELECT payee_id, currency, coalesce(a.balance_minor, 0) AS kept, coalesce(l.amount_minor, 0) AS lines
-          FROM (SELECT l.payee_id, r.currency, sum(l.amount_minor - coalesce(v.amount_minor, 0)) AS amount_minor
-                  FROM payouts_royalty_line l JOIN payouts_royalty_run r ON r.id = l.run_id
-                  LEFT JOIN ({_TAKEN_FROM_PENDING}) v ON v.line_id = l.id
-                 WHERE NOT EXISTS (SELECT FROM payouts_hold_release h WHERE h.run_id = r.id)
-                 GROUP BY l.payee_id, r.currency) l
-          FULL JOIN (SELECT owner_id AS payee_id, currency, balance_minor FROM payouts_account
-                      WHERE kind = 'creator_pending') a USING (payee_id, currency)
-         WHERE coalesce(a.balance_minor, 0) <> coalesce(l.amount_minor, 0)
-        """,
-    ),
 ]
 
-_AVAILABLE = [
-    (
-        "{owner_id} has {kept} available less owed in {currency}; released lines less payouts are {made}.",
-        f"""
-        SELECT owner_id, currency, sum(kept) AS kept, sum(made) AS made
-          FROM (SELECT owner_id, currency, 0 AS made,
-                       CASE kind WHEN 'creator_receivable' THEN -balance_minor ELSE balance_minor END AS kept
-                  FROM payouts_account WHERE kind IN ('creator_available', 'creator_reserve', 'creator_receivable')
-                 UNION ALL
-                SELECT l.payee_id, r.currency, l.amount_minor, 0
-                  FROM payouts_royalty_line l JOIN payouts_royalty_run r ON r.id = l.run_id
-                  JOIN payouts_hold_release h ON h.run_id = r.id
-                  LEFT JOIN payouts_dispute d ON d.sale_id = l.sale_id
-                  LEFT JOIN payouts_dispute_outcome o ON o.dispute_id = d.id
-                 WHERE d.id IS NULL OR o.outcome = 'won'
-                 UNION ALL
-                SELECT l.payee_id, r.currency, -held.amount_minor, 0
-                  FROM ({_HELD}) held JOIN payouts_royalty_line l ON l.id = held.line_id
-                  JOIN payouts_royalty_run r ON r.id = l.run_id
-                  JOIN payouts_hold_release h ON h.run_id = r.id
-                 UNION ALL
-                SELECT p.creator_id, p.currency, -p.amount_minor, 0 FROM payouts_payout p
-                 WHERE NOT EXISTS (SELECT FROM payouts_payout_outcome f
-                                    WHERE f.payout_id = p.id AND f.state IN ('failed', 'returned'))) moved
-         GROUP BY owner_id, currency HAVING sum(kept) <> sum(made)
-        """,
-    ),
-]
-
-_DISPUTES = [
-    (
-        "The dispute of sale {source} took {taken} and the sale's lines are {lines}.",
-        """
-        SELECT s.source, coalesce(v.amount_minor, 0) AS taken, s.net_minor AS lines
-          FROM payouts_dispute d JOIN payouts_sale s ON s.id = d.sale_id
-          LEFT JOIN (SELECT dispute_id, sum(amount_minor) AS amount_minor FROM payouts_reversal_line
-                      GROUP BY dispute_id) v ON v.dispute_id = d.id
-         WHERE coalesce(v.amount_minor, 0) <> s.net_minor
-        """,
-    ),
-    (
-        "{payee_id} has {kept} on hold in {currency} and open disputes took {taken}.",
-        """
-        SELECT payee_id, currency, coalesce(a.balance_minor, 0) AS kept, coalesce(v.amount_minor, 0) AS taken
-          FROM (SELECT l.payee_id, s.currency, sum(v.amount_minor) AS amount_minor
-                  FROM payouts_reversal_line v JOIN payouts_royalty_line l ON l.id = v.line_id
-                  JOIN payouts_sale s ON s.id = l.sale_id
-                 WHERE NOT EXISTS (SELECT FROM payouts_dispute_outcome o WHERE o.dispute_id = v.dispute_id)
-                 GROUP BY l.payee_id, s.currency) v
-          FULL JOIN (SELECT owner_id AS payee_id, currency, balance_minor FROM payouts_account
-                      WHERE kind = 'creator_dispute_hold') a USING (payee_id, currency)
-         WHERE coalesce(a.balance_minor, 0) <> coalesce(v.amount_minor, 0)
-        """,
-    ),
-    (
-        "In {currency} {posted} is in dispute suspense and open disputes are {open}.",
-        """
-        SELECT currency, coalesce(p.amount_minor, 0) AS posted, coalesce(d.amount_minor, 0) AS open
-          FROM (SELECT s.currency, sum(s.gross_minor) AS amount_minor
-                  FROM payouts_dispute d JOIN payouts_sale s ON s.id = d.sale_id
-                 WHERE NOT EXISTS (SELECT FROM payouts_dispute_outcome o WHERE o.dispute_id = d.id)
-                 GROUP BY s.currency) d
-          FULL JOIN (SELECT a.currency, sum(p.amount_minor) AS amount_minor
-                       FROM payouts_posting p JOIN payouts_account a ON a.id = p.account_id
-                      WHERE a.kind = 'dispute_suspense' GROUP BY a.currency) p USING (currency)
-         WHERE coalesce(d.amount_minor, 0) <> coalesce(p.amount_minor, 0)
-        """,
-    ),
-    (
-        "In {currency} sales worth {posted} are unallocated in the books and {waiting} await their allocation.",
-        """
-        SELECT currency, coalesce(p.amount_minor, 0) AS posted, coalesce(w.amount_minor, 0) AS waiting
-          FROM (SELECT s.currency, sum(s.net_minor) AS amount_minor
-                  FROM payouts_awaiting_allocation w JOIN payouts_sale s ON s.id = w.sale_id GROUP BY s.currency) w
-          FULL JOIN (SELECT a.currency, -sum(p.amount_minor) AS amount_minor
-                       FROM payouts_posting p JOIN payouts_account a ON a.id = p.account_id
-                      WHERE a.kind = 'royalty_unallocated' GROUP BY a.currency) p USING (currency)
-         WHERE coalesce(w.amount_minor, 0) <> coalesce(p.amount_minor, 0)
-        """,
-    ),
-]
-
-_FREEZES = [
-    (
-        "{payee_id} has {kept} held for claims in {currency} and the holds of lines are {held}.",
-        f"""
-        SELECT payee_id, currency, coalesce(a.balance_minor, 0) AS kept, coalesce(k.amount_minor, 0) AS held
-          FROM (SELECT l.payee_id, s.currency, sum(held.amount_minor) AS amount_minor
-                  FROM ({_HELD}) held JOIN payouts_royalty_line l ON l.id = held.line_id
-                  JOIN payouts_sale s ON s.id = l.sale_id
-                 GROUP BY l.payee_id, s.currency) k
-          FULL JOIN (SELECT owner_id AS payee_id, currency, balance_minor FROM payouts_account
-                      WHERE kind = 'creator_claim_hold') a USING (payee_id, currency)
-         WHERE coalesce(a.balance_minor, 0) <> coalesce(k.amount_minor, 0)
-        """,
-    ),
-    (
-        "Transaction {idem_key} holds {posted} of {owner_id} for claims and its lines say {said}.",
-        """
-        SELECT t.idem_key, owner_id, coalesce(p.amount_minor, 0) AS posted, coalesce(k.amount_minor, 0) AS said
-          FROM (SELECT k.id, l.payee_id AS owner_id, sum(k.amount_minor) AS amount_minor
-                  FROM (SELECT transaction_id AS id, line_id, amount_minor FROM payouts_claim_hold_line
-                         UNION ALL
-                        SELECT e.transaction_id, k.line_id, -k.amount_minor
-                          FROM payouts_claim_hold_end e JOIN payouts_claim_hold_line k ON k.id = e.hold_id) k
-                  JOIN payouts_royalty_line l ON l.id = k.line_id GROUP BY k.id, l.payee_id) k
-          FULL JOIN (SELECT p.transaction_id AS id, a.owner_id, -sum(p.amount_minor) AS amount_minor
-                       FROM payouts_posting p JOIN payouts_account a ON a.id = p.account_id
-                      WHERE a.kind = 'creator_claim_hold' GROUP BY p.transaction_id, a.owner_id) p USING (id, owner_id)
-          JOIN payouts_transaction t USING (id)
-         WHERE p.amount_minor IS DISTINCT FROM k.amount_minor
-        """,
-    ),
-    (
-        "Of the {amount_minor} that {payee_id} earned from sale {source}, {held} is held for a claim on {subject}.",
-        f"""
-        SELECT l.amount_minor, l.payee_id, s.source, s.subject, coalesce(k.amount_minor, 0) AS held
-          FROM payouts_royalty_line l JOIN payouts_sale s ON s.id = l.sale_id
-          LEFT JOIN (SELECT line_id, sum(amount_minor) AS amount_minor FROM ({_HELD}) held GROUP BY line_id) k
-                 ON k.line_id = l.id
-          LEFT JOIN payouts_dispute d ON d.sale_id = s.id
-          LEFT JOIN payouts_dispute_outcome o ON o.dispute_id = d.id
-         WHERE coalesce(k.amount_minor, 0) NOT BETWEEN
-               CASE WHEN s.subject IN ({_FROZEN}) AND (d.id IS NULL OR o.outcome = 'won')
-                         AND NOT EXISTS (SELECT FROM payouts_hold_release h WHERE h.run_id = l.run_id)
-                    THEN l.amount_minor ELSE 0 END
-           AND CASE WHEN s.subject IN ({_FROZEN}) AND (d.id IS NULL OR o.outcome = 'won')
-                    THEN l.amount_minor ELSE 0 END
-        """,
-    ),
-    (
-        "Sale {source} was allocated while {subject} was frozen.",
-        """
-        SELECT DISTINCT s.source, s.subject FROM payouts_subject_freeze f
-          LEFT JOIN payouts_subject_thaw t ON t.freeze_id = f.id
-          JOIN payouts_sale s ON s.subject = f.subject JOIN payouts_royalty_line l ON l.sale_id = s.id
-          JOIN payouts_royalty_run r ON r.id = l.run_id
-          LEFT JOIN payouts_dispute d ON d.sale_id = s.id AND d.opened_at = r.ran_at
-         WHERE d.id IS NULL AND r.id > coalesce(f.allocated_through_id, 0)
-           AND (t.id IS NULL OR r.id <= t.allocated_through_id)
-        """,
-    ),
-]
-
-INVARIANTS = [*_BOOKS, *POSTINGS, *_ROYALTIES, *_AVAILABLE, *POLICIES, *_DISPUTES, *_FREEZES, *DIVISIONS, *STATEMENTS]
+INVARIANTS = [*_BOOKS, *POSTINGS, *_ROYALTIES, *POLICIES, *REMAINING, *FREEZES, *DIVISIONS, *STATEMENTS]
 """(sentence, question): the sentence is filled with the columns of each row that the question returns."""
 
 

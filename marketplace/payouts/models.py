@@ -1,7 +1,7 @@
-"""Splits, the books, royalties, payouts and disputes: facts that are added and never changed.
+"""Splits, the books, royalties and payouts: facts that are added and never changed.
 
 Amounts are minor units of a currency. Most of what these tables promise is held by migrations named guards.
-More tables of this app: checkpoints.py, divisions.py, freezes.py, policies.py, statements.py, taxes.py.
+More tables of this app: checkpoints.py, divisions.py, freezes.py, policies.py, reversals.py, statements.py, taxes.py.
 """
 
 from uuid import uuid4
@@ -13,6 +13,7 @@ from marketplace.payouts import checkpoints as checkpoints  # tables of this app
 from marketplace.payouts import divisions as divisions
 from marketplace.payouts import freezes as freezes
 from marketplace.payouts import policies as policies
+from marketplace.payouts import reversals as reversals
 from marketplace.payouts import statements as statements
 from marketplace.payouts import taxes as taxes
 from marketplace.payouts.ids import time_ordered_id
@@ -326,63 +327,6 @@ class PayoutOutcome(models.Model):
 
     def __str__(self) -> str:
         return f"{self.state}: {self.reference}"
-
-
-class Dispute(models.Model):
-    """A buyer's bank took a sale's gross amount back; a sale is disputed once."""
-
-    sale = models.OneToOneField(Sale, models.PROTECT, related_name="dispute")
-    opened_at = models.DateTimeField()
-    transaction = models.OneToOneField(Transaction, models.PROTECT, related_name="+")
-
-    class Meta:
-        db_table = "payouts_dispute"
-
-    def __str__(self) -> str:
-        return f"dispute of {self.sale_id}"
-
-
-class DisputeOutcome(models.Model):
-    """How a dispute ended for us."""
-
-    WON, LOST = "won", "lost"
-
-    dispute = models.OneToOneField(Dispute, models.PROTECT, related_name="outcome")
-    outcome = models.CharField(max_length=4, choices=[(WON, "won"), (LOST, "lost")])
-    closed_at = models.DateTimeField()
-    transaction = models.OneToOneField(Transaction, models.PROTECT, related_name="+")
-
-    class Meta:
-        db_table = "payouts_dispute_outcome"
-        constraints = [
-            models.CheckConstraint(condition=Q(outcome__in=["won", "lost"]), name="payouts_dispute_outcome_known"),
-        ]
-
-    def __str__(self) -> str:
-        return self.outcome
-
-
-class ReversalLine(models.Model):
-    """What a dispute took of one royalty line, and from which of its payee's accounts."""
-
-    dispute = models.ForeignKey(Dispute, models.PROTECT, related_name="lines")
-    line = models.ForeignKey(RoyaltyLine, models.PROTECT, related_name="reversals", db_index=False)
-    amount_minor = models.BigIntegerField()
-    bucket = models.CharField(max_length=24)
-
-    class Meta:
-        db_table = "payouts_reversal_line"
-        constraints = [
-            models.UniqueConstraint(fields=["line", "dispute", "bucket"], name="payouts_reversal_once"),
-            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="payouts_reversal_above_zero"),
-            models.CheckConstraint(
-                condition=Q(bucket__in=[kind for kind in KEPT_KINDS if kind != AccountKind.CREATOR_DISPUTE_HOLD]),
-                name="payouts_reversal_bucket_known",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.amount_minor} from {self.bucket}"
 
 
 class RecordedTransfer(models.Model):

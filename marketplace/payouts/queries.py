@@ -11,6 +11,7 @@ from django.db import connection
 from marketplace.payouts.invariants import INVARIANTS, split_problems
 from marketplace.payouts.invariants_statements import statement_problems
 from marketplace.payouts.models import AccountKind
+from marketplace.payouts.numbers import held_of, number_of, taken_of
 from marketplace.people.models import Creator
 
 PAGE_LENGTH = 50
@@ -42,7 +43,9 @@ class Balance:
 class Line:
     """One royalty line, from its sale to the payout that covered it.
 
-    `held_minor` of it is held for a claim since `frozen_at`, for the reason that `frozen_for` names.
+    `disputed_minor` of its amount is held while disputes are open, `reversed_minor` was taken back for good: refunded,
+    lost to a buyer's bank, or taken down. `held_minor` of what remains is held for a claim since `frozen_at`, for the
+    reason that `frozen_for` names.
     """
 
     id: int
@@ -58,7 +61,8 @@ class Line:
     allocated_at: datetime
     available_at: datetime
     released_at: datetime | None
-    dispute: str | None
+    disputed_minor: int
+    reversed_minor: int
     held_minor: int
     frozen_at: datetime | None
     frozen_for: str
@@ -67,10 +71,20 @@ class Line:
     paid_at: datetime | None
 
     @property
+    def remaining_minor(self) -> int:
+        """What is left of the amount for its payee, wherever it is."""
+        return self.amount_minor - self.disputed_minor - self.reversed_minor
+
+    @property
     def state(self) -> str:
-        """Where the amount is: pending, available, on-the-way, paid, disputed, reversed, or frozen."""
-        if self.dispute in {"open", "lost"}:
-            return "disputed" if self.dispute == "open" else "reversed"
+        """Where the amount is: pending, available, on-the-way, paid, disputed, reversed, or frozen.
+
+        A line of which a part is disputed is disputed; one of which a part remains is where that part is.
+        """
+        if self.disputed_minor:
+            return "disputed"
+        if not self.remaining_minor:
+            return "reversed"
         if self.held_minor:
             return "frozen"
         if self.payout_id:
@@ -160,44 +174,46 @@ def balances_of(creator: Creator) -> list[Balance]:
     return [Balance(**row) for row in rows]
 
 
-# The payout of a line is the first that did not fail and covers its release, unless the line's sale was under
-# dispute, or the line held for a claim, when it was reserved: what is given back comes with a later one.
-_LINES = """
+# The payout of a line is the first after its release that did not come back and met something of it: what was disputed,
+# taken back or held when it was reserved comes with a later one, if at all.
+_LINES = f"""
 SELECT l.id, s.source, s.sold_at, s.currency, s.gross_minor, s.net_minor, s.split_id AS split, l.share_ppb,
        l.amount_minor, l.run_id, r.ran_at AS allocated_at, r.available_at, h.released_at,
-       CASE WHEN d.id IS NOT NULL THEN coalesce(o.outcome, 'open') END AS dispute,
+       d.disputed_minor, d.taken_minor - d.disputed_minor AS reversed_minor,
        coalesce(k.amount_minor, 0) AS held_minor, z.frozen_at, coalesce(z.reason, '') AS frozen_for,
        p.id AS payout_id, p.reserved_at, p.paid_at
   FROM payouts_royalty_line l
   JOIN payouts_sale s ON s.id = l.sale_id
   JOIN payouts_royalty_run r ON r.id = l.run_id
   LEFT JOIN payouts_hold_release h ON h.run_id = r.id
-  LEFT JOIN payouts_dispute d ON d.sale_id = s.id
-  LEFT JOIN payouts_dispute_outcome o ON o.dispute_id = d.id
-  LEFT JOIN payouts_claim_hold_line k ON k.line_id = l.id
-        AND NOT EXISTS (SELECT FROM payouts_claim_hold_end e WHERE e.hold_id = k.id)
+  CROSS JOIN LATERAL (
+      SELECT {taken_of("l.id")} AS taken_minor,
+             coalesce((SELECT sum(v.amount_minor)
+                         FROM payouts_reversal_line v JOIN payouts_reversal w ON w.id = v.reversal_id
+                        WHERE v.line_id = l.id AND w.kind = 'dispute'
+                          AND NOT EXISTS (SELECT FROM payouts_reversal_outcome o WHERE o.reversal_id = w.id)
+                      ), 0)::bigint AS disputed_minor
+  ) d
+  LEFT JOIN LATERAL (
+      SELECT sum(k.amount_minor)::bigint AS amount_minor FROM payouts_claim_hold_line k
+       WHERE k.line_id = l.id AND NOT EXISTS (SELECT FROM payouts_claim_hold_end e WHERE e.hold_id = k.id)
+  ) k ON true
   LEFT JOIN LATERAL (
       SELECT f.frozen_at, f.reason FROM payouts_subject_freeze f
-       WHERE k.id IS NOT NULL AND f.subject = s.subject
+       WHERE k.amount_minor > 0 AND f.subject = s.subject
          AND NOT EXISTS (SELECT FROM payouts_subject_thaw t WHERE t.freeze_id = f.id)
        ORDER BY f.id LIMIT 1
   ) z ON true
   LEFT JOIN LATERAL (
       SELECT p.id, p.reserved_at, paid.at AS paid_at
         FROM payouts_payout p
+        CROSS JOIN LATERAL (SELECT {number_of("p.transaction_id")} AS number) n
         LEFT JOIN payouts_payout_outcome paid ON paid.payout_id = p.id AND paid.state = 'paid'
        WHERE p.creator_id = l.payee_id AND p.currency = s.currency AND p.released_through_id >= h.id
          AND NOT EXISTS (SELECT FROM payouts_payout_outcome f
                           WHERE f.payout_id = p.id AND f.state IN ('failed', 'returned'))
-         AND (d.id IS NULL OR d.opened_at > p.reserved_at OR o.closed_at <= p.reserved_at)
-         AND NOT EXISTS (
-             SELECT FROM payouts_claim_hold_line c LEFT JOIN payouts_claim_hold_end e ON e.hold_id = c.id
-              WHERE c.line_id = l.id
-                AND (SELECT min(q.id) FROM payouts_posting q WHERE q.transaction_id = p.transaction_id)
-                    BETWEEN (SELECT min(q.id) FROM payouts_posting q WHERE q.transaction_id = c.transaction_id)
-                        AND coalesce((SELECT min(q.id) FROM payouts_posting q
-                                       WHERE q.transaction_id = e.transaction_id), 9223372036854775807))
-       ORDER BY p.released_through_id, p.reserved_at, p.id LIMIT 1
+         AND l.amount_minor > {taken_of("l.id", "n.number")} + {held_of("l.id", "n.number")}
+       ORDER BY p.released_through_id, n.number, p.id LIMIT 1
   ) p ON true
  WHERE l.payee_id = %(creator)s AND (%(before)s::bigint IS NULL OR l.id < %(before)s)
  ORDER BY l.id DESC LIMIT %(limit)s
@@ -322,9 +338,10 @@ def check_books() -> list[str]:
     """Return what is wrong with the books, one sentence a problem; an empty list is what is wanted.
 
     Transactions balance and say what their content digest says; kept balances are the sums of their postings;
-    royalty lines add up to their sales' nets; what is pending, held, in flight, in suspense and paid is what lines,
-    disputes, freezes and payouts say; nothing of a frozen subject is pending or was allocated meanwhile; no payout is
-    taken or sent twice or goes on after its end; the digests of splits recompute.
+    royalty lines add up to their sales' nets; what is pending, held, taken down, in flight, in suspense and paid is
+    what lines, reversals, freezes and payouts say, and no reversal took more than there was; nothing of a frozen
+    subject is pending or was allocated meanwhile; no payout is taken or sent twice or goes on after its end; the
+    digests of splits recompute.
     """
     problems = []
     for sentence, sql in INVARIANTS:

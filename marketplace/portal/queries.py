@@ -23,6 +23,7 @@ from marketplace.licensing.pricing_queries import with_prices
 from marketplace.payouts import queries as books
 from marketplace.payouts.freezes import SubjectFreeze
 from marketplace.payouts.models import AwaitingAllocation, PayoutOutcome, RoyaltyLine, Sale, SplitShare
+from marketplace.payouts.numbers import taken_of
 from marketplace.people.models import Creator
 
 CSV_PAGE = 500
@@ -58,7 +59,7 @@ class Day:
 
 @dataclass(frozen=True)
 class Derived:
-    """What a work of somebody else's earned a creator, in one currency; disputed sales do not count."""
+    """What a work of somebody else's earned a creator, in one currency, without what is disputed or taken back."""
 
     release_id: UUID
     currency: str
@@ -110,17 +111,16 @@ def waiting_sales(creator: Creator) -> int:
     return AwaitingAllocation.objects.filter(sale__split__in=mine).exclude(sale__subject__in=frozen).count()
 
 
-_DERIVED = """
-SELECT f.release_id, s.currency, count(*)::int AS sales, sum(l.amount_minor)::bigint AS amount_minor
+_DERIVED = f"""
+SELECT f.release_id, s.currency, count(*)::int AS sales, sum(left_of.amount_minor)::bigint AS amount_minor
   FROM payouts_royalty_line l
   JOIN payouts_sale s ON s.id = l.sale_id AND s.source LIKE 'order-line:%%'
   JOIN checkout_orderline o ON o.id = substr(s.source, 12)::uuid
   JOIN licensing_offer f ON f.id = o.offer_id
   JOIN catalog_release r ON r.id = f.release_id
   JOIN catalog_pack p ON p.id = r.pack_id
-  LEFT JOIN payouts_dispute d ON d.sale_id = s.id
-  LEFT JOIN payouts_dispute_outcome e ON e.dispute_id = d.id
- WHERE l.payee_id = %(creator)s AND p.owner_id <> %(creator)s AND (d.id IS NULL OR e.outcome = 'won')
+  CROSS JOIN LATERAL (SELECT l.amount_minor - {taken_of("l.id")} AS amount_minor) left_of
+ WHERE l.payee_id = %(creator)s AND p.owner_id <> %(creator)s AND left_of.amount_minor > 0
  GROUP BY f.release_id, s.currency ORDER BY amount_minor DESC, f.release_id, s.currency LIMIT %(limit)s
 """
 

@@ -11,8 +11,8 @@ from marketplace.checkout.gateways.base import DISPUTE_LOST, DISPUTE_OPENED, DIS
 from marketplace.checkout.models import GatewayEvent, GatewayEventHandled, Order
 from marketplace.licensing import queries as licensing
 from marketplace.licensing.models import Grant
-from marketplace.payouts.models import Dispute
 from marketplace.payouts.queries import check_books, trial_balance
+from marketplace.payouts.reversals import Reversal
 from tests.api.studios import Market
 from tests.cast import DISPUTED_CARD, later
 
@@ -75,7 +75,7 @@ def test_news_comes_in_any_order_and_twice(market: Market, end: str, stands: str
         assert tell(news(sale, kinds[name], name)) == kinds[name]
 
     assert status() == stands
-    assert Dispute.objects.count() == 1
+    assert Reversal.objects.count() == 1
     assert check_books() == []
     suspense = sum(row.debit_minor - row.credit_minor for row in trial_balance() if row.kind == "dispute_suspense")
     assert suspense == 0

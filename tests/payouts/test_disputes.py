@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from marketplace.payouts.models import Dispute, DisputeOutcome, HoldRelease, ReversalLine, Transaction
+from marketplace.payouts.models import HoldRelease, Transaction
 from marketplace.payouts.operations import (
     UnableToCloseDispute,
     UnableToDispute,
@@ -15,6 +15,7 @@ from marketplace.payouts.operations import (
     settle,
 )
 from marketplace.payouts.queries import balances_of, check_books, lines_of, paid_total, trial_balance
+from marketplace.payouts.reversals import Reversal, ReversalLine, ReversalOutcome
 
 LATER = timedelta(days=14)
 
@@ -206,7 +207,7 @@ def test_the_other_outcome_is_refused(shared, sell, noon):
     with pytest.raises(UnableToCloseDispute, match="closed as “won” before"):
         close_dispute(source="order-line:1", outcome="lost", now=noon)
 
-    assert DisputeOutcome.objects.get().outcome == "won"
+    assert ReversalOutcome.objects.get().outcome == "won"
     assert check_books() == []
 
 
@@ -222,6 +223,6 @@ def test_what_cannot_be_disputed_is_refused_and_nothing_is_written(shared, sell,
     with pytest.raises(UnableToCloseDispute, match="“won” or “lost”"):
         close_dispute(source="order-line:1", outcome="draw", now=noon)
 
-    assert not Dispute.objects.exists()
+    assert not Reversal.objects.exists()
     assert not HoldRelease.objects.exists()
     assert Transaction.objects.count() == 1

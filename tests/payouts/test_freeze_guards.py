@@ -79,7 +79,7 @@ def test_what_is_held_is_posted_and_what_is_posted_is_held(held, alice):
     assert refusal(hold_raw(later, own, 1, "bank").format(before.transaction_id)) == "payouts_hold_bucket_known"
     taken = post_raw((pending, 1080), (hold, -1080), (account("psp_clearing"), 5), (account("platform_fee"), -5),
                      kind="claim_held")  # fmt: skip
-    assert refused_after(taken, hold_raw(later, own, 1080)) == name
+    assert refused_after(taken, hold_raw(later, own, 1080)) == "payouts_transaction_moves_its_accounts"
 
 
 def test_no_more_of_a_line_is_held_than_there_is(held, alice):
@@ -102,7 +102,7 @@ def test_what_is_given_back_goes_to_whom_it_was_taken_from(held, alice, bob):
     given = post_raw((hold, 756), (bobs, -756), kind="claim_released")
     assert refused_after(given, end_raw(before)) == name
     given = post_raw((hold, 756), (account("platform_fee"), -756), kind="claim_released")
-    assert refused_after(given, end_raw(before, "creator_available")) == "payouts_hold_returns_to_its_creator"
+    assert refused_after(given, end_raw(before, "creator_available")) == "payouts_transaction_moves_its_accounts"
 
 
 def test_a_hold_ends_once(held, noon):
@@ -130,11 +130,11 @@ def test_a_freeze_names_what_and_why_and_is_written_once(held):
         ("DELETE FROM payouts_claim_hold_line", "-4000-8000-000000000002 for claims and its lines say 0"),
         (
             "DELETE FROM payouts_subject_freeze",
-            "earned from sale order-line:1, 756 is held for a claim on release:stolen.",
+            "left from sale order-line:1, 756 is held for a claim on release:stolen.",
         ),
         (
             "INSERT INTO payouts_subject_freeze (subject, reason, frozen_at) VALUES ('release:own', 'x', now())",
-            "earned from sale order-line:2, 0 is held for a claim on release:own.",
+            "left from sale order-line:2, 0 is held for a claim on release:own.",
         ),
         (
             "UPDATE payouts_subject_freeze SET allocated_through_id = NULL",

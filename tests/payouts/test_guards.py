@@ -44,14 +44,15 @@ def refusal(sql, params=None):
 
 @pytest.fixture
 def history(alice, bob, shared, sell, noon):
-    """One of everything: a sale paid out, after it was frozen and thawed, and one disputed and lost."""
+    """One of everything: a sale paid out, after it was frozen, thawed, disputed and won, and one disputed and lost."""
     sell(shared, "order-line:1", now=noon, subject="release:1")
     sell(shared, "order-line:2", now=noon)
     [run] = allocate_royalties(now=noon)
     freeze(subject="release:1", reason="claim:1", now=noon)
     thaw(subject="release:1", reason="claim:1", now=noon)
-    open_dispute(source="order-line:2", now=noon)
-    close_dispute(source="order-line:2", outcome="lost", now=noon)
+    for number, outcome in ((1, "won"), (2, "lost")):
+        open_dispute(source=f"order-line:{number}", now=noon)
+        close_dispute(source=f"order-line:{number}", outcome=outcome, now=noon)
     release_holds(now=run.available_at)
     settle(now=run.available_at)
     assert check_books() == []
@@ -68,9 +69,10 @@ FACTS = [
     "hold_release",
     "payout",
     "payout_outcome",
-    "dispute",
-    "dispute_outcome",
+    "reversal",
+    "reversal_outcome",
     "reversal_line",
+    "returned_line",
     "recorded_transfer",
     "subject_freeze",
     "subject_thaw",

@@ -1,13 +1,13 @@
 """When a claim freezes what a subject earned, and when it lets go of it."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from marketplace.payouts.bookkeeping.books import (
@@ -20,8 +20,9 @@ from marketplace.payouts.bookkeeping.books import (
 )
 from marketplace.payouts.bookkeeping.sales import MAX_NAME
 from marketplace.payouts.bookkeeping.standing import available_lines
-from marketplace.payouts.freezes import ClaimHoldEnd, ClaimHoldLine, SubjectFreeze, SubjectThaw
-from marketplace.payouts.models import AccountKind, DisputeOutcome, RoyaltyLine, RoyaltyRun, TransactionKind
+from marketplace.payouts.freezes import ClaimHoldLine, SubjectFreeze, SubjectThaw
+from marketplace.payouts.models import AccountKind, RoyaltyRun, TransactionKind
+from marketplace.payouts.numbers import held_of, taken_of
 
 
 class UnableToFreeze(Exception):
@@ -108,7 +109,7 @@ def thaw(*, subject: str, reason: str, now: datetime) -> SubjectThaw | None:
             legs=[*released_legs(holds), *_given_back(currency, holds)],
             now=now,
         )
-        end_holds(holds=holds, transaction_id=transaction_id, bucket=_back_to)
+        write_holds(ended=[(hold, _back_to(hold)) for hold in holds], transaction_id=transaction_id)
     return thawed
 
 
@@ -132,41 +133,95 @@ def released_legs(holds: Iterable[ClaimHoldLine]) -> list[Leg]:
     return [debit(AccountKind.CREATOR_CLAIM_HOLD, hold.amount_minor, hold.line.payee_id) for hold in holds]
 
 
-def write_holds(*, parts: Iterable[Part], transaction_id: UUID) -> None:
-    """Write which lines a posted transaction holds: all of them in one statement."""
-    ClaimHoldLine.objects.bulk_create(
-        ClaimHoldLine(
-            freeze_id=part.freeze_id,
-            line_id=part.line_id,
-            amount_minor=part.amount_minor,
-            bucket=part.bucket,
-            transaction_id=transaction_id,
-        )
-        for part in parts
-    )
+# In one statement, so that the database sees the holds of a transaction change at once.
+_CHANGE = """
+WITH ended AS (
+    INSERT INTO payouts_claim_hold_end (hold_id, bucket, transaction_id)
+    SELECT hold_id, bucket, %(transaction)s FROM unnest(%(ended)s::bigint[], %(to)s::text[]) AS e (hold_id, bucket)
+)
+INSERT INTO payouts_claim_hold_line (freeze_id, line_id, amount_minor, bucket, transaction_id)
+SELECT freeze_id, line_id, amount_minor, bucket, %(transaction)s
+  FROM unnest(%(freezes)s::bigint[], %(lines)s::bigint[], %(amounts)s::bigint[], %(from)s::text[])
+       AS p (freeze_id, line_id, amount_minor, bucket)
+"""
 
 
-def end_holds(*, holds: Iterable[ClaimHoldLine], transaction_id: UUID, bucket: Callable[[ClaimHoldLine], str]) -> None:
-    """Write that a posted transaction took what was held, and where to: all of it in one statement."""
-    ClaimHoldEnd.objects.bulk_create(
-        ClaimHoldEnd(hold=hold, bucket=bucket(hold), transaction_id=transaction_id) for hold in holds
-    )
+def write_holds(
+    *, transaction_id: UUID, parts: Sequence[Part] = (), ended: Sequence[tuple[ClaimHoldLine, str]] = ()
+) -> None:
+    """Write what a posted transaction holds, and which holds it ends with the kind of account each went to.
+
+    Parts of one line are added up.
+    """
+    merged: dict[int, Part] = {}
+    for part in parts:
+        before = merged.get(part.line_id)
+        merged[part.line_id] = part._replace(amount_minor=part.amount_minor + (before.amount_minor if before else 0))
+    params = {
+        "transaction": transaction_id,
+        "ended": [hold.pk for hold, _ in ended],
+        "to": [bucket for _, bucket in ended],
+        "freezes": [part.freeze_id for part in merged.values()],
+        "lines": [part.line_id for part in merged.values()],
+        "amounts": [part.amount_minor for part in merged.values()],
+        "from": [str(part.bucket) for part in merged.values()],
+    }
+    if parts or ended:
+        with connection.cursor() as cursor:
+            cursor.execute(_CHANGE, params)
+
+
+def take_from_holds(*, subject: str, amounts: Mapping[int, int], bucket: AccountKind, transaction_id: UUID) -> None:
+    """Write that a posted transaction took so much of what is held of each line (line → minor units), and where to.
+
+    A hold of which a part stays is ended and held anew. The lines are of a frozen subject.
+    """
+    frozen = standing_freeze(subject)
+    left = {line_id: amount_minor for line_id, amount_minor in amounts.items() if amount_minor}
+    ended: list[tuple[ClaimHoldLine, str]] = []
+    anew: list[Part] = []
+    for hold in standing_holds().filter(line__in=left).select_related("line"):
+        taken_minor = min(left[hold.line_id], hold.amount_minor)
+        if not taken_minor:
+            continue
+        left[hold.line_id] -= taken_minor
+        ended.append((hold, bucket))
+        if frozen is not None and taken_minor < hold.amount_minor:
+            rest_minor = hold.amount_minor - taken_minor
+            anew.append(Part(frozen.pk, hold.line_id, hold.line.payee_id, rest_minor, AccountKind(hold.bucket)))
+    write_holds(parts=anew, ended=ended, transaction_id=transaction_id)
+
+
+# What of a subject's lines is in its hold period and not held yet.
+_PENDING = f"""
+SELECT * FROM (
+    SELECT r.currency, l.id, l.payee_id, l.amount_minor - {taken_of("l.id")} - {held_of("l.id")} AS amount_minor
+      FROM payouts_sale s JOIN payouts_royalty_line l ON l.sale_id = s.id JOIN payouts_royalty_run r ON r.id = l.run_id
+     WHERE s.subject = %(subject)s AND s.subject <> ''
+       AND NOT EXISTS (SELECT FROM payouts_hold_release h WHERE h.run_id = r.id)) left_of
+ WHERE amount_minor > 0 ORDER BY id
+"""
+
+# Who may have available what is released of a subject's lines.
+_PAYEES = """
+SELECT DISTINCT r.currency, l.payee_id
+  FROM payouts_sale s JOIN payouts_royalty_line l ON l.sale_id = s.id JOIN payouts_royalty_run r ON r.id = l.run_id
+ WHERE s.subject = %(subject)s AND s.subject <> ''
+   AND EXISTS (SELECT FROM payouts_hold_release h WHERE h.run_id = r.id)
+"""
 
 
 def _to_hold(frozen: SubjectFreeze) -> dict[str, list[Part]]:
     """Return currency → what of its subject's lines its payees still have, pending or available."""
-    lines = RoyaltyLine.objects.filter(
-        Q(sale__dispute=None) | Q(sale__dispute__outcome__outcome=DisputeOutcome.WON),
-        ~Exists(standing_holds().filter(line=OuterRef("pk"))),
-        sale__subject=frozen.subject,
-    )
     parts: dict[str, list[Part]] = defaultdict(list)
-    pending = lines.filter(run__release=None).order_by("pk")
-    for currency, *part in pending.values_list("run__currency", "pk", "payee_id", "amount_minor"):
-        parts[currency].append(Part(frozen.pk, *part, AccountKind.CREATOR_PENDING))
     owners: dict[str, set[UUID]] = defaultdict(set)
-    for currency, payee_id in lines.exclude(run__release=None).values_list("run__currency", "payee_id").distinct():
-        owners[currency].add(payee_id)
+    with connection.cursor() as cursor:
+        cursor.execute(_PENDING, {"subject": frozen.subject})
+        for currency, *part in cursor.fetchall():
+            parts[currency].append(Part(frozen.pk, *part, AccountKind.CREATOR_PENDING))
+        cursor.execute(_PAYEES, {"subject": frozen.subject})
+        for currency, payee_id in cursor.fetchall():
+            owners[currency].add(payee_id)
     for currency, owner_ids in owners.items():
         for stands in available_lines(currency=currency, owner_ids=owner_ids):
             if stands.subject == frozen.subject:

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from django.db import connection, transaction
 
 from marketplace.payouts.bookkeeping.books import credit, credit_creators, debit, debts_met, lock_currency, post
+from marketplace.payouts.bookkeeping.remaining import STILL_PENDING
 from marketplace.payouts.models import Account, AccountKind, HoldRelease, RoyaltyRun, TransactionKind
 from marketplace.payouts.policies import ReserveEnd, ReserveLine
 from marketplace.payouts.rules import WHOLE_PPB
@@ -15,24 +16,6 @@ from marketplace.payouts.terms import terms_of
 
 AT_ONCE = 5_000
 """Creators whose reserves one transaction releases; more take more of them."""
-
-# What of a run still stands in its payees' pending accounts: its lines less what disputes took from there or from
-# a hold, unless the dispute was won and gave it back, and less what is held for a claim.
-_STILL_PENDING = """
-SELECT payee_id, sum(amount_minor)::bigint
-  FROM (SELECT payee_id, amount_minor FROM payouts_royalty_line WHERE run_id = %(run)s
-         UNION ALL
-        SELECT l.payee_id, -r.amount_minor
-          FROM payouts_royalty_line l JOIN payouts_reversal_line r ON r.line_id = l.id
-          LEFT JOIN payouts_dispute_outcome o ON o.dispute_id = r.dispute_id
-         WHERE l.run_id = %(run)s AND r.bucket IN ('creator_pending', 'creator_claim_hold')
-           AND o.outcome IS DISTINCT FROM 'won'
-         UNION ALL
-        SELECT l.payee_id, -k.amount_minor
-          FROM payouts_royalty_line l JOIN payouts_claim_hold_line k ON k.line_id = l.id
-         WHERE l.run_id = %(run)s AND NOT EXISTS (SELECT FROM payouts_claim_hold_end e WHERE e.hold_id = k.id)) moved
- GROUP BY payee_id HAVING sum(amount_minor) > 0
-"""
 
 
 class Reserve(NamedTuple):
@@ -59,7 +42,7 @@ def _release(*, run: RoyaltyRun, now: datetime) -> HoldRelease | None:
     lock_currency(run.currency)
     if HoldRelease.objects.filter(run=run).exists():
         return None  # another settlement was first
-    amounts = _sums(_STILL_PENDING, {"run": run.pk})
+    amounts = _sums(STILL_PENDING, {"run": run.pk})
     reserves = _reserves(run.currency, amounts, now)
     transaction_id = None
     if amounts:

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import connection
 
 from marketplace.payouts.models import Payout
+from marketplace.payouts.numbers import held_of, number_of, taken_of
 from marketplace.payouts.rules import latest
 
 
@@ -20,74 +21,82 @@ class Standing(NamedTuple):
     amount_minor: int
 
 
-def _number(transaction: str) -> str:
-    """Return SQL for a transaction's place in the order of events.
+def _payouts() -> str:
+    """Return the head of the question: which payouts there were, and from which of them on the story is told.
 
-    Postings are numbered in that order: whatever moves a creator's balance holds the currency's lock until commit.
+    A payout takes all that is available, so the story begins after the last one that did not come back; but not
+    between a payout and its return, which brings the money of its lines.
     """
-    return f"(SELECT min(q.id) FROM payouts_posting q WHERE q.transaction_id = {transaction})"
-
-
-# A payout takes all that is available, so the story of what is there begins after the last one that did not fail.
-# Each event says what came of which line, what left, or what was set aside by a payout and returned when it failed.
-_EVENTS = f"""
+    return f"""
 WITH payout AS MATERIALIZED (
-    SELECT p.id, p.creator_id, p.released_through_id, {_number("p.transaction_id")} AS number,
+    SELECT p.id, p.creator_id, p.released_through_id, {number_of("p.transaction_id")} AS number,
            (SELECT max(q.id) FROM payouts_posting q WHERE q.transaction_id = p.transaction_id) AS through,
-           p.id IS NOT DISTINCT FROM %(payout)s::uuid
-           OR EXISTS (SELECT FROM payouts_payout_outcome f WHERE f.payout_id = p.id AND f.state = 'failed') AS returns
+           CASE WHEN p.id IS NOT DISTINCT FROM %(payout)s::uuid THEN 9223372036854775807
+                ELSE (SELECT min(q.id) FROM payouts_transaction t JOIN payouts_posting q ON q.transaction_id = t.id
+                       WHERE t.idem_key IN ('payout-failed:' || p.id, 'payout-returned:' || p.id)) END AS back
       FROM payouts_payout p
      WHERE p.creator_id = ANY (%(owners)s::uuid[]) AND p.currency = %(currency)s
 ), since AS MATERIALIZED (
     SELECT c.owner_id, coalesce(p.through, 0) AS number, coalesce(p.released_through_id, 0) AS release
       FROM unnest(%(owners)s::uuid[]) AS c (owner_id)
-      LEFT JOIN LATERAL (SELECT through, released_through_id FROM payout
-                          WHERE creator_id = c.owner_id AND NOT returns ORDER BY number DESC LIMIT 1) p ON true
+      LEFT JOIN LATERAL (
+          SELECT w.through, w.released_through_id FROM payout w
+           WHERE w.creator_id = c.owner_id AND w.back IS NULL
+             AND NOT EXISTS (SELECT FROM payout b WHERE b.creator_id = c.owner_id
+                                AND b.number < w.number AND b.back > w.number)
+           ORDER BY w.number DESC LIMIT 1) p ON true
 ), released AS MATERIALIZED (
-    SELECT h.id, h.run_id, {_number("h.transaction_id")} AS number
+    SELECT h.id, h.run_id, {number_of("h.transaction_id")} AS number
       FROM payouts_hold_release h JOIN payouts_royalty_run r ON r.id = h.run_id AND r.currency = %(currency)s
      WHERE h.id > (SELECT min(release) FROM since) AND h.transaction_id IS NOT NULL
-), event AS (
-    SELECT l.payee_id, h.number, 'in' AS what, l.id AS line_id, l.sale_id, l.amount_minor
+)"""
+
+
+# Each event says what came of which line (in), what was kept of that as a reserve (kept), what of a line left (out)
+# and how much of it there can be at most (most), what was set aside by a payout and returned with it (aside, again),
+# and what moved.
+_EVENTS = f"""{_payouts()}, event AS (
+    SELECT l.payee_id, h.number, 'in' AS what, l.id AS line_id, l.sale_id, NULL::uuid AS payout_id,
+           l.amount_minor - {taken_of("l.id", "h.number")} - {held_of("l.id", "h.number")} AS amount_minor
       FROM released h JOIN payouts_royalty_line l ON l.run_id = h.run_id
       JOIN since ON since.owner_id = l.payee_id AND h.id > since.release
-     WHERE NOT EXISTS (SELECT FROM payouts_dispute d WHERE d.sale_id = l.sale_id
-                          AND {_number("d.transaction_id")} < h.number
-                          AND NOT EXISTS (SELECT FROM payouts_dispute_outcome o
-                                           WHERE o.dispute_id = d.id AND o.outcome = 'won'
-                                             AND {_number("o.transaction_id")} < h.number))
-       AND NOT EXISTS (SELECT FROM payouts_claim_hold_line k LEFT JOIN payouts_claim_hold_end e ON e.hold_id = k.id
-                        WHERE k.line_id = l.id AND {_number("k.transaction_id")} < h.number
-                          AND (e.id IS NULL OR {_number("e.transaction_id")} > h.number))
      UNION ALL
-    SELECT l.payee_id, {_number("o.transaction_id")}, 'in', l.id, l.sale_id, l.amount_minor
-      FROM payouts_dispute_outcome o JOIN payouts_dispute d ON d.id = o.dispute_id AND o.outcome = 'won'
-      JOIN payouts_royalty_line l ON l.sale_id = d.sale_id JOIN since ON since.owner_id = l.payee_id
-     WHERE NOT EXISTS (SELECT FROM payouts_posting q JOIN payouts_account a ON a.id = q.account_id
-                        WHERE q.transaction_id = o.transaction_id AND a.kind = 'creator_pending')
-       AND NOT EXISTS (SELECT FROM payouts_claim_hold_line k
-                        WHERE k.transaction_id = o.transaction_id AND k.line_id = l.id)
+    SELECT l.payee_id, {number_of("o.transaction_id")}, 'in', l.id, l.sale_id, NULL, b.amount_minor
+      FROM payouts_returned_line b JOIN payouts_reversal_outcome o ON o.id = b.outcome_id
+      JOIN payouts_royalty_line l ON l.id = b.line_id JOIN since ON since.owner_id = l.payee_id
+     WHERE b.bucket = 'creator_available'
      UNION ALL
-    SELECT l.payee_id, {_number("e.transaction_id")}, 'in', l.id, l.sale_id, k.amount_minor
+    SELECT l.payee_id, {number_of("e.transaction_id")}, 'in', l.id, l.sale_id, NULL, k.amount_minor
       FROM payouts_claim_hold_end e JOIN payouts_claim_hold_line k ON k.id = e.hold_id
       JOIN payouts_royalty_line l ON l.id = k.line_id JOIN since ON since.owner_id = l.payee_id
      WHERE e.bucket = 'creator_available'
      UNION ALL
-    SELECT l.payee_id, {_number("d.transaction_id")}, 'out', l.id, l.sale_id, 0
-      FROM payouts_dispute d JOIN payouts_royalty_line l ON l.sale_id = d.sale_id
-      JOIN since ON since.owner_id = l.payee_id
+    SELECT v.creator_id, h.number, 'kept', NULL, NULL, NULL, v.amount_minor
+      FROM released h JOIN payouts_reserve_line v ON v.release_id = h.id JOIN since ON since.owner_id = v.creator_id
      UNION ALL
-    SELECT l.payee_id, {_number("k.transaction_id")}, 'out', l.id, l.sale_id, 0
+    SELECT l.payee_id, {number_of("r.transaction_id")}, 'out', l.id, l.sale_id, NULL, v.amount_minor
+      FROM payouts_reversal_line v JOIN payouts_reversal r ON r.id = v.reversal_id
+      JOIN payouts_royalty_line l ON l.id = v.line_id JOIN since ON since.owner_id = l.payee_id
+     WHERE v.bucket = 'creator_available'
+     UNION ALL
+    SELECT payee_id, number, 'most', line_id, sale_id, NULL,
+           amount_minor - {taken_of("line_id", "number")} - {held_of("line_id", "number")}
+      FROM (SELECT DISTINCT l.payee_id, {number_of("r.transaction_id")} AS number, l.id AS line_id, l.sale_id,
+                   l.amount_minor
+              FROM payouts_reversal_line v JOIN payouts_reversal r ON r.id = v.reversal_id
+              JOIN payouts_royalty_line l ON l.id = v.line_id JOIN since ON since.owner_id = l.payee_id
+             WHERE v.bucket <> 'creator_pending') reversed_line
+     UNION ALL
+    SELECT l.payee_id, {number_of("k.transaction_id")}, 'out', l.id, l.sale_id, NULL, k.amount_minor
       FROM payouts_claim_hold_line k JOIN payouts_royalty_line l ON l.id = k.line_id
       JOIN since ON since.owner_id = l.payee_id
      WHERE k.bucket = 'creator_available'
      UNION ALL
-    SELECT creator_id, number, 'aside', NULL, NULL, 0 FROM payout WHERE returns
+    SELECT creator_id, number, 'aside', NULL, NULL, id, 0 FROM payout WHERE back IS NOT NULL
      UNION ALL
-    SELECT p.creator_id, {_number("t.id")}, 'again', NULL, NULL, 0
-      FROM payout p JOIN payouts_transaction t ON t.idem_key = 'payout-failed:' || p.id WHERE p.returns
+    SELECT creator_id, back, 'again', NULL, NULL, id, 0 FROM payout WHERE back < 9223372036854775807
      UNION ALL
-    SELECT a.owner_id, {_number("moved.transaction_id")}, 'moved', NULL, NULL, -moved.amount_minor
+    SELECT a.owner_id, {number_of("moved.transaction_id")}, 'moved', NULL, NULL, NULL, -moved.amount_minor
       FROM payouts_account a JOIN since ON since.owner_id = a.owner_id
       JOIN payouts_posting moved ON moved.account_id = a.id AND moved.id > since.number
      WHERE a.kind = 'creator_available' AND a.currency = %(currency)s
@@ -96,11 +105,12 @@ WITH payout AS MATERIALIZED (
 
 # A transaction's events stand together, under its first posting; what moved comes last of them.
 _IN_ORDER = """
-SELECT v.payee_id, v.number, v.what, v.line_id, s.subject, v.amount_minor
+SELECT v.payee_id, v.number, v.what, v.line_id, s.subject, v.payout_id, v.amount_minor
   FROM event v JOIN since ON since.owner_id = v.payee_id AND v.number > since.number
   LEFT JOIN payouts_sale s ON s.id = v.sale_id
  WHERE s.id IS NULL OR s.currency = %(currency)s
- ORDER BY v.payee_id, v.number, array_position(ARRAY['again', 'in', 'out', 'aside', 'moved'], v.what), v.line_id
+ ORDER BY v.payee_id, v.number,
+          array_position(ARRAY['again', 'in', 'kept', 'out', 'most', 'aside', 'moved'], v.what), v.line_id
 """
 
 
@@ -113,9 +123,9 @@ def available_lines(*, currency: str, owner_ids: Collection[UUID]) -> list[Stand
 
 
 def lines_in(payout: Payout) -> list[Standing]:
-    """Return what of each royalty line an unanswered payout took; its currency must be locked.
+    """Return what of each royalty line a payout took that has not come back; its currency must be locked.
 
-    Without the lines that a dispute has taken back since: that money is owed, wherever it is.
+    Without what reversals have taken of those lines since: that money is owed, wherever it is.
     """
     return _told(payout.currency, [payout.creator_id], payout)
 
@@ -128,7 +138,7 @@ def _told(currency: str, owner_ids: Collection[UUID], payout: Payout | None) -> 
     found = []
     for payee_id, story in groupby(events, key=lambda event: event[0]):
         lots, aside = _replay(story)
-        for (line_id, subject), amount_minor in lots if payout is None else aside:
+        for (line_id, subject), amount_minor in lots if payout is None else aside.get(payout.pk, []):
             found.append(Standing(line_id, payee_id, subject, amount_minor))
     return found
 
@@ -136,24 +146,52 @@ def _told(currency: str, owner_ids: Collection[UUID], payout: Payout | None) -> 
 Lots = list[tuple[tuple[int, str], int]]
 
 
-def _replay(story: Iterable[tuple[Any, ...]]) -> tuple[Lots, Lots]:
-    """Return what is available and what is set aside in a payout, as ((line, subject), amount), longest there first."""
+def _replay(story: Iterable[tuple[Any, ...]]) -> tuple[Lots, dict[UUID, Lots]]:
+    """Return what is available, and payout → what it set aside, as ((line, subject), amount), longest there first."""
     lots: Lots = []
-    aside: Lots = []
+    aside: dict[UUID, Lots] = {}
     there_minor = 0
     for _number, events in groupby(story, key=lambda event: event[1]):
-        for _payee_id, _number, what, line_id, subject, amount_minor in events:
-            if what == "in":
+        before = len(lots)
+        for _payee_id, _number, what, line_id, subject, payout_id, amount_minor in events:
+            if what == "in" and amount_minor:
                 lots.append(((line_id, subject), amount_minor))
+            elif what == "kept":
+                lots[before:] = _less(lots[before:], amount_minor)
             elif what == "out":
-                lots = [lot for lot in lots if lot[0][0] != line_id]
-                aside = [lot for lot in aside if lot[0][0] != line_id]
+                lots = _less(lots, amount_minor, line_id)
+            elif what == "most":
+                lots, aside = _at_most(lots, aside, line_id, amount_minor)
             elif what == "aside":
-                lots, aside = [], lots
+                lots, aside[payout_id] = [], lots
             elif what == "again":
-                lots, aside = [*lots, *aside], []
-            else:
+                lots.extend(aside.pop(payout_id, []))
+                before = len(lots)
+            elif what == "moved":
                 there_minor += amount_minor
         # After every transaction, also one that moves nothing here: what came in may all have gone against a debt.
         lots = latest(lots, there_minor)
     return lots, aside
+
+
+def _less(lots: Lots, amount_minor: int, line_id: int | None = None) -> Lots:
+    """Return the lots without an amount, or without that much of one line's: the first are used first."""
+    left = []
+    for (line, subject), lot_minor in lots:
+        used_minor = min(lot_minor, amount_minor) if line_id in {None, line} else 0
+        amount_minor -= used_minor
+        if lot_minor > used_minor:
+            left.append(((line, subject), lot_minor - used_minor))
+    return left
+
+
+def _at_most(lots: Lots, aside: dict[UUID, Lots], line_id: int, most_minor: int) -> tuple[Lots, dict[UUID, Lots]]:
+    """Return both without what is more of one line than there can be: what payouts took of it is gone first."""
+    everywhere = [*lots, *(lot for parts in aside.values() for lot in parts)]
+    over_minor = sum(lot_minor for (line, _), lot_minor in everywhere if line == line_id) - most_minor
+    for payout_id, parts in aside.items():
+        there_minor = sum(lot_minor for (line, _), lot_minor in parts if line == line_id)
+        gone_minor = max(0, min(over_minor, there_minor))
+        over_minor -= gone_minor
+        aside[payout_id] = _less(parts, gone_minor, line_id)
+    return _less(lots, max(0, over_minor), line_id), aside
