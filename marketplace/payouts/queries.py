@@ -319,19 +319,25 @@ def trial_balance() -> list[TrialRow]:
     return [TrialRow(row["currency"], row["kind"], int(row["debit_minor"]), int(row["credit_minor"])) for row in rows]
 
 
-def house_sum(kind: AccountKind, currency: str, detail: str = "") -> int:
-    """Return what an account of the house comes to, in minor units: above zero is debit, below zero credit.
+def house_sums(currency: str | None = None) -> dict[tuple[str, str, str], int]:
+    """Return (currency, kind, detail) → what an account of the house comes to: above zero is debit, below zero credit.
 
-    From its newest checkpoint and what came since, in one moment; zero for an account that was never used.
+    In minor units, from the newest checkpoints and what came since, in one moment.
     """
     rows = _rows(
         """
-        SELECT payouts_sum_of(id) AS made FROM payouts_account
-         WHERE kind = %(kind)s AND currency = %(currency)s AND owner_id IS NULL AND detail = %(detail)s
+        SELECT currency, kind, detail, payouts_sum_of(id) AS made FROM payouts_account
+         WHERE owner_id IS NULL AND (%(currency)s::text IS NULL OR currency = %(currency)s)
+         ORDER BY currency, kind, detail
         """,
-        {"kind": str(kind), "currency": currency, "detail": detail},
+        {"currency": currency},
     )
-    return int(rows[0]["made"]) if rows else 0
+    return {(row["currency"], row["kind"], row["detail"]): int(row["made"]) for row in rows}
+
+
+def house_sum(kind: AccountKind, currency: str, detail: str = "") -> int:
+    """Return what one account of the house comes to, as `house_sums` does; zero for one that was never used."""
+    return house_sums(currency).get((currency, str(kind), detail), 0)
 
 
 def check_books() -> list[str]:
