@@ -131,6 +131,10 @@ def _stranger(said: dict[str, Any], pack: dict[str, Any]) -> None:
     pack["derived_from"].append({"release": "alice/reef@1.0.0", "share_ppb": 1})
 
 
+def _both(said: dict[str, Any], pack: dict[str, Any]) -> None:
+    pack["derived_from"][0]["mode"] = "absolute"
+
+
 CASES = (
     (_share, "", "composition.json", "composition.json has “pier: alice/sea@1.1.0/ink "),
     (_weight, "*0.5", "composition.json", "composition.json has “pier: alice/sea@1.1.0/ink "),
@@ -144,6 +148,7 @@ CASES = (
     (_world, "", "files", "composition.json is a composition, which only packs of the kind “composition” have"),
     (_public, "", "files", "A composition has the files composition.json and recipe.txt, both content: add rec"),
     (_stranger, "", "derived_from", "alice/reef@1.0.0 paints no layer of the composition: take it out"),
+    (_both, "", "derived_from", "Some sources of the composition have relative shares and some absolute ones"),
 )
 
 

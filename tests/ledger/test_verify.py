@@ -66,6 +66,14 @@ def test_carol_checks_her_license_against_the_published_key(run):
     )
 
 
+def test_a_manifest_with_absolute_shares_is_read_like_any_other(run):
+    """Format 2 says more about who is paid; what a bundle proves is the same."""
+    division = {"rest": "11" * 32, "absolute": [{"release": "22" * 32, "share_ppb": 100_000_000, "rest": "33" * 32}]}
+    told = {"format": "worldloom/release-manifest/2", "division": division}
+    code, sentence = run(BundleMaker(manifest=told).members(), "--key", KEY)
+    assert (code, sentence[:37]) == (0, "OK: 3 files match what was registered")
+
+
 def test_without_a_key_the_sentence_says_where_the_key_came_from(run):
     code, sentence = run(BundleMaker().members())
     assert code == 0

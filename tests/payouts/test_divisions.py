@@ -1,6 +1,7 @@
 """Absolute shares in the books: what a split is made of is a fact, held by the database and asked again."""
 
 import json
+from pathlib import Path
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -16,6 +17,7 @@ from marketplace.payouts.queries import check_books
 from marketplace.payouts.rules import WHOLE_PPB
 from marketplace.payouts.splitting import ABSOLUTE
 from tests.payouts.cast import NOON
+from tests.payouts.test_guards import refusal
 
 
 def shares(split):
@@ -93,6 +95,18 @@ def test_the_same_content_is_one_division_and_its_rest_is_stated_too(derived, wo
     assert sorted(said) == sorted([world.digest, derived[0].digest, derived[1].rest_id])
 
 
+def test_the_example_of_the_page_has_the_digest_that_the_page_says():
+    text = (Path(splitting.__file__).parents[2] / "docs" / "formats" / "split.md").read_text(encoding="utf-8")
+    example = json.loads(next(part for part in text.split("```json\n") if "division/1" in part[:40]).split("```")[0])
+    alice, bob = "1c9e2b34-6f0d-4e21-8a77-5b1d6f2e9c02", "3f0a5a52-58ad-4b6f-9d0a-0d2b9c1f7a11"
+    [share] = example["absolute"]
+    parent = splitting.Parent(share["subject"], share["share_ppb"], [(alice, WHOLE_PPB)], ABSOLUTE)
+    folded = splitting.fold_work({bob: WHOLE_PPB}, [parent])
+
+    assert splitting.division_document(folded.shares, folded.rest, folded.absolute) == example
+    assert splitting.document_digest(example) in text
+
+
 def test_a_division_is_what_its_page_says(derived, world):
     split, division = derived
     document = {
@@ -120,17 +134,6 @@ def test_what_is_refused_leaves_nothing_behind(world, bob):
         ensure_division(own={bob: WHOLE_PPB}, sources=[Source("release:1", world.digest, 5, "free")], now=NOON)
 
     assert counts() == before
-
-
-def refusal(sql):
-    connection.check_constraints()
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(sql)
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-    except IntegrityError as error:
-        return constraint_of(error)
-    pytest.fail(f"not refused: {sql}")
 
 
 def written(split, rest, *absolute, digest=""):

@@ -118,3 +118,22 @@ def test_what_stands_in_the_way_is_said_where_it_is(scene: Stage, bob: Client) -
     assert 'id="id_handle_error"' in page
     scene.withdraw(scene.ink)
     assert "The layer “style”: mo/ink@1.0.0 has no offer to rely on" in refusal(bob)
+
+
+def test_the_packs_of_a_composition_may_have_absolute_shares(scene: Stage, bob: Client) -> None:  # noqa: F811
+    preview = bob.post(ADDRESS, answers(preview="1", handle="", cover=None, mode="absolute"))
+    page = preview.content.decode()
+    assert preview.status_code == 200
+    assert "Paid first, since they have absolute shares:" in page
+    assert '<span class="mono">mo/ink@1.0.0</span> 26.0869565%' in page
+
+    release = published(bob, answers(mode="absolute"), ADDRESS)
+
+    assert {link.mode for link in release.parents.all()} == {"absolute"}
+    assert sorted(row.share_ppb for row in release.division.absolute.all()) == [130_434_783, 208_695_652, 260_869_565]
+    # Each has of this sale what it would have of a relative share, since nothing else is absolute here.
+    assert {row.payee.handle: row.share_ppb for row in release.split.shares.select_related("payee")} == {
+        "alice": 208_695_652,
+        "bob": 400_000_000 + 130_434_783,
+        "mo": 260_869_565,
+    }
