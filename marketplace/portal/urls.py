@@ -13,6 +13,7 @@ from marketplace.portal.views import (
     offers,
     packs,
     parts,
+    payouts,
     publish,
     sell,
     signing_keys,
@@ -42,6 +43,7 @@ urlpatterns = [
     re_path(
         rf"^statements/{_MONTH}/statement\.(?P<form>json|csv|pdf)$", statements.statement_file, name="statement-file"
     ),
+    path("payouts", payouts.payouts, name="portal-payouts"),
     path("uses", uses.uses, name="portal-uses"),
     path("uses.csv", uses.works_csv, name="portal-uses-csv"),
     path("uses/each.csv", uses.uses_csv, name="portal-each-use-csv"),

@@ -1,13 +1,13 @@
 """The cast and the clock of the money stories."""
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from marketplace.payouts.models import Sale, Split
-from marketplace.payouts.operations import ensure_split, record_sale
+from marketplace.payouts.operations import allocate_royalties, ensure_split, record_sale, release_holds
 from marketplace.payouts.queries import check_books
 from marketplace.payouts.rules import WHOLE_PPB, Money
 from marketplace.people.models import Creator
@@ -68,6 +68,18 @@ def sell() -> Callable[..., Sale]:
         )
 
     return sell
+
+
+@pytest.fixture
+def earn(sell: Callable[..., Sale]) -> Callable[..., None]:
+    """Sells to a split, and makes what it brings available at a moment."""
+
+    def earn(split: Split, source: str, at: datetime, **more: Any) -> None:
+        sell(split, source, now=at - timedelta(days=14), **more)
+        allocate_royalties(now=at - timedelta(days=14))
+        release_holds(now=at)
+
+    return earn
 
 
 @pytest.fixture

@@ -130,9 +130,8 @@ def _alone(currency: str) -> Iterator[bool]:
 # One statement, so one snapshot: what is reserved or answered meanwhile is seen on both sides or on neither.
 _IN_FLIGHT = """
 SELECT currency, sum(posted)::bigint, sum(open)::bigint
-  FROM (SELECT a.currency, -p.amount_minor AS posted, 0 AS open
-          FROM payouts_account a JOIN payouts_posting p ON p.account_id = a.id
-         WHERE a.kind = 'payout_in_flight'
+  FROM (SELECT a.currency, -payouts_sum_of(a.id) AS posted, 0 AS open
+          FROM payouts_account a WHERE a.kind = 'payout_in_flight'
          UNION ALL
         SELECT p.currency, 0, p.amount_minor FROM payouts_payout p
          WHERE NOT EXISTS (SELECT FROM payouts_payout_outcome o WHERE o.payout_id = p.id)) moved

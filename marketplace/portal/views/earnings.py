@@ -17,6 +17,7 @@ from marketplace.payouts.rules import format_amount
 from marketplace.people.models import Creator
 from marketplace.portal import queries, words
 from marketplace.portal.views.access import creators_only
+from marketplace.portal.views.payouts import balance_rows
 from marketplace.ui import formats
 from marketplace.ui.sheets import lines_of
 
@@ -43,7 +44,7 @@ def earnings(request: HttpRequest, creator: Creator) -> HttpResponse:
         "rows": [_row(row) for row in rows],
         "after": after,
         "is_first": not cursor,
-        "balances": books.balances_of(creator),
+        "balances": balance_rows(creator) if not cursor else [],
         "frozen": _frozen(creator, frozen),
         "waiting": queries.waiting_sales(creator) - sum(row.waiting_sales for row in frozen),
         "payouts": [{"payout": payout, "state": words.payout_state(payout)} for payout in books.payouts_of(creator)],

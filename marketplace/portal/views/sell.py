@@ -31,6 +31,7 @@ from marketplace.people.queries import creator_of
 from marketplace.portal import queries, words
 from marketplace.portal.forms.rows import CreatorForm
 from marketplace.portal.views.access import creators_only
+from marketplace.portal.views.payouts import balance_rows
 from marketplace.ui import formats
 
 CHART_DAYS = 30
@@ -100,7 +101,7 @@ def _become_creator(request: HttpRequest, person: Person) -> HttpResponse:
 
 def _dashboard(request: HttpRequest, creator: Creator) -> HttpResponse:
     now = timezone.now()
-    balances = books.balances_of(creator)
+    balances = balance_rows(creator)
     days = queries.sales_by_day(creator, until=now.date(), days=CHART_DAYS)
     packs = _packs(creator, catalog.packs_owned_by(creator.pk))
     context = {
@@ -112,7 +113,7 @@ def _dashboard(request: HttpRequest, creator: Creator) -> HttpResponse:
         "chart_days": CHART_DAYS,
         "packs": packs,
         "derived": queries.earned_from_others(creator),
-        "tasks": [*_answers(creator), *_tasks(packs, balances)],
+        "tasks": [*_answers(creator), *_tasks(packs, [row["balance"] for row in balances])],
         "waiting": queries.waiting_sales(creator),
         "fee": words.percent_text(settings.PLATFORM_FEE_PPB),
     }

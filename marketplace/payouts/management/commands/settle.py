@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from marketplace.payouts.management.creators import asked_creator
 from marketplace.payouts.operations import (
     BooksDisagree,
     UnableToSettle,
@@ -15,7 +16,6 @@ from marketplace.payouts.operations import (
     settle,
 )
 from marketplace.payouts.rules import CURRENCIES
-from marketplace.people.models import Creator
 
 
 class Command(BaseCommand):
@@ -31,11 +31,7 @@ class Command(BaseCommand):
         parser.add_argument("--creator", metavar="HANDLE", help="pay this creator all that is available, and no other")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        creator = None
-        if handle := options["creator"]:
-            creator = Creator.objects.filter(handle=handle).first()
-            if creator is None:
-                raise CommandError(f"There is no creator “{handle}”; give the name after /creators/ in their address.")
+        creator = asked_creator(options["creator"])
         now = timezone.now()
         runs = allocate_royalties(now=now)
         releases = release_holds(now=now)

@@ -1,0 +1,79 @@
+"""When a creator is paid, what waits and why, and how they wish to be paid."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from marketplace.payouts import operations
+from marketplace.payouts import queries as books
+from marketplace.payouts.when_queries import NextPayout, next_payouts, reserves_of
+from marketplace.people.models import Creator
+from marketplace.portal import words_payouts
+from marketplace.portal.forms.payouts import WishForm
+from marketplace.portal.views.access import creators_only
+
+
+def balance_rows(creator: Creator) -> list[dict[str, Any]]:
+    """Return what `_balances.html` shows: each balance, and when the next payout in its currency is."""
+    said = {row.currency: words_payouts.next_payout(row) for row in next_payouts(creator, now=timezone.now())}
+    return [{"balance": balance, "when": said.get(balance.currency, "")} for balance in books.balances_of(creator)]
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@creators_only
+def payouts(request: HttpRequest, creator: Creator) -> HttpResponse:
+    """This will tell a creator when they are paid in each currency and why not earlier, and take their wish."""
+    rows = next_payouts(creator, now=timezone.now())
+    forms = {row.currency: WishForm(row=row) for row in rows}
+    is_refused = False
+    if request.method == "POST":
+        asked = next((row for row in rows if f"{row.currency}-currency" in request.POST), None)
+        if asked is not None:
+            form = WishForm(request.POST, row=asked)
+            if form.is_valid() and _wish(creator, asked, form):
+                messages.success(request, _("You are paid like that from now on."))
+                return redirect("portal-payouts")
+            forms[asked.currency] = form
+        is_refused = True
+    reserves = reserves_of(creator)
+    balances = {balance.currency: balance for balance in books.balances_of(creator)}
+    context = {
+        "here": "sell",
+        "cards": [
+            {
+                "row": row,
+                "balance": balances.get(row.currency),
+                "form": forms[row.currency],
+                "when": words_payouts.next_payout(row),
+                "policy": words_payouts.policy_text(row),
+                "reserve": words_payouts.reserve_text(row),
+                "kept": [words_payouts.kept_text(one) for one in reserves if one.currency == row.currency],
+            }
+            for row in rows
+        ],
+    }
+    return render(request, "portal/payouts.html", context, status=422 if is_refused else 200)
+
+
+def _wish(creator: Creator, row: NextPayout, form: WishForm) -> bool:
+    """Write the wish, or say in the form why it cannot be."""
+    given = form.cleaned_data
+    try:
+        operations.wish(
+            creator=creator,
+            currency=row.currency,
+            threshold_minor=given["threshold"],
+            schedule=given["schedule"],
+            now=timezone.now(),
+        )
+    except operations.UnableToWish as refusal:
+        form.add_error(None, str(refusal))
+        return False
+    return True
