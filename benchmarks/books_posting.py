@@ -20,9 +20,9 @@ from benchmarks.apart import told_by
 from benchmarks.books_cpu import backend_seconds
 from benchmarks.figure import Figure, Figures
 
-ROUNDS, POSTINGS = 7, 300
+ROUNDS, POSTINGS = 7, int(os.environ.get("WORLDLOOM_BENCH_POSTINGS", 300))
 BATCH = 1_000
-WRITER_SALES = 1_500
+WRITER_SALES = 5 * POSTINGS
 
 _told: dict[str, Any] = {}
 
@@ -196,7 +196,7 @@ def _batches(stage: _Stage) -> dict[str, float]:
     walls: dict[str, list[float]] = {"single": [], "batch": []}
     cpus: dict[str, list[float]] = {"single": [], "batch": []}
     for _round in range(5):
-        for name, count in (("single", 300), ("batch", BATCH)):
+        for name, count in (("single", POSTINGS), ("batch", BATCH)):
             sold = [stage.sold() for _one in range(count)]
             began, cpu = time.perf_counter(), stage.cpu()
             if name == "batch":

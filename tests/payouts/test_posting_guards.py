@@ -131,7 +131,7 @@ def test_a_sale_is_what_its_transaction_posts(alices, sell):
         assert refusal(sale, ["sale", *legs, sold.split_id, *other]) == name, other
 
 
-def test_the_door_refuses_by_name_and_writes_nothing(alice, noon, right):
+def test_the_door_refuses_by_name_and_writes_nothing(alice, noon):
     cash, fee = AccountKind.PSP_CLEARING, AccountKind.PLATFORM_FEE
     available = AccountKind.CREATOR_AVAILABLE
 
@@ -162,6 +162,7 @@ def test_the_door_refuses_by_name_and_writes_nothing(alice, noon, right):
     with pytest.raises(UnableToPost, match="other content"):
         say(debit(cash, 6), credit(fee, 6))
     assert Posting.objects.count() == 2
+    assert check_books() == ["Transaction key is of kind sale and there is no such sale."]
 
 
 def test_a_sale_beyond_what_was_prepaid_is_refused_and_nothing_is_written(alices, noon):

@@ -9,8 +9,10 @@ from marketplace.payouts.operations import (
     UnableToExchange,
     UnableToRecordSettlement,
     allocate_royalties,
+    close_dispute,
     exchange,
     give_credit,
+    open_dispute,
     publish_claims,
     record_bank_transfer,
     record_claimed,
@@ -48,6 +50,16 @@ def test_a_fee_may_be_more_than_the_sale(alices, sell, noon):
     sell(alices, "order-line:1", gross=10, fee=1)
     record_settled(source="order-line:1", fee_minor=30, reference="txn_1", now=noon)
     assert house_sum(BALANCE, "USD") == -20
+    assert check_books() == []
+
+
+def test_what_was_disputed_before_is_not_settled_and_comes_back_where_the_money_is(alices, sell, noon):
+    sell(alices, "order-line:1", gross=12_00)
+    open_dispute(source="order-line:1", now=noon)
+    record_settled(source="order-line:1", fee_minor=65, reference="txn_1", now=noon)
+    assert (house_sum(AccountKind.PSP_CLEARING, "USD"), house_sum(BALANCE, "USD")) == (0, -65)
+    close_dispute(source="order-line:1", outcome="won", now=noon)
+    assert (house_sum(AccountKind.PSP_CLEARING, "USD"), house_sum(BALANCE, "USD")) == (0, 11_35)
     assert check_books() == []
 
 

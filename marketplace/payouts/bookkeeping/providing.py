@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from marketplace.payouts.bookkeeping.books import UnableToPost, constraint_of, credit, debit, lock_currency, post
 from marketplace.payouts.checkpoints import Exchange
-from marketplace.payouts.models import AccountKind, Sale, Transaction, TransactionKind
+from marketplace.payouts.models import AccountKind, Sale, TransactionKind
 from marketplace.payouts.rules import Money
 from marketplace.payouts.statements import ProviderSettlement
 from marketplace.people.models import Creator
@@ -40,12 +40,18 @@ class UnableToExchange(Exception):
         )
 
 
-# What of a sale is still collected and not settled: its own gross, less what reversals of it took from there.
+# What of a sale is still collected and not settled: its own gross, less what its reversals took from there, which may
+# be more than there was.
 _IN_CLEARING = """
 SELECT coalesce(sum(p.amount_minor), 0)::bigint
   FROM payouts_posting p JOIN payouts_account a ON a.id = p.account_id
- WHERE a.kind = 'psp_clearing'
-   AND p.transaction_id IN (SELECT t.id FROM payouts_transaction t WHERE t.id = ANY (%s))
+ WHERE a.kind = 'psp_clearing' AND p.transaction_id IN (
+       SELECT transaction_id FROM payouts_sale WHERE id = %(sale)s
+        UNION ALL
+       SELECT transaction_id FROM payouts_reversal WHERE sale_id = %(sale)s AND kind <> 'takedown'
+        UNION ALL
+       SELECT o.transaction_id FROM payouts_reversal r JOIN payouts_reversal_outcome o ON o.reversal_id = r.id
+        WHERE r.sale_id = %(sale)s AND r.kind <> 'takedown')
 """
 
 
@@ -93,9 +99,8 @@ def record_settled(*, source: str, fee_minor: int, reference: str, now: datetime
 
 
 def _in_clearing(sale: Sale) -> int:
-    moved = {sale.transaction_id, *Transaction.objects.filter(source=sale.source).values_list("pk", flat=True)}
     with connection.cursor() as cursor:
-        cursor.execute(_IN_CLEARING, [list(moved)])
+        cursor.execute(_IN_CLEARING, {"sale": sale.pk})
         return int(cursor.fetchone()[0])
 
 

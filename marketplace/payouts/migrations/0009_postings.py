@@ -10,7 +10,7 @@ from django.db import migrations, models
 MOVES = """
 sale: psp_clearing deferred_subscription buyer_credit taken_down | tax_payable platform_fee royalty_unallocated
 subscription_paid: psp_clearing psp_balance | deferred_subscription tax_payable
-psp_settled: psp_balance psp_fee suspense | psp_clearing psp_balance suspense
+psp_settled: psp_clearing psp_balance psp_fee suspense | psp_clearing psp_balance suspense
 bank_transfer: bank psp_balance chain_escrow psp_fee suspense | bank psp_balance chain_escrow suspense
 royalty_run: royalty_unallocated | creator_pending
 hold_release: creator_pending | creator_available creator_reserve creator_receivable
