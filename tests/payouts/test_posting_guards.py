@@ -8,6 +8,7 @@ from django.db import DataError, connection, transaction
 from marketplace.payouts.bookkeeping.books import UnableToPost, credit, debit, post
 from marketplace.payouts.models import Account, AccountKind, Posting, Transaction, TransactionKind
 from marketplace.payouts.operations import give_credit, record_sale, take_subscription_payment
+from marketplace.payouts.queries import check_books
 from marketplace.payouts.rules import MAX_AMOUNT_MINOR, Money
 from tests.payouts.test_guards import account, post_raw, refusal
 
