@@ -40,6 +40,21 @@ def lines():
     )
 
 
+def left():
+    """Returns what remains of each line, (source, creator): its amount less what was taken, plus what was returned."""
+    return {
+        (source, payee): int(amount)
+        for source, payee, amount in rows(
+            """
+            SELECT s.source, l.payee_id, l.amount_minor
+                   - (SELECT coalesce(sum(v.amount_minor), 0) FROM payouts_reversal_line v WHERE v.line_id = l.id)
+                   + (SELECT coalesce(sum(b.amount_minor), 0) FROM payouts_returned_line b WHERE b.line_id = l.id)
+              FROM payouts_royalty_line l JOIN payouts_sale s ON s.id = l.sale_id
+            """
+        )
+    }
+
+
 def held():
     """Returns what is held of each line."""
     return Counter(

@@ -97,18 +97,18 @@ class Earning(Money):
                 for creator, part in sale.left.items():
                     self.put("pending", creator, sale.currency, part)
 
-    def release(self, now, lines):
-        """Ends the hold periods that are over; `lines` are (source, creator) in the order of the books."""
+    def release(self, now):
+        """Ends the hold periods that are over."""
         due = {(sale.run, sale.currency) for sale in self.sales.values() if self._is_due(sale, now)}
         for run, currency in sorted(due):
-            self._release(run, currency, lines, now)
+            self._release(run, currency, now)
 
     def _is_due(self, sale, now):
         return sale.due is not None and sale.due <= now and not sale.released
 
-    def _release(self, run, currency, lines, now):
+    def _release(self, run, currency, now):
         came = {}  # creator → [(source, amount)]
-        for source, creator in lines:
+        for source, creator in self.lines:
             sale = self.sales[source]
             if (sale.run, sale.currency) == (run, currency) and sale.due is not None:
                 amount = sale.left[creator] - self.held[source, creator]
@@ -123,8 +123,8 @@ class Earning(Money):
                 until = now + timedelta(days=terms.reserve_days)
                 self.reserves.append(Reserve(creator, currency, kept, until))
                 self.put("reserve", creator, currency, kept)
-            self.lots[creator, currency] += lots
-            self.move(creator, currency, rest - kept)
+            self.put("available", creator, currency, rest - kept)
+            self.tell(creator, currency, *(("in", *lot) for lot in lots), ("kept", None, kept))
         for sale in self.sales.values():
             if (sale.run, sale.currency) == (run, currency) and sale.due is not None:
                 sale.released = True
@@ -148,4 +148,5 @@ class Earning(Money):
             for reserve in due:
                 reserve.ended = there > 0  # without any there is nothing to end yet
             self.put("reserve", creator, currency, -free)
-            self.move(creator, currency, self.pay_debt(creator, currency, free))
+            self.put("available", creator, currency, self.pay_debt(creator, currency, free))
+            self.tell(creator, currency)

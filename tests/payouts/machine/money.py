@@ -21,6 +21,10 @@ KINDS = {
 """The same as the books call it."""
 
 
+WHAT = ("again", "in", "kept", "out", "most", "aside", "moved")
+"""What a chapter tells, in this order."""
+
+
 def divide(amount, weights):
     """Divides by weight: each part rounded down, and the units left to the largest fractions, the first of equals."""
     whole = sum(weights)
@@ -30,6 +34,26 @@ def divide(amount, weights):
     for place in by_fraction[: amount - sum(parts)]:
         parts[place] += 1
     return parts
+
+
+def latest(lots, there):
+    """What is left of lots when only so much is there: whole lots from the end, and a part of the one before."""
+    left = []
+    for source, amount in reversed(lots):
+        part = min(amount, there)
+        there -= part
+        left += [(source, part)] if part else []
+    return left[::-1]
+
+
+def less(lots, amount, source=None):
+    """What is left of lots without an amount, or without so much of one sale: the first are used first."""
+    left = []
+    for lot, part in lots:
+        used = min(part, amount) if source in (None, lot) else 0
+        amount -= used
+        left += [(lot, part - used)] if part > used else []
+    return left
 
 
 @dataclass
@@ -62,14 +86,13 @@ class Sale:
         return sum(amount for _, amount in self.remains())
 
 
-@dataclass
+@dataclass(eq=False)
 class Payout:
-    """Money on its way to a creator, and of which sales it is."""
+    """Money on its way to a creator."""
 
     creator: UUID
     currency: str
     amount: int
-    lots: list
     reserved_at: datetime
     state: str = "open"  # then sent, failed or returned
     on_the_rail: bool = False
@@ -81,7 +104,8 @@ class Money:
     def __init__(self):
         self.has = Counter()  # (bucket, creator, currency) → minor units
         self.house = Counter()  # (kind, currency) → minor units, debits positive
-        self.lots = defaultdict(list)  # (creator, currency) → [(source, minor units)]
+        self.story = defaultdict(list)  # (creator, currency) → [(events, what is available after them)]
+        self.lines = []  # (source, creator) of all royalty lines, in the order in which the books have them
         self.held = Counter()  # (source, creator) → what of the line is held for a claim
         self.sales = {}
         self.payouts = []
@@ -114,22 +138,48 @@ class Money:
             self.journal.append((now, currency, {creator: self.position(creator, currency) for creator in creators}))
         self._touched.clear()
 
-    # Whose money is available.
+    # Whose money is available: told as a story, one chapter a movement, and read again when somebody asks.
 
-    def latest(self, lots, there):
-        """What is left of lots when only so much is there: whole lots from the end, and a part of the one before."""
-        left = []
-        for source, amount in reversed(lots):
-            part = min(amount, there)
-            there -= part
-            left += [(source, part)] if part else []
-        return left[::-1]
+    def tell(self, creator, currency, *events):
+        """Writes what came and went of which sale, and how much is available after it."""
+        order = [line for line in self.lines if line[1] == creator]
+        place = {source: number for number, (source, _) in enumerate(order)}
+        events = sorted(events, key=lambda event: (WHAT.index(event[0]), place.get(event[1], -1)))
+        self.story[creator, currency].append((events, self.has["available", creator, currency]))
 
-    def move(self, creator, currency, amount):
-        """Makes so much more, or less, available; what is used has been there longest."""
-        self.put("available", creator, currency, amount)
-        there = self.has["available", creator, currency]
-        self.lots[creator, currency] = self.latest(self.lots[creator, currency], there)
+    def standing(self, creator, currency, asked=None):
+        """Returns what of which sale is available, longest there first, or what of it is in the payout that is asked.
+
+        A payout that came back gives its sales' money back; one that did not took all that there was.
+        """
+        lots, aside = [], {}
+        for events, there in self.story[creator, currency]:
+            before = len(lots)
+            for what, which, amount in events:
+                if what == "in" and amount:
+                    lots.append((which, amount))
+                elif what == "kept":  # a reserve is kept of what was just released
+                    lots[before:] = less(lots[before:], amount)
+                elif what == "out":
+                    lots = less(lots, amount, which)
+                elif what == "most":
+                    lots = self._at_most(lots, aside, which, amount)
+                elif what == "aside" and (which.state in ("failed", "returned") or which is asked):
+                    lots, aside[which] = [], lots
+                elif what == "again":
+                    lots += aside.pop(which, [])
+                    before = len(lots)
+            lots = latest(lots, there)
+        return lots if asked is None else aside[asked]
+
+    def _at_most(self, lots, aside, source, most):
+        """Takes away what is more of a sale than remains of it: what payouts took first."""
+        over = sum(part for parts in (*aside.values(), lots) for lot, part in parts if lot == source) - most
+        for name, parts in aside.items():
+            gone = max(0, min(over, sum(part for lot, part in parts if lot == source)))
+            over -= gone
+            aside[name] = less(parts, gone, source)
+        return less(lots, max(0, over), source)
 
     def pay_debt(self, creator, currency, amount):
         """Returns what is left of the amount."""
@@ -137,23 +187,11 @@ class Money:
         self.put("owed", creator, currency, -back)
         return amount - back
 
-    def give(self, creator, source, amount):
-        """Gives what came of a sale: against debts first, the rest is available."""
-        currency = self.sales[source].currency
-        self.lots[creator, currency].append((source, amount))
-        self.move(creator, currency, self.pay_debt(creator, currency, amount))
-
-    def lot(self, creator, source):
-        """Returns how much of what is available came of the sale."""
-        return sum(part for lot, part in self.lots[creator, self.sales[source].currency] if lot == source)
-
-    def forget(self, creator, source, amount=None):
-        """Forgets that so much of the sale's money is available or in a payout, or all of it."""
-        currency = self.sales[source].currency
-        places = [self.lots[creator, currency]]
-        places += [p.lots for p in self.payouts if (p.creator, p.currency) == (creator, currency)]
-        for lots in places:
-            lots[:] = [lot for lot in lots if lot[0] != source]
+    def give(self, creator, currency, lots):
+        """Gives what came of sales: against debts first, the rest is available."""
+        amount = sum(part for _, part in lots)
+        self.put("available", creator, currency, self.pay_debt(creator, currency, amount))
+        self.tell(creator, currency, *(("in", source, part) for source, part in lots))
 
     # What is frozen.
 
@@ -163,7 +201,7 @@ class Money:
             self.put("frozen", creator, self.sales[source].currency, amount)
 
     def unhold(self, creator, source, amount=None):
-        """Takes so much, or all, of a line out of the hold, and returns it."""
+        """Takes so much, or all, of a line out of the hold, and returns what was there of it."""
         there = self.held[source, creator]
         taken = there if amount is None else min(there, amount)
         self.held[source, creator] -= taken

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from tests.payouts.machine.money import Payout
+from tests.payouts.machine.money import Payout, latest
 from tests.payouts.machine.reversing import Reversing
 
 
@@ -58,7 +58,8 @@ class Paying(Reversing):
         amount = self.has["available", creator, currency]
         self.put("available", creator, currency, -amount)
         self.credit("payout_in_flight", currency, amount)
-        self.payouts.append(Payout(creator, currency, amount, self.lots.pop((creator, currency), []), now))
+        self.payouts.append(Payout(creator, currency, amount, now))
+        self.tell(creator, currency, ("aside", self.payouts[-1], 0))
 
     def _send_open(self, currency, faults):
         """Returns whose payouts were refused."""
@@ -70,9 +71,8 @@ class Paying(Reversing):
             fault = faults.pop(0) if faults else "work"
             if fault == "refuse" and not payout.on_the_rail:
                 refused.add(payout.creator)
-                payout.state = "failed"
                 self.debit("payout_in_flight", currency, payout.amount)
-                self._come_back(payout)
+                self._come_back(payout, "failed")
                 continue
             if fault in ("down", "die before"):
                 raise Stopped
@@ -86,22 +86,22 @@ class Paying(Reversing):
 
     def come_back(self, payout):
         """A payout that was sent comes back, maybe days later."""
-        payout.state = "returned"
         self.debit("bank", payout.currency, payout.amount)
-        self._come_back(payout)
+        self._come_back(payout, "returned")
 
-    def _come_back(self, payout):
+    def _come_back(self, payout, state):
         """Debts first; what is of frozen subjects is held, the rest is available again."""
         creator, currency = payout.creator, payout.currency
+        lots, held = self.standing(creator, currency, payout), []
         rest = self.pay_debt(creator, currency, payout.amount)
-        for source, part in self.latest(payout.lots, rest):
+        for source, part in latest(lots, rest):
             if self.is_frozen(source):
                 self.hold(creator, source, part)
+                held.append(("out", source, part))
                 rest -= part
-            else:
-                self.lots[creator, currency].append((source, part))
-        payout.lots = []
-        self.move(creator, currency, rest)
+        self.put("available", creator, currency, rest)
+        self.tell(creator, currency, ("again", payout, 0), *held)
+        payout.state = state
 
     def paid(self, creator, currency):
         """Returns what was sent and did not come back."""

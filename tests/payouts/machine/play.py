@@ -97,8 +97,9 @@ class Play(RuleBasedStateMachine):
 
     @rule()
     def release(self):
+        self.model.lines = asking.lines()
         books.release_holds(now=self.now)
-        self.model.release(self.now, asking.lines())
+        self.model.release(self.now)
 
     # Paying.
 
@@ -111,6 +112,17 @@ class Play(RuleBasedStateMachine):
             assert set(faults) & {"down", "die after", "drop answer"}
         self.model.settle(self.now, [creator.pk for creator in self.cast], faults)
         self.now += timedelta(seconds=1)
+
+    @precondition(lambda self: self.sent())
+    @rule(which=PICK)
+    def come_back(self, which):
+        """A payout that was sent comes back, however long ago that was."""
+        payout = self.sent()[which % len(self.sent())]
+        theirs = [p for p in self.model.payouts if (p.creator, p.currency) == (payout.creator, payout.currency)]
+        key = asking.key_of(payout.creator, payout.currency, theirs.index(payout))
+        for _again in range(2):
+            books.record_returned(key=key, reference="the account is closed", now=self.now)
+        self.model.come_back(payout)
 
     # Policies and holds.
 
@@ -167,18 +179,28 @@ class Play(RuleBasedStateMachine):
 
     # Reversing.
 
-    @rule(which=PICK)
-    def dispute(self, which):
+    @rule(which=PICK, amount=st.sampled_from([None, None, 1, 33, 120, 700]))
+    def dispute(self, which, amount):
+        """All that remains, a part of it, or more than there is: the first of a sale under the sale's own name."""
+        self.number += 1
         source = self.sales()[which % len(self.sales())]
-        if f"dispute:{source}" not in self.model.reversals:
-            self.model.dispute(f"dispute:{source}", source, None, self.now)
-        books.open_dispute(source=source, now=self.now)
+        key = "" if f"dispute:{source}" not in self.model.reversals else f"dispute:{self.number}"
+        said = {"source": source, "key": key, "amount_minor": amount, "now": self.now}
+        try:
+            self.model.dispute(key or f"dispute:{source}", source, amount, self.now)
+        except Refused:
+            with pytest.raises(books.UnableToDispute):
+                books.open_dispute(**said)
+        else:
+            books.open_dispute(**said)
+            books.open_dispute(**said)
 
     @precondition(lambda self: self.disputed())
     @rule(which=PICK, outcome=st.sampled_from(["won", "lost"]))
     def close(self, which, outcome):
         key = self.disputed()[which % len(self.disputed())]
-        books.close_dispute(source=self.model.reversals[key].source, outcome=outcome, now=self.now)
+        for _again in range(2):
+            books.close_dispute(source=self.model.reversals[key].source, key=key, outcome=outcome, now=self.now)
         self.model.end(key, outcome)
 
     @rule(subject=st.sampled_from(SUBJECTS), reason=st.sampled_from(REASONS))
@@ -191,7 +213,7 @@ class Play(RuleBasedStateMachine):
     def thaw(self, which):
         subject, reason = self.standing()[which % len(self.standing())]
         books.thaw(subject=subject, reason=reason, now=self.now)
-        self.model.thaw(subject, reason, asking.lines())
+        self.model.thaw(subject, reason)
 
     # What there is to choose from.
 
@@ -214,7 +236,13 @@ class Play(RuleBasedStateMachine):
     @invariant()
     def the_books_are_right(self):
         self.model.note(self.now)
+        self.model.lines = asking.lines()
         assert check_books() == []
+
+    @invariant()
+    def the_same_remains_of_every_line(self):
+        left = {(source, payee): part for source, sale in self.model.sales.items() for payee, part in sale.left.items()}
+        assert asking.left() == left
 
     @invariant()
     def every_account_is_the_same(self):

@@ -35,18 +35,22 @@ class Reversing(Earning):
     # Refunds and disputes.
 
     def refund(self, key, source, amount, now):
-        """Gives the buyer a part of what remains."""
-        sale = self._allocated(source, now, amount)
-        reversal = self._take(key, "refund", sale, amount)
+        """Gives the buyer a part of what remains, and never more."""
+        sale = self.sales[source]
+        if amount > self._there(sale):
+            raise Refused
+        reversal = self._take(key, "refund", sale, amount, now)
         for kind, part in (("tax_payable", reversal.tax), ("platform_fee", reversal.fee), ("taken_down", reversal.pot)):
             self.debit(kind, sale.currency, part)
         self.credit(sale.paid_from, sale.currency, amount)
 
     def dispute(self, key, source, amount, now):
         """The buyer's bank takes an amount, or all that remains; creators' parts are held until it is decided."""
-        sale = self._allocated(source, now, None)
-        amount = sale.remaining() if amount is None else amount
-        reversal = self._take(key, "dispute", sale, amount)
+        sale = self.sales[source]
+        amount = self._there(sale) if amount is None else amount
+        if not amount:
+            raise Refused
+        reversal = self._take(key, "dispute", sale, amount, now)
         for creator, buckets in reversal.lines.items():
             self.put("disputed", creator, sale.currency, sum(buckets.values()))
         self.debit("dispute_suspense", sale.currency, amount)
@@ -74,17 +78,14 @@ class Reversing(Earning):
         for creator, buckets in sorted(reversal.lines.items()):
             self._give_back(sale, creator, sum(buckets.values()), buckets.get("frozen", 0))
 
-    def _allocated(self, source, now, amount):
-        sale = self.sales[source]
-        there = sale.remaining() if sale.due is not None else sale.tax + sale.fee + sale.net
-        if amount is not None and amount > there:
-            raise Refused
-        if sale.due is None:
-            self.allocate(now, only=source)
-        return sale
+    def _there(self, sale):
+        """Returns what remains of a sale, as it will be when it is allocated."""
+        return sale.remaining() + (sale.net if sale.due is None else 0)
 
-    def _take(self, key, kind, sale, amount):
+    def _take(self, key, kind, sale, amount, now):
         """Divides the amount over what remains, takes it from there, and what is missing is a loss."""
+        if sale.due is None:
+            self.allocate(now, only=sale.source)
         remains = sale.remains()
         there = sum(part for _, part in remains)
         divided = divide(min(amount, there), [part for _, part in remains]) if there else [0] * len(remains)
@@ -111,10 +112,12 @@ class Reversing(Earning):
             self.put("reserve", creator, sale.currency, -taken["reserve"])
             rest -= taken["reserve"]
             taken["available"] = min(rest, self.has["available", creator, sale.currency])
-            self.forget(creator, sale.source, rest)
-            self.move(creator, sale.currency, -taken["available"])
+            self.put("available", creator, sale.currency, -taken["available"])
             taken["owed"] = rest - taken["available"]
             self.put("owed", creator, sale.currency, taken["owed"])
+            most = sale.left[creator] - self.held[sale.source, creator]
+            events = [("out", sale.source, taken["available"]), ("most", sale.source, most)]
+            self.tell(creator, sale.currency, *events)
         return {bucket: part for bucket, part in taken.items() if part}
 
     def _give_back(self, sale, creator, amount, was_held=0):
@@ -124,7 +127,7 @@ class Reversing(Earning):
             was_held = was_held if sale.released else amount
             self.hold(creator, sale.source, was_held + self.pay_debt(creator, sale.currency, amount - was_held))
         elif sale.released:
-            self.give(creator, sale.source, amount)
+            self.give(creator, sale.currency, [(sale.source, amount)])
         else:
             self.put("pending", creator, sale.currency, amount)
 
@@ -155,6 +158,7 @@ class Reversing(Earning):
         if (subject, reason) in self.freezes:
             return
         self.freezes[subject, reason] = True
+        theirs = set()  # who may have available what was released of it
         for source, sale in self.sales.items():
             if sale.subject != subject or sale.due is None:
                 continue
@@ -164,23 +168,32 @@ class Reversing(Earning):
                     self.put("pending", creator, sale.currency, -rest)
                     self.hold(creator, source, rest)
                 else:
-                    there = self.lot(creator, source)
-                    self.forget(creator, source)
-                    self.put("available", creator, sale.currency, -there)
-                    self.hold(creator, source, there)
+                    theirs.add((creator, sale.currency))
+        for creator, currency in sorted(theirs):
+            lots = [(lot, part) for lot, part in self.standing(creator, currency) if self._is_of(lot, subject)]
+            for source, part in lots:
+                self.put("available", creator, currency, -part)
+                self.hold(creator, source, part)
+            self.tell(creator, currency, *(("out", source, part) for source, part in lots))
 
-    def thaw(self, subject, reason, lines):
+    def _is_of(self, source, subject):
+        return self.sales[source].subject == subject
+
+    def thaw(self, subject, reason):
         """Gives back what is held, once nothing freezes the subject any more."""
         if not self.freezes.get((subject, reason)):
             return
         self.freezes[subject, reason] = False
-        for source, creator in lines:
+        back = {}  # (creator, currency) → what of which sale
+        for source, creator in self.lines:
             if self.held[source, creator] and not self.is_frozen(source):
                 amount, sale = self.unhold(creator, source), self.sales[source]
                 if sale.released:
-                    self.give(creator, source, amount)
+                    back.setdefault((creator, sale.currency), []).append((source, amount))
                 else:
                     self.put("pending", creator, sale.currency, amount)
+        for (creator, currency), lots in sorted(back.items()):
+            self.give(creator, currency, lots)
 
     # Debts.
 
