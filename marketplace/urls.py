@@ -6,5 +6,6 @@ urlpatterns = [
     path("api/v1/", include("marketplace.api.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
     path("portal/", include("marketplace.portal.urls")),
+    path("desk/", include("marketplace.portal.urls_desk")),
     path("", include("marketplace.storefront.urls")),
 ]

@@ -4,9 +4,9 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
 
-from marketplace.licensing.terms import document, words
+from marketplace.licensing.terms import document, vocabulary, words
 from marketplace.licensing.terms.model import Terms
-from marketplace.ui.formats import Names, say, sentence
+from marketplace.ui.formats import Names, country_text, name_order, say, sentence
 from marketplace.ui.words import Words
 
 TERMS: Names = {
@@ -60,3 +60,9 @@ def text_of(terms: Terms, language: str) -> str:
             lines.append(_("%(number)s. %(heading)s: %(sentence)s.") % clause)
         lines += ["", _(_MEANINGS), "", _("What is not allowed here is not allowed.")]
     return "\n".join(lines) + "\n"
+
+
+def countries() -> list[tuple[str, str]]:
+    """This will name all countries and areas, by name: (ISO 3166-1 code, name)."""
+    rows = [(code, country_text(code)) for code in vocabulary.TERRITORIES]
+    return sorted(rows, key=lambda row: (name_order(row[1]), row[0]))

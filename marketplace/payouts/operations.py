@@ -39,6 +39,7 @@ from marketplace.payouts.bookkeeping.royalties import allocate_royalties
 from marketplace.payouts.bookkeeping.sales import Sold, UnableToRecordSale, record_sale, record_sales
 from marketplace.payouts.bookkeeping.settlement import Settled, UnableToSettle, settle
 from marketplace.payouts.bookkeeping.splits import Source, ensure_division, ensure_split
+from marketplace.payouts.bookkeeping.tax_details import UnableToKeepTaxDetails, tell_tax_details
 from marketplace.payouts.proving import prove_books
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "UnableToExchange",
     "UnableToFreeze",
     "UnableToHoldPayouts",
+    "UnableToKeepTaxDetails",
     "UnableToPost",
     "UnableToRecord",
     "UnableToRecordSale",
@@ -87,6 +89,7 @@ __all__ = [
     "settle",
     "take_checkpoints",
     "take_subscription_payment",
+    "tell_tax_details",
     "thaw",
     "wish",
 ]

@@ -93,7 +93,13 @@ def read_person(document: dict[str, Any]) -> TaxPerson:
 
 def findings_in(person: TaxPerson, *, today: date) -> list[TaxFinding]:
     """Return everything that keeps this from being said; nothing is looked up anywhere."""
-    return [*_texts(person), *_who(person, today), *_numbers(person.numbers), *_vat(person), *_account(person)]
+    return [
+        *_texts(person),
+        *_who(person, today),
+        *_numbers(person.numbers, person.kind),
+        *_vat(person),
+        *_account(person),
+    ]
 
 
 def _texts(person: TaxPerson) -> Iterator[TaxFinding]:
@@ -127,7 +133,7 @@ def _who(person: TaxPerson, today: date) -> Iterator[TaxFinding]:
                 yield TaxFinding("birth_date", _("This day cannot be a date of birth: check the year."))
 
 
-def _numbers(numbers: Sequence[TaxNumber]) -> Iterator[TaxFinding]:
+def _numbers(numbers: Sequence[TaxNumber], kind: str) -> Iterator[TaxFinding]:
     if not numbers:
         yield TaxFinding("numbers", _("One tax identification number at least is needed, with its country."))
     if len(numbers) > MAX_NUMBERS:
@@ -138,7 +144,7 @@ def _numbers(numbers: Sequence[TaxNumber]) -> Iterator[TaxFinding]:
         values: Values = {"number": number.number, "country": number.country}
         if not _COUNTRY.fullmatch(number.country):
             yield TaxFinding("numbers", _("Name the country of %(number)s by its two letters, such as DE."), values)
-        elif not _NUMBER.fullmatch(number.number) or not _is_tin(number):
+        elif not _NUMBER.fullmatch(number.number) or not _is_tin(number, kind):
             text = _("“%(number)s” is no tax identification number of %(country)s: check its digits.")
             yield TaxFinding("numbers", text, values)
 
@@ -148,20 +154,21 @@ _KINDS = {
     "AT": ("tin",),
     "CA": ("sin", "bn"),
     "CN": ("ric", "uscc"),
-    "DE": ("idnr", "stnr"),
+    "DE": ("idnr",),
     "ES": ("nif",),
     "FR": ("nif", "siren", "tva"),
     "IT": ("codicefiscale", "iva"),
     "PL": ("pesel", "nip"),
     "SE": ("personnummer", "orgnr"),
-    "US": ("tin",),
+    "US": ("ssn", "itin", "ein"),
 }
+_ENTITY_KINDS = {"DE": ("stnr", "vat")}
 
 
-def _is_tin(number: TaxNumber) -> bool:
+def _is_tin(number: TaxNumber, kind: str) -> bool:
     """Whether a number may be one: by its check digits where the country's are known, else by its signs alone."""
-    kinds = _KINDS.get(number.country, ())
-    return not kinds or any(get_cc_module(number.country.lower(), kind).is_valid(number.number) for kind in kinds)
+    names = (kind == "entity" and _ENTITY_KINDS.get(number.country)) or _KINDS.get(number.country, ())
+    return not names or any(get_cc_module(number.country.lower(), name).is_valid(number.number) for name in names)
 
 
 def _vat(person: TaxPerson) -> Iterator[TaxFinding]:

@@ -19,6 +19,7 @@ from marketplace.portal.views import (
     signing_keys,
     statements,
     submissions,
+    taxes,
     transfers,
     uploads,
     uses,
@@ -43,6 +44,7 @@ urlpatterns = [
     re_path(
         rf"^statements/{_MONTH}/statement\.(?P<form>json|csv|pdf)$", statements.statement_file, name="statement-file"
     ),
+    path("taxes", taxes.taxes, name="portal-taxes"),
     path("payouts", payouts.payouts, name="portal-payouts"),
     path("uses", uses.uses, name="portal-uses"),
     path("uses.csv", uses.works_csv, name="portal-uses-csv"),

@@ -1,11 +1,9 @@
 """What is said of licenses that are held, and of what somebody wants to do with them."""
 
-import unicodedata
-
 from django.utils.translation import gettext_lazy
 
-from marketplace.licensing.terms import vocabulary
 from marketplace.licensing.terms import words as terms_words
+from marketplace.licensing.words import countries as countries
 from marketplace.ui import formats
 from marketplace.ui.formats import Names
 from marketplace.ui.words import Words
@@ -68,12 +66,6 @@ OUTPUT_OWNERS: Names = {
 }
 
 
-def countries() -> list[tuple[str, str]]:
-    """This will name all countries and areas, by name."""
-    rows = [(code, formats.country_text(code)) for code in vocabulary.TERRITORIES]
-    return sorted(rows, key=lambda row: (_order(row[1]), row[0]))
-
-
 def fields() -> list[tuple[str, str]]:
     """This will name the fields of use, by name."""
     return _named(terms_words.FIELDS)
@@ -91,13 +83,4 @@ def banned() -> list[tuple[str, str]]:
 
 def _named(names: Names) -> list[tuple[str, str]]:
     rows = [(code, formats.sentence(Words(str(name)))) for code, name in names.items()]
-    return sorted(rows, key=lambda row: _order(row[1]))
-
-
-def _order(name: str) -> bytes:
-    """Orders names as people look for them: letters without their accents, the common Han characters by sound.
-
-    GB 18030 has those 3,755 characters in the order of pinyin, as GB 2312 does, and ASCII before them.
-    """
-    plain = "".join(sign for sign in unicodedata.normalize("NFKD", name) if not unicodedata.combining(sign))
-    return plain.casefold().encode("gb18030")
+    return sorted(rows, key=lambda row: formats.name_order(row[1]))

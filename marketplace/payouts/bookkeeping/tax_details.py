@@ -1,12 +1,11 @@
 """Keeping what creators say for the tax office."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from django.db import transaction
 
-from marketplace.payouts.tax_rules import TaxFinding, TaxPerson, findings_in
+from marketplace.payouts.tax_rules import TaxFinding, TaxNumber, TaxPerson, findings_in
 from marketplace.payouts.tax_sealing import seal
 from marketplace.payouts.taxes import TaxDetails
 from marketplace.people.models import Creator
@@ -43,8 +42,10 @@ def tell_tax_details(*, creator: Creator, person: TaxPerson, now: datetime) -> T
 
 def _tidy(person: TaxPerson) -> TaxPerson:
     texts = {name: text.strip() for name, text in person.document().items() if isinstance(text, str)}
-    numbers = tuple(
-        replace(one, number=one.number.strip(), country=one.country.strip().upper()) for one in person.numbers
-    )
-    tight = {name: texts[name].replace(" ", "").upper() for name in ("vat_id", "country")}
+    numbers = tuple(TaxNumber(_tight(one.country), _tight(one.number)) for one in person.numbers)
+    tight = {name: _tight(texts[name]) for name in ("vat_id", "country", "account")}
     return TaxPerson(**{**texts, **tight, "numbers": numbers})
+
+
+def _tight(text: str) -> str:
+    return "".join(text.split()).upper()

@@ -5,13 +5,13 @@ from functools import wraps
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from marketplace.people.models import Creator
-from marketplace.people.queries import creator_of
+from marketplace.people.queries import creator_of, is_operator
 
 
 def creators_only(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
@@ -25,5 +25,18 @@ def creators_only(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRe
             messages.warning(request, _("First choose the name that you sell under."))
             return redirect("sell")
         return view(request, creator, *args, **kwargs)
+
+    return guarded
+
+
+def operators_only(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """This will let the people in who run this house; to others the page does not exist."""
+
+    @login_required
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+        if not is_operator(request.user):  # type: ignore[arg-type]
+            raise Http404
+        return view(request, *args, **kwargs)
 
     return guarded
