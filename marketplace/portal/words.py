@@ -33,8 +33,10 @@ AI_TRAINING: Names = {
     "with-license": gettext_lazy("Yes, those whose license says so"),
 }
 SHARE_MODES: Names = {
-    RELATIVE: gettext_lazy("Relative: of what this pack earns. Of what is made from it, within this pack's part."),
-    ABSOLUTE: gettext_lazy("Absolute: of each sale of this pack, and of all that is ever made from it, paid first."),
+    RELATIVE: gettext_lazy("Relative: a part of what this pack earns, also where others build on it."),
+    ABSOLUTE: gettext_lazy(
+        "Absolute: a part of every sale, of this pack and of all that is ever built on it, paid first."
+    ),
 }
 PAYOUT_STATES: Names = {
     "open": gettext_lazy("Being sent"),

@@ -53,7 +53,7 @@ class CompositionForm(DetailsForm):
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off", "class": "num"}),
         error_messages={"required": _("Fill this in.")},
     )
-    mode = share_mode()
+    mode = share_mode(_("How the packs share"))
     unit = forms.CharField(
         label=_("Unit"), max_length=40, required=False, help_text=_("What is counted, as in image."), empty_value=""
     )

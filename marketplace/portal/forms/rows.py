@@ -178,10 +178,10 @@ class ElementRow(forms.Form):
     )
 
 
-def share_mode() -> forms.ChoiceField:
+def share_mode(label: Any) -> forms.ChoiceField:
     """This will make the field that asks how sources have their share; left out, it is relative."""
     return forms.ChoiceField(
-        label=_("How it shares"),
+        label=label,
         choices=list(words.SHARE_MODES.items()),
         initial=RELATIVE,
         required=False,
@@ -229,7 +229,7 @@ class ParentRow(_PercentRow):
         widget=forms.TextInput(attrs={**_SLUG, "class": "mono", "placeholder": "creator/pack@1.0.0"}),
         error_messages=_NEEDED,
     )
-    mode = share_mode()
+    mode = share_mode(_("How it shares"))
     field_order = ("release", "share", "mode")
 
     def has_changed(self) -> bool:
