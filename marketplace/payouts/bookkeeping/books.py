@@ -5,12 +5,13 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from hashlib import sha256
 from typing import NamedTuple
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from marketplace.payouts.ids import time_ordered_id
 from marketplace.payouts.models import Account, AccountKind, Transaction, TransactionKind
 from marketplace.payouts.rules import CURRENCIES, MAX_AMOUNT_MINOR
 
@@ -180,7 +181,7 @@ def post(
     if max(map(abs, sums.values())) > MAX_AMOUNT_MINOR:
         raise UnableToPost(idem_key, _("it moves more than the books can hold"))
     content = content_sha256(kind, source, currency, ((*key, amount_minor) for key, amount_minor in sums.items()))
-    transaction_id = transaction_id or uuid4()
+    transaction_id = transaction_id or time_ordered_id()
     head = [transaction_id, str(kind), source, idem_key, content, now, currency]
     columns = [[str(key.kind) for key in sums], [key.owner_id for key in sums], [key.detail for key in sums]]
     try:

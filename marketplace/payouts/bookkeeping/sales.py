@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import uuid4
 
 from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 
 from marketplace.payouts.bookkeeping.books import UnableToPost, content_sha256, in_one_statement, refused
+from marketplace.payouts.ids import time_ordered_id
 from marketplace.payouts.models import AccountKind, Sale, Split, TransactionKind
 from marketplace.payouts.rules import MAX_AMOUNT_MINOR, Money
 
@@ -167,7 +167,7 @@ def _row(sold: Sold, now: datetime) -> Sale:
         tax_of=sold.tax_of,
         paid_from=str(sold.paid_from),
         sold_at=now,
-        transaction_id=uuid4(),
+        transaction_id=time_ordered_id(),
     )
     sale._state.adding, sale._state.db = False, connection.alias
     return sale
