@@ -7,7 +7,7 @@ from itertools import chain, islice
 
 from django.utils import translation
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from marketplace.payouts.rules import WHOLE_PPB
 from marketplace.payouts.statement_papers.reading import Head, Move, Span
@@ -20,9 +20,9 @@ PAPER_ROWS = 5000
 """The most amounts that are set one by one; what is beyond them is summed in one row."""
 
 _RIGHT = WIDTH - MARGIN
-_AMOUNT = _RIGHT - 110
+_AMOUNT = _RIGHT - 88
 _TEXT = MARGIN + 82
-_TEXT_WIDTH = _AMOUNT - 88 - _TEXT
+_TEXT_WIDTH = _AMOUNT - 76 - _TEXT
 _BOLD = Style("bold", 10, 14)
 _FLOOR = MARGIN + 40
 
@@ -50,7 +50,7 @@ class _Setting:
     def __init__(self, span: Span, head: Head, about: About, *, is_han: bool) -> None:
         self.span, self.head, self.about, self.is_han = span, head, about, is_han
         self.sheet = Paper(
-            title=f"{_('Statement')} {self._when()} {span.currency}",
+            title=f"{pgettext('money', 'Statement')} {self._when()} {span.currency}",
             author="Worldloom 织界",
             language="zh-Hans" if is_han else "en",
             made_at=span.at or datetime(1970, 1, 1, tzinfo=UTC),
@@ -82,7 +82,7 @@ class _Setting:
         sheet = self.sheet
         sheet.line("Worldloom 织界", NAME, MARGIN, sheet.y - 11)
         sheet.y -= 30
-        sheet.text(_("Statement"), self._style(TITLE))
+        sheet.text(pgettext("money", "Statement"), self._style(TITLE))
         title = f"{self._when()} · {self.span.currency}"
         sheet.text(title, self._style(HEADLINE))
         sheet.text(f"{self.about.name} (@{self.about.handle})", self._style(BODY))
@@ -97,7 +97,7 @@ class _Setting:
             self._sum(say(KINDS, kind), amount_minor, BODY)
         self._sum(_("Closing"), head.closing_minor, _BOLD)
         self.sheet.y -= 10
-        self.sheet.text(_("Where it is"), self._style(HEADLINE))
+        self.sheet.text(_("Where the money is"), self._style(HEADLINE))
         for name in BUCKETS:
             if there_minor := head.buckets[name]:
                 self._sum(say(BUCKETS, name), -there_minor if name == "owed" else there_minor, BODY)
@@ -208,9 +208,10 @@ def _details(row: Row, money: Callable[[int], str]) -> Iterator[str]:
         yield part.sale
         sums = {"gross": money(part.gross_minor or 0), "tax": money(part.tax_minor or 0)}
         sums |= {"fee": money(part.fee_minor or 0), "net": money(part.net_minor or 0)}
-        yield _("%(gross)s less tax %(tax)s and fee %(fee)s = net %(net)s") % sums
+        told = [_("%(gross)s less tax %(tax)s and fee %(fee)s = net %(net)s") % sums]
         if part.share_ppb != WHOLE_PPB:
-            yield _("%(share)s of it") % {"share": percent_text(part.share_ppb or 0)}
+            told.append(_("%(share)s of it") % {"share": percent_text(part.share_ppb or 0)})
+        yield " · ".join(told)
     elif part.what == "payout":
         yield part.name
     else:

@@ -40,8 +40,8 @@ BUCKETS: Names = {
 
 PARTS: Names = {
     "royalty": gettext_lazy("Royalty"),
-    "reversed": gettext_lazy("Taken back"),
-    "returned": gettext_lazy("Given back"),
+    "reversed": pgettext_lazy("money", "Taken back"),
+    "returned": pgettext_lazy("money", "Given back"),
     "payout": gettext_lazy("Payout"),
 }
 
@@ -49,7 +49,7 @@ COLUMNS: Mapping[str, object] = {
     "date": gettext_lazy("Date"),
     "kind": gettext_lazy("Kind"),
     "what": gettext_lazy("What"),
-    "sale": gettext_lazy("Sale"),
+    "sale": pgettext_lazy("money", "Sale"),
     "sold_at": gettext_lazy("Sold at"),
     "gross": gettext_lazy("Gross"),
     "tax": gettext_lazy("Tax"),
