@@ -347,7 +347,7 @@ def check_books() -> list[str]:
     royalty lines add up to their sales' nets; what is pending, held, taken down, in flight, in suspense and paid is
     what lines, reversals, freezes and payouts say, and no reversal took more than there was; nothing of a frozen
     subject is pending or was allocated meanwhile; no payout is taken or sent twice or goes on after its end; the
-    digests of splits recompute.
+    digests of splits recompute, and those of divisions, which are folded again.
     """
     problems = []
     for sentence, sql in INVARIANTS:
