@@ -3,11 +3,13 @@
 from marketplace.payouts.bookkeeping.books import UnableToPost
 from marketplace.payouts.bookkeeping.checkpoints import take_checkpoints
 from marketplace.payouts.bookkeeping.closing import UnableToClose, close_month, close_months
+from marketplace.payouts.bookkeeping.debts import UnableToWriteOff, write_off
 from marketplace.payouts.bookkeeping.disputes import (
     UnableToCloseDispute,
     UnableToDispute,
     close_dispute,
     open_dispute,
+    record_dispute_fee,
 )
 from marketplace.payouts.bookkeeping.freezes import UnableToFreeze, freeze, thaw
 from marketplace.payouts.bookkeeping.outcomes import BooksDisagree, UnableToRecord, record_paid, record_returned
@@ -34,11 +36,13 @@ from marketplace.payouts.bookkeeping.providing import (
     record_settled,
     record_transfer_reversed,
 )
+from marketplace.payouts.bookkeeping.refunds import UnableToRefund, fail_refund, refund
 from marketplace.payouts.bookkeeping.releasing import release_holds, release_reserves
 from marketplace.payouts.bookkeeping.royalties import allocate_royalties
 from marketplace.payouts.bookkeeping.sales import Sold, UnableToRecordSale, record_sale, record_sales
 from marketplace.payouts.bookkeeping.settlement import Settled, UnableToSettle, settle
 from marketplace.payouts.bookkeeping.splits import Source, ensure_division, ensure_split
+from marketplace.payouts.bookkeeping.takedowns import UnableToTakeDown, award_takedown, lift_takedown, take_down
 from marketplace.payouts.bookkeeping.tax_details import UnableToKeepTaxDetails, tell_tax_details
 from marketplace.payouts.proving import prove_books
 
@@ -58,38 +62,48 @@ __all__ = [
     "UnableToRecord",
     "UnableToRecordSale",
     "UnableToRecordSettlement",
+    "UnableToRefund",
     "UnableToSetPolicy",
     "UnableToSettle",
+    "UnableToTakeDown",
     "UnableToWish",
+    "UnableToWriteOff",
     "allocate_royalties",
+    "award_takedown",
     "close_dispute",
     "close_month",
     "close_months",
     "ensure_division",
     "ensure_split",
     "exchange",
+    "fail_refund",
     "freeze",
     "give_credit",
     "hold_payouts",
+    "lift_takedown",
     "open_dispute",
     "prove_books",
     "publish_claims",
     "record_bank_transfer",
     "record_claimed",
+    "record_dispute_fee",
     "record_paid",
     "record_returned",
     "record_sale",
     "record_sales",
     "record_settled",
     "record_transfer_reversed",
+    "refund",
     "release_holds",
     "release_payouts",
     "release_reserves",
     "set_policy",
     "settle",
     "take_checkpoints",
+    "take_down",
     "take_subscription_payment",
     "tell_tax_details",
     "thaw",
     "wish",
+    "write_off",
 ]

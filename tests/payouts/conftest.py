@@ -64,6 +64,7 @@ def sell() -> Callable[..., Sale]:
             tax_minor=tax,
             fee_minor=fee,
             subject=more.get("subject", ""),
+            tax_of=more.get("tax_of", ""),
             now=more.get("now", NOON),
         )
 

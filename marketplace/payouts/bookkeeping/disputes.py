@@ -1,11 +1,13 @@
 """When a buyer's bank takes money of a sale back, and when it says how that ended."""
 
 from datetime import datetime
+from uuid import UUID
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from marketplace.payouts.bookkeeping.books import Leg, credit, debit, lock_currency, post
+from marketplace.payouts.bookkeeping.pots import home_of
 from marketplace.payouts.bookkeeping.remaining import Parts, Remaining
 from marketplace.payouts.bookkeeping.reversing import (
     Given,
@@ -13,13 +15,14 @@ from marketplace.payouts.bookkeeping.reversing import (
     end_taken_holds,
     give_back,
     hold_given,
-    money_of,
+    provider_of,
     sale_of,
     taken_legs,
     what_remains,
     write_outcome,
     write_reversal,
 )
+from marketplace.payouts.bookkeeping.takedowns import take_again
 from marketplace.payouts.models import AccountKind, Sale, TransactionKind
 from marketplace.payouts.reversals import Reversal, ReversalLine, ReversalOutcome
 
@@ -82,7 +85,7 @@ def open_dispute(*, source: str, now: datetime, amount_minor: int | None = None,
         currency=sale.currency,
         legs=[
             debit(AccountKind.DISPUTE_SUSPENSE, dispute.amount_minor),
-            credit(money_of(sale), dispute.amount_minor),
+            credit(provider_of(sale), dispute.amount_minor),
             *taken_legs(taken),
             *(credit(AccountKind.CREATOR_DISPUTE_HOLD, part.amount_minor, part.line.payee_id) for part in taken),
         ],
@@ -117,9 +120,13 @@ def close_dispute(*, source: str, outcome: str, now: datetime, key: str = "") ->
         return before
     taken = list(ReversalLine.objects.filter(reversal=dispute).select_related("line"))
     won = outcome == ReversalOutcome.WON
-    given = give_back(sale, backs_of(taken)) if won else Given([], [], [])
-    back = {"tax_minor": dispute.tax_minor, "fee_minor": dispute.fee_minor, "pot_minor": dispute.pot_minor}
-    ended = write_outcome(reversal=dispute, outcome=outcome, given=given, now=now, **(back if won else {}))
+    given, back, pot_legs = Given([], [], []), {}, []
+    if won:
+        pot_minor, more = home_of(sale, dispute.pot_minor)
+        given = give_back(sale, backs_of(taken, more))
+        back = {"tax_minor": dispute.tax_minor, "fee_minor": dispute.fee_minor, "pot_minor": pot_minor}
+        pot_legs = [debit(AccountKind.TAKEN_DOWN, dispute.pot_minor - pot_minor)]
+    ended = write_outcome(reversal=dispute, outcome=outcome, given=given, now=now, **back)
     post(
         kind=TransactionKind.DISPUTE_WON if won else TransactionKind.DISPUTE_LOST,
         source=source,
@@ -128,13 +135,41 @@ def close_dispute(*, source: str, outcome: str, now: datetime, key: str = "") ->
         legs=[
             credit(AccountKind.DISPUTE_SUSPENSE, dispute.amount_minor),
             *(debit(AccountKind.CREATOR_DISPUTE_HOLD, part.amount_minor, part.line.payee_id) for part in taken),
-            *([debit(money_of(sale), dispute.amount_minor), *given.legs] if won else _lost(sale, dispute)),
+            *(
+                [debit(provider_of(sale), dispute.amount_minor), *pot_legs, *given.legs]
+                if won
+                else _lost(sale, dispute)
+            ),
         ],
         now=now,
         transaction_id=ended.transaction_id,
     )
     hold_given(given, ended)
+    if won:
+        take_again(sale=sale, now=now)
     return ended
+
+
+@transaction.atomic
+def record_dispute_fee(*, source: str, fee_minor: int, key: str, now: datetime) -> UUID:
+    """Book what the payment provider charges the house for a dispute; return the transaction's id.
+
+    In minor units of the sale's currency. The same key with the same content returns the first, with other content it
+    raises UnableToPost. Raises UnableToDispute for a source that was never sold and a fee that is not above zero.
+    """
+    sale = sale_of(source)
+    if sale is None:
+        raise UnableToDispute(source, _("there is no such sale"))
+    if fee_minor <= 0:
+        raise UnableToDispute(source, _("its fee is not above zero"))
+    return post(
+        kind=TransactionKind.DISPUTE_FEE,
+        source=source,
+        idem_key=f"dispute-fee:{key}",
+        currency=sale.currency,
+        legs=[debit(AccountKind.DISPUTE_FEE, fee_minor), credit(provider_of(sale), fee_minor)],
+        now=now,
+    )
 
 
 def _same(before: Reversal, sale: Sale, amount_minor: int | None) -> Reversal:

@@ -32,8 +32,11 @@ def sale_of(source: str) -> Sale | None:
 
 def money_of(sale: Sale) -> AccountKind:
     """Return the kind of account that a sale's money sits in: given back, it leaves there."""
-    if sale.paid_from == AccountKind.BUYER_CREDIT:
-        return AccountKind.BUYER_CREDIT
+    return AccountKind.BUYER_CREDIT if sale.paid_from == AccountKind.BUYER_CREDIT else provider_of(sale)
+
+
+def provider_of(sale: Sale) -> AccountKind:
+    """Return the kind of the payment provider's account for a sale: its balance once it has settled it."""
     is_settled = ProviderSettlement.objects.filter(sale=sale).exists()
     return AccountKind.PSP_BALANCE if is_settled else AccountKind.PSP_CLEARING
 

@@ -54,6 +54,11 @@ _ONE = """
      WHERE w.sale_id = %(sale)s
 """
 
+_SUBJECT = """
+      FROM payouts_awaiting_allocation w JOIN payouts_sale s ON s.id = w.sale_id
+     WHERE w.currency = %(currency)s AND s.subject = %(subject)s
+"""
+
 # `rules.allocate` in SQL, bit for bit. net * share can pass a bigint, so the net is cut at the whole first:
 # net * share / W = (net / W) * share + ((net % W) * share) / W, and each term fits. What is left of a sale
 # goes to its largest remainders, ties to the lower payee id. Lines of zero are not written.
@@ -118,6 +123,18 @@ def allocate_sale(*, sale: Sale, now: datetime) -> RoyaltyRun | None:
         return None
     run = _begin(currency=sale.currency, now=now)
     _post(run=run, earned=_sums(_ALLOCATE.format(due=_ONE), {"sale": sale.pk, "run": run.pk}), now=now)
+    return run
+
+
+@transaction.atomic
+def allocate_subject(*, subject: str, currency: str, now: datetime) -> RoyaltyRun | None:
+    """Allocate all that waits of one subject in one currency in a run of its own, as `allocate_sale` does one."""
+    lock_currency(currency)
+    due = {"subject": subject, "currency": currency}
+    if not _is_due(_SUBJECT, due):
+        return None
+    run = _begin(currency=currency, now=now)
+    _post(run=run, earned=_sums(_ALLOCATE.format(due=_SUBJECT), {**due, "run": run.pk}), now=now)
     return run
 
 

@@ -23,8 +23,8 @@ refund_failed: psp_clearing psp_balance buyer_credit deferred_subscription creat
     creator_receivable
 dispute_opened: dispute_suspense dispute_fee creator_claim_hold creator_pending creator_reserve creator_available
     creator_receivable | psp_clearing psp_balance creator_dispute_hold creator_claim_hold
-dispute_won: psp_clearing psp_balance creator_dispute_hold | dispute_suspense creator_claim_hold creator_pending
-    creator_reserve creator_available creator_receivable
+dispute_won: psp_clearing psp_balance creator_dispute_hold taken_down | dispute_suspense creator_claim_hold
+    creator_pending creator_reserve creator_available creator_receivable
 dispute_lost: creator_dispute_hold tax_payable platform_fee taken_down dispute_loss | dispute_suspense
 dispute_fee: dispute_fee psp_clearing psp_balance | dispute_fee psp_clearing psp_balance
 takedown: royalty_unallocated creator_claim_hold creator_pending creator_reserve creator_available creator_receivable |
