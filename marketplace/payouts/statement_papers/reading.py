@@ -151,26 +151,26 @@ WITH {_ACCOUNTS}, {_MOVES}, part AS (
       JOIN payouts_sale s ON s.id = l.sale_id
      UNION ALL
     SELECT m.owner_id, m.place, 2, 0, l.id, 'reversed', s.source, s.sold_at, NULL, NULL, NULL, NULL, '', NULL,
-           -taken.amount_minor, v.key, v.reason
+           -sum(t.amount_minor)::bigint, v.key, v.reason
       FROM move m
       JOIN (SELECT transaction_id, id AS reversal_id FROM payouts_reversal WHERE kind <> 'dispute'
              UNION ALL
             SELECT o.transaction_id, o.reversal_id FROM payouts_reversal_outcome o WHERE o.outcome = 'lost') u
         ON u.transaction_id = m.transaction_id
       JOIN payouts_reversal v ON v.id = u.reversal_id
-      JOIN (SELECT reversal_id, line_id, sum(amount_minor)::bigint AS amount_minor
-              FROM payouts_reversal_line GROUP BY reversal_id, line_id) taken ON taken.reversal_id = v.id
-      JOIN payouts_royalty_line l ON l.id = taken.line_id AND l.payee_id = m.owner_id
+      JOIN payouts_reversal_line t ON t.reversal_id = v.id
+      JOIN payouts_royalty_line l ON l.id = t.line_id AND l.payee_id = m.owner_id
       JOIN payouts_sale s ON s.id = l.sale_id
+     GROUP BY m.owner_id, m.place, l.id, s.id, v.id
      UNION ALL
     SELECT m.owner_id, m.place, 3, 0, l.id, 'returned', s.source, s.sold_at, NULL, NULL, NULL, NULL, '', NULL,
-           given.amount_minor, v.key, v.reason
+           sum(g.amount_minor)::bigint, v.key, v.reason
       FROM move m JOIN payouts_reversal_outcome o ON o.transaction_id = m.transaction_id
       JOIN payouts_reversal v ON v.id = o.reversal_id AND v.kind <> 'dispute'
-      JOIN (SELECT outcome_id, line_id, sum(amount_minor)::bigint AS amount_minor
-              FROM payouts_returned_line GROUP BY outcome_id, line_id) given ON given.outcome_id = o.id
-      JOIN payouts_royalty_line l ON l.id = given.line_id AND l.payee_id = m.owner_id
+      JOIN payouts_returned_line g ON g.outcome_id = o.id
+      JOIN payouts_royalty_line l ON l.id = g.line_id AND l.payee_id = m.owner_id
       JOIN payouts_sale s ON s.id = l.sale_id
+     GROUP BY m.owner_id, m.place, l.id, s.id, v.id
      UNION ALL
     SELECT m.owner_id, m.place, 4, 0, NULL, 'payout', '', NULL, NULL, NULL, NULL, NULL, '', NULL,
            m.amount_minor, o.id::text, ''
