@@ -4,6 +4,7 @@ from django.urls import path, re_path
 
 from marketplace.portal.views import (
     bargains,
+    breakdown,
     claims,
     compositions,
     earnings,
@@ -35,6 +36,8 @@ urlpatterns = [
     path("publish/composition", compositions.publish, name="portal-composition-publish"),
     path("earnings", earnings.earnings, name="earnings"),
     path("earnings.csv", earnings.earnings_csv, name="earnings-csv"),
+    path("earnings/works", breakdown.breakdown, name="earnings-works"),
+    path("earnings/works.csv", breakdown.breakdown_csv, name="earnings-works-csv"),
     path("earnings/lines/<int:line>", explaining.line, name="earnings-line"),
     path("earnings/lines/<int:line>/proof.json", explaining.line_proof, name="earnings-line-proof"),
     path("earnings/payouts/<uuid:payout>", explaining.payout, name="portal-payout"),
