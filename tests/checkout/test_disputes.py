@@ -11,6 +11,7 @@ from marketplace.checkout.gateways.base import DISPUTE_LOST, DISPUTE_OPENED, DIS
 from marketplace.checkout.models import GatewayEvent, GatewayEventHandled, Order
 from marketplace.licensing import queries as licensing
 from marketplace.licensing.models import Grant
+from marketplace.payouts.operations import refund
 from marketplace.payouts.queries import check_books, trial_balance
 from marketplace.payouts.reversals import Reversal
 from tests.api.studios import Market
@@ -96,6 +97,31 @@ def test_the_other_end_afterwards_is_kept_and_changes_nothing(
     assert (trial_balance(), Grant.objects.get().statuses.count()) == before
     assert status() == stands
     assert not GatewayEvent.objects.filter(handled=None).exists()
+
+
+def test_a_dispute_of_what_was_refunded_whole_is_kept_as_refused_and_changes_nothing(market: Market) -> None:
+    sale = bought(market, "4242424242424242")
+    line = sale.lines.get()
+    refund(source=line.source, amount_minor=line.price_minor, key="refund:1", reason="unhappy", now=LATE)
+    before = trial_balance()
+
+    assert tell(news(sale, DISPUTE_OPENED)) == f"refused: {DISPUTE_OPENED}"
+
+    assert (trial_balance(), status()) == (before, "active")
+    assert not GatewayEvent.objects.filter(handled=None).exists()
+    assert check_books() == []
+
+
+def test_a_dispute_after_a_part_was_refunded_is_of_the_rest(market: Market) -> None:
+    sale = bought(market, "4242424242424242")
+    line = sale.lines.get()
+    refund(source=line.source, amount_minor=1_00, key="refund:1", reason="unhappy", now=LATE)
+
+    tell(news(sale, DISPUTE_LOST))
+
+    assert Reversal.objects.get(kind="dispute").amount_minor == line.price_minor - 1_00
+    assert status() == "revoked"
+    assert [row.kind for row in trial_balance() if row.debit_minor or row.credit_minor] == []
 
 
 def test_an_event_has_its_effect_once(market: Market) -> None:

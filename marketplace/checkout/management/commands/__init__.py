@@ -1,1 +1,0 @@
-"""Give buyers their money back."""
