@@ -3,7 +3,8 @@
 import contextlib
 
 import psycopg
-from django.db import connection, transaction
+from django.db import connection
+from psycopg.conninfo import make_conninfo
 
 from embedded.postgres import APPLICATION
 from marketplace.database.rights import secure_functions, set_rights
@@ -14,11 +15,19 @@ def limit() -> str:
     with connection.cursor() as cursor:
         cursor.execute("SELECT FROM pg_roles WHERE rolname = %s", [APPLICATION])
         if not cursor.rowcount:
-            with contextlib.suppress(psycopg.errors.UniqueViolation), transaction.atomic():  # a worker was first
-                connection.cursor().connection.execute(f"CREATE ROLE {APPLICATION} LOGIN")
+            _make()
     secure_functions()
     set_rights(role=APPLICATION)
     return APPLICATION
+
+
+def _make() -> None:
+    """Makes the role at once, for all workers of a run; another may be as fast."""
+    named = {name.lower(): connection.settings_dict[name] for name in ("HOST", "PORT", "USER", "PASSWORD")}
+    url = make_conninfo(**named, dbname=connection.settings_dict["NAME"])
+    made_by_another = (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateObject)
+    with contextlib.suppress(*made_by_another), psycopg.connect(url, autocommit=True) as own:
+        own.execute(f"CREATE ROLE {APPLICATION} LOGIN")
 
 
 def become(role: str) -> None:

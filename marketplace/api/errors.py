@@ -19,7 +19,7 @@ from marketplace.api.problems import KINDS, TYPE_PREFIX, Finding, pointer
 from marketplace.catalog.operations import UnableToPublish
 from marketplace.catalog.transferring import UnableToTransfer
 from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod
-from marketplace.checkout.operations import KeyUsedOtherwise, PaymentDeclined, UnableToBuy
+from marketplace.checkout.operations import KeyUsedOtherwise, PaymentDeclined, UnableToBuy, UnableToRefundLine
 from marketplace.checkout.rating import UnableToRate
 from marketplace.checkout.recipe_quotes import RecipePriceChanged, RecipeQuoteExpired, UnableToQuoteRecipe
 from marketplace.compositions.drafting import UnableToPublishComposition
@@ -66,6 +66,7 @@ from marketplace.ui.typesetting import FontsMissing
 log = logging.getLogger(__name__)
 
 STATUS: Mapping[type[Exception], int] = {
+    UnableToRefundLine: 409,
     UnableToSignUp: 422,
     UnableToBecomeCreator: 422,
     UnableToSeat: 403,

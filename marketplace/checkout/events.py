@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils.translation import gettext_noop
 
 from marketplace.checkout import subscriptions
-from marketplace.checkout.gateways.base import DISPUTE_LOST, DISPUTE_OPENED, DISPUTE_WON
+from marketplace.checkout.gateways.base import DISPUTE_LOST, DISPUTE_OPENED, DISPUTE_WON, REFUND_FAILED
 from marketplace.checkout.models import (
     GatewayEvent,
     GatewayEventHandled,
@@ -16,9 +16,16 @@ from marketplace.checkout.models import (
     SubscriptionEnd,
 )
 from marketplace.checkout.placing import gateway
+from marketplace.checkout.refunds import RefundOutcome
 from marketplace.licensing import operations as licensing
 from marketplace.licensing.models import Grant, GrantStatus
-from marketplace.payouts.operations import UnableToCloseDispute, UnableToDispute, close_dispute, open_dispute
+from marketplace.payouts.operations import (
+    UnableToCloseDispute,
+    UnableToDispute,
+    close_dispute,
+    fail_refund,
+    open_dispute,
+)
 from marketplace.payouts.reversals import ReversalOutcome
 
 log = logging.getLogger(__name__)
@@ -56,11 +63,12 @@ def handle_event(*, event: GatewayEvent, now: datetime) -> GatewayEventHandled |
     """This will give one event of the inbox its effect on rights and books, together and once.
 
     A dispute ends once: an event that tells of the other end afterwards is kept as contradicting and changes nothing.
-    So is a dispute of what was refunded whole, as refused: somebody must answer the bank with the refund.
     """
     GatewayEvent.objects.select_for_update().get(pk=event.pk)
     if GatewayEventHandled.objects.filter(event=event).exists():
         return None
+    if event.kind == REFUND_FAILED:
+        return _refund_failed(event, now)
     outcome = (
         PaymentOutcome.objects.filter(reference=event.charge_reference, outcome=PaymentOutcome.SUCCEEDED)
         .select_related("order")
@@ -78,9 +86,20 @@ def handle_event(*, event: GatewayEvent, now: datetime) -> GatewayEventHandled |
         log.error("event %s contradicts an earlier one: %s", event.event_id, error)
         effect = f"contradicts: {event.kind}"
     except UnableToDispute as error:
-        log.error("event %s disputes what is not there any more: %s", event.event_id, error)
-        effect = f"refused: {event.kind}"
+        log.error("event %s is about money that is not there: %s", event.event_id, error)
+        effect = f"nothing remains: {event.kind}"
     return GatewayEventHandled.objects.create(event=event, effect=effect, at=now)
+
+
+def _refund_failed(event: GatewayEvent, now: datetime) -> GatewayEventHandled | None:
+    """Books that a refund came back. A license that it revoked stays revoked: the operator is told by the log."""
+    outcome = RefundOutcome.objects.filter(reference=event.charge_reference).select_related("intent").first()
+    if outcome is None:
+        log.warning("event %s is about the unknown refund %s", event.event_id, event.charge_reference)
+        return None
+    fail_refund(key=outcome.intent.key, now=now)
+    log.error("%s failed at the buyer's bank: give the money back another way", outcome.intent.key)
+    return GatewayEventHandled.objects.create(event=event, effect=event.kind, at=now)
 
 
 def _dispute(line: OrderLine, kind: str, now: datetime) -> None:

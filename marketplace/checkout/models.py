@@ -1,4 +1,4 @@
-"""Orders, the intents to take money for them, and what came of it; what uses cost is in charges.py."""
+"""Orders, the intents to take money for them, and what came of it; more tables: charges.py, refunds.py."""
 
 import uuid
 
@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from marketplace.checkout import charges as charges  # tables of this app, found by being imported here
+from marketplace.checkout import refunds as refunds
 from marketplace.checkout.charges import UsageChargeLine
 from marketplace.licensing.bargains import Collection, DiscountCode, QuoteRequest
 from marketplace.licensing.holdings import Project, UsageReport

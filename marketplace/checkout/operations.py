@@ -21,11 +21,15 @@ from marketplace.checkout.placing import KeyUsedOtherwise as KeyUsedOtherwise
 from marketplace.checkout.placing import gateway as gateway
 from marketplace.checkout.placing import place_order as place_order
 from marketplace.checkout.placing import quote as quote
+from marketplace.checkout.refunding import UnableToRefundLine as UnableToRefundLine
+from marketplace.checkout.refunding import finish_refunds as finish_refunds
+from marketplace.checkout.refunding import refund_line as refund_line
 from marketplace.licensing import exclusivity
 from marketplace.licensing import operations as licensing
 from marketplace.licensing import queries as licensing_queries
 from marketplace.licensing.models import Grant, GrantStatus, Offer
 from marketplace.payouts.operations import Sold, record_sales
+from marketplace.payouts.operations import UnableToRefund as UnableToRefund
 from marketplace.payouts.rules import Money
 from marketplace.people.models import Person, Studio
 

@@ -9,8 +9,9 @@ from marketplace.checkout import billing, operations, renewing
 @app.periodic(cron="*/5 * * * * *")
 @app.task(queueing_lock="checkout.attend", pass_context=False)
 def attend(timestamp: int) -> None:
-    """Finishes open orders and handles the gateway's news."""
+    """Finishes open orders and refunds, and handles the gateway's news."""
     operations.finish_orders(now=timezone.now())
+    operations.finish_refunds(now=timezone.now())
     operations.collect_events(now=timezone.now())
 
 

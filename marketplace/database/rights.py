@@ -44,7 +44,7 @@ WITH guards AS MATERIALIZED (
 
 # Trigger functions of ours, and what else runs as its owner; those of extensions and of the queue are not ours.
 _FUNCTIONS = """
-SELECT p.oid::regprocedure::text FROM pg_proc p
+SELECT p.oid::regprocedure::text, p.prorettype = 'trigger'::regtype FROM pg_proc p
  WHERE p.pronamespace = current_schema()::regnamespace AND p.prokind = 'f'
    AND (p.prorettype = 'trigger'::regtype OR p.prosecdef) AND NOT starts_with(p.proname, 'procrastinate')
    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
@@ -109,6 +109,8 @@ def tables() -> list[Table]:
 def secure_functions() -> None:
     """Let trigger functions run as their owner, on a fixed search path, and let nobody else attach them to tables.
 
+    What is no trigger's and runs as its owner by its own word gets the same path, and is for those who are given it.
+
     They keep balances and queues that no role but the owner's may write. Attached to a table of one's own they would
     do so for whoever made it.
     """
@@ -117,17 +119,17 @@ def secure_functions() -> None:
         _locked, schema = cursor.fetchone()
         path = sql.SQL("pg_catalog, {}, pg_temp").format(sql.Identifier(schema))
         cursor.execute(_FUNCTIONS + _UNSAFE)
-        for (function,) in cursor.fetchall():
+        for function, _of_trigger in cursor.fetchall():
             name = sql.SQL(function)  # as the database itself writes it, quotes and all
             cursor.execute(sql.SQL("ALTER FUNCTION {} SECURITY DEFINER SET search_path = {}").format(name, path))
         cursor.execute(_FUNCTIONS)
-        for (function,) in cursor.fetchall():
+        for function, _of_trigger in cursor.fetchall():
             cursor.execute(sql.SQL("REVOKE EXECUTE ON FUNCTION {} FROM PUBLIC").format(sql.SQL(function)))
 
 
 @transaction.atomic
 def set_rights(*, role: str) -> None:
-    """Give the role what the application needs on database, schema, tables and sequences, and take all else.
+    """Give the role what the application needs on database, schema, tables, sequences and functions; take all else.
 
     For whoever owns them all. A second call changes nothing.
     """
@@ -137,6 +139,12 @@ def set_rights(*, role: str) -> None:
         names = {name: sql.Identifier(value) for name, value in (("r", role), ("d", database), ("s", schema))}
         for statement in _of_schema():
             cursor.execute(sql.SQL(statement).format(**names))
+        cursor.execute(_FUNCTIONS)
+        for function, of_trigger in cursor.fetchall():
+            grant = sql.SQL(
+                "REVOKE EXECUTE ON FUNCTION {} FROM {}" if of_trigger else "GRANT EXECUTE ON FUNCTION {} TO {}"
+            )
+            cursor.execute(grant.format(sql.SQL(function), names["r"]))
         for table in tables():
             for right, columns in table.rights().items():
                 some = sql.SQL("({})").format(sql.SQL(", ").join(map(sql.Identifier, columns)))
@@ -217,7 +225,9 @@ def excess(*, role: str) -> list[str]:
         )
         held = [name for (name,) in cursor.fetchall()]
         cursor.execute(
-            f"SELECT count(*) FROM ({_FUNCTIONS} AND has_function_privilege(%s, p.oid, 'EXECUTE')) found", [role]
+            f"SELECT count(*) FROM ({_FUNCTIONS} AND p.prorettype = 'trigger'::regtype"
+            " AND has_function_privilege(%s, p.oid, 'EXECUTE')) found",
+            [role],
         )
         (functions,) = cursor.fetchone()
     found = [f"may {more}"] if more else []

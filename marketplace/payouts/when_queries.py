@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -58,11 +58,11 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Ripening:
-    """What of a creator's royalties is in its hold period until a moment, in minor units."""
+    """What of a creator's royalties is in its hold period until a day in UTC, in minor units."""
 
     currency: str
     amount_minor: int
-    until: datetime
+    until: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +137,38 @@ def _next_run(now: datetime) -> datetime:
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
     every = timedelta(minutes=settings.PAYOUT_EVERY_MINUTES)
     return epoch + ((now - epoch) // every + 1) * every
+
+
+def ripening_of(creator: Creator) -> list[Ripening]:
+    """Return what of the creator's royalties is in its hold period until when, the first day first; one a day.
+
+    What remains of their lines and is not held for claims: together it is what is pending.
+    """
+    rows = _rows(
+        """
+        WITH waiting AS (
+            SELECT l.id, l.amount_minor, r.currency, (r.available_at AT TIME ZONE 'UTC')::date AS until
+              FROM payouts_royalty_line l JOIN payouts_royalty_run r ON r.id = l.run_id
+             WHERE l.payee_id = %(creator)s
+               AND NOT EXISTS (SELECT FROM payouts_hold_release h WHERE h.run_id = l.run_id)
+        )
+        SELECT currency, sum(amount_minor)::bigint AS amount_minor, until
+          FROM (SELECT currency, until, amount_minor FROM waiting
+                 UNION ALL
+                SELECT w.currency, w.until, -v.amount_minor
+                  FROM waiting w JOIN payouts_reversal_line v ON v.line_id = w.id
+                 UNION ALL
+                SELECT w.currency, w.until, b.amount_minor
+                  FROM waiting w JOIN payouts_returned_line b ON b.line_id = w.id
+                 UNION ALL
+                SELECT w.currency, w.until, -k.amount_minor
+                  FROM waiting w JOIN payouts_claim_hold_line k ON k.line_id = w.id
+                 WHERE NOT EXISTS (SELECT FROM payouts_claim_hold_end e WHERE e.hold_id = k.id)) moved
+         GROUP BY currency, until HAVING sum(amount_minor) > 0 ORDER BY until, currency
+        """,
+        {"creator": creator.pk},
+    )
+    return [Ripening(**row) for row in rows]
 
 
 def reserves_of(creator: Creator) -> list[Kept]:

@@ -4,7 +4,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from marketplace.payouts.terms import LAST_DAYS, Schedule
-from marketplace.payouts.when_queries import Kept, NextPayout
+from marketplace.payouts.when_queries import Kept, NextPayout, Ripening
 from marketplace.ui import formats
 from marketplace.ui.formats import Names, say
 
@@ -96,6 +96,12 @@ def kept_text(row: Kept) -> str:
     if not row.reason:
         return _("%(amount)s was put in reserve until %(day)s.") % said
     return _("%(amount)s was put in reserve until %(day)s: %(reason)s.") % {**said, "reason": row.reason.rstrip(".")}
+
+
+def ripening_text(row: Ripening) -> str:
+    """This will say what is in its hold period until when."""
+    said = {"amount": formats.money_text(row.amount_minor, row.currency), "day": formats.date_text(row.until)}
+    return _("%(amount)s is in its hold period until %(day)s.") % said
 
 
 def _lowered(text: str) -> str:

@@ -99,13 +99,13 @@ def test_the_other_end_afterwards_is_kept_and_changes_nothing(
     assert not GatewayEvent.objects.filter(handled=None).exists()
 
 
-def test_a_dispute_of_what_was_refunded_whole_is_kept_as_refused_and_changes_nothing(market: Market) -> None:
+def test_a_dispute_of_what_was_refunded_whole_is_kept_and_changes_nothing(market: Market) -> None:
     sale = bought(market, "4242424242424242")
     line = sale.lines.get()
     refund(source=line.source, amount_minor=line.price_minor, key="refund:1", reason="unhappy", now=LATE)
     before = trial_balance()
 
-    assert tell(news(sale, DISPUTE_OPENED)) == f"refused: {DISPUTE_OPENED}"
+    assert tell(news(sale, DISPUTE_OPENED)) == f"nothing remains: {DISPUTE_OPENED}"
 
     assert (trial_balance(), status()) == (before, "active")
     assert not GatewayEvent.objects.filter(handled=None).exists()

@@ -6,10 +6,12 @@ from marketplace.payouts.models import Payout, PayoutOutcome, Transaction
 from marketplace.payouts.operations import (
     UnableToRecord,
     UnableToSettle,
+    freeze,
     open_dispute,
     record_paid,
     record_returned,
     settle,
+    thaw,
 )
 from marketplace.payouts.queries import lines_of, paid_total, payouts_of
 from tests.payouts.policing import DAY, has, transfers
@@ -74,3 +76,38 @@ def test_what_was_not_sent_cannot_come_back(alice, alices, earn, noon, faulty_ra
             with pytest.raises(UnableToRecord, match=why):
                 verb(key=key, reference="x", now=noon)
     assert (Transaction.objects.count(), PayoutOutcome.objects.count()) == (written, 1)
+
+
+def test_what_is_frozen_of_it_is_held_and_the_rest_is_available(alice, alices, earn, noon, right):
+    earn(alices, "order-line:1", noon, subject="release:stolen")
+    earn(alices, "order-line:2", noon, subject="release:own", gross=5_00)
+    settle(now=noon)
+    freeze(subject="release:stolen", reason="claim:1", now=noon)
+    assert has(alice) == {"paid": 1460}
+
+    record_returned(key=Payout.objects.get().idem_key, reference="closed", now=noon + DAY)
+    assert has(alice) == {"frozen": 1080, "available": 380}
+    settle(now=noon + 2 * DAY)
+    assert has(alice) == {"frozen": 1080, "paid": 380}
+    thaw(subject="release:stolen", reason="claim:1", now=noon + 3 * DAY)
+    assert has(alice) == {"available": 1080, "paid": 380}
+
+
+def test_it_is_known_whose_money_it_is_although_later_payouts_were_made(alice, alices, earn, noon, right):
+    """The first payout comes back after the second was paid: a freeze finds the first's money and no other."""
+    earn(alices, "order-line:1", noon, subject="release:first")
+    settle(now=noon)
+    earn(alices, "order-line:2", noon + DAY, subject="release:second", gross=5_00)
+    settle(now=noon + DAY)
+    earn(alices, "order-line:3", noon + 2 * DAY, subject="release:third", gross=7_00)
+    first = Payout.objects.order_by("reserved_at").first()
+    freeze(subject="release:first", reason="claim:1", now=noon + 2 * DAY)
+    assert has(alice) == {"available": 580, "paid": 1460}
+
+    record_returned(key=first.idem_key, reference="closed", now=noon + 3 * DAY)
+    assert has(alice) == {"frozen": 1080, "available": 580, "paid": 380}
+    thaw(subject="release:first", reason="claim:1", now=noon + 3 * DAY)
+    freeze(subject="release:second", reason="claim:2", now=noon + 3 * DAY)
+    assert has(alice) == {"available": 1660, "paid": 380}
+    freeze(subject="release:third", reason="claim:3", now=noon + 3 * DAY)
+    assert has(alice) == {"frozen": 580, "available": 1080, "paid": 380}

@@ -124,6 +124,24 @@ def test_holds_and_reserves_say_until_when_and_why(cast: Cast, alice: Client, ea
     assert "In reserve" in page(alice, "/portal/earnings")
 
 
+def test_what_is_pending_says_until_when(cast: Cast, alice: Client, earn: Callable[..., None]) -> None:
+    earn(10_00)
+    now = timezone.now()
+    split = payouts.ensure_split(own={cast.alice: WHOLE_PPB}, parents=[], now=now)
+    for number, amount in enumerate((3_00, 4_00)):
+        payouts.record_sale(
+            source=f"new:{number}", split=split, gross=Money(amount, "USD"), tax_minor=0, fee_minor=0, now=now
+        )
+    payouts.allocate_royalties(now=now)
+    payouts.open_dispute(source="new:1", now=now)
+
+    until = formats.date_text(now + timedelta(days=settings_of.PAYOUT_HOLD_DAYS))
+    text = page(alice)
+    assert f"$3.00 is in its hold period until {until}." in text
+    assert text.count("is in its hold period until") == 1
+    assert "$4.00 is held while buyers’ banks dispute sales." in text
+
+
 def test_schedules_that_pay_by_hand_or_not_at_all_say_so(cast: Cast, alice: Client, earn: Callable[..., None]) -> None:
     earn(10_00)
     payouts.wish(creator=cast.alice, currency="USD", threshold_minor=1, schedule=Schedule("manual"), now=timezone.now())

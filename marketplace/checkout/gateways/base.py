@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 DISPUTE_OPENED, DISPUTE_WON, DISPUTE_LOST = "dispute-opened", "dispute-won", "dispute-lost"
+REFUND_FAILED = "refund-failed"
 
 
 @dataclass(frozen=True)
@@ -19,12 +20,24 @@ class Charge:
 
 @dataclass(frozen=True)
 class Event:
-    """Something that the gateway tells us later. `kind` is DISPUTE_OPENED, DISPUTE_WON or DISPUTE_LOST."""
+    """Something that the gateway tells us later: DISPUTE_OPENED, DISPUTE_WON, DISPUTE_LOST or REFUND_FAILED.
+
+    `charge_reference` is the gateway's name for the charge that it is about, or for the refund that failed.
+    """
 
     event_id: str
     kind: str
     charge_reference: str
     happened_at: datetime
+
+
+@dataclass(frozen=True)
+class Returned:
+    """What became of one request to give money back. A refused one has a reason in one sentence."""
+
+    reference: str
+    succeeded: bool
+    reason: str = ""
 
 
 class GatewayUnavailable(Exception):
@@ -59,6 +72,13 @@ class Gateway(Protocol):
         """This will take money once for each key, or say that the card was declined.
 
         Raises GatewayUnavailable when the outcome is not known; ask again with the same key.
+        """
+
+    def refund(self, *, key: str, charge_reference: str, amount_minor: int, now: datetime) -> Returned:
+        """This will give money of a charge back once for each key, or say that it cannot be done.
+
+        Raises GatewayUnavailable when the outcome is not known; ask again with the same key. What succeeded may still
+        fail later: an event tells it.
         """
 
     def events(self, *, now: datetime) -> Sequence[Event]:

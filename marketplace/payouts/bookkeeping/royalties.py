@@ -152,12 +152,13 @@ def _allocate_next(*, currency: str, now: datetime) -> tuple[RoyaltyRun | None, 
         if found and (run is not None or _is_due(_DUE, batch)):
             run = run or _begin(currency=currency, now=now)
             earned.update(_sums(_ALLOCATE.format(due=_DUE), {**batch, "run": run.pk}))
-        taken, after = taken + found, last
+            taken += found
+        after = last
         if found < most:
             break
     if run is not None:
         _post(run=run, earned=earned, now=now)
-    return run, run is not None and taken >= MOST_IN_A_RUN
+    return run, taken >= MOST_IN_A_RUN
 
 
 def _is_due(due: str, params: dict[str, object]) -> bool:

@@ -12,11 +12,13 @@ from django.views.decorators.http import require_http_methods
 
 from marketplace.payouts import operations
 from marketplace.payouts import queries as books
-from marketplace.payouts.when_queries import NextPayout, next_payouts, reserves_of
+from marketplace.payouts.when_queries import NextPayout, next_payouts, reserves_of, ripening_of
 from marketplace.people.models import Creator
 from marketplace.portal import words_payouts
 from marketplace.portal.forms.payouts import WishForm
 from marketplace.portal.views.access import creators_only
+
+DAYS_SHOWN = 14
 
 
 def balance_rows(creator: Creator) -> list[dict[str, Any]]:
@@ -42,7 +44,7 @@ def payouts(request: HttpRequest, creator: Creator) -> HttpResponse:
                 return redirect("portal-payouts")
             forms[asked.currency] = form
         is_refused = True
-    reserves = reserves_of(creator)
+    reserves, ripening = reserves_of(creator), ripening_of(creator)
     balances = {balance.currency: balance for balance in books.balances_of(creator)}
     context = {
         "here": "sell",
@@ -54,6 +56,9 @@ def payouts(request: HttpRequest, creator: Creator) -> HttpResponse:
                 "when": words_payouts.next_payout(row),
                 "policy": words_payouts.policy_text(row),
                 "reserve": words_payouts.reserve_text(row),
+                "ripening": [words_payouts.ripening_text(one) for one in ripening if one.currency == row.currency][
+                    :DAYS_SHOWN
+                ],
                 "kept": [words_payouts.kept_text(one) for one in reserves if one.currency == row.currency],
             }
             for row in rows

@@ -1,0 +1,1 @@
+"""Give buyers their money back."""

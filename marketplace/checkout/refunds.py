@@ -1,0 +1,65 @@
+"""Refunds of order lines: more tables of models.py."""
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+
+
+class RefundIntent(models.Model):
+    """We are about to give a buyer money of an order line back; committed before the gateway is called."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    line = models.ForeignKey("checkout.OrderLine", on_delete=models.PROTECT, related_name="refunds")
+    amount_minor = models.BigIntegerField()
+    reason = models.CharField(max_length=200)
+    intended_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="checkout_refund_above_zero"),
+            models.CheckConstraint(condition=~Q(reason=""), name="checkout_refund_says_why"),
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+    @property
+    def key(self) -> str:
+        """What the gateway and the books know it by."""
+        return f"refund:{self.pk}"
+
+
+class RefundOutcome(models.Model):
+    """What the gateway said of a refund: it gave the money back, or it did not and never will."""
+
+    SUCCEEDED, REFUSED = "succeeded", "refused"
+
+    intent = models.OneToOneField(RefundIntent, on_delete=models.PROTECT, primary_key=True, related_name="outcome")
+    outcome = models.CharField(max_length=10)
+    reference = models.CharField(max_length=80, db_index=True)
+    reason = models.CharField(max_length=300, blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(outcome__in=["succeeded", "refused"]), name="checkout_refund_outcome_is_known"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.intent_id} {self.outcome}"
+
+
+class SandboxRefund(models.Model):
+    """The sandbox gateway's own memory of one refund; it stands for a table in somebody else's house."""
+
+    key = models.CharField(max_length=80, primary_key=True)
+    reference = models.CharField(max_length=80, unique=True)
+    charge = models.ForeignKey("checkout.SandboxCharge", on_delete=models.PROTECT, related_name="refunds")
+    amount_minor = models.BigIntegerField()
+    refunded_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.reference
