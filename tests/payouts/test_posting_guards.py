@@ -3,9 +3,9 @@
 from uuid import uuid4
 
 import pytest
-from django.db import DataError, connection, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 
-from marketplace.payouts.bookkeeping.books import UnableToPost, credit, debit, post
+from marketplace.payouts.bookkeeping.books import UnableToPost, constraint_of, credit, debit, post
 from marketplace.payouts.models import Account, AccountKind, Posting, Transaction, TransactionKind
 from marketplace.payouts.operations import give_credit, record_sale, take_subscription_payment
 from marketplace.payouts.queries import check_books
@@ -82,14 +82,17 @@ def test_every_kind_of_transaction_has_its_accounts(db):
 
 def test_a_kept_balance_does_not_pass_what_the_books_can_hold(alice):
     owed, clearing = opened("creator_receivable", owner=alice), opened("psp_clearing")
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(post_raw((owed, MOST), (clearing, -MOST), kind="refund"))
-    before = written()
-    assert refusal(post_raw((owed, 1), (clearing, -1), kind="refund")) == "payouts_account_balance_fits"
-    with pytest.raises(DataError), transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(post_raw((owed, MOST + 1), (clearing, -MOST - 1), kind="refund"))
-    assert written() == before
-    assert Account.objects.get(pk=owed).balance_minor == MOST
+        before = written()
+        with pytest.raises(IntegrityError) as refused, transaction.atomic():
+            cursor.execute(post_raw((owed, 1), (clearing, -1), kind="refund"))
+        assert constraint_of(refused.value) == "payouts_account_balance_fits"
+        with pytest.raises(DataError), transaction.atomic():
+            cursor.execute(post_raw((owed, MOST + 1), (clearing, -MOST - 1), kind="refund"))
+        assert written() == before
+        assert Account.objects.get(pk=owed).balance_minor == MOST
+        transaction.set_rollback(True)  # it says of no sale what is refunded
 
 
 def test_what_is_set_aside_is_not_used_twice(alices, noon):
