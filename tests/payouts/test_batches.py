@@ -147,6 +147,21 @@ def test_the_most_that_the_books_hold_can_be_sold_once_and_summed_beyond(alices,
     assert check_books() == []
 
 
+def test_two_batches_of_the_same_sales_in_opposite_order_at_once(committed, at_once):
+    split = ensure_split(own={add_creator("alice", 1): WHOLE_PPB}, parents=[], now=NOON)
+    rows = [sold(split, f"order-line:{n:02}", currency=["USD", "JPY", "KWD"][n % 3]) for n in range(40)]
+    there, back = at_once(
+        lambda: record_sales(sales=rows, now=NOON), lambda: record_sales(sales=list(reversed(rows)), now=NOON)
+    )
+    assert there == list(reversed(back))
+    assert counted()[:2] == (40, 40)
+    others = [[sold(split, f"order-line:{half}-{n}", currency="EUR") for n in range(20)] for half in "ab"]
+    for made in at_once(*[lambda half=half: record_sales(sales=half, now=NOON) for half in others]):
+        assert len(made) == 20
+    assert house_sum(AccountKind.PSP_CLEARING, "EUR") == 40 * 12_00
+    assert check_books() == []
+
+
 SALES = st.lists(
     st.tuples(st.integers(1, 5), st.sampled_from(["USD", "JPY"]), st.integers(1, 500), st.integers(0, 9)), max_size=8
 )

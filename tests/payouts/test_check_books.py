@@ -113,8 +113,8 @@ def test_the_settle_command_does_all_three(shared, sell, settings, capsys):
     assert check_books() == []
 
 
-def legs(fee=-10, bank=10):
-    return [debit(AccountKind.BANK, bank), debit(AccountKind.PLATFORM_FEE, fee)]
+def legs(fee=-10, paid=10):
+    return [debit(AccountKind.PSP_CLEARING, paid), debit(AccountKind.PLATFORM_FEE, fee)]
 
 
 def post_once(noon, **changes):
@@ -142,10 +142,10 @@ def test_a_key_is_posted_once(db, noon):
         ({"source": "b"}, "other content"),
         ({"kind": TransactionKind.PAYOUT_SENT}, "other content"),
         ({"currency": "EUR"}, "other content"),
-        ({"legs": legs(fee=-11, bank=11)}, "other content"),
+        ({"legs": legs(fee=-11, paid=11)}, "other content"),
         ({"idem_key": "new", "legs": legs(fee=-11)}, "its debits and credits differ"),
         ({"idem_key": "new", "legs": []}, "it moves nothing"),
-        ({"idem_key": "new", "legs": legs(fee=0, bank=0)}, "it moves nothing"),
+        ({"idem_key": "new", "legs": legs(fee=0, paid=0)}, "it moves nothing"),
     ],
 )
 def test_what_cannot_be_posted_says_why_and_writes_nothing(db, noon, changes, why):
@@ -159,17 +159,15 @@ def test_what_cannot_be_posted_says_why_and_writes_nothing(db, noon, changes, wh
 
 
 def test_a_creator_does_not_fall_below_zero(alice, noon):
-    overdrawn = [debit(AccountKind.CREATOR_AVAILABLE, 5, alice.pk), credit(AccountKind.BANK, 5)]
+    overdrawn = [debit(AccountKind.CREATOR_AVAILABLE, 5, alice.pk), credit(AccountKind.TAKEN_DOWN, 5)]
     with pytest.raises(UnableToPost, match="below zero"):
-        post_once(noon, legs=overdrawn)
+        post_once(noon, kind=TransactionKind.TAKEDOWN, legs=overdrawn)
     assert not Transaction.objects.exists()
 
 
 def test_money_from_nowhere_is_named(history, alice, noon):
     """A transaction that balances and that the triggers let through, with no sale behind it."""
     given = [debit(AccountKind.PSP_CLEARING, 99_999), credit(AccountKind.CREATOR_AVAILABLE, 99_999, alice.pk)]
-    post_once(noon, legs=given)
+    post_once(noon, kind=TransactionKind.DISPUTE_WON, legs=given)
 
-    assert check_books() == [
-        f"{alice.pk} has 99999 available less owed in USD; released lines less payouts are 0.",
-    ]
+    assert f"{alice.pk} has 99999 available less owed in USD; released lines less payouts are 0." in check_books()

@@ -140,6 +140,18 @@ def in_one_statement() -> AbstractContextManager[object]:
     return transaction.atomic() if connection.in_atomic_block else nullcontext()
 
 
+def array_of(values: Iterable[object]) -> str:
+    """Return a column as the text of a PostgreSQL array; faster than adapting each value, and exact for what we have.
+
+    UUIDs, whole numbers, texts and None alone.
+    """
+    return "{" + ",".join("NULL" if value is None else _quoted(str(value)) for value in values) + "}"
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 _WHY = {
     "payouts_transaction_balances": gettext_noop("its debits and credits differ"),
     "payouts_transaction_moves_its_accounts": gettext_noop("its kind does not move such accounts that way"),
@@ -183,10 +195,10 @@ def post(
     content = content_sha256(kind, source, currency, ((*key, amount_minor) for key, amount_minor in sums.items()))
     transaction_id = transaction_id or time_ordered_id()
     head = [transaction_id, str(kind), source, idem_key, content, now, currency]
-    columns = [[str(key.kind) for key in sums], [key.owner_id for key in sums], [key.detail for key in sums]]
+    columns = [array_of(column) for column in (*zip(*sums, strict=True), sums.values())]
     try:
         with in_one_statement(), connection.cursor() as cursor:
-            cursor.execute(_POST, [*head, *columns, list(sums.values())])
+            cursor.execute(_POST, [*head, *columns])
             if cursor.fetchone()[0]:
                 return transaction_id
     except IntegrityError as error:

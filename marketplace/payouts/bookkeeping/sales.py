@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 
-from marketplace.payouts.bookkeeping.books import UnableToPost, content_sha256, in_one_statement, refused
+from marketplace.payouts.bookkeeping.books import UnableToPost, array_of, content_sha256, in_one_statement, refused
 from marketplace.payouts.ids import time_ordered_id
 from marketplace.payouts.models import AccountKind, Sale, Split, TransactionKind
 from marketplace.payouts.rules import MAX_AMOUNT_MINOR, Money
@@ -131,22 +131,25 @@ SELECT payouts_record_sales(%s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::
 
 def _record(sales: Sequence[Sold], now: datetime) -> list[Sale]:
     made = [_row(sold, now) for sold in sales]
-    columns = [
-        [sale.pk for sale in made],
-        [sale.transaction_id for sale in made],
-        [sale.source for sale in made],
-        [_content(sale) for sale in made],
-        [sale.split_id for sale in made],
-        [sale.subject for sale in made],
-        [sale.currency for sale in made],
-        [sale.gross_minor for sale in made],
-        [sale.tax_minor for sale in made],
-        [sale.fee_minor for sale in made],
-        [sale.tax_of for sale in made],
-        [sale.paid_from for sale in made],
+    rows = [
+        (
+            sale.pk,
+            sale.transaction_id,
+            sale.source,
+            _content(sale),
+            sale.split_id,
+            sale.subject,
+            sale.currency,
+            sale.gross_minor,
+            sale.tax_minor,
+            sale.fee_minor,
+            sale.tax_of,
+            sale.paid_from,
+        )
+        for sale in made
     ]
     with connection.cursor() as cursor:
-        cursor.execute(_RECORD, [*columns, now])
+        cursor.execute(_RECORD, [*map(array_of, zip(*rows, strict=True)), now])
         new = cursor.fetchone()[0]
     if new == len(made):
         return made

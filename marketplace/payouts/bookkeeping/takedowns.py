@@ -23,7 +23,7 @@ from marketplace.payouts.bookkeeping.royalties import allocate_subject
 from marketplace.payouts.bookkeeping.sales import MAX_NAME, record_sale
 from marketplace.payouts.models import AccountKind, Sale, Split, TransactionKind
 from marketplace.payouts.reversals import Reversal, ReversalOutcome
-from marketplace.payouts.rules import Money
+from marketplace.payouts.rules import CURRENCIES, Money
 
 MAX_REASON = 140
 """The most characters of the reason of a takedown: it is a part of a reversal's key."""
@@ -111,9 +111,8 @@ def award_takedown(*, subject: str, reason: str, split: Split, now: datetime) ->
                 now=now,
             )
             _run(sql.AWARD, {**params, "transaction": sale.transaction_id})
-    return list(
-        Sale.objects.filter(source__startswith=f"award:{reason}:", paid_from=AccountKind.TAKEN_DOWN).order_by("source")
-    )
+    sources = [f"award:{reason}:{currency}" for currency in CURRENCIES]
+    return list(Sale.objects.filter(source__in=sources, paid_from=AccountKind.TAKEN_DOWN).order_by("source"))
 
 
 def _take(subject: str, currency: str, reason: str, now: datetime, sale_id: UUID | None = None) -> int:

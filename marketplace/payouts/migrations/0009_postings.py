@@ -62,30 +62,36 @@ CREATE FUNCTION payouts_moves() RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL S
 $$;
 """
 
-# One pass finds what does not balance. Transactions and accounts are never deleted, so it is enough to look for them
-# here, once for all rows: a foreign key would ask for each, and lock the house's accounts in every sale.
+# Transactions and accounts are never deleted, so it is enough to look for them here, once for all rows: a foreign key
+# would ask for each, and lock the house's accounts in every sale.
 # Kept balances move here and nowhere else, in the order of their ids, so that two never wait in a circle. What the
 # house set aside for others is summed, and drawn seldom: whoever draws it waits in line, and never takes more.
 # No number that a sample has passed may come later: see payouts_check_checkpoints.
-APPLY = """
-CREATE OR REPLACE FUNCTION payouts_apply_postings() RETURNS trigger LANGUAGE plpgsql AS $$
+_SET_ASIDE = "('deferred_subscription', 'buyer_credit', 'taken_down', 'chain_claims')"
+APPLY = f"""
+CREATE OR REPLACE FUNCTION payouts_apply_postings() RETURNS trigger LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     bad record;
     touched record;
     moved bigint;
-    set_aside CONSTANT text[] := '{deferred_subscription,buyer_credit,taken_down,chain_claims}';
 BEGIN
-    SELECT n.transaction_id, a.currency, sum(n.amount_minor) AS off, count(t.id) = count(*) AND count(a.id) = count(*)
-           AS known INTO bad
+    SELECT min(n.id) AS first, bool_and(a.id IS NOT NULL AND t.id IS NOT NULL) AS known,
+           bool_and(t.kind || CASE WHEN n.amount_minor > 0 THEN ' +' ELSE ' -' END || a.kind = ANY (payouts_moves()))
+               AS allowed,
+           bool_or(a.balance_minor IS NOT NULL) AS kept,
+           bool_or(n.amount_minor > 0 AND a.kind IN {_SET_ASIDE}) AS drawn INTO touched
       FROM new_rows n LEFT JOIN payouts_account a ON a.id = n.account_id
-      LEFT JOIN payouts_transaction t ON t.id = n.transaction_id
-     GROUP BY n.transaction_id, a.currency
-    HAVING sum(n.amount_minor) <> 0 OR count(t.id) < count(*) OR count(a.id) < count(*) ORDER BY known LIMIT 1;
-    IF FOUND AND NOT bad.known THEN
-        RAISE EXCEPTION 'transaction % or an account of its postings does not exist', bad.transaction_id
+      LEFT JOIN payouts_transaction t ON t.id = n.transaction_id;
+    IF NOT touched.known THEN
+        RAISE EXCEPTION 'a posting names a transaction or an account that does not exist'
             USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'payouts_posting_names_what_is',
                   TABLE = TG_TABLE_NAME;
-    ELSIF FOUND THEN
+    END IF;
+    SELECT n.transaction_id, a.currency, sum(n.amount_minor) AS off INTO bad
+      FROM new_rows n JOIN payouts_account a ON a.id = n.account_id
+     GROUP BY n.transaction_id, a.currency HAVING sum(n.amount_minor) <> 0 LIMIT 1;
+    IF FOUND THEN
         RAISE EXCEPTION 'transaction % is off by % minor units of %', bad.transaction_id, bad.off, bad.currency
             USING ERRCODE = 'check_violation', CONSTRAINT = 'payouts_transaction_balances', TABLE = TG_TABLE_NAME;
     END IF;
@@ -95,29 +101,26 @@ BEGIN
             USING ERRCODE = 'check_violation', CONSTRAINT = 'payouts_transaction_written_once',
                   TABLE = TG_TABLE_NAME;
     END IF;
-    SELECT n.transaction_id, t.kind AS kind, a.kind AS account, n.amount_minor INTO bad
-      FROM new_rows n JOIN payouts_account a ON a.id = n.account_id
-      JOIN payouts_transaction t ON t.id = n.transaction_id
-     WHERE NOT t.kind || CASE WHEN n.amount_minor > 0 THEN ' +' ELSE ' -' END || a.kind = ANY (payouts_moves())
-     LIMIT 1;
-    IF FOUND THEN
+    IF NOT touched.allowed THEN
+        SELECT t.kind AS kind, a.kind AS account, n.amount_minor INTO bad
+          FROM new_rows n JOIN payouts_account a ON a.id = n.account_id
+          JOIN payouts_transaction t ON t.id = n.transaction_id
+         WHERE NOT t.kind || CASE WHEN n.amount_minor > 0 THEN ' +' ELSE ' -' END || a.kind = ANY (payouts_moves())
+         LIMIT 1;
         RAISE EXCEPTION 'a transaction of kind % does not move % by %', bad.kind, bad.account, bad.amount_minor
             USING ERRCODE = 'check_violation', CONSTRAINT = 'payouts_transaction_moves_its_accounts',
                   TABLE = TG_TABLE_NAME;
     END IF;
-    IF (SELECT min(id) FROM new_rows) <= (
+    IF touched.first <= (
             SELECT s.through FROM payouts_posting_sample s
              WHERE s.xid <= pg_current_xact_id()::text::bigint ORDER BY s.through DESC LIMIT 1) THEN
         RAISE EXCEPTION 'postings are numbered in the order in which they come'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'payouts_posting_comes_last', TABLE = TG_TABLE_NAME;
     END IF;
-    SELECT bool_or(a.balance_minor IS NOT NULL) AS kept, bool_or(n.amount_minor > 0 AND a.kind = ANY (set_aside))
-           AS drawn INTO touched
-      FROM new_rows n JOIN payouts_account a ON a.id = n.account_id;
     IF touched.kept OR touched.drawn THEN
         PERFORM 1 FROM payouts_account a
           WHERE a.id IN (SELECT n.account_id FROM new_rows n JOIN payouts_account o ON o.id = n.account_id
-                          WHERE o.balance_minor IS NOT NULL OR n.amount_minor > 0 AND o.kind = ANY (set_aside))
+                          WHERE o.balance_minor IS NOT NULL OR n.amount_minor > 0 AND o.kind IN {_SET_ASIDE})
           ORDER BY a.id FOR NO KEY UPDATE;
     END IF;
     IF touched.kept THEN
@@ -139,7 +142,7 @@ BEGIN
     IF touched.drawn THEN
         SELECT a.kind, a.currency INTO bad
           FROM (SELECT DISTINCT account_id FROM new_rows WHERE amount_minor > 0) n
-          JOIN payouts_account a ON a.id = n.account_id AND a.kind = ANY (set_aside)
+          JOIN payouts_account a ON a.id = n.account_id AND a.kind IN {_SET_ASIDE}
          WHERE payouts_sum_of(a.id) > 0 LIMIT 1;
         IF FOUND THEN
             RAISE EXCEPTION 'there is not so much % in %', bad.kind, bad.currency
@@ -151,8 +154,31 @@ BEGIN
 END $$;
 """
 
-# The one door, as a call: its statements are planned once a connection. Accounts that are missing are opened, in one
-# order. False says that the key was there before, and that nothing was written.
+# A transaction and its postings are written in one statement, so its end is when they are asked for, all at once.
+WHOLE = """
+DROP TRIGGER payouts_transaction_has_postings ON payouts_transaction;
+CREATE OR REPLACE FUNCTION payouts_check_transaction_has_postings() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE bad record;
+BEGIN
+    SELECT n.id INTO bad FROM new_rows n
+     WHERE NOT EXISTS (SELECT FROM payouts_posting p WHERE p.transaction_id = n.id) LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'transaction % has no postings', bad.id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'payouts_transaction_has_postings',
+                  TABLE = TG_TABLE_NAME;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER payouts_transaction_has_postings AFTER INSERT ON payouts_transaction
+    REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION payouts_check_transaction_has_postings();
+-- Indexes for LIKE that come with every unique text, and that nothing asks.
+DROP INDEX IF EXISTS payouts_transaction_idem_key_6eccecf0_like;
+DROP INDEX IF EXISTS payouts_sale_source_da2df808_like;
+DROP INDEX IF EXISTS payouts_sale_split_id_0bc8b836_like;
+"""
+
+# The one door, as a call: its statements are planned once a connection, and not anew for each number of legs. Accounts
+# that are missing are opened, in one order. False says that the key was there before, and that nothing was written.
 POST = """
 CREATE FUNCTION payouts_open_accounts(currencies text[], kinds text[], owners uuid[], details text[])
 RETURNS void LANGUAGE sql AS $$
@@ -166,17 +192,12 @@ $$;
 CREATE FUNCTION payouts_post(
     named uuid, kind text, source text, key text, content text, at timestamptz, currency text,
     kinds text[], owners uuid[], details text[], amounts bigint[]
-) RETURNS boolean LANGUAGE plpgsql AS $$
+) RETURNS boolean LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
     accounts bigint[];
     legs bigint[];
 BEGIN
-    INSERT INTO payouts_transaction (id, kind, source, idem_key, content_sha256, occurred_at)
-    VALUES (named, payouts_post.kind, payouts_post.source, key, content, at) ON CONFLICT (idem_key) DO NOTHING;
-    IF NOT FOUND THEN
-        RETURN false;
-    END IF;
     FOR turn IN 1..2 LOOP
         SELECT array_agg(f.id ORDER BY f.place), array_agg(f.amount_minor ORDER BY f.place) INTO accounts, legs
           FROM (SELECT a.id, l.amount_minor, l.place
@@ -192,12 +213,20 @@ BEGIN
                   JOIN payouts_account a ON a.kind = l.kind AND a.currency = payouts_post.currency
                        AND a.owner_id = l.owner_id AND a.detail = l.detail) f;
         EXIT WHEN cardinality(accounts) = cardinality(kinds);
+        IF EXISTS (SELECT FROM payouts_transaction t WHERE t.idem_key = key) THEN
+            RETURN false;  -- no account is opened for what was posted otherwise
+        END IF;
         PERFORM payouts_open_accounts(array_fill(payouts_post.currency, ARRAY[cardinality(kinds)]),
                                       kinds, owners, details);
     END LOOP;
+    WITH made AS (
+        INSERT INTO payouts_transaction (id, kind, source, idem_key, content_sha256, occurred_at)
+        VALUES (named, payouts_post.kind, payouts_post.source, key, content, at)
+            ON CONFLICT (idem_key) DO NOTHING RETURNING id
+    )
     INSERT INTO payouts_posting (transaction_id, account_id, amount_minor)
-    SELECT named, l.account_id, l.amount_minor FROM unnest(accounts, legs) AS l (account_id, amount_minor);
-    RETURN true;
+    SELECT made.id, l.account_id, l.amount_minor FROM made, unnest(accounts, legs) AS l (account_id, amount_minor);
+    RETURN FOUND;
 END $$;
 """
 
@@ -208,10 +237,10 @@ CREATE FUNCTION payouts_record_sales(
     ids uuid[], transactions uuid[], sources text[], contents text[], splits text[], subjects text[],
     currencies text[], grosses bigint[], taxes bigint[], fees bigint[], taxes_of text[], paid_froms text[],
     at timestamptz
-) RETURNS bigint LANGUAGE plpgsql AS $$
+) RETURNS bigint LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
-    made bigint;
+    recorded bigint;
     missing bigint;
     named uuid[];
     accounts bigint[];
@@ -220,14 +249,6 @@ DECLARE
     leg_kinds text[];
     leg_details text[];
 BEGIN
-    INSERT INTO payouts_transaction (id, kind, source, idem_key, content_sha256, occurred_at)
-    SELECT s.id, 'sale', s.source, 'sale:' || s.source, s.content, at
-      FROM unnest(transactions, sources, contents) AS s (id, source, content) ORDER BY s.source, s.id
-        ON CONFLICT (idem_key) DO NOTHING;
-    GET DIAGNOSTICS made = ROW_COUNT;
-    IF made = 0 THEN
-        RETURN 0;
-    END IF;
     FOR turn IN 1..2 LOOP
         SELECT array_agg(l.named ORDER BY l.place, l.leg), array_agg(a.id ORDER BY l.place, l.leg),
                array_agg(l.amount_minor ORDER BY l.place, l.leg), count(*) FILTER (WHERE a.id IS NULL),
@@ -241,25 +262,38 @@ BEGIN
                                             (3, 'platform_fee', '', -s.fee),
                                             (4, 'royalty_unallocated', '', s.tax + s.fee - s.gross)
                                     ) AS v (leg, kind, detail, amount_minor)
-                 WHERE v.amount_minor <> 0
-                   AND (made = cardinality(ids) OR EXISTS (SELECT FROM payouts_transaction t WHERE t.id = s.named))) l
+                 WHERE v.amount_minor <> 0) l
           LEFT JOIN payouts_account a ON a.kind = l.kind AND a.currency = l.currency AND a.owner_id IS NULL
                AND a.detail = l.detail;
         EXIT WHEN missing = 0;
+        IF NOT EXISTS (SELECT FROM unnest(sources) AS s (source) WHERE NOT EXISTS (
+                           SELECT FROM payouts_transaction t WHERE t.idem_key = 'sale:' || s.source)) THEN
+            RETURN 0;  -- no account is opened for what was recorded otherwise
+        END IF;
         PERFORM payouts_open_accounts(leg_currencies, leg_kinds, array_fill(NULL::uuid, ARRAY[missing::int]),
                                       leg_details);
     END LOOP;
-    INSERT INTO payouts_posting (transaction_id, account_id, amount_minor)
-    SELECT l.named, l.account_id, l.amount_minor
-      FROM unnest(named, accounts, legs) AS l (named, account_id, amount_minor);
+    WITH made AS (
+        INSERT INTO payouts_transaction (id, kind, source, idem_key, content_sha256, occurred_at)
+        SELECT s.id, 'sale', s.source, 'sale:' || s.source, s.content, at
+          FROM unnest(transactions, sources, contents) AS s (id, source, content) ORDER BY s.source, s.id
+            ON CONFLICT (idem_key) DO NOTHING RETURNING id
+    ), posted AS (
+        INSERT INTO payouts_posting (transaction_id, account_id, amount_minor)
+        SELECT l.named, l.account_id, l.amount_minor
+          FROM unnest(named, accounts, legs) WITH ORDINALITY AS l (named, account_id, amount_minor, place)
+          JOIN made ON made.id = l.named ORDER BY l.place
+    )
     INSERT INTO payouts_sale (id, source, split_id, subject, currency, gross_minor, tax_minor, fee_minor, net_minor,
                               tax_of, paid_from, sold_at, transaction_id)
     SELECT s.id, s.source, s.split_id, s.subject, s.currency, s.gross, s.tax, s.fee, s.gross - s.tax - s.fee,
            s.tax_of, s.paid_from, at, s.named
       FROM unnest(ids, transactions, sources, splits, subjects, currencies, grosses, taxes, fees, taxes_of, paid_froms)
-           AS s (id, named, source, split_id, subject, currency, gross, tax, fee, tax_of, paid_from)
-     WHERE made = cardinality(ids) OR EXISTS (SELECT FROM payouts_transaction t WHERE t.id = s.named);
-    RETURN made;
+           WITH ORDINALITY
+           AS s (id, named, source, split_id, subject, currency, gross, tax, fee, tax_of, paid_from, place)
+      JOIN made ON made.id = s.named ORDER BY s.place;
+    GET DIAGNOSTICS recorded = ROW_COUNT;
+    RETURN recorded;
 END $$;
 
 CREATE FUNCTION payouts_check_sales() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -471,6 +505,6 @@ class Migration(migrations.Migration):
         ),
         *(
             migrations.RunSQL(sql, reverse_sql=migrations.RunSQL.noop)
-            for sql in (MAY_MOVE, APPLY, POST, SALES, CHECKPOINTS, EXCHANGES)
+            for sql in (MAY_MOVE, APPLY, WHOLE, POST, SALES, CHECKPOINTS, EXCHANGES)
         ),
     ]
