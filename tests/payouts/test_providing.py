@@ -2,9 +2,9 @@
 
 import pytest
 
-from marketplace.payouts.bookkeeping.books import UnableToPost, credit, debit, post
+from marketplace.payouts.bookkeeping.books import UnableToPost
 from marketplace.payouts.checkpoints import Exchange
-from marketplace.payouts.models import Account, AccountKind, Posting, Transaction, TransactionKind
+from marketplace.payouts.models import Account, AccountKind, Posting, Transaction
 from marketplace.payouts.operations import (
     UnableToExchange,
     UnableToRecordSettlement,
@@ -20,6 +20,7 @@ from marketplace.payouts.operations import (
     record_settled,
     record_transfer_reversed,
     release_holds,
+    settle,
     take_subscription_payment,
 )
 from marketplace.payouts.queries import check_books, house_sum, trial_balance
@@ -140,33 +141,28 @@ def test_two_exact_amounts_are_exchanged_in_two_transactions(db, noon):
     assert check_books() == []
 
 
-def owe(creator, amount_minor, noon):
-    """Makes a creator owe, as a refund after their payout would."""
-    post(
-        kind=TransactionKind.DISPUTE_OPENED,
-        source="owed",
-        idem_key="owed",
-        currency="USD",
-        legs=[
-            debit(AccountKind.CREATOR_RECEIVABLE, amount_minor, creator.pk),
-            credit(AccountKind.CREATOR_DISPUTE_HOLD, amount_minor, creator.pk),
-        ],
-        now=noon,
-    )
-
-
-def test_what_a_creator_owes_is_taken_from_their_account_with_the_provider(alice, noon):
-    owe(alice, 7_00, noon)
+def test_what_a_creator_owes_is_taken_from_their_account_with_the_provider(alice, alices, sell, noon):
+    """Alice was paid for a sale that is disputed afterwards."""
+    sell(alices, "order-line:1")
+    [run] = allocate_royalties(now=noon)
+    release_holds(now=run.available_at)
+    settle(now=run.available_at)
+    open_dispute(source="order-line:1", now=run.available_at)
+    assert Account.objects.get(kind="creator_receivable").balance_minor == 10_80
     taken = {"creator": alice, "amount": Money(5_00, "USD"), "reference": "trr_1", "now": noon}
     assert record_transfer_reversed(**taken) == record_transfer_reversed(**taken)
-    assert Account.objects.get(kind="creator_receivable").balance_minor == 2_00
+    assert Account.objects.get(kind="creator_receivable").balance_minor == 5_80
     assert house_sum(BALANCE, "USD") == 5_00
     before = written()
-    for wrong in ({"amount": Money(2_01, "USD"), "reference": "trr_2"}, {"amount": Money(4_00, "USD")},
-                  {"amount": Money(0, "USD"), "reference": "trr_2"}):  # fmt: skip
+    for wrong in (
+        {"amount": Money(5_81, "USD"), "reference": "trr_2"},
+        {"amount": Money(4_00, "USD")},
+        {"amount": Money(0, "USD"), "reference": "trr_2"},
+    ):
         with pytest.raises(UnableToPost):
             record_transfer_reversed(**taken | wrong)
         assert written() == before
+    assert check_books() == []
 
 
 def test_claims_on_a_chain_are_of_what_is_available_and_taken_out_once(alice, alices, sell, noon):
