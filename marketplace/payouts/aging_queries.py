@@ -1,11 +1,9 @@
 """How long money has stood where it should not stand for ever: owed back, held, in suspense, on its way."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from django.db import connection
+from marketplace.payouts.rows import rows_of
 
 WHATS = (
     "owed-back",
@@ -160,17 +158,10 @@ def aging(*, now: datetime) -> list[AgeSum]:
             (row["newest"], row["newer"], row["older"], row["oldest"]),
             row["amount_minor"],
         )
-        for row in _rows(_SUMS, params)
+        for row in rows_of(_SUMS, params)
     ]
 
 
 def aged(*, what: str = "", limit: int | None = None) -> list[Aged]:
     """Return each amount that stands, the oldest of each sort first; of one sort where `what` names it."""
-    return [Aged(**row) for row in _rows(_LIST, {"what": what, "limit": limit, "whats": list(WHATS)})]
-
-
-def _rows(sql: str, params: Mapping[str, Any]) -> list[dict[str, Any]]:
-    with connection.cursor() as found:
-        found.execute(sql, params)
-        names = [column.name for column in found.description]
-        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    return [Aged(**row) for row in rows_of(_LIST, {"what": what, "limit": limit, "whats": list(WHATS)})]

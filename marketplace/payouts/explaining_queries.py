@@ -7,10 +7,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
 from marketplace.payouts.models import Payout, RoyaltyLine, Sale
 from marketplace.payouts.queries import Line, lines_of
+from marketplace.payouts.rows import rows_of
 from marketplace.payouts.rules import WHOLE_PPB
 from marketplace.payouts.statement_papers.reading import BUCKETS
 from marketplace.people.models import Creator
@@ -104,7 +103,7 @@ def explained(creator: Creator, line_id: int) -> Explained | None:
 
 def shares_in(sale: Sale) -> list[Share]:
     """Return how the sale's net was divided, by payee: what the split says against what the lines say."""
-    rows = _rows(
+    rows = rows_of(
         "SELECT h.payee_id, h.share_ppb, coalesce(l.amount_minor, 0) AS amount_minor FROM payouts_split_share h"
         "  LEFT JOIN payouts_royalty_line l ON l.sale_id = %(sale)s AND l.payee_id = h.payee_id"
         " WHERE h.split_id = %(split)s ORDER BY h.payee_id",
@@ -120,7 +119,7 @@ def shares_in(sale: Sale) -> list[Share]:
 
 
 def _taken_of(line_id: int) -> list[Taken]:
-    rows = _rows(
+    rows = rows_of(
         """
         SELECT v.key, v.kind, v.reason, v.opened_at, coalesce(o.outcome, '') AS outcome, o.closed_at,
                (SELECT sum(t.amount_minor) FROM payouts_reversal_line t
@@ -168,7 +167,7 @@ def story_of(payout: Payout) -> list[Movement]:
     names = {kind: name for name, kind in BUCKETS.items()}
     legs: dict[UUID, dict[str, int]] = defaultdict(dict)
     heads: dict[UUID, dict[str, Any]] = {}
-    for row in _rows(_STORY, params):
+    for row in rows_of(_STORY, params):
         sign = -1 if row["account"] == "creator_receivable" else 1
         legs[row["id"]][names[row["account"]]] = sign * row["moved"]
         heads[row["id"]] = row
@@ -190,7 +189,7 @@ def story_of(payout: Payout) -> list[Movement]:
 
 def _released(payout: Payout, transactions: list[UUID]) -> tuple[dict[UUID, list[RoyaltyLine]], dict[UUID, int]]:
     """Return transaction → the royalty lines of the run that it released, the first of them, and how many there are."""
-    rows = _rows(
+    rows = rows_of(
         """
         SELECT h.transaction_id AS id, l.id AS line, n.count
           FROM payouts_hold_release h
@@ -207,10 +206,3 @@ def _released(payout: Payout, transactions: list[UUID]) -> tuple[dict[UUID, list
     for row in sorted(rows, key=lambda row: row["line"]):
         lines[row["id"]].append(found[row["line"]])
     return lines, {row["id"]: row["count"] for row in rows}
-
-
-def _rows(sql: str, params: Mapping[str, Any]) -> list[dict[str, Any]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        names = [column.name for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

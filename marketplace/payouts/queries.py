@@ -1,17 +1,14 @@
 """What creators and operators ask about money; nothing here writes."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
-
-from django.db import connection
 
 from marketplace.payouts.invariants import INVARIANTS, split_problems
 from marketplace.payouts.invariants_statements import statement_problems
 from marketplace.payouts.models import AccountKind
 from marketplace.payouts.numbers import held_of, number_of, taken_of
+from marketplace.payouts.rows import rows_of
 from marketplace.people.models import Creator
 
 PAGE_LENGTH = 50
@@ -134,7 +131,7 @@ class TrialRow:
 
 def balances_of(creator: Creator) -> list[Balance]:
     """Return the creator's balances, one a currency that they ever earned in, by currency."""
-    rows = _rows(
+    rows = rows_of(
         """
         SELECT a.currency, a.pending_minor,
                (SELECT min(r.available_at) FROM payouts_royalty_run r
@@ -223,13 +220,13 @@ SELECT l.id, s.source, s.sold_at, s.currency, s.gross_minor, s.net_minor, s.spli
 def lines_of(creator: Creator, cursor: str | None = None, *, limit: int = PAGE_LENGTH) -> tuple[list[Line], str | None]:
     """Return one page of the creator's royalty lines, newest first, and the cursor of the next page if there is one."""
     params = {"creator": creator.pk, "before": _before(cursor), "limit": limit + 1}
-    lines = [Line(**row) for row in _rows(_LINES, params)]
+    lines = [Line(**row) for row in rows_of(_LINES, params)]
     return lines[:limit], str(lines[limit - 1].id) if len(lines) > limit else None
 
 
 def frozen_of(creator: Creator) -> list[Frozen]:
     """Return what the creator cannot have while subjects are frozen, one a subject and currency, oldest first."""
-    rows = _rows(
+    rows = rows_of(
         """
         WITH frozen AS (
             SELECT DISTINCT ON (f.subject) f.subject, f.reason, f.frozen_at FROM payouts_subject_freeze f
@@ -261,7 +258,7 @@ def frozen_of(creator: Creator) -> list[Frozen]:
 
 def payouts_of(creator: Creator, *, limit: int = PAGE_LENGTH) -> list[PaidOut]:
     """Return the creator's latest payouts, newest first."""
-    rows = _rows(
+    rows = rows_of(
         """
         SELECT p.id, p.currency, p.amount_minor, p.reserved_at, coalesce(o.state, 'open') AS state,
                coalesce(o.at, p.reserved_at) AS state_at, coalesce(o.reference, '') AS reference
@@ -277,7 +274,7 @@ def payouts_of(creator: Creator, *, limit: int = PAGE_LENGTH) -> list[PaidOut]:
 
 def shares_of(split: str) -> list[tuple[Creator, int]]:
     """Return a split's (payee, share in ppb), the largest share first."""
-    rows = _rows(
+    rows = rows_of(
         "SELECT payee_id, share_ppb FROM payouts_split_share WHERE split_id = %(split)s"
         " ORDER BY share_ppb DESC, payee_id",
         {"split": split},
@@ -288,7 +285,7 @@ def shares_of(split: str) -> list[tuple[Creator, int]]:
 
 def paid_total() -> dict[str, int]:
     """Return currency → minor units that have arrived with creators."""
-    rows = _rows(
+    rows = rows_of(
         """
         SELECT p.currency, sum(p.amount_minor)::bigint AS paid_minor
           FROM payouts_payout p JOIN payouts_payout_outcome o ON o.payout_id = p.id AND o.state = 'paid'
@@ -306,7 +303,7 @@ def trial_balance() -> list[TrialRow]:
     Creators' accounts by the balances that are kept of them, the house's by their newest checkpoints and what came
     since: the cost does not grow with the history. `check_books` proves both from the postings.
     """
-    rows = _rows(
+    rows = rows_of(
         """
         SELECT currency, kind, greatest(sum(made), 0) AS debit_minor, greatest(-sum(made), 0) AS credit_minor
           FROM (SELECT currency, kind, CASE WHEN balance_minor IS NULL THEN payouts_sum_of(id)
@@ -324,7 +321,7 @@ def house_sums(currency: str | None = None) -> dict[tuple[str, str, str], int]:
 
     In minor units, from the newest checkpoints and what came since, in one moment.
     """
-    rows = _rows(
+    rows = rows_of(
         """
         SELECT currency, kind, detail, payouts_sum_of(id) AS made FROM payouts_account
          WHERE owner_id IS NULL AND (%(currency)s::text IS NULL OR currency = %(currency)s)
@@ -351,18 +348,10 @@ def check_books() -> list[str]:
     """
     problems = []
     for sentence, sql in INVARIANTS:
-        problems += [sentence.format(**row) for row in _rows(sql)]
+        problems += [sentence.format(**row) for row in rows_of(sql)]
     return problems + split_problems() + statement_problems()
 
 
 def _before(cursor: str | None) -> int | None:
     """Reads a cursor; one that nobody gave out is as good as none."""
     return int(cursor) if cursor and cursor.isascii() and cursor.isdigit() and len(cursor) < 19 else None
-
-
-def _rows(sql: str, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-    """Return the rows of a question, each by its columns' names."""
-    with connection.cursor() as found:
-        found.execute(sql, params)
-        names = [column.name for column in found.description]
-        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

@@ -1,14 +1,13 @@
 """When a creator is paid and why not earlier: what is due when, kept back until when, and held for what reason."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
 
+from marketplace.payouts.rows import rows_of
 from marketplace.payouts.rules import CURRENCIES
 from marketplace.payouts.terms import AHEAD, HOLDS, TERMS, Schedule, standard
 from marketplace.people.models import Creator
@@ -103,7 +102,7 @@ SELECT who.currency, coalesce(a.balance_minor, 0) AS available_minor, coalesce(o
 
 def next_payouts(creator: Creator, *, now: datetime, currency: str | None = None) -> list[NextPayout]:
     """Return when the creator is paid next, one a currency that they ever earned in; or in the one that is asked."""
-    rows = _rows(
+    rows = rows_of(
         _NEXT,
         {
             **standard(),
@@ -144,7 +143,7 @@ def ripening_of(creator: Creator) -> list[Ripening]:
 
     What remains of their lines and is not held for claims: together it is what is pending.
     """
-    rows = _rows(
+    rows = rows_of(
         """
         WITH waiting AS (
             SELECT l.id, l.amount_minor, r.currency, (r.available_at AT TIME ZONE 'UTC')::date AS until
@@ -173,7 +172,7 @@ def ripening_of(creator: Creator) -> list[Ripening]:
 
 def reserves_of(creator: Creator) -> list[Kept]:
     """Return what stands in the creator's reserves, the first to end first; one a currency, moment and reason."""
-    rows = _rows(
+    rows = rows_of(
         """
         SELECT r.currency, sum(r.amount_minor)::bigint AS amount_minor, r.until, coalesce(p.reason, '') AS reason
           FROM payouts_reserve_line r LEFT JOIN payouts_policy p ON p.id = r.policy_id
@@ -187,7 +186,7 @@ def reserves_of(creator: Creator) -> list[Kept]:
 
 def holds_of(creator: Creator | None = None, *, standing: bool = True) -> list[Held]:
     """Return the holds on the payouts of a creator, or of all, the oldest first; without ended ones if `standing`."""
-    rows = _rows(
+    rows = rows_of(
         """
         SELECT h.key, h.creator_id, c.handle, h.currency, h.reason, h.held_by, h.held_at,
                coalesce(e.ended_by, '') AS ended_by, e.ended_at
@@ -199,10 +198,3 @@ def holds_of(creator: Creator | None = None, *, standing: bool = True) -> list[H
         {"creator": creator and creator.pk, "standing": standing},
     )
     return [Held(**row) for row in rows]
-
-
-def _rows(sql: str, params: Mapping[str, Any]) -> list[dict[str, Any]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        names = [column.name for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
