@@ -114,3 +114,18 @@ def test_a_frozen_sale_that_is_disputed_is_allocated_and_held_when_won(alice, al
     assert check_books() == []
     close_dispute(source="order-line:1", outcome="won", now=noon + timedelta(days=2))
     assert usd(alice) == {"frozen": 756}
+
+
+def test_what_a_partial_dispute_left_is_held_and_other_disputes_count_for_nothing(alice, alices, sell, noon, right):
+    """Of 10.80 that are available the bank takes 2.70, and of another sale all; a freeze holds the other 8.10."""
+    sell(alices, "order-line:1", subject=STOLEN)
+    sell(alices, "order-line:2", gross=30_00, fee=0)
+    allocate_royalties(now=noon)
+    release_holds(now=noon + LATER)
+    open_dispute(source="order-line:2", now=noon + LATER)
+    open_dispute(source="order-line:1", amount_minor=3_00, now=noon + LATER)
+    assert usd(alice) == {"available": 810, "on hold": 3270}
+
+    claim(noon, 14)
+
+    assert usd(alice) == {"frozen": 810, "on hold": 3270}

@@ -80,12 +80,12 @@ _EVENTS = f"""{_payouts()}, event AS (
      WHERE v.bucket = 'creator_available'
      UNION ALL
     SELECT payee_id, number, 'most', line_id, sale_id, NULL,
-           amount_minor - {taken_of("line_id", "number")} - {held_of("line_id", "number")}
+           amount_minor - {taken_of("of.line_id", "of.number")} - {held_of("of.line_id", "of.number")}
       FROM (SELECT DISTINCT l.payee_id, {number_of("r.transaction_id")} AS number, l.id AS line_id, l.sale_id,
                    l.amount_minor
               FROM payouts_reversal_line v JOIN payouts_reversal r ON r.id = v.reversal_id
               JOIN payouts_royalty_line l ON l.id = v.line_id JOIN since ON since.owner_id = l.payee_id
-             WHERE v.bucket <> 'creator_pending') reversed_line
+             WHERE v.bucket <> 'creator_pending') of
      UNION ALL
     SELECT l.payee_id, {number_of("k.transaction_id")}, 'out', l.id, l.sale_id, NULL, k.amount_minor
       FROM payouts_claim_hold_line k JOIN payouts_royalty_line l ON l.id = k.line_id
