@@ -279,7 +279,7 @@ def _floors(meter: _Meter) -> dict[str, float]:
 
     told = {}
     with connection.cursor() as cursor:
-        for name, lines in _LINES.items():
+        for name, lines in sorted(_LINES.items()):
             cursor.execute(_FLOOR)
 
             def work(lines: str = lines) -> None:
@@ -306,34 +306,22 @@ def _row_by_row(meter: _Meter) -> float:
 
 
 def _allocate(sale: Any) -> None:
-    from uuid import uuid4
-
-    from marketplace.payouts.models import (
-        Account,
-        AccountKind,
-        Posting,
-        RoyaltyLine,
-        RoyaltyRun,
-        SplitShare,
-        Transaction,
-        TransactionKind,
-    )
+    from marketplace.payouts.bookkeeping.books import credit, debit, post
+    from marketplace.payouts.models import AccountKind, RoyaltyLine, RoyaltyRun, SplitShare, TransactionKind
     from marketplace.payouts.rules import allocate
 
     shares = dict(SplitShare.objects.filter(split_id=sale.split_id).values_list("payee_id", "share_ppb"))
     parts = [(payee, part) for payee, part in allocate(sale.net_minor, list(shares.items())) if part]
-    made = Transaction.objects.create(
-        kind=TransactionKind.ROYALTY_RUN, source="row", idem_key=f"row:{uuid4()}", content_sha256="", occurred_at=NOON
+    legs = [credit(AccountKind.CREATOR_PENDING, part, payee) for payee, part in parts]
+    posted = post(
+        kind=TransactionKind.ROYALTY_RUN,
+        source=f"row:{sale.pk}",
+        idem_key=f"row:{sale.pk}",
+        currency=sale.currency,
+        legs=[debit(AccountKind.ROYALTY_UNALLOCATED, sale.net_minor), *legs],
+        now=NOON,
     )
-    run = RoyaltyRun.objects.create(currency=sale.currency, ran_at=NOON, available_at=NOON, transaction=made)
-    house, _new = Account.objects.get_or_create(kind=AccountKind.ROYALTY_UNALLOCATED, owner=None, currency="USD")
-    postings = [Posting(transaction=made, account=house, amount_minor=sale.net_minor)]
-    for payee, part in parts:
-        account, _new = Account.objects.get_or_create(
-            kind=AccountKind.CREATOR_PENDING, owner_id=payee, currency="USD", defaults={"balance_minor": 0}
-        )
-        postings.append(Posting(transaction=made, account=account, amount_minor=-part))
-    Posting.objects.bulk_create(postings)
+    run = RoyaltyRun.objects.create(currency=sale.currency, ran_at=NOON, available_at=NOON, transaction_id=posted)
     RoyaltyLine.objects.bulk_create(
         RoyaltyLine(run=run, sale=sale, payee_id=payee, share_ppb=shares[payee], amount_minor=part)
         for payee, part in parts

@@ -11,7 +11,10 @@ from marketplace.payouts.parts import take_part
 
 STILL_PENDING = """
 SELECT payee_id, sum(amount_minor)::bigint AS amount_minor
-  FROM (SELECT payee_id, amount_minor FROM payouts_royalty_line WHERE run_id = %(run)s
+  FROM (SELECT a.owner_id AS payee_id, -p.amount_minor AS amount_minor
+          FROM payouts_royalty_run r JOIN payouts_posting p ON p.transaction_id = r.transaction_id
+          JOIN payouts_account a ON a.id = p.account_id AND a.kind = 'creator_pending'
+         WHERE r.id = %(run)s
          UNION ALL
         SELECT l.payee_id, -v.amount_minor
           FROM payouts_royalty_line l JOIN payouts_reversal_line v ON v.line_id = l.id WHERE l.run_id = %(run)s
@@ -26,7 +29,8 @@ SELECT payee_id, sum(amount_minor)::bigint AS amount_minor
 """
 """What of a run (%(run)s) that is not released stands in its payees' pending accounts: (payee_id, amount_minor).
 
-All that remains of its lines and is not held for claims.
+All that remains of its lines and is not held for claims. What the lines were is read from what the run posted for each
+payee: a release costs what it has payees, not what it has lines.
 """
 
 REMAINING_OF_SALES = """
