@@ -59,7 +59,10 @@ def test_the_months_and_one_of_them(cast: Cast, earned: RoyaltyLine) -> None:
 def test_a_line_is_explained_in_numbers(cast: Cast, earned: RoyaltyLine) -> None:
     text = page(signed_in(cast.alice.person), f"/portal/earnings/lines/{earned.pk}")
 
-    for words in ("923 × 666,666,667 = 615,333,333,641 = 615 × 1,000,000,000 + 333,333,641", "Statement of 2026-11"):
+    for words in (
+        "923 × 666,666,667 = 615,333,333,641 = 615 × 1,000,000,000 + 333,333,641",
+        "Statement of November 2026",
+    ):
         assert words in text, words
     assert text.count("order-line:0") == 1
     assert f"/portal/earnings/payouts/{Payout.objects.get(creator=cast.alice).pk}" in text

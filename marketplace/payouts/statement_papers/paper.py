@@ -12,7 +12,7 @@ from django.utils.translation import ngettext, pgettext
 from marketplace.payouts.rules import WHOLE_PPB
 from marketplace.payouts.statement_papers.reading import Head, Move, Span
 from marketplace.payouts.statement_papers.table import Row, rows
-from marketplace.payouts.statement_papers.words import BUCKETS, KINDS, PARTS
+from marketplace.payouts.statement_papers.words import BUCKETS, KINDS, PARTS, in_order
 from marketplace.ui.formats import date_text, money_text, month_text, number_text, percent_text, say
 from marketplace.ui.typesetting import BODY, HEADLINE, MARGIN, NAME, SMALL, TITLE, WIDTH, Paper, Style, lines, width_of
 
@@ -93,7 +93,7 @@ class _Setting:
     def _sums(self) -> None:
         head = self.head
         self._sum(_("Opening"), head.opening_minor, _BOLD)
-        for kind, amount_minor in head.by_kind.items():
+        for kind, amount_minor in in_order(head.by_kind):
             self._sum(say(KINDS, kind), amount_minor, BODY)
         self._sum(_("Closing"), head.closing_minor, _BOLD)
         self.sheet.y -= 10

@@ -140,7 +140,8 @@ SELECT b.owner_id, (b.closing_minor - coalesce(k.amount_minor, 0))::bigint, b.cl
  ORDER BY b.owner_id
 """
 
-# Each movement is a row, followed by its parts. A dispute takes when it is lost; while it is open, it only holds.
+# Each movement is a row, followed by its parts. A dispute takes when it is lost; while it is open, it only holds, and
+# what a won one gives back is a part only as far as it is more than it held.
 _ROWS = f"""
 WITH {_ACCOUNTS}, {_MOVES}, part AS (
     SELECT m.owner_id, m.place, 1 AS rank, l.run_id AS run, l.id AS line, 'royalty' AS what, s.source AS sale,
@@ -164,13 +165,16 @@ WITH {_ACCOUNTS}, {_MOVES}, part AS (
      GROUP BY m.owner_id, m.place, l.id, s.id, v.id
      UNION ALL
     SELECT m.owner_id, m.place, 3, 0, l.id, 'returned', s.source, s.sold_at, NULL, NULL, NULL, NULL, '', NULL,
-           sum(g.amount_minor)::bigint, v.key, v.reason
+           (sum(g.amount_minor) - held.amount_minor)::bigint, v.key, v.reason
       FROM move m JOIN payouts_reversal_outcome o ON o.transaction_id = m.transaction_id
-      JOIN payouts_reversal v ON v.id = o.reversal_id AND v.kind <> 'dispute'
+      JOIN payouts_reversal v ON v.id = o.reversal_id
       JOIN payouts_returned_line g ON g.outcome_id = o.id
       JOIN payouts_royalty_line l ON l.id = g.line_id AND l.payee_id = m.owner_id
       JOIN payouts_sale s ON s.id = l.sale_id
-     GROUP BY m.owner_id, m.place, l.id, s.id, v.id
+      CROSS JOIN LATERAL (SELECT coalesce(sum(t.amount_minor), 0) AS amount_minor FROM payouts_reversal_line t
+                           WHERE v.kind = 'dispute' AND t.reversal_id = v.id AND t.line_id = l.id) held
+     GROUP BY m.owner_id, m.place, l.id, s.id, v.id, held.amount_minor
+    HAVING sum(g.amount_minor) <> held.amount_minor
      UNION ALL
     SELECT m.owner_id, m.place, 4, 0, NULL, 'payout', '', NULL, NULL, NULL, NULL, NULL, '', NULL,
            m.amount_minor, o.id::text, ''

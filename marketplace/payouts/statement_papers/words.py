@@ -66,3 +66,9 @@ COLUMNS: Mapping[str, object] = {
     "currency": gettext_lazy("Currency"),
 }
 """The columns of a statement as CSV: the names for programs, and what they are called for people."""
+
+
+def in_order(by_kind: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Return the sums of kinds in the order in which they are shown: what is earned, taken, paid."""
+    places = {kind: place for place, kind in enumerate(KINDS)}
+    return sorted(by_kind.items(), key=lambda one: (places.get(one[0], len(places)), one[0]))

@@ -16,7 +16,7 @@ from marketplace.payouts.statement_proofs import entry_of, proof_of, statement_w
 from marketplace.people.models import Creator
 from marketplace.portal import words
 from marketplace.portal.views.access import creators_only
-from marketplace.portal.views.statements import proof_file, works_of
+from marketplace.portal.views.statements import first_of, proof_file, works_of
 from marketplace.ui.formats import Names, say
 
 REVERSALS: Names = {
@@ -65,6 +65,7 @@ def line(request: HttpRequest, creator: Creator, line: int) -> HttpResponse:
         ],
         "state": words.line_state(found.line),
         "row": row,
+        "month": first_of(row.period.period) if row else None,
         "entry": entry,
         "is_in_log": bool(entry and leaf_of(entry)),
     }

@@ -18,7 +18,7 @@ from marketplace.payouts import statement_queries as statements
 from marketplace.payouts.models import Sale
 from marketplace.payouts.statement_papers.reading import moves
 from marketplace.payouts.statement_papers.table import Row, page_of, rows
-from marketplace.payouts.statement_papers.words import BUCKETS, KINDS, PARTS
+from marketplace.payouts.statement_papers.words import BUCKETS, KINDS, PARTS, in_order
 from marketplace.payouts.statement_proofs import entry_of, proof_of
 from marketplace.payouts.statement_queries import NoStatement, Paper
 from marketplace.people.models import Creator
@@ -40,7 +40,7 @@ def months(request: HttpRequest, creator: Creator) -> HttpResponse:
     """This will list a creator's months, the newest first, and what runs in each currency."""
     before = request.GET.get("cursor", "")[:7]
     found = statements.months_of(creator, before=before)
-    told = [(_first_of(period), list(group)) for period, group in groupby(found, key=lambda one: one.period)]
+    told = [(first_of(period), list(group)) for period, group in groupby(found, key=lambda one: one.period)]
     is_full = len(found) == statements.MONTHS_SHOWN
     context = {
         "here": "sell",
@@ -54,7 +54,8 @@ def months(request: HttpRequest, creator: Creator) -> HttpResponse:
     return render(request, "portal/statements.html", context)
 
 
-def _first_of(period: str) -> date | None:
+def first_of(period: str) -> date | None:
+    """This will give the first day of a month, None for the one that is not closed."""
     return date.fromisoformat(f"{period}-01") if period else None
 
 
@@ -84,9 +85,9 @@ def statement(request: HttpRequest, creator: Creator, period: str, currency: str
         "creator": creator,
         "paper": paper,
         "period": period,
-        "month": _first_of(paper.span.period),
+        "month": first_of(paper.span.period),
         "currency": currency,
-        "kinds": [(say(KINDS, kind), amount) for kind, amount in paper.head.by_kind.items()],
+        "kinds": [(say(KINDS, kind), amount) for kind, amount in in_order(paper.head.by_kind)],
         "buckets": [(say(BUCKETS, name), -paper.head.buckets[name] if name == "owed" else paper.head.buckets[name])
                     for name in BUCKETS if paper.head.buckets[name]],
         "rows": told_rows(found),
