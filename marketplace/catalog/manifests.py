@@ -96,16 +96,7 @@ def manifest(
             }
             for asset in assets
         ],
-        "derived_from": [
-            {
-                "release": parent.release,
-                "pack": parent.pack,
-                "version": parent.version,
-                "share_ppb": parent.share_ppb,
-                **({"mode": parent.mode} if division else {}),
-            }
-            for parent in parents
-        ],
+        "derived_from": [_parent(parent, with_mode=division is not None) for parent in parents],
         "split": split,
         "published_at": published_at,
     }
@@ -117,3 +108,13 @@ def manifest(
             ],
         }
     return rfc8785.dumps(document)  # type: ignore[arg-type]
+
+
+def _parent(parent: ManifestParent, *, with_mode: bool) -> dict[str, object]:
+    said: dict[str, object] = {
+        "release": parent.release,
+        "pack": parent.pack,
+        "version": parent.version,
+        "share_ppb": parent.share_ppb,
+    }
+    return said | ({"mode": parent.mode} if with_mode else {})
