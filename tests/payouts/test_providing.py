@@ -19,6 +19,7 @@ from marketplace.payouts.operations import (
     record_sale,
     record_settled,
     record_transfer_reversed,
+    refund,
     release_holds,
     settle,
     take_subscription_payment,
@@ -61,6 +62,17 @@ def test_what_was_disputed_before_is_not_settled_and_comes_back_where_the_money_
     assert (house_sum(AccountKind.PSP_CLEARING, "USD"), house_sum(BALANCE, "USD")) == (0, -65)
     close_dispute(source="order-line:1", outcome="won", now=noon)
     assert (house_sum(AccountKind.PSP_CLEARING, "USD"), house_sum(BALANCE, "USD")) == (0, 11_35)
+    assert check_books() == []
+
+
+def test_what_was_refunded_before_is_not_settled(alices, sell, noon):
+    sell(alices, "order-line:1", gross=12_00)
+    sent = {"source": "order-line:1", "reason": "not as shown", "now": noon}
+    refund(amount_minor=5_00, key="refund:1", **sent)
+    record_settled(source="order-line:1", fee_minor=65, reference="txn_1", now=noon)
+    assert (house_sum(AccountKind.PSP_CLEARING, "USD"), house_sum(BALANCE, "USD")) == (0, 7_00 - 65)
+    refund(amount_minor=7_00, key="refund:2", **sent)
+    assert (house_sum(AccountKind.PSP_CLEARING, "USD"), house_sum(BALANCE, "USD")) == (0, -65)
     assert check_books() == []
 
 
