@@ -64,6 +64,11 @@ def test_every_table_that_says_it_is_only_added_to_is_a_fact(db):
     assert not {"licensing_grant", "people_person", "procrastinate_jobs", "payouts_account"} & facts
 
 
+def test_no_table_of_the_books_is_left_open(db):
+    """Each is only added to, or kept by triggers."""
+    assert [table.name for table in tables() if table.name.startswith("payouts_") and not table.refused] == []
+
+
 def test_what_triggers_keep_is_kept_by_them_alone(role):
     kept = {table.name for table in tables() if table.kept}
     assert {"payouts_account", "payouts_awaiting_allocation"} <= kept

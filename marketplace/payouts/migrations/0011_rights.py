@@ -1,16 +1,18 @@
-"""Proofs of the books are facts as well: what was found wrong is not forgotten."""
+"""Proofs of the books and what providers settled are facts as well: no row of them is changed or forgotten."""
 
 from django.db import migrations
 
-APPEND_ONLY = """
-CREATE TRIGGER payouts_books_check_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON payouts_books_check
-    FOR EACH STATEMENT EXECUTE FUNCTION
-    payouts_refuse('payouts_books_check_append_only', 'facts are added, never changed');
-"""
+_FACTS = ("books_check", "provider_settlement")
 
 
 class Migration(migrations.Migration):
     dependencies = [("payouts", "0010_royalty_lines")]
     operations = [
-        migrations.RunSQL(APPEND_ONLY, "DROP TRIGGER payouts_books_check_append_only ON payouts_books_check"),
+        migrations.RunSQL(
+            f"CREATE TRIGGER payouts_{name}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON payouts_{name}"
+            " FOR EACH STATEMENT EXECUTE FUNCTION"
+            f" payouts_refuse('payouts_{name}_append_only', 'facts are added, never changed')",
+            f"DROP TRIGGER payouts_{name}_append_only ON payouts_{name}",
+        )
+        for name in _FACTS
     ]
