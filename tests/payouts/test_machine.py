@@ -7,7 +7,7 @@ from tests.payouts.machine.play import play
 
 def test_random_histories(db, faulty_rail, settings):
     settings.PAYOUT_SCHEDULE = "always"
-    play(20, 20)
+    play(10, 20)
 
 
 @pytest.mark.deep

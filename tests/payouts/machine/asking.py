@@ -55,6 +55,21 @@ def left():
     }
 
 
+def statements():
+    """Returns each statement: (month, currency) → creator → opening and closing, and the months without any too."""
+    told = {
+        (period, currency): {} for period, currency in rows("SELECT period, currency FROM payouts_statement_period")
+    }
+    for period, currency, creator, opening, closing in rows(
+        """
+        SELECT p.period, p.currency, s.creator_id, s.opening_minor, s.closing_minor
+          FROM payouts_statement s JOIN payouts_statement_period p ON p.id = s.period_id
+        """
+    ):
+        told[period, currency][creator] = (opening, closing)
+    return told
+
+
 def held():
     """Returns what is held of each line."""
     return Counter(

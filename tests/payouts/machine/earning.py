@@ -89,7 +89,8 @@ class Earning(Money):
         """Allocates what waits and is not frozen, in a run for each currency; or one sale alone, frozen or not."""
         first = self.runs
         for sale in self.sales.values():
-            if sale.due is None and (only == sale.source if only else not self.is_frozen(sale.source)):
+            waits = sale.due is None and sale.net  # without a net there is nothing to allocate
+            if waits and (only == sale.source if only else not self.is_frozen(sale.source)):
                 sale.due, sale.run = now + timedelta(days=self.hold_days(sale.currency)), first
                 self.runs = first + 1
                 sale.left = {creator: part for creator, part in sale.shares.items() if part}

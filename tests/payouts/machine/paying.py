@@ -2,15 +2,15 @@
 
 from datetime import timedelta
 
+from tests.payouts.machine.claiming import Claiming
 from tests.payouts.machine.money import Payout, latest
-from tests.payouts.machine.reversing import Reversing
 
 
 class Stopped(Exception):
     """The settlement ends here: the rail gave no answer, or the process died."""
 
 
-class Paying(Reversing):
+class Paying(Claiming):
     def __init__(self):
         super().__init__()
         self.holds = {}  # key → (creator, currency or ""), while it stands

@@ -1,5 +1,6 @@
 """Hypothesis plays with the books: what it does to PostgreSQL it does to the model, and compares all of both."""
 
+import sys
 from collections import Counter
 from datetime import timedelta
 
@@ -23,6 +24,7 @@ from marketplace.payouts.rules import WHOLE_PPB, Money, allocate
 from marketplace.payouts.terms import Schedule
 from tests.payouts.cast import NOON, add_creator
 from tests.payouts.fakes import FaultyRail, Killed
+from tests.payouts.faults.proofs import facts
 from tests.payouts.machine import asking
 from tests.payouts.machine.earning import Refused, Terms
 from tests.payouts.machine.model import CURRENCIES, Model
@@ -54,6 +56,8 @@ class Play(RuleBasedStateMachine):
 
     def teardown(self):
         try:
+            if sys.exc_info()[0] is None:
+                self.everything_is_given_back()
             connection.check_constraints()
         finally:
             transaction.savepoint_rollback(self.savepoint)
@@ -75,6 +79,7 @@ class Play(RuleBasedStateMachine):
 
     @rule(days=st.sampled_from([14, 14, 14, 1, 40, -1, -3, -40]))
     def time_passes(self, days):
+        self.model.note(self.now)
         self.now += timedelta(days=days)
 
     @rule(which=st.integers(0, 2), net=st.integers(0, 500), fee=st.integers(0, 60), tax=st.integers(0, 9),
@@ -111,6 +116,7 @@ class Play(RuleBasedStateMachine):
         except (books.UnableToSettle, Killed):
             assert set(faults) & {"down", "die after", "drop answer"}
         self.model.settle(self.now, [creator.pk for creator in self.cast], faults)
+        self.model.note(self.now)
         self.now += timedelta(seconds=1)
 
     @precondition(lambda self: self.sent())
@@ -201,7 +207,66 @@ class Play(RuleBasedStateMachine):
         key = self.disputed()[which % len(self.disputed())]
         for _again in range(2):
             books.close_dispute(source=self.model.reversals[key].source, key=key, outcome=outcome, now=self.now)
-        self.model.end(key, outcome)
+        self.model.end(key, outcome, self.now)
+
+    @rule(which=PICK, amount=st.sampled_from([1, 7, 33, 120, 700]))
+    def refund(self, which, amount):
+        """A part of what remains, or more than there is, which is refused."""
+        self.number += 1
+        source, key = self.sales()[which % len(self.sales())], f"refund:{self.number}"
+        said = {"source": source, "key": key, "amount_minor": amount, "reason": "not as shown", "now": self.now}
+        try:
+            self.model.refund(key, source, amount, self.now)
+        except Refused:
+            with pytest.raises(books.UnableToRefund):
+                books.refund(**said)
+        else:
+            books.refund(**said)
+            books.refund(**said)
+
+    @precondition(lambda self: self.refunded())
+    @rule(which=PICK)
+    def fail_refund(self, which):
+        key = self.refunded()[which % len(self.refunded())]
+        for _again in range(2):
+            books.fail_refund(key=key, now=self.now)
+        self.model.end(key, "failed", self.now)
+
+    @rule(subject=st.sampled_from(SUBJECTS), reason=st.sampled_from(REASONS))
+    def take_down(self, subject, reason):
+        for _again in range(2):
+            books.take_down(subject=subject, reason=f"{reason}:{subject}", now=self.now)
+        self.model.take_down(subject, f"{reason}:{subject}", self.now)
+
+    @precondition(lambda self: self.taken_down())
+    @rule(which=PICK)
+    def lift_takedown(self, which):
+        subject, reason = self.taken_down()[which % len(self.taken_down())]
+        books.lift_takedown(subject=subject, reason=reason, now=self.now)
+        self.model.lift(subject, reason)
+
+    @precondition(lambda self: self.taken_down())
+    @rule(which=PICK, to=st.integers(0, 2))
+    def award_takedown(self, which, to):
+        subject, reason = self.taken_down()[which % len(self.taken_down())]
+        if any(source.startswith(f"award:{reason}:") for source in self.model.sales):
+            return
+        split, shares = self.splits[to]
+        for _again in range(2):
+            books.award_takedown(subject=subject, reason=reason, split=split, now=self.now)
+        self.model.award(
+            subject, reason, lambda currency: f"award:{reason}:{currency}", lambda net: dict(allocate(net, shares))
+        )
+
+    @precondition(lambda self: self.owing())
+    @rule(which=PICK, amount=st.integers(1, 60))
+    def write_off(self, which, amount):
+        self.number += 1
+        creator, currency = self.owing()[which % len(self.owing())]
+        amount = min(amount, self.model.has["owed", creator.pk, currency])
+        said = {"creator": creator, "reason": "gone", "key": f"{self.number}", "now": self.now}
+        books.write_off(amount=Money(amount, currency), **said)
+        self.model.write_off(creator.pk, currency, amount)
 
     @rule(subject=st.sampled_from(SUBJECTS), reason=st.sampled_from(REASONS))
     def freeze(self, subject, reason):
@@ -214,6 +279,20 @@ class Play(RuleBasedStateMachine):
         subject, reason = self.standing()[which % len(self.standing())]
         books.thaw(subject=subject, reason=reason, now=self.now)
         self.model.thaw(subject, reason)
+
+    # Telling.
+
+    @rule()
+    def close_months(self):
+        books.close_months(now=self.now)
+        self.model.close_months(self.now)
+        told = asking.statements()
+        for (month, currency), (opening, closing) in self.model.months.items():
+            rows = told.pop((f"{month:%Y-%m}", currency))
+            for creator in self.cast:
+                had, has = opening.get(creator.pk, 0), closing.get(creator.pk, 0)
+                assert rows.get(creator.pk, (0, 0)) == (had, has)
+        assert told == {}
 
     # What there is to choose from.
 
@@ -228,8 +307,61 @@ class Play(RuleBasedStateMachine):
     def disputed(self):
         return [key for key, one in self.model.reversals.items() if one.kind == "dispute" and not one.outcome]
 
+    def refunded(self):
+        return [key for key, one in self.model.reversals.items() if one.kind == "refund" and not one.outcome]
+
+    def taken_down(self):
+        standing = [one for one in self.model.reversals.values() if one.kind == "takedown" and not one.outcome]
+        return sorted({(self.model.sales[one.source].subject, one.reason) for one in standing})
+
+    def owing(self):
+        return [
+            (creator, currency)
+            for creator in self.cast
+            for currency in CURRENCIES
+            if self.model.has["owed", creator.pk, currency]
+        ]
+
     def standing(self):
         return [key for key, stands in self.model.freezes.items() if stands]
+
+    # The end of each history.
+
+    def everything_is_given_back(self):
+        """Whatever happened before: all that is open ends, every buyer is refunded, and nothing is left to anybody."""
+        for key in self.disputed():
+            books.close_dispute(source=self.model.reversals[key].source, key=key, outcome="won", now=self.now)
+            self.model.end(key, "won", self.now)
+        for subject, reason in self.taken_down():
+            books.lift_takedown(subject=subject, reason=reason, now=self.now)
+            self.model.lift(subject, reason)
+        for source, sale in sorted(self.model.sales.items()):
+            left = self.model.there(sale)
+            if left and sale.paid_from != "taken_down":
+                said = {"key": f"end:{source}", "reason": "the end", "now": self.now}
+                books.refund(source=source, amount_minor=left, **said)
+                self.model.refund(f"end:{source}", source, left, self.now)
+                assert not self.model.there(sale)
+        self.model.lines = asking.lines()
+        self.check_all()
+        assert not any(part for (source, _), part in asking.left().items() if not source.startswith("award:"))
+        FaultyRail.plan = []
+        self.now += timedelta(days=400)
+        self.settle_all()
+        after = facts()
+        self.settle_all()
+        assert facts() == after
+
+    def settle_all(self):
+        books.allocate_royalties(now=self.now)
+        books.release_holds(now=self.now)
+        books.release_reserves(now=self.now)
+        books.settle(now=self.now)
+
+    def check_all(self):
+        self.the_books_are_right()
+        self.the_same_remains_of_every_line()
+        self.every_account_is_the_same()
 
     # What must be the same.
 
@@ -262,7 +394,7 @@ class Play(RuleBasedStateMachine):
                 if payee == creator.pk:
                     held[model.sales[source].subject, model.sales[source].currency] += amount
             for source, sale in model.sales.items():
-                if sale.due is None and model.is_frozen(source) and creator.pk in sale.shares:
+                if sale.due is None and sale.net and model.is_frozen(source) and creator.pk in sale.shares:
                     waiting[sale.subject, sale.currency] += 1
             told = {(row.subject, row.currency): (row.held_minor, row.waiting_sales) for row in frozen_of(creator)}
             assert told == {key: (held[key], waiting[key]) for key in held | waiting}
