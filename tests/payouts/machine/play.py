@@ -1,33 +1,27 @@
 """Hypothesis plays with the books: what it does to PostgreSQL it does to the model, and compares all of both."""
 
-import sys
-from collections import Counter
 from datetime import timedelta
 
 import pytest
-from django.db import connection, transaction
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import seed as with_seed
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    RuleBasedStateMachine,
     initialize,
-    invariant,
     precondition,
     rule,
     run_state_machine_as_test,
 )
 
 from marketplace.payouts import operations as books
-from marketplace.payouts.queries import check_books, frozen_of
-from marketplace.payouts.rules import WHOLE_PPB, Money, allocate
+from marketplace.payouts.rules import Money, allocate
 from marketplace.payouts.terms import Schedule
-from tests.payouts.cast import NOON, add_creator
 from tests.payouts.fakes import FaultyRail, Killed
 from tests.payouts.faults.proofs import facts
 from tests.payouts.machine import asking
 from tests.payouts.machine.earning import Refused, Terms
-from tests.payouts.machine.model import CURRENCIES, Model
+from tests.payouts.machine.model import CURRENCIES
+from tests.payouts.machine.stage import Stage
 
 SUBJECTS = ["release:a", "release:b"]
 REASONS = ["claim:1", "claim:2"]
@@ -37,30 +31,8 @@ PICK = st.integers(0, 2**16)
 """Which of the things that there are by then."""
 
 
-class Play(RuleBasedStateMachine):
-    """Three creators, three works, three currencies, and a clock that may jump between any two steps."""
-
-    def __init__(self):
-        super().__init__()
-        self.savepoint = transaction.savepoint()
-        self.now, self.model, self.number = NOON, Model(), 0
-        self.cast = [add_creator(f"maker{number}", 10 + number) for number in range(3)]
-        first, second, third = self.cast
-        own = books.ensure_split(own={first: WHOLE_PPB}, parents=[], now=NOON)
-        shared = books.ensure_split(own={first: 700_000_000, second: 300_000_000}, parents=[], now=NOON)
-        derived = books.ensure_split(own={third: WHOLE_PPB}, parents=[(shared, 333_333_333)], now=NOON)
-        self.splits = [
-            (split, list(split.shares.values_list("payee_id", "share_ppb"))) for split in (own, shared, derived)
-        ]
-        FaultyRail.plan, FaultyRail.calls = [], []
-
-    def teardown(self):
-        try:
-            if sys.exc_info()[0] is None:
-                self.everything_is_given_back()
-            connection.check_constraints()
-        finally:
-            transaction.savepoint_rollback(self.savepoint)
+class Play(Stage):
+    """What may happen, in any order."""
 
     @initialize()
     def there_is_a_history(self):
@@ -294,37 +266,6 @@ class Play(RuleBasedStateMachine):
                 assert rows.get(creator.pk, (0, 0)) == (had, has)
         assert told == {}
 
-    # What there is to choose from.
-
-    def sales(self):
-        """All sales, those that nothing has reversed first."""
-        reversed_ = {reversal.source for reversal in self.model.reversals.values()}
-        return sorted(self.model.sales, key=lambda source: source in reversed_)
-
-    def sent(self):
-        return [payout for payout in self.model.payouts if payout.state == "sent"]
-
-    def disputed(self):
-        return [key for key, one in self.model.reversals.items() if one.kind == "dispute" and not one.outcome]
-
-    def refunded(self):
-        return [key for key, one in self.model.reversals.items() if one.kind == "refund" and not one.outcome]
-
-    def taken_down(self):
-        standing = [one for one in self.model.reversals.values() if one.kind == "takedown" and not one.outcome]
-        return sorted({(self.model.sales[one.source].subject, one.reason) for one in standing})
-
-    def owing(self):
-        return [
-            (creator, currency)
-            for creator in self.cast
-            for currency in CURRENCIES
-            if self.model.has["owed", creator.pk, currency]
-        ]
-
-    def standing(self):
-        return [key for key, stands in self.model.freezes.items() if stands]
-
     # The end of each history.
 
     def everything_is_given_back(self):
@@ -357,57 +298,6 @@ class Play(RuleBasedStateMachine):
         books.release_holds(now=self.now)
         books.release_reserves(now=self.now)
         books.settle(now=self.now)
-
-    def check_all(self):
-        self.the_books_are_right()
-        self.the_same_remains_of_every_line()
-        self.every_account_is_the_same()
-
-    # What must be the same.
-
-    @invariant()
-    def the_books_are_right(self):
-        self.model.note(self.now)
-        self.model.lines = asking.lines()
-        assert check_books() == []
-
-    @invariant()
-    def the_same_remains_of_every_line(self):
-        left = {(source, payee): part for source, sale in self.model.sales.items() for payee, part in sale.left.items()}
-        assert asking.left() == left
-
-    @invariant()
-    def every_account_is_the_same(self):
-        has, house = asking.accounts()
-        assert +has == +self.model.has
-        assert {key: amount for key, amount in house.items() if amount} == {
-            key: amount for key, amount in self.model.house.items() if amount
-        }
-
-    @invariant()
-    def what_is_held_is_told_by_line_and_by_subject(self):
-        model = self.model
-        assert asking.held() == +model.held
-        for creator in self.cast:
-            held, waiting = Counter(), Counter()
-            for (source, payee), amount in (+model.held).items():
-                if payee == creator.pk:
-                    held[model.sales[source].subject, model.sales[source].currency] += amount
-            for source, sale in model.sales.items():
-                if sale.due is None and sale.net and model.is_frozen(source) and creator.pk in sale.shares:
-                    waiting[sale.subject, sale.currency] += 1
-            told = {(row.subject, row.currency): (row.held_minor, row.waiting_sales) for row in frozen_of(creator)}
-            assert told == {key: (held[key], waiting[key]) for key in held | waiting}
-
-    @invariant()
-    def payouts_are_the_same_and_the_rail_sent_them_once(self):
-        theirs = sorted((p.creator, p.currency, p.amount, p.state) for p in self.model.payouts)
-        assert asking.payouts() == theirs
-        on_the_rail = Counter()
-        for payout in self.model.payouts:
-            if payout.on_the_rail:
-                on_the_rail[payout.creator, payout.currency] += payout.amount
-        assert asking.transfers() == on_the_rail
 
 
 def play(examples, steps, seed=None):
