@@ -121,13 +121,18 @@ class Transaction(models.Model):
 class Posting(models.Model):
     """One leg of a transaction: positive debits the account, negative credits it; a trigger asks that both exist."""
 
-    transaction = models.ForeignKey(Transaction, models.PROTECT, related_name="postings", db_constraint=False)
+    transaction = models.ForeignKey(
+        Transaction, models.PROTECT, related_name="postings", db_index=False, db_constraint=False
+    )
     account = models.ForeignKey(Account, models.PROTECT, related_name="postings", db_index=False, db_constraint=False)
     amount_minor = models.BigIntegerField()
 
     class Meta:
         db_table = "payouts_posting"
-        indexes = [models.Index(fields=["account", "id"], name="payouts_posting_by_account")]
+        indexes = [
+            models.Index(fields=["account", "id"], name="payouts_posting_by_account"),
+            models.Index(fields=["transaction", "account"], name="payouts_posting_by_transaction"),
+        ]
         constraints = [
             models.CheckConstraint(condition=~Q(amount_minor=0), name="payouts_posting_not_zero"),
         ]

@@ -131,43 +131,7 @@ class TrialRow:
 
 def balances_of(creator: Creator) -> list[Balance]:
     """Return the creator's balances, one a currency that they ever earned in, by currency."""
-    rows = rows_of(
-        """
-        SELECT a.currency, a.pending_minor,
-               (SELECT min(r.available_at) FROM payouts_royalty_run r
-                 WHERE r.currency = a.currency AND a.pending_minor > 0
-                   AND NOT EXISTS (SELECT FROM payouts_hold_release h WHERE h.run_id = r.id)
-                   AND EXISTS (SELECT FROM payouts_royalty_line l WHERE l.run_id = r.id
-                                  AND l.payee_id = %(creator)s
-                                  AND NOT EXISTS (SELECT FROM payouts_claim_hold_line k WHERE k.line_id = l.id
-                                     AND NOT EXISTS (SELECT FROM payouts_claim_hold_end e WHERE e.hold_id = k.id)))
-               ) AS next_available_at,
-               a.reserved_minor, a.available_minor, a.on_hold_minor, a.frozen_minor, a.owed_minor,
-               coalesce(p.taken - p.paid, 0)::bigint AS on_the_way_minor, coalesce(p.paid, 0)::bigint AS paid_minor
-          FROM (SELECT currency,
-                       coalesce(sum(balance_minor) FILTER (WHERE kind = 'creator_pending'), 0)::bigint AS pending_minor,
-                       coalesce(sum(balance_minor) FILTER (WHERE kind = 'creator_reserve'), 0)::bigint
-                           AS reserved_minor,
-                       coalesce(sum(balance_minor) FILTER (WHERE kind = 'creator_available'), 0)::bigint
-                           AS available_minor,
-                       coalesce(sum(balance_minor) FILTER (WHERE kind = 'creator_dispute_hold'), 0)::bigint
-                           AS on_hold_minor,
-                       coalesce(sum(balance_minor) FILTER (WHERE kind = 'creator_claim_hold'), 0)::bigint
-                           AS frozen_minor,
-                       coalesce(sum(balance_minor) FILTER (WHERE kind = 'creator_receivable'), 0)::bigint AS owed_minor
-                  FROM payouts_account WHERE owner_id = %(creator)s GROUP BY currency) a
-          LEFT JOIN (SELECT p.currency, sum(p.amount_minor) AS taken,
-                            coalesce(sum(p.amount_minor) FILTER (WHERE paid.id IS NOT NULL), 0) AS paid
-                       FROM payouts_payout p
-                       LEFT JOIN payouts_payout_outcome paid ON paid.payout_id = p.id AND paid.state = 'paid'
-                      WHERE p.creator_id = %(creator)s
-                        AND NOT EXISTS (SELECT FROM payouts_payout_outcome f
-                                         WHERE f.payout_id = p.id AND f.state IN ('failed', 'returned'))
-                      GROUP BY p.currency) p USING (currency)
-         ORDER BY a.currency
-        """,
-        {"creator": creator.pk},
-    )
+    rows = rows_of("SELECT * FROM payouts_balances_of(%(creator)s)", {"creator": creator.pk})
     return [Balance(**row) for row in rows]
 
 

@@ -396,6 +396,48 @@ END $$;
 """
 
 
+# A creator's balances, planned once a connection: a page asks them for every visit.
+BALANCES = """
+CREATE FUNCTION payouts_balances_of(creator uuid) RETURNS TABLE (
+    currency text, pending_minor bigint, next_available_at timestamptz, reserved_minor bigint, available_minor bigint,
+    on_hold_minor bigint, frozen_minor bigint, owed_minor bigint, on_the_way_minor bigint, paid_minor bigint
+) LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT a.currency::text, a.pending,
+           CASE WHEN a.pending > 0 THEN (
+               SELECT r.available_at FROM payouts_royalty_run r
+                WHERE r.currency = a.currency AND NOT EXISTS (SELECT FROM payouts_hold_release h WHERE h.run_id = r.id)
+                  AND EXISTS (SELECT FROM payouts_posting q
+                               WHERE q.transaction_id = r.transaction_id AND q.account_id = a.pending_account)
+                  AND (a.frozen = 0 OR EXISTS (
+                      SELECT FROM payouts_royalty_line l WHERE l.run_id = r.id AND l.payee_id = creator
+                         AND NOT EXISTS (SELECT FROM payouts_claim_hold_line k WHERE k.line_id = l.id
+                            AND NOT EXISTS (SELECT FROM payouts_claim_hold_end e WHERE e.hold_id = k.id))))
+                ORDER BY r.available_at LIMIT 1) END,
+           a.reserved, a.available, a.on_hold, a.frozen, a.owed,
+           coalesce(p.taken - p.paid, 0)::bigint, coalesce(p.paid, 0)::bigint
+      FROM (SELECT o.currency, max(o.id) FILTER (WHERE o.kind = 'creator_pending') AS pending_account,
+                   coalesce(sum(o.balance_minor) FILTER (WHERE o.kind = 'creator_pending'), 0)::bigint AS pending,
+                   coalesce(sum(o.balance_minor) FILTER (WHERE o.kind = 'creator_reserve'), 0)::bigint AS reserved,
+                   coalesce(sum(o.balance_minor) FILTER (WHERE o.kind = 'creator_available'), 0)::bigint AS available,
+                   coalesce(sum(o.balance_minor) FILTER (WHERE o.kind = 'creator_dispute_hold'), 0)::bigint AS on_hold,
+                   coalesce(sum(o.balance_minor) FILTER (WHERE o.kind = 'creator_claim_hold'), 0)::bigint AS frozen,
+                   coalesce(sum(o.balance_minor) FILTER (WHERE o.kind = 'creator_receivable'), 0)::bigint AS owed
+              FROM payouts_account o WHERE o.owner_id = creator GROUP BY o.currency) a
+      LEFT JOIN (SELECT w.currency, sum(w.amount_minor) AS taken,
+                        coalesce(sum(w.amount_minor) FILTER (WHERE arrived.id IS NOT NULL), 0) AS paid
+                   FROM payouts_payout w
+                   LEFT JOIN payouts_payout_outcome arrived ON arrived.payout_id = w.id AND arrived.state = 'paid'
+                  WHERE w.creator_id = creator
+                    AND NOT EXISTS (SELECT FROM payouts_payout_outcome f
+                                     WHERE f.payout_id = w.id AND f.state IN ('failed', 'returned'))
+                  GROUP BY w.currency) p ON p.currency = a.currency
+     ORDER BY a.currency;
+END $$;
+"""
+
 EXCHANGES = """
 CREATE FUNCTION payouts_check_exchanges() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE bad record;
@@ -498,13 +540,17 @@ class Migration(migrations.Migration):
             "transaction",
             models.ForeignKey(
                 db_constraint=False,
+                db_index=False,
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="postings",
                 to="payouts.transaction",
             ),
         ),
+        migrations.AddIndex(
+            "posting", models.Index(fields=["transaction", "account"], name="payouts_posting_by_transaction")
+        ),
         *(
             migrations.RunSQL(sql, reverse_sql=migrations.RunSQL.noop)
-            for sql in (MAY_MOVE, APPLY, WHOLE, POST, SALES, CHECKPOINTS, EXCHANGES)
+            for sql in (MAY_MOVE, APPLY, WHOLE, POST, SALES, CHECKPOINTS, BALANCES, EXCHANGES)
         ),
     ]
