@@ -23,7 +23,8 @@ LEGS, BATCH, CREATORS, RUNS, READS = 4, 1_000, 300, 5, 400
 def balance_read() -> Iterator[Figure]:
     """Reads a creator's balances, and all accounts of the house, after sales, runs, releases and payouts."""
     told = told_by("benchmarks.books_reading")
-    behind = f"median of the quietest of 10 rounds of {READS // 10}, {told['postings']:,} postings, {told['tail']:,} of them after the last checkpoint"
+    after = f"{told['postings']:,} postings, {told['tail']:,} of them after the last checkpoint"
+    behind = f"median of the quietest of 10 rounds of {READS // 10}, {after}"
     yield Figure("balance-read", told["creator_ms"], "ms", f"a creator's balances; {behind}", 1)
     house = f"the house's {told['accounts']} accounts together; {behind}; {told['summed_ms']:,.0f} ms by their postings"
     yield Figure("balance-read-house", told["house_ms"], "ms", house, 1)
