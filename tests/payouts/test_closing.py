@@ -16,6 +16,7 @@ from marketplace.payouts.operations import (
     close_months,
     ensure_split,
     record_sale,
+    record_settled,
     release_holds,
     settle,
 )
@@ -358,3 +359,14 @@ def test_the_command_says_why_not(db, arguments, why):
 
 def test_months_follow_each_other():
     assert [next_month(month) for month in ("2026-11", "2026-12", "9998-12")] == ["2026-12", "2027-01", "9999-01"]
+
+
+SETTLED = "payouts_provider_settlement"
+
+
+@pytest.mark.parametrize("sql", [f"UPDATE {SETTLED} SET fee_minor = 0", f"DELETE FROM {SETTLED}"])
+def test_what_a_provider_settled_is_a_fact(alices, sell, right, sql):
+    sell(alices, "order-line:1")
+    record_settled(source="order-line:1", fee_minor=36, reference="txn-1", now=NOON)
+
+    assert refusal(sql) == "payouts_provider_settlement_append_only"
