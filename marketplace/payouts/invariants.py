@@ -99,6 +99,14 @@ _ROYALTIES = [
         """,
     ),
     (
+        "Sale {source} waits as if {subject} were frozen, and it is not.",
+        """
+        SELECT s.source, s.subject FROM payouts_awaiting_allocation w JOIN payouts_sale s ON s.id = w.sale_id
+         WHERE w.frozen AND NOT EXISTS (SELECT FROM payouts_subject_freeze f WHERE f.subject = s.subject
+                                           AND NOT EXISTS (SELECT FROM payouts_subject_thaw t WHERE t.freeze_id = f.id))
+        """,
+    ),
+    (
         "A royalty line of {payee_id} from sale {source} has another share than the sale's split.",
         """
         SELECT l.payee_id, s.source FROM payouts_royalty_line l JOIN payouts_sale s ON s.id = l.sale_id

@@ -127,6 +127,15 @@ def test_a_sale_in_the_moment_of_a_freeze_waits_though_it_is_not_marked(small, s
     assert RoyaltyLine.objects.filter(sale__subject="release:1").count() == 12
 
 
+def test_check_books_finds_a_sale_that_would_wait_for_ever(shared, sell):
+    sell(shared, "order-line:1", subject="release:1")
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET LOCAL session_replication_role = replica")
+        cursor.execute("UPDATE payouts_awaiting_allocation SET frozen = true")
+
+    assert check_books() == ["Sale order-line:1 waits as if release:1 were frozen, and it is not."]
+
+
 def test_a_frozen_sale_that_is_disputed_is_allocated_alone(shared, sell, noon, right):
     sell(shared, "order-line:1", subject="release:1")
     sell(shared, "order-line:2", subject="release:1")
