@@ -111,7 +111,7 @@ WITH item AS (
       LEFT JOIN LATERAL (SELECT sum(later.pot_minor - coalesce(o.pot_minor, 0)) AS used
                            FROM payouts_reversal later
                            LEFT JOIN payouts_reversal_outcome o ON o.reversal_id = later.id
-                          WHERE later.sale_id = r.sale_id) u ON true
+                          WHERE later.sale_id = r.sale_id AND later.kind <> 'takedown') u ON true
      WHERE r.kind = 'takedown' AND NOT EXISTS (SELECT FROM payouts_reversal_outcome o WHERE o.reversal_id = r.id)
        AND NOT EXISTS (SELECT FROM payouts_sale a WHERE a.source = 'award:' || r.reason || ':' || s.currency)
      GROUP BY s.currency, r.reason HAVING sum(r.net_minor - coalesce(u.used, 0)) > 0

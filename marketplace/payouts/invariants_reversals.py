@@ -34,14 +34,11 @@ _LEFT = f"""
 _STANDING = """
     SELECT r.id, r.sale_id, r.kind, r.net_minor, r.amount_minor, r.pot_minor AS pot_asked,
            r.tax_minor - coalesce(o.tax_minor, 0) AS tax, r.fee_minor - coalesce(o.fee_minor, 0) AS fee,
-           CASE r.kind
-                WHEN 'takedown' THEN r.net_minor - coalesce(o.pot_minor, 0) - coalesce(b.amount_minor, 0)
+           CASE r.kind WHEN 'takedown' THEN r.net_minor - coalesce(o.pot_minor, 0)
                 ELSE coalesce(o.pot_minor, 0) - r.pot_minor END AS pot,
            r.kind = 'dispute' AND o.id IS NULL AS is_open
       FROM payouts_reversal r
       LEFT JOIN payouts_reversal_outcome o ON o.reversal_id = r.id
-      LEFT JOIN (SELECT outcome_id, sum(amount_minor) AS amount_minor FROM payouts_returned_line GROUP BY outcome_id) b
-             ON b.outcome_id = o.id
 """
 
 _FROZEN = """
@@ -103,8 +100,8 @@ REMAINING = [
                WHEN 'refund failed' THEN o.tax_minor + o.fee_minor + o.pot_minor + coalesce(b.amount_minor, 0)
                                          = r.amount_minor AND o.tax_minor = r.tax_minor
                                          AND o.fee_minor = r.fee_minor AND o.pot_minor <= r.pot_minor
-               WHEN 'takedown lifted' THEN o.tax_minor + o.fee_minor + o.pot_minor = 0
-                                           AND coalesce(b.amount_minor, 0) <= r.net_minor
+               WHEN 'takedown lifted' THEN o.tax_minor + o.fee_minor = 0 AND o.pot_minor <= r.net_minor
+                                           AND coalesce(b.amount_minor, 0) = o.pot_minor
                WHEN 'takedown awarded' THEN o.tax_minor + o.fee_minor + coalesce(b.amount_minor, 0) = 0
                                             AND o.pot_minor <= r.net_minor
                ELSE false END

@@ -78,7 +78,7 @@ class ReversalOutcome(models.Model):
     """How a reversal ended: a dispute is won or lost, a refund failed, a takedown is lifted or awarded.
 
     What ends without it stands. Tax, fee and pot are what was given back of the reversal's; of its lines,
-    ReturnedLines say it. The pot of an awarded takedown is what went to who is right.
+    ReturnedLines say it. The pot of a takedown is what its lines got of it, or who is right.
     """
 
     WON, LOST, FAILED, LIFTED, AWARDED = "won", "lost", "failed", "lifted", "awarded"

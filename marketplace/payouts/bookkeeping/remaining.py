@@ -37,14 +37,11 @@ REMAINING_OF_SALES = """
 SELECT s.id AS sale_id,
        (s.tax_minor - coalesce(sum(r.tax_minor - coalesce(o.tax_minor, 0)), 0))::bigint AS tax_minor,
        (s.fee_minor - coalesce(sum(r.fee_minor - coalesce(o.fee_minor, 0)), 0))::bigint AS fee_minor,
-       coalesce(sum(CASE r.kind
-                    WHEN 'takedown' THEN r.net_minor - coalesce(o.pot_minor, 0) - coalesce(b.amount_minor, 0)
+       coalesce(sum(CASE r.kind WHEN 'takedown' THEN r.net_minor - coalesce(o.pot_minor, 0)
                     ELSE coalesce(o.pot_minor, 0) - r.pot_minor END), 0)::bigint AS pot_minor
   FROM payouts_sale s
   LEFT JOIN payouts_reversal r ON r.sale_id = s.id
   LEFT JOIN payouts_reversal_outcome o ON o.reversal_id = r.id
-  LEFT JOIN LATERAL (SELECT sum(amount_minor) AS amount_minor FROM payouts_returned_line WHERE outcome_id = o.id) b
-         ON true
  WHERE s.id = ANY (%(sales)s::uuid[]) GROUP BY s.id
 """
 """Of each sale: (sale_id, tax_minor, fee_minor, pot_minor), what remains. What an open dispute asks is not there."""

@@ -73,25 +73,18 @@ SELECT k.id, 'taken_down', %(transaction)s
 # What is left of each standing takedown of the subject: what refunds and disputes had of a sale's pot, they had of its
 # takedowns in their order.
 _OWN = """
-standing AS (
-    SELECT r.id, r.sale_id, r.reason, r.net_minor,
-           sum(r.net_minor) OVER (PARTITION BY r.sale_id ORDER BY r.key DESC) - r.net_minor AS later
-      FROM payouts_reversal r JOIN payouts_sale s ON s.id = r.sale_id
-     WHERE s.subject = %(subject)s AND s.currency = %(currency)s AND r.kind = 'takedown'
-       AND NOT EXISTS (SELECT FROM payouts_reversal_outcome o WHERE o.reversal_id = r.id)
-), pot AS (
-    SELECT r.sale_id,
+each_of AS (
+    SELECT r.id, r.reason, r.net_minor, r.kind = 'takedown' AND o.id IS NULL AS stands,
            sum(CASE r.kind WHEN 'takedown' THEN r.net_minor - coalesce(o.pot_minor, 0)
-                                                - coalesce((SELECT sum(b.amount_minor) FROM payouts_returned_line b
-                                                             WHERE b.outcome_id = o.id), 0)
-                           ELSE coalesce(o.pot_minor, 0) - r.pot_minor END) AS pot_minor
-      FROM payouts_reversal r LEFT JOIN payouts_reversal_outcome o ON o.reversal_id = r.id
-     WHERE r.sale_id IN (SELECT sale_id FROM standing) GROUP BY r.sale_id
+                           ELSE coalesce(o.pot_minor, 0) - r.pot_minor END) OVER (PARTITION BY r.sale_id) AS pot_minor,
+           sum(CASE WHEN r.kind = 'takedown' AND o.id IS NULL THEN r.net_minor ELSE 0 END)
+           OVER (PARTITION BY r.sale_id ORDER BY r.key DESC) - r.net_minor AS later
+      FROM payouts_sale s JOIN payouts_reversal r ON r.sale_id = s.id
+      LEFT JOIN payouts_reversal_outcome o ON o.reversal_id = r.id
+     WHERE s.subject = %(subject)s AND s.currency = %(currency)s
 ), own AS (
-    SELECT id, sale_id, net_minor, own_minor
-      FROM (SELECT standing.*, least(net_minor, greatest(0, pot_minor - later))::bigint AS own_minor
-              FROM standing JOIN pot USING (sale_id)) each
-     WHERE reason = %(reason)s AND own_minor > 0
+    SELECT id, least(net_minor, greatest(0, pot_minor - later))::bigint AS own_minor
+      FROM each_of WHERE stands AND reason = %(reason)s AND pot_minor > later
 )
 """
 
@@ -109,17 +102,18 @@ LIFT = f"""
 WITH {_OWN}, ended AS (
     INSERT INTO payouts_reversal_outcome (reversal_id, outcome, tax_minor, fee_minor, pot_minor, closed_at,
                                           transaction_id)
-    SELECT id, 'lifted', 0, 0, 0, %(now)s, %(transaction)s FROM own RETURNING id, reversal_id
+    SELECT id, 'lifted', 0, 0, own_minor, %(now)s, %(transaction)s FROM own RETURNING id, reversal_id, pot_minor
 ), took AS (
-    SELECT v.reversal_id, v.line_id, sum(v.amount_minor) AS took,
+    SELECT o.id, o.pot_minor AS own_minor, v.line_id, sum(v.amount_minor) AS took,
            coalesce(sum(v.amount_minor) FILTER (WHERE v.bucket = 'creator_claim_hold'), 0) AS was_held
-      FROM payouts_reversal_line v WHERE v.reversal_id IN (SELECT id FROM own) GROUP BY v.reversal_id, v.line_id
+      FROM ended o JOIN payouts_reversal_line v ON v.reversal_id = o.reversal_id
+     GROUP BY o.id, o.pot_minor, v.line_id
+), whole AS (
+    SELECT took.*, sum(took) OVER (PARTITION BY id) AS net FROM took
 ), cut AS (
-    SELECT o.id, t.line_id, l.payee_id, l.run_id, t.was_held, own.own_minor,
-           div(own.own_minor::numeric * t.took, own.net_minor) AS part,
-           mod(own.own_minor::numeric * t.took, own.net_minor) AS remainder
-      FROM own JOIN ended o ON o.reversal_id = own.id JOIN took t ON t.reversal_id = own.id
-      JOIN payouts_royalty_line l ON l.id = t.line_id
+    SELECT w.id, w.line_id, l.payee_id, l.run_id, w.was_held, w.own_minor,
+           div(w.own_minor * w.took, w.net) AS part, mod(w.own_minor * w.took, w.net) AS remainder
+      FROM whole w JOIN payouts_royalty_line l ON l.id = w.line_id
 ), ranked AS (
     SELECT cut.*, row_number() OVER (PARTITION BY id ORDER BY remainder DESC, payee_id) AS place,
            own_minor - sum(part) OVER (PARTITION BY id) AS left_over

@@ -163,8 +163,6 @@ BEGIN
     SELECT s.source, s.tax_minor - sum(r.tax_minor - coalesce(o.tax_minor, 0)) AS tax,
            s.fee_minor - sum(r.fee_minor - coalesce(o.fee_minor, 0)) AS fee,
            sum(CASE r.kind WHEN 'takedown' THEN r.net_minor - coalesce(o.pot_minor, 0)
-                                - coalesce((SELECT sum(b.amount_minor) FROM payouts_returned_line b
-                                             WHERE b.outcome_id = o.id), 0)
                            ELSE coalesce(o.pot_minor, 0) - r.pot_minor END) AS pot INTO bad
       FROM payouts_sale s JOIN payouts_reversal r ON r.sale_id = s.id
       LEFT JOIN payouts_reversal_outcome o ON o.reversal_id = r.id
@@ -172,8 +170,6 @@ BEGIN
     HAVING s.tax_minor - sum(r.tax_minor - coalesce(o.tax_minor, 0)) NOT BETWEEN 0 AND s.tax_minor
         OR s.fee_minor - sum(r.fee_minor - coalesce(o.fee_minor, 0)) NOT BETWEEN 0 AND s.fee_minor
         OR sum(CASE r.kind WHEN 'takedown' THEN r.net_minor - coalesce(o.pot_minor, 0)
-                                - coalesce((SELECT sum(b.amount_minor) FROM payouts_returned_line b
-                                             WHERE b.outcome_id = o.id), 0)
                            ELSE coalesce(o.pot_minor, 0) - r.pot_minor END) < 0 LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'of sale % would remain % of tax, % of the fee and % of what was taken down',
@@ -258,7 +254,7 @@ BEGIN
                                        AND n.pot_minor <= r.pot_minor
                WHEN 'refund failed' THEN n.tax_minor = r.tax_minor AND n.fee_minor = r.fee_minor
                                          AND n.pot_minor <= r.pot_minor
-               WHEN 'takedown lifted' THEN n.pot_minor = 0 AND n.tax_minor = 0 AND n.fee_minor = 0
+               WHEN 'takedown lifted' THEN n.tax_minor = 0 AND n.fee_minor = 0 AND n.pot_minor > 0
                WHEN 'takedown awarded' THEN n.tax_minor = 0 AND n.fee_minor = 0 AND n.pot_minor > 0
                ELSE false END LIMIT 1;
     IF FOUND THEN
@@ -315,9 +311,6 @@ BEGIN
                   TABLE = TG_TABLE_NAME;
     END IF;
     PERFORM payouts_check_lines_remain(ARRAY(SELECT DISTINCT line_id FROM new_rows));
-    PERFORM payouts_check_sales_remain(ARRAY(
-        SELECT DISTINCT r.sale_id FROM payouts_reversal_outcome o JOIN payouts_reversal r ON r.id = o.reversal_id
-         WHERE o.id IN (SELECT outcome_id FROM new_rows)));
     RETURN NULL;
 END $$;
 CREATE TRIGGER payouts_return_within_line AFTER INSERT ON payouts_returned_line
@@ -348,7 +341,7 @@ BEGIN
                   WHERE o.transaction_id = id_of GROUP BY b.outcome_id) b ON b.outcome_id = o.id
      WHERE o.transaction_id = id_of
        AND CASE o.outcome WHEN 'lost' THEN coalesce(b.amount_minor, 0) <> 0
-                          WHEN 'lifted' THEN coalesce(b.amount_minor, 0) NOT BETWEEN 1 AND r.net_minor
+                          WHEN 'lifted' THEN coalesce(b.amount_minor, 0) <> o.pot_minor
                           ELSE coalesce(b.amount_minor, 0) <> r.net_minor + r.pot_minor - o.pot_minor END LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'the end of % gives % back to lines', bad.key, bad.given
@@ -394,8 +387,7 @@ BEGIN
             ('dispute_loss', CASE outcome WHEN 'lost' THEN loss_minor END),
             ('taken_down', CASE outcome WHEN 'lost' THEN pot_asked WHEN 'won' THEN pot_asked - pot_minor
                                         WHEN 'failed' THEN -pot_minor
-                                        WHEN 'lifted' THEN (SELECT sum(b.amount_minor) FROM payouts_returned_line b
-                                                             WHERE b.outcome_id = ended.id) END)) AS leg (kind, moved)
+                                        WHEN 'lifted' THEN pot_minor END)) AS leg (kind, moved)
     ), posted AS (
         SELECT a.owner_id, CASE WHEN a.kind IN ('psp_clearing', 'psp_balance', 'buyer_credit') THEN 'funds'
                                 WHEN kind_of IN ('dispute_won', 'refund_failed', 'takedown_lifted')
