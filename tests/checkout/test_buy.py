@@ -239,7 +239,7 @@ def test_one_order_that_cannot_be_finished_holds_up_no_other(
         "UPDATE checkout_order SET total_minor = 0",
         "DELETE FROM checkout_paymentoutcome",
         "UPDATE checkout_orderline SET price_minor = 1",
-        "TRUNCATE checkout_sandboxcharge",
+        "TRUNCATE checkout_sandboxcharge CASCADE",
         "UPDATE checkout_subscription SET method = ''",
         "DELETE FROM checkout_subscriptionend",
         "UPDATE checkout_subscriptionseats SET seats = 1",
