@@ -300,14 +300,14 @@ class Play(Stage):
         books.settle(now=self.now)
 
 
-def play(examples, steps, seed=None):
+def play(examples, steps, seed=None, proven_every=1):
     """Lets Hypothesis play; the rules and invariants of Play assert, and a history that breaks one is raised.
 
     With a seed it plays the same histories each time, and raises the first that breaks as it is, not a shorter one.
     """
     more = {} if seed is None else {"database": None, "phases": (Phase.generate,), "report_multiple_bugs": False}
     run_state_machine_as_test(
-        Play if seed is None else with_seed(seed)(type("Play", (Play,), {})),
+        Play if seed is None else with_seed(seed)(type("Play", (Play,), {"proven_every": proven_every})),
         settings=settings(
             max_examples=examples,
             stateful_step_count=steps,
