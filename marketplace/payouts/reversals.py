@@ -78,7 +78,8 @@ class ReversalOutcome(models.Model):
     """How a reversal ended: a dispute is won or lost, a refund failed, a takedown is lifted or awarded.
 
     What ends without it stands. Tax, fee and pot are what was given back of the reversal's; of its lines,
-    ReturnedLines say it. The pot of a takedown is what its lines got of it, or who is right.
+    ReturnedLines say it. The pot of a takedown is what its lines got of it, or who is right; where refunds and disputes
+    had all of it, its end moves nothing, and `transaction` is null.
     """
 
     WON, LOST, FAILED, LIFTED, AWARDED = "won", "lost", "failed", "lifted", "awarded"
@@ -92,7 +93,7 @@ class ReversalOutcome(models.Model):
     fee_minor = models.BigIntegerField(default=0)
     pot_minor = models.BigIntegerField(default=0)
     closed_at = models.DateTimeField()
-    transaction = models.ForeignKey("payouts.Transaction", models.PROTECT, related_name="+")
+    transaction = models.ForeignKey("payouts.Transaction", models.PROTECT, null=True, related_name="+")
 
     class Meta:
         db_table = "payouts_reversal_outcome"
@@ -104,6 +105,11 @@ class ReversalOutcome(models.Model):
             models.CheckConstraint(
                 condition=Q(tax_minor__gte=0, fee_minor__gte=0, pot_minor__gte=0),
                 name="payouts_reversal_outcome_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=Q(transaction__isnull=False) & ~Q(outcome__in=["lifted", "awarded"], pot_minor=0)
+                | Q(transaction=None, outcome__in=["lifted", "awarded"], pot_minor=0),
+                name="payouts_reversal_outcome_moves_or_not",
             ),
         ]
 

@@ -144,9 +144,10 @@ def test_an_end_fits_what_it_ends_and_gives_back_what_was_taken(history, alice, 
     taken, posting = Reversal.objects.get(kind="takedown"), uuid4()
     fits = "payouts_outcome_fits_its_reversal"
     for reversal, outcome in ((refunded, "won"), (refunded, "lifted"), (disputed, "failed"), (taken, "lost")):
-        assert refusal(ends(posting, reversal, outcome)) == fits
+        assert refusal(ends(posting, reversal, outcome, pot=int(outcome == "lifted"))) == fits
     assert refusal(ends(posting, disputed, "won", tax=95, fee=120)) == fits
     assert refusal(ends(posting, disputed, "lost", tax=1)) == fits
+    assert refusal(ends(posting, taken, "lifted")) == "payouts_reversal_outcome_moves_or_not"
     mine, _theirs = lines(2)
     failed = ends(posting, refunded, "failed", tax=32, fee=40)
     assert refusal(failed, gives(posting, (mine, 231))) == "payouts_reversal_within_line"

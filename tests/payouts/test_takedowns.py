@@ -24,7 +24,7 @@ from marketplace.payouts.operations import (
     thaw,
 )
 from marketplace.payouts.queries import check_books, lines_of, paid_total
-from marketplace.payouts.reversals import Reversal, ReversalLine
+from marketplace.payouts.reversals import Reversal, ReversalLine, ReversalOutcome
 from marketplace.payouts.rules import WHOLE_PPB
 from tests.payouts.test_disputes import books, buckets
 from tests.payouts.test_freezes import CLAIM, OWN, STOLEN, states, usd
@@ -146,13 +146,51 @@ def test_a_refund_that_fails_while_it_stands_returns_to_the_pot(alice, shared, s
     down(noon)
     give(noon, 12_00)
     assert books() == {}
-    assert lift(noon) == {}  # nothing is left to give back
 
     fail_refund(key="refund:1", now=noon)
 
     assert books()["taken_down"] == -1080
     assert lift(noon) == {"USD": 1080}
     assert usd(alice) == {"pending": 756}
+
+
+@pytest.mark.parametrize("whole", ["refunded", "disputed"])
+def test_lifted_when_nothing_is_left_it_is_over_and_what_comes_back_is_the_creators(
+    alice, shared, sell, noon, whole, right
+):
+    sell(shared, "order-line:1", subject=STOLEN)
+    down(noon)
+    if whole == "refunded":
+        give(noon, 12_00)
+    else:
+        open_dispute(source="order-line:1", now=noon)
+
+    assert lift(noon) == {}
+
+    assert ReversalOutcome.objects.get().transaction_id is None
+    assert check_books() == []
+    if whole == "refunded":
+        fail_refund(key="refund:1", now=noon)
+    else:
+        close_dispute(source="order-line:1", outcome="won", now=noon)
+    assert usd(alice) == {"pending": 756}
+    assert "taken_down" not in books()
+
+
+def test_of_two_sales_one_is_awarded_and_the_other_was_refunded_whole(alice, erin, shared, sell, noon, right):
+    for number in (1, 2):
+        sell(shared, f"order-line:{number}", subject=STOLEN)
+    down(noon)
+    give(noon, 12_00)
+    erins = ensure_split(own={erin: WHOLE_PPB}, parents=[], now=noon)
+    [sale] = award_takedown(subject=STOLEN, reason=CLAIM, split=erins, now=noon)
+    assert sale.gross_minor == 1080
+
+    fail_refund(key="refund:1", now=noon)
+
+    assert award_takedown(subject=STOLEN, reason=CLAIM, split=erins, now=noon) == [sale]
+    assert books()["taken_down"] == -1080  # the buyer's, who had not got it
+    give(noon, 12_00, "refund:2")
 
 
 def test_what_comes_back_of_a_sale_that_is_taken_down_is_put_aside_as_well(alice, shared, sell, noon, right):

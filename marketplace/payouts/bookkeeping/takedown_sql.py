@@ -84,7 +84,7 @@ each_of AS (
      WHERE s.subject = %(subject)s AND s.currency = %(currency)s
 ), own AS (
     SELECT id, least(net_minor, greatest(0, pot_minor - later))::bigint AS own_minor
-      FROM each_of WHERE stands AND reason = %(reason)s AND pot_minor > later
+      FROM each_of WHERE stands AND reason = %(reason)s
 )
 """
 
@@ -93,7 +93,7 @@ SUM_OF_POTS = f"WITH {_OWN} SELECT coalesce(sum(own_minor), 0)::bigint FROM own"
 AWARD = f"""
 WITH {_OWN}
 INSERT INTO payouts_reversal_outcome (reversal_id, outcome, tax_minor, fee_minor, pot_minor, closed_at, transaction_id)
-SELECT id, 'awarded', 0, 0, own_minor, %(now)s, %(transaction)s FROM own
+SELECT id, 'awarded', 0, 0, own_minor, %(now)s, CASE WHEN own_minor > 0 THEN %(transaction)s::uuid END FROM own
 """
 
 # By largest remainder over what the takedown took of each line, ties to the lower payee id. While the subject is frozen
@@ -102,7 +102,8 @@ LIFT = f"""
 WITH {_OWN}, ended AS (
     INSERT INTO payouts_reversal_outcome (reversal_id, outcome, tax_minor, fee_minor, pot_minor, closed_at,
                                           transaction_id)
-    SELECT id, 'lifted', 0, 0, own_minor, %(now)s, %(transaction)s FROM own RETURNING id, reversal_id, pot_minor
+    SELECT id, 'lifted', 0, 0, own_minor, %(now)s, CASE WHEN own_minor > 0 THEN %(transaction)s::uuid END FROM own
+    RETURNING id, reversal_id, pot_minor
 ), took AS (
     SELECT o.id, o.pot_minor AS own_minor, v.line_id, sum(v.amount_minor) AS took,
            coalesce(sum(v.amount_minor) FILTER (WHERE v.bucket = 'creator_claim_hold'), 0) AS was_held

@@ -68,7 +68,7 @@ def take_down(*, subject: str, reason: str, now: datetime) -> dict[str, int]:
 
 def take_again(*, sale: Sale, now: datetime) -> None:
     """Put aside what came back to the lines of a sale whose takedown stands; its currency must be locked."""
-    standing = Reversal.objects.filter(sale=sale, kind=Reversal.TAKEDOWN, outcome=None).order_by("opened_at").first()
+    standing = Reversal.objects.filter(sale=sale, kind=Reversal.TAKEDOWN, outcome=None).order_by("key").first()
     if standing is not None:
         _take(sale.subject, sale.currency, standing.reason, now, sale.pk)
 
@@ -100,6 +100,7 @@ def award_takedown(*, subject: str, reason: str, split: Split, now: datetime) ->
     for currency in _currencies(subject, reason):
         params = {"subject": subject, "currency": currency, "reason": reason, "now": now}
         total_minor = _number(sql.SUM_OF_POTS, params)
+        sale = None
         if total_minor:
             sale = record_sale(
                 source=f"award:{reason}:{currency}",
@@ -110,7 +111,7 @@ def award_takedown(*, subject: str, reason: str, split: Split, now: datetime) ->
                 paid_from=AccountKind.TAKEN_DOWN,
                 now=now,
             )
-            _run(sql.AWARD, {**params, "transaction": sale.transaction_id})
+        _run(sql.AWARD, {**params, "transaction": sale and sale.transaction_id})
     sources = [f"award:{reason}:{currency}" for currency in CURRENCIES]
     return list(Sale.objects.filter(source__in=sources, paid_from=AccountKind.TAKEN_DOWN).order_by("source"))
 

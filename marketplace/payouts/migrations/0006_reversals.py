@@ -254,8 +254,8 @@ BEGIN
                                        AND n.pot_minor <= r.pot_minor
                WHEN 'refund failed' THEN n.tax_minor = r.tax_minor AND n.fee_minor = r.fee_minor
                                          AND n.pot_minor <= r.pot_minor
-               WHEN 'takedown lifted' THEN n.tax_minor = 0 AND n.fee_minor = 0 AND n.pot_minor > 0
-               WHEN 'takedown awarded' THEN n.tax_minor = 0 AND n.fee_minor = 0 AND n.pot_minor > 0
+               WHEN 'takedown lifted' THEN n.tax_minor = 0 AND n.fee_minor = 0
+               WHEN 'takedown awarded' THEN n.tax_minor = 0 AND n.fee_minor = 0
                ELSE false END LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION '% is a % and cannot be % so', bad.key, bad.kind, bad.outcome
@@ -436,7 +436,8 @@ CREATE CONSTRAINT TRIGGER payouts_reversal_names_its_posting AFTER INSERT ON pay
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION payouts_check_names_its_posting(
         '{"dispute": "dispute_opened", "refund": "refund", "takedown": "takedown"}', 'kind');
 CREATE CONSTRAINT TRIGGER payouts_outcome_names_its_posting AFTER INSERT ON payouts_reversal_outcome
-    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION payouts_check_names_its_posting(
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.transaction_id IS NOT NULL)
+    EXECUTE FUNCTION payouts_check_names_its_posting(
         '{"won": "dispute_won", "lost": "dispute_lost", "failed": "refund_failed", "lifted": "takedown_lifted",
           "awarded": "sale"}', 'outcome');
 """
@@ -558,7 +559,10 @@ class Migration(migrations.Migration):
                 (
                     "transaction",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="payouts.transaction"
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="payouts.transaction",
                     ),
                 ),
             ],
@@ -572,6 +576,17 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(("fee_minor__gte", 0), ("pot_minor__gte", 0), ("tax_minor__gte", 0)),
                         name="payouts_reversal_outcome_not_negative",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("transaction__isnull", False),
+                                models.Q(("outcome__in", ["lifted", "awarded"]), ("pot_minor", 0), _negated=True),
+                            ),
+                            models.Q(("outcome__in", ["lifted", "awarded"]), ("pot_minor", 0), ("transaction", None)),
+                            _connector="OR",
+                        ),
+                        name="payouts_reversal_outcome_moves_or_not",
                     ),
                 ],
                 "indexes": [],

@@ -20,9 +20,8 @@ class Claiming(Reversing):
             self._take_sales([sale for sale in sales if sale.currency == currency], reason, now)
 
     def take_again(self, sale, now):
-        standing = [one for one in self.of(sale, "takedown") if one.outcome is None]
-        if standing:
-            self._take_sales([sale], min(standing, key=lambda one: one.opened_at).reason, now)
+        if standing := self._own(sale):
+            self._take_sales([sale], self.reversals[min(standing)].reason, now)
 
     def _take_sales(self, sales, reason, now):
         if not any(self.there(sale) - sale.tax - sale.fee - sale.pot for sale in sales):
@@ -94,15 +93,16 @@ class Claiming(Reversing):
                     self.reversals[key].outcome = "awarded"
                     self.sales[self.reversals[key].source].pot -= amount
                 total = sum(amount for _, amount in own)
-                self.sell(source_of(currency), "", currency, 0, 0, shares_of(total), paid_from="taken_down")
+                if total:
+                    self.sell(source_of(currency), "", currency, 0, 0, shares_of(total), paid_from="taken_down")
 
     def _standing(self, subject, currency, reason):
-        """Returns the standing takedowns for the reason of which something is left, and how much."""
+        """Returns the standing takedowns for the reason, and how much of each is left."""
         return [
             (key, amount)
             for sale in self.subjects_sales(subject, currency)
             for key, amount in self._own(sale).items()
-            if amount and self.reversals[key].reason == reason
+            if self.reversals[key].reason == reason
         ]
 
     # Freezes.
