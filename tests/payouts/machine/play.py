@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import seed as with_seed
 from hypothesis import strategies as st
 from hypothesis.stateful import (
+    RULE_MARKER,
     initialize,
     precondition,
     rule,
@@ -300,14 +301,30 @@ class Play(Stage):
         books.settle(now=self.now)
 
 
-def play(examples, steps, seed=None, proven_every=1):
-    """Lets Hypothesis play; the rules and invariants of Play assert, and a history that breaks one is raised.
+def play(examples, steps):
+    """Lets Hypothesis play; the rules and invariants of Play assert, and a history that breaks one is raised."""
+    _play(Play, examples, steps)
 
-    With a seed it plays the same histories each time, and raises the first that breaks as it is, not a shorter one.
+
+def play_among(rules, seed, examples, steps):
+    """Lets only some things happen, in the same histories each time, and raises the first that breaks as it is.
+
+    All is compared as ever; `check_books` is asked after every fifth step and in the end.
     """
-    more = {} if seed is None else {"database": None, "phases": (Phase.generate,), "report_multiple_bugs": False}
+    others = {name: method for name, method in vars(Play).items() if hasattr(method, RULE_MARKER) and name not in rules}
+    machine = type("Play", (Play,), {**{name: _no_rule(others[name]) for name in others}, "proven_every": 5})
+    quickly = {"database": None, "phases": (Phase.generate,), "report_multiple_bugs": False}
+    _play(with_seed(seed)(machine), examples, steps, **quickly)
+
+
+def _no_rule(method):
+    """Returns the method as one that Hypothesis does not choose."""
+    return lambda *args, **named: method(*args, **named)
+
+
+def _play(machine, examples, steps, **more):
     run_state_machine_as_test(
-        Play if seed is None else with_seed(seed)(type("Play", (Play,), {"proven_every": proven_every})),
+        machine,
         settings=settings(
             max_examples=examples,
             stateful_step_count=steps,
