@@ -6,6 +6,14 @@ from django.db import connection, transaction
 
 _CLUSTER = "(SELECT system_identifier::text FROM pg_control_system())"
 
+# The oldest transaction that runs in this database; others of the cluster write nothing here and are not waited for.
+_RUNNING = """
+    (SELECT coalesce(min(x.xid::text::bigint), pg_snapshot_xmax(pg_current_snapshot())::text::bigint)
+       FROM pg_snapshot_xip(pg_current_snapshot()) AS x (xid)
+      WHERE NOT EXISTS (SELECT FROM pg_stat_activity v
+                         WHERE v.datname <> current_database() AND v.backend_xid = x.xid::xid))
+"""
+
 # A sample, unless the last two say already how far the postings have come: then the next checkpoint needs no other.
 _SAMPLE = f"""
 INSERT INTO payouts_posting_sample (id, sampled_at)
@@ -21,7 +29,7 @@ WITH settled AS (
     SELECT max(through) AS through FROM payouts_posting_sample
      WHERE cluster = {_CLUSTER}
        AND xid < (SELECT max(xid) FROM payouts_posting_sample
-                   WHERE cluster = {_CLUSTER} AND xid <= pg_snapshot_xmin(pg_current_snapshot())::text::bigint)
+                   WHERE cluster = {_CLUSTER} AND xid <= {_RUNNING})
 )
 INSERT INTO payouts_summed_checkpoint (account_id, through, sum_minor, postings, made_at)
 SELECT a.id, settled.through, coalesce(c.sum_minor, 0) + p.sum_minor, coalesce(c.postings, 0) + p.postings, %(now)s

@@ -352,7 +352,11 @@ BEGIN
            SELECT FROM payouts_posting_sample s JOIN payouts_posting_sample after ON after.xid > s.xid
             WHERE s.through = n.through AND after.cluster = s.cluster
               AND s.cluster = (SELECT system_identifier::text FROM pg_control_system())
-              AND after.xid <= pg_snapshot_xmin(pg_current_snapshot())::text::bigint) LIMIT 1;
+              AND after.xid <= (
+                      SELECT coalesce(min(x.xid::text::bigint), pg_snapshot_xmax(pg_current_snapshot())::text::bigint)
+                        FROM pg_snapshot_xip(pg_current_snapshot()) AS x (xid)
+                       WHERE NOT EXISTS (SELECT FROM pg_stat_activity v
+                                          WHERE v.datname <> current_database() AND v.backend_xid = x.xid::xid))) LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'postings of account % may still come under a checkpoint', bad.account_id
             USING ERRCODE = 'check_violation', CONSTRAINT = 'payouts_checkpoint_is_settled', TABLE = TG_TABLE_NAME;
