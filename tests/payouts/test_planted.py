@@ -79,6 +79,10 @@ def held_payouts_sent(patch: pytest.MonkeyPatch) -> None:
         said(patch, settlement, name, "h.creator_id = who.owner_id", "false")
 
 
+def threshold_ignored(patch: pytest.MonkeyPatch) -> None:
+    said(patch, settlement, "_DUE", "who.balance_minor >= terms.threshold_minor", "true")
+
+
 def won_money_available_while_frozen(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(reversing, "standing_freeze", lambda subject: None)
 
@@ -162,6 +166,7 @@ FOUND: dict[Plant, tuple[str | None, tuple[str, ...]]] = {
     frozen_money_returned_as_available: (None, ("settle", "freeze", "come_back")),
     holds_ignored: ("payouts_held_creator_waits", ("settle", "hold_payouts")),
     held_payouts_sent: (None, ("settle", "hold_payouts")),
+    threshold_ignored: (None, ("settle", "set_policy")),
     a_new_key_for_each_attempt: (None, ("settle",)),
     won_money_available_while_frozen: (None, ("dispute", "close", "freeze")),
     debt_while_money_is_available: (None, ("dispute", "refund")),
