@@ -25,7 +25,7 @@ from marketplace.payouts.bookkeeping.remaining import Parts, Remaining
 from marketplace.payouts.models import AccountKind, PayoutState, RoyaltyLine
 from marketplace.payouts.rules import largest_remainder
 from tests.payouts.fakes import FaultyRail
-from tests.payouts.machine.play import play_among
+from tests.payouts.machine.play import Play, play_among
 
 EXAMPLES, STEPS = 60, 15
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -193,3 +193,19 @@ def test_a_planted_bug_is_found(db, faulty_rail, monkeypatch, plant):
     refusal = found.value.__cause__ if isinstance(found.value, UnableToPost) else found.value
     guard = constraint_of(refusal) if isinstance(refusal, IntegrityError) else None
     assert by in (None, guard), found.value
+
+
+def test_a_reserve_that_is_released_too_early_is_refused(db, faulty_rail, monkeypatch):
+    """Chance seldom comes so far, so this history is told: a third is kept for thirty days, and asked for at once."""
+    story = Play()
+    story.there_is_a_history()
+    story.set_policy(who=None, currency="", hold=3, reserve=(333_333_333, 30), threshold=1, schedule=("always", 0))
+    story.time_passes(14)
+    story.release()
+    for when in ("until <= %(now)s", "until > %(now)s"):
+        said(monkeypatch, releasing, "_DUE", when, f"{when} + interval '60 days'")
+
+    with pytest.raises(IntegrityError) as refused:
+        story.release_reserves()
+
+    assert constraint_of(refused.value) == "payouts_reserve_ends_when_due"
