@@ -13,4 +13,4 @@ def test_random_histories(db, faulty_rail, settings):
 @pytest.mark.deep
 def test_many_long_random_histories(db, faulty_rail, settings):
     settings.PAYOUT_SCHEDULE = "always"
-    play(150, 40)
+    play(60, 30)

@@ -83,7 +83,7 @@ def test_two_settlements_at_once(committed):
 
 @pytest.mark.deep
 def test_two_settlements_at_once_many_times(committed):
-    two_settlements_at_once(40)
+    two_settlements_at_once(15)
 
 
 def everything_at_once(world: World, reason: str, frozen: str) -> None:
@@ -135,7 +135,7 @@ def test_two_refunds_at_once(committed):
 
 @pytest.mark.deep
 def test_two_refunds_at_once_many_times(committed):
-    refunds_at_once(30)
+    refunds_at_once(12)
 
 
 def everything_at_once_again_and_again(times: int) -> None:
@@ -151,4 +151,4 @@ def test_everything_at_once(committed):
 
 @pytest.mark.deep
 def test_everything_at_once_many_times(committed):
-    everything_at_once_again_and_again(30)
+    everything_at_once_again_and_again(12)

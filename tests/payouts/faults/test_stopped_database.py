@@ -98,5 +98,5 @@ def test_stopped_once(own):
 @pytest.mark.deep
 def test_stopped_many_times(own):
     world, chance = World(), random.Random(7)
-    for stop in range(12):
+    for stop in range(6):
         stop_and_check(own, world, stop, chance.randrange(5, 200))
