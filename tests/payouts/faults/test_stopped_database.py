@@ -46,10 +46,13 @@ def settling(world: World):
 
 
 def heard_until(children: list[Child], lines: int) -> dict[Child, str]:
-    """Listens until so many lines were said by all of them together; the rest they say later."""
+    """Listens until so many lines were said by all of them together, and one by each; the rest they say later.
+
+    One that had not begun when the database is stopped would find it started again, and go on for ever.
+    """
     heard = dict.fromkeys(children, "")
     by_pipe = {child.pipe: child for child in children}
-    while sum(said.count("\n") for said in heard.values()) < lines:
+    while sum(said.count("\n") for said in heard.values()) < lines or not all(map(heard.get, by_pipe.values())):
         ready, _, _ = select.select(list(by_pipe), [], [], 60)
         assert ready, "nobody says anything any more"
         for pipe in ready:
