@@ -57,7 +57,9 @@ SELECT (lpad(to_hex(1764000000000 + n / 10), 12, '0') || '7' || substr(h, 1, 3) 
   FROM generate_series(%(first)s, %(last)s) n, md5(n::text) h,
        LATERAL (SELECT 100 + n * 104729::bigint %% 9901) g (gross)
 """
-_QUEUE = "INSERT INTO payouts_awaiting_allocation (sale_id, currency) SELECT id, currency FROM payouts_sale"
+_QUEUE = """
+INSERT INTO payouts_awaiting_allocation (sale_id, currency, net_minor) SELECT id, currency, net_minor FROM payouts_sale
+"""
 
 # The floor: the same lines in a table without an index, a constraint or a trigger; one transaction with an entry a
 # payee and three of the house; balances moved once; a payout with two entries for each creator.

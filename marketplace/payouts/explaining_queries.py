@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from marketplace.payouts.models import Payout, RoyaltyLine, Sale
-from marketplace.payouts.queries import Line, lines_of
+from marketplace.payouts.queries import Line, line_of
 from marketplace.payouts.rows import rows_of
 from marketplace.payouts.rules import WHOLE_PPB
 from marketplace.payouts.statement_papers.reading import BUCKETS
@@ -92,13 +92,13 @@ class Movement:
 
 def explained(creator: Creator, line_id: int) -> Explained | None:
     """Return one of the creator's royalty lines with what explains it; None where there is none of theirs."""
-    lines, _after = lines_of(creator, str(line_id + 1), limit=1)
-    if not lines or lines[0].id != line_id:
+    line = line_of(creator, line_id)
+    if line is None:
         return None
     stored = RoyaltyLine.objects.select_related("sale", "run").get(pk=line_id)
     shares = shares_in(stored.sale)
     mine = next(share for share in shares if share.payee.pk == creator.pk)
-    return Explained(lines[0], stored.sale, shares, mine, stored.run.transaction_id, _taken_of(line_id))
+    return Explained(line, stored.sale, shares, mine, stored.run.transaction_id, _taken_of(line_id))
 
 
 def shares_in(sale: Sale) -> list[Share]:
@@ -193,10 +193,9 @@ def _released(payout: Payout, transactions: list[UUID]) -> tuple[dict[UUID, list
         """
         SELECT h.transaction_id AS id, l.id AS line, n.count
           FROM payouts_hold_release h
-          CROSS JOIN LATERAL (SELECT count(*) FROM payouts_royalty_line l
-                               WHERE l.run_id = h.run_id AND l.payee_id = %(payee)s) n
-          CROSS JOIN LATERAL (SELECT l.id FROM payouts_royalty_line l
-                               WHERE l.run_id = h.run_id AND l.payee_id = %(payee)s ORDER BY l.id LIMIT %(limit)s) l
+          CROSS JOIN LATERAL (SELECT count(*) FROM payouts_lines_of(%(payee)s) l WHERE l.run_id = h.run_id) n
+          CROSS JOIN LATERAL (SELECT l.id FROM payouts_lines_of(%(payee)s) l
+                               WHERE l.run_id = h.run_id ORDER BY l.id LIMIT %(limit)s) l
          WHERE h.transaction_id = ANY(%(transactions)s)
         """,
         {"payee": payout.creator_id, "transactions": transactions, "limit": LINES_SHOWN},

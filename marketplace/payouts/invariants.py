@@ -107,6 +107,14 @@ _ROYALTIES = [
         """,
     ),
     (
+        "Sale {source} waits with {waits} in {waits_in}, and has a net of {net_minor} in {currency}.",
+        """
+        SELECT s.source, w.net_minor AS waits, w.currency AS waits_in, s.net_minor, s.currency
+          FROM payouts_awaiting_allocation w JOIN payouts_sale s ON s.id = w.sale_id
+         WHERE w.net_minor <> s.net_minor OR w.currency <> s.currency
+        """,
+    ),
+    (
         "A royalty line of {payee_id} from sale {source} has another share than the sale's split.",
         """
         SELECT l.payee_id, s.source FROM payouts_royalty_line l JOIN payouts_sale s ON s.id = l.sale_id

@@ -138,12 +138,14 @@ def balances_of(creator: Creator) -> list[Balance]:
 # The payout of a line is the first after its release that did not come back and met something of it: what was disputed,
 # taken back or held when it was reserved comes with a later one, if at all.
 _LINES = f"""
+WITH mine AS MATERIALIZED ({{mine}})
 SELECT l.id, s.source, s.sold_at, s.currency, s.gross_minor, s.net_minor, s.split_id AS split, l.share_ppb,
        l.amount_minor, l.run_id, r.ran_at AS allocated_at, r.available_at, h.released_at,
        d.disputed_minor, d.taken_minor - d.disputed_minor AS reversed_minor,
        coalesce(k.amount_minor, 0) AS held_minor, z.frozen_at, coalesce(z.reason, '') AS frozen_for,
        p.id AS payout_id, p.reserved_at, p.paid_at
-  FROM payouts_royalty_line l
+  FROM mine
+  JOIN payouts_royalty_line l ON l.id = mine.id
   JOIN payouts_sale s ON s.id = l.sale_id
   JOIN payouts_royalty_run r ON r.id = l.run_id
   LEFT JOIN payouts_hold_release h ON h.run_id = r.id
@@ -176,16 +178,39 @@ SELECT l.id, s.source, s.sold_at, s.currency, s.gross_minor, s.net_minor, s.spli
          AND l.amount_minor > {taken_of("l.id", "n.number")} + {held_of("l.id", "n.number")}
        ORDER BY p.released_through_id, n.number, p.id LIMIT 1
   ) p ON true
- WHERE l.payee_id = %(creator)s AND (%(before)s::bigint IS NULL OR l.id < %(before)s)
- ORDER BY l.id DESC LIMIT %(limit)s
+ ORDER BY s.id DESC
 """
 
 
+# A payee has at most one line of a sale, so the newest of all are among the newest of each split that names the payee.
+# Sales have their ids in the order of time.
+_NEWEST = """
+SELECT newest.id
+  FROM payouts_split_share h
+ CROSS JOIN LATERAL (
+     SELECT l.id, s.id AS sale FROM payouts_sale s
+       JOIN payouts_royalty_line l ON l.sale_id = s.id AND l.payee_id = h.payee_id
+      WHERE s.split_id = h.split_id
+        AND (%(before)s::bigint IS NULL
+             OR s.id < (SELECT b.sale_id FROM payouts_royalty_line b WHERE b.id = %(before)s))
+      ORDER BY s.id DESC LIMIT %(limit)s) newest
+ WHERE h.payee_id = %(creator)s
+ ORDER BY newest.sale DESC LIMIT %(limit)s
+"""
+_ONE = "SELECT l.id FROM payouts_royalty_line l WHERE l.id = %(line)s AND l.payee_id = %(creator)s"
+
+
 def lines_of(creator: Creator, cursor: str | None = None, *, limit: int = PAGE_LENGTH) -> tuple[list[Line], str | None]:
-    """Return one page of the creator's royalty lines, newest first, and the cursor of the next page if there is one."""
+    """Return one page of the creator's royalty lines, of the newest sales first, and the cursor of the next if any."""
     params = {"creator": creator.pk, "before": _before(cursor), "limit": limit + 1}
-    lines = [Line(**row) for row in rows_of(_LINES, params)]
+    lines = [Line(**row) for row in rows_of(_LINES.format(mine=_NEWEST), params)]
     return lines[:limit], str(lines[limit - 1].id) if len(lines) > limit else None
+
+
+def line_of(creator: Creator, line_id: int) -> Line | None:
+    """Return one of the creator's royalty lines; None where there is none of theirs."""
+    rows = rows_of(_LINES.format(mine=_ONE), {"creator": creator.pk, "line": line_id})
+    return Line(**rows[0]) if rows else None
 
 
 def frozen_of(creator: Creator) -> list[Frozen]:

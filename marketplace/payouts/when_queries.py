@@ -147,9 +147,8 @@ def ripening_of(creator: Creator) -> list[Ripening]:
         """
         WITH waiting AS (
             SELECT l.id, l.amount_minor, r.currency, (r.available_at AT TIME ZONE 'UTC')::date AS until
-              FROM payouts_royalty_line l JOIN payouts_royalty_run r ON r.id = l.run_id
-             WHERE l.payee_id = %(creator)s
-               AND NOT EXISTS (SELECT FROM payouts_hold_release h WHERE h.run_id = l.run_id)
+              FROM payouts_lines_of(%(creator)s) l JOIN payouts_royalty_run r ON r.id = l.run_id
+             WHERE NOT EXISTS (SELECT FROM payouts_hold_release h WHERE h.run_id = l.run_id)
         )
         SELECT currency, sum(amount_minor)::bigint AS amount_minor, until
           FROM (SELECT currency, until, amount_minor FROM waiting

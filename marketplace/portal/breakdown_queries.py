@@ -80,10 +80,9 @@ WITH line AS (
            coalesce((SELECT sum(v.amount_minor) FROM payouts_reversal_line v WHERE v.line_id = l.id), 0)
            - coalesce((SELECT sum(b.amount_minor) FROM payouts_returned_line b WHERE b.line_id = l.id), 0)
                AS reversed_minor
-      FROM payouts_royalty_line l JOIN payouts_sale s ON s.id = l.sale_id
+      FROM payouts_lines_of(%(creator)s) l JOIN payouts_sale s ON s.id = l.sale_id
       JOIN payouts_royalty_run r ON r.id = l.run_id
-     WHERE l.payee_id = %(creator)s
-       AND (%(begins)s::timestamptz IS NULL OR r.ran_at >= %(begins)s)
+     WHERE (%(begins)s::timestamptz IS NULL OR r.ran_at >= %(begins)s)
        AND (%(ends)s::timestamptz IS NULL OR r.ran_at < %(ends)s)
 ), sold AS (
     SELECT line.*, r.id AS release_id, r.pack_id, p.owner_id, coalesce(t.name, '') AS terms
@@ -182,8 +181,9 @@ def years_with_earnings(creator: Creator) -> list[int]:
         cursor.execute(
             """
             SELECT DISTINCT extract(year FROM r.ran_at AT TIME ZONE 'UTC')::int AS year
-              FROM payouts_royalty_run r
-             WHERE EXISTS (SELECT FROM payouts_royalty_line l WHERE l.run_id = r.id AND l.payee_id = %s)
+              FROM payouts_account a JOIN payouts_posting p ON p.account_id = a.id
+              JOIN payouts_royalty_run r ON r.transaction_id = p.transaction_id
+             WHERE a.owner_id = %s AND a.kind = 'creator_pending'
              ORDER BY year DESC
             """,
             [creator.pk],

@@ -91,7 +91,8 @@ def sales_by_day(creator: Creator, *, until: date, days: int) -> list[Day]:
         .annotate(n=Count("pk"))
     )
     lines = (
-        RoyaltyLine.objects.filter(payee=creator, sale__sold_at__date__gte=first, sale__sold_at__date__lte=until)
+        RoyaltyLine.objects.filter(payee=creator, sale__split__in=mine)
+        .filter(sale__sold_at__date__gte=first, sale__sold_at__date__lte=until)
         .values_list(TruncDate("sale__sold_at"), "sale__currency")
         .annotate(total=Sum("amount_minor"))
         .order_by("sale__currency")
@@ -113,14 +114,14 @@ def waiting_sales(creator: Creator) -> int:
 
 _DERIVED = f"""
 SELECT f.release_id, s.currency, count(*)::int AS sales, sum(left_of.amount_minor)::bigint AS amount_minor
-  FROM payouts_royalty_line l
+  FROM payouts_lines_of(%(creator)s) l
   JOIN payouts_sale s ON s.id = l.sale_id AND s.source LIKE 'order-line:%%'
   JOIN checkout_orderline o ON o.id = substr(s.source, 12)::uuid
   JOIN licensing_offer f ON f.id = o.offer_id
   JOIN catalog_release r ON r.id = f.release_id
   JOIN catalog_pack p ON p.id = r.pack_id
   CROSS JOIN LATERAL (SELECT l.amount_minor - {taken_of("l.id")} AS amount_minor) left_of
- WHERE l.payee_id = %(creator)s AND p.owner_id <> %(creator)s AND left_of.amount_minor > 0
+ WHERE p.owner_id <> %(creator)s AND left_of.amount_minor > 0
  GROUP BY f.release_id, s.currency ORDER BY amount_minor DESC, f.release_id, s.currency LIMIT %(limit)s
 """
 

@@ -53,6 +53,8 @@ def tamper(sql):
         ("UPDATE payouts_royalty_line SET share_ppb = share_ppb + 1", "another share than the sale's split"),
         ("DELETE FROM payouts_royalty_line", "has a net of 1080 and royalty lines of 0"),
         ("DELETE FROM payouts_awaiting_allocation", "Sale order-line:4 has a net of 1080 and royalty lines of 0."),
+        ("UPDATE payouts_awaiting_allocation SET net_minor = 1", "order-line:4 waits with 1 in USD, and has a net of 1080"),
+        ("UPDATE payouts_awaiting_allocation SET currency = 'EUR'", "waits with 1080 in EUR, and has a net of 1080 in USD"),
         ("UPDATE payouts_sale SET fee_minor = fee_minor - 1, tax_minor = 1", "is not what its transaction posted"),
         ("UPDATE payouts_sale SET currency = 'EUR'", "is not what its transaction posted"),
         ("DELETE FROM payouts_hold_release", "pending in USD and unreleased lines of"),

@@ -47,7 +47,7 @@ def ties_to_the_higher_payee(patch: pytest.MonkeyPatch) -> None:
 
 
 def truncation(patch: pytest.MonkeyPatch) -> None:
-    said(patch, royalties, "_ALLOCATE", "+ (place <= left_over)::int", "+ 0")
+    said(patch, royalties, "_ALLOCATE", "+ (row_number() OVER whole <= sum(rest) OVER whole / 1000000000)::int", "+ 0")
 
 
 def debts_forgotten(patch: pytest.MonkeyPatch) -> None:

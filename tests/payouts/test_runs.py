@@ -31,6 +31,7 @@ def small(monkeypatch):
     """Runs of at most five sales, two at once."""
     monkeypatch.setattr(royalties, "MOST_IN_A_RUN", 5)
     monkeypatch.setattr(royalties, "MOST_AT_ONCE", 2)
+    monkeypatch.setattr(royalties, "MANY", 2)
 
 
 def counts(runs):
@@ -53,6 +54,24 @@ def test_many_sales_take_several_runs_and_each_is_whole(small, alice, bob, share
     assert [balance.pending_minor for balance in balances_of(alice)] == [756, 12 * 756]
     assert waiting() == []
     assert allocate_royalties(now=noon) == []
+
+
+def test_many_sales_are_joined_in_one_pass_and_what_comes_after_them_is_not(small, shared, sell, noon):
+    for number in range(3):
+        sell(shared, f"order-line:{number}")
+    asked = []
+
+    def listen(execute, sql, params, many, context):
+        if "INSERT INTO payouts_royalty_line" in sql or "payouts_post" in sql:
+            with connection.cursor() as cursor:
+                cursor.execute("SHOW enable_nestloop")
+                asked.append(("lines" if "royalty_line" in sql else "posting", cursor.fetchone()[0]))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(listen):
+        allocate_royalties(now=noon)
+
+    assert asked == [("lines", "off"), ("lines", "on"), ("posting", "on")]
 
 
 def test_runs_end_where_a_run_is_just_full(small, shared, sell, noon, right):
@@ -183,7 +202,8 @@ def refusal(sql, params):
 
 def test_what_a_line_names_is_there_and_stays(alice, bob, shared, sell, noon):
     done = sell(shared, "order-line:1")
-    [run] = allocate_royalties(now=noon)
+    sell(shared, "order-line:yen", currency="JPY")
+    yen, run = allocate_royalties(now=noon)
     new = sell(shared, "order-line:2")
     line = """INSERT INTO payouts_royalty_line (run_id, sale_id, payee_id, share_ppb, amount_minor)
               VALUES (%s, %s, %s, 1000000000, 1080)"""
@@ -193,6 +213,9 @@ def test_what_a_line_names_is_there_and_stays(alice, bob, shared, sell, noon):
     assert refusal(line, [run.pk + 1, new.pk, alice.pk]) == "payouts_lines_sum_to_net"
     assert refusal(line, [run.pk, uuid4(), alice.pk]) == "payouts_lines_sum_to_net"
     assert refusal(line, [run.pk, done.pk, new.pk]) == "payouts_sale_allocated_once"
+    assert refusal(line, [yen.pk, new.pk, alice.pk]) == "payouts_lines_sum_to_net"
+    two = f"{line.replace('1080', '540')}, (%s, %s, %s, 1000000000, 540)"
+    assert refusal(two, [run.pk, new.pk, alice.pk, yen.pk, new.pk, bob.pk]) == "payouts_lines_sum_to_net"
     assert refusal("DELETE FROM people_creator WHERE id = %s", [bob.pk]) == "payouts_line_names_payee"
     assert RoyaltyLine.objects.count() == before
     assert waiting() == [("order-line:2", False)]

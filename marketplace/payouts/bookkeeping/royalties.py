@@ -1,6 +1,8 @@
 """From sales to creators: royalties are allocated, and held."""
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -15,6 +17,9 @@ MOST_IN_A_RUN = 1_000_000
 
 MOST_AT_ONCE = 100_000
 """The most sales whose lines one statement writes: it fits in memory with all that is checked of it."""
+
+MANY = 5_000
+"""From how many sales on a statement goes through tables rather than look each sale up."""
 
 # The currencies in which something awaits its allocation, each found by one step in the index.
 _CURRENCIES = """
@@ -60,26 +65,28 @@ _SUBJECT = """
 """
 
 # `rules.allocate` in SQL, bit for bit. net * share can pass a bigint, so the net is cut at the whole first:
-# net * share / W = (net / W) * share + ((net % W) * share) / W, and each term fits. What is left of a sale
-# goes to its largest remainders, ties to the lower payee id. Lines of zero are not written.
+# net * share / W = (net / W) * share + ((net % W) * share) / W, and each term fits. What is left of a sale is the sum
+# of its remainders over the whole (`rest` fits an integer, whose sums are quick); it goes to the largest of them, ties
+# to the lower payee id. Place and sum are of one window, so that a sale is gone through once. Lines of zero are not
+# written.
 _ALLOCATE = """
 WITH due AS (
-    SELECT s.id, s.split_id, s.net_minor,
-           s.net_minor / 1000000000 AS wholes, s.net_minor %% 1000000000 AS part
+    SELECT s.id, s.split_id, s.net_minor / 1000000000 AS wholes, s.net_minor %% 1000000000 AS part
       {due}
 ), cut AS (
-    SELECT d.id AS sale_id, d.net_minor, h.payee_id, h.share_ppb,
+    SELECT d.id AS sale_id, h.payee_id, h.share_ppb,
            d.wholes * h.share_ppb + (d.part * h.share_ppb) / 1000000000 AS amount_minor,
-           (d.part * h.share_ppb) %% 1000000000 AS rest
+           ((d.part * h.share_ppb) %% 1000000000)::integer AS rest
       FROM due d JOIN payouts_split_share h ON h.split_id = d.split_id
 ), ranked AS (
-    SELECT cut.*, row_number() OVER (PARTITION BY sale_id ORDER BY rest DESC, payee_id) AS place,
-           net_minor - sum(amount_minor) OVER (PARTITION BY sale_id)::bigint AS left_over
+    SELECT sale_id, payee_id, share_ppb,
+           amount_minor + (row_number() OVER whole <= sum(rest) OVER whole / 1000000000)::int AS amount_minor
       FROM cut
+    WINDOW whole AS (PARTITION BY sale_id ORDER BY rest DESC, payee_id
+                      ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
 ), lines AS (
     INSERT INTO payouts_royalty_line (run_id, sale_id, payee_id, share_ppb, amount_minor)
-    SELECT %(run)s, sale_id, payee_id, share_ppb, amount_minor + (place <= left_over)::int
-      FROM ranked WHERE amount_minor + (place <= left_over)::int > 0
+    SELECT %(run)s, sale_id, payee_id, share_ppb, amount_minor FROM ranked WHERE amount_minor > 0
     RETURNING payee_id, amount_minor
 )
 SELECT payee_id, sum(amount_minor)::bigint FROM lines GROUP BY payee_id
@@ -151,7 +158,8 @@ def _allocate_next(*, currency: str, now: datetime) -> tuple[RoyaltyRun | None, 
         batch = {"currency": currency, "first": first, "last": last}
         if found and (run is not None or _is_due(_DUE, batch)):
             run = run or _begin(currency=currency, now=now)
-            earned.update(_sums(_ALLOCATE.format(due=_DUE), {**batch, "run": run.pk}))
+            with _many(found):
+                earned.update(_sums(_ALLOCATE.format(due=_DUE), {**batch, "run": run.pk}))
             taken += found
         after = last
         if found < most:
@@ -159,6 +167,15 @@ def _allocate_next(*, currency: str, now: datetime) -> tuple[RoyaltyRun | None, 
     if run is not None:
         _post(run=run, earned=earned, now=now)
     return run, taken >= MOST_IN_A_RUN
+
+
+@contextmanager
+def _many(sales: int) -> Iterator[None]:
+    """Join many sales in one pass: the planner counts a range that both sides have twice, and would go one by one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('enable_nestloop', %s, true)", ["off" if sales >= MANY else "on"])
+        yield
+        cursor.execute("SELECT set_config('enable_nestloop', 'on', true)")
 
 
 def _is_due(due: str, params: dict[str, object]) -> bool:

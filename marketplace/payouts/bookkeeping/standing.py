@@ -58,8 +58,8 @@ WITH payout AS MATERIALIZED (
 _EVENTS = f"""{_payouts()}, event AS (
     SELECT l.payee_id, h.number, 'in' AS what, l.id AS line_id, l.sale_id, NULL::uuid AS payout_id,
            l.amount_minor - {taken_of("l.id", "h.number")} - {held_of("l.id", "h.number")} AS amount_minor
-      FROM released h JOIN payouts_royalty_line l ON l.run_id = h.run_id
-      JOIN since ON since.owner_id = l.payee_id AND h.id > since.release
+      FROM since CROSS JOIN LATERAL payouts_lines_of(since.owner_id) l
+      JOIN released h ON h.run_id = l.run_id AND h.id > since.release
      UNION ALL
     SELECT l.payee_id, {number_of("o.transaction_id")}, 'in', l.id, l.sale_id, NULL, b.amount_minor
       FROM payouts_returned_line b JOIN payouts_reversal_outcome o ON o.id = b.outcome_id

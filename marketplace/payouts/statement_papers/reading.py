@@ -117,6 +117,12 @@ move AS (
 )
 """
 
+# The lines that a run gave an owner. By their splits, or by their runs: which is less to read, the database decides.
+_EARNED = """
+      JOIN payouts_split_share h ON h.payee_id = m.owner_id JOIN payouts_sale s ON s.split_id = h.split_id
+      JOIN payouts_royalty_line l ON l.sale_id = s.id AND l.payee_id = h.payee_id AND l.run_id = r.id
+"""
+
 # What an account had at `through` is its balance less what was posted later: one statement, so one snapshot.
 _HEADS = f"""
 WITH {_ACCOUNTS}, {_MOVES}, posted AS (
@@ -148,8 +154,7 @@ WITH {_ACCOUNTS}, {_MOVES}, part AS (
            s.sold_at, s.gross_minor, s.tax_minor, s.fee_minor, s.net_minor, s.split_id AS split, l.share_ppb,
            l.amount_minor, '' AS name, '' AS reason
       FROM move m JOIN payouts_royalty_run r ON r.transaction_id = m.transaction_id
-      JOIN payouts_royalty_line l ON l.run_id = r.id AND l.payee_id = m.owner_id
-      JOIN payouts_sale s ON s.id = l.sale_id
+      {_EARNED}
      UNION ALL
     SELECT m.owner_id, m.place, 2, 0, l.id, 'reversed', s.source, s.sold_at, NULL, NULL, NULL, NULL, '', NULL,
            -sum(t.amount_minor)::bigint, v.key, v.reason
@@ -252,7 +257,7 @@ def _loaded(value: Any) -> dict[str, Any]:
 _INDEX = f"""
 WITH {_ACCOUNTS}, {_MOVES}, mine AS (
     SELECT m.place, l.id FROM move m JOIN payouts_royalty_run r ON r.transaction_id = m.transaction_id
-      JOIN payouts_royalty_line l ON l.run_id = r.id AND l.payee_id = m.owner_id
+      {_EARNED}
 )
 SELECT count(*) FROM mine WHERE (place, id) < (SELECT place, id FROM mine WHERE id = %(line)s)
 """
