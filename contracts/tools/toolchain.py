@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -12,8 +13,18 @@ from pathlib import Path
 CONTRACTS = Path(__file__).resolve().parent.parent
 ABI = CONTRACTS / "abi"
 
-# Contracts whose artifacts are committed.
-PUBLISHED = ("ProvenanceAnchor",)
+SRC = CONTRACTS / "src"
+SETTINGS = (CONTRACTS / "foundry.toml", CONTRACTS / "package-lock.json")
+
+
+def _published() -> tuple[str, ...]:
+    names = (path.stem for path in sorted(SRC.glob("*.sol")))
+    return tuple(name for name in names if re.search(rf"^contract {name}\b", (SRC / f"{name}.sol").read_text(), re.M))
+
+
+# Contracts whose artifacts are committed: each file of src/ that holds the contract it is named for. Not libraries,
+# interfaces and abstract contracts, which nobody deploys.
+PUBLISHED = _published()
 
 
 class ToolMissing(Exception):
@@ -70,13 +81,25 @@ def forge(*words: str) -> None:
     subprocess.run([str(binary("forge")), *words], cwd=CONTRACTS, env=environment(), check=True)
 
 
+def _sources(contract: str) -> list[Path]:
+    """Return the contract's file and all of src/ that it imports, in the order of their paths."""
+    waiting, found = [SRC / f"{contract}.sol"], set()
+    while waiting:
+        path = waiting.pop()
+        if path in found:
+            continue
+        if not path.exists():
+            raise ToolMissing(f"There is no source of {contract} in contracts/src.")
+        found.add(path)
+        imports = re.findall(r'^import [^;]*"(\.[^"]+)";', path.read_text(), re.M)
+        waiting.extend((path.parent / name).resolve() for name in imports)
+    return sorted(found, key=lambda path: path.relative_to(CONTRACTS).as_posix())
+
+
 def source_digest(contract: str) -> str:
-    """Return the hex SHA-256 over every file in src/ and the build's settings, each as `name\\0length\\0bytes`."""
+    """Return the hex SHA-256 over the contract's sources and the build's settings, each as `name\\0length\\0bytes`."""
     digest = hashlib.sha256()
-    files = sorted((CONTRACTS / "src").rglob("*.sol"), key=lambda path: path.relative_to(CONTRACTS).as_posix())
-    if not any(path.stem == contract for path in files):
-        raise ToolMissing(f"There is no source of {contract} in contracts/src.")
-    for path in [*files, CONTRACTS / "foundry.toml", CONTRACTS / "package-lock.json"]:
+    for path in [*_sources(contract), *SETTINGS]:
         content = path.read_bytes()
         digest.update(f"{path.relative_to(CONTRACTS).as_posix()}\0{len(content)}\0".encode())
         digest.update(content)
@@ -104,11 +127,14 @@ def artifact(contract: str) -> bytes:
     return (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()
 
 
-def build() -> dict[Path, bytes]:
-    """Install, compile from nothing, and return the bytes of every committed artifact by path."""
+def build(*names: str) -> dict[Path, bytes]:
+    """Install, compile from nothing, and return the bytes of the named artifacts, else of all, by path."""
     install()
-    forge("build", "--force", "--skip", "test")
-    return {ABI / f"{name}.json": artifact(name) for name in PUBLISHED}
+    chosen = names or PUBLISHED
+    if unknown := sorted(set(chosen) - set(PUBLISHED)):
+        raise ToolMissing(f"There is no contract {', '.join(unknown)} in contracts/src.")
+    forge("build", "--force", *(f"src/{name}.sol" for name in chosen))
+    return {ABI / f"{name}.json": artifact(name) for name in chosen}
 
 
 def main(work) -> None:
