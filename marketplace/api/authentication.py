@@ -1,4 +1,4 @@
-"""Who asks: a studio, by its API key."""
+"""Who asks: a studio, or a creator about their own statements, by an API key."""
 
 from typing import Any
 
@@ -20,16 +20,34 @@ class ApiKeyAuthentication(BaseAuthentication):
         words = get_authorization_header(request).split()
         if not words or words[0].lower() != b"bearer":
             return None
-        key = people.api_key(words[1].decode("latin-1")) if len(words) == 2 else None
+        key = self.find(words[1].decode("latin-1")) if len(words) == 2 else None
         if key is None:
-            raise AuthenticationFailed(
-                _("The API key is unknown, mistyped or revoked: make one on your studio's page.")
-            )
+            raise AuthenticationFailed(self.unknown())
         return key.created_by, key
+
+    def find(self, secret: str) -> ApiKey | None:
+        """This will find the live key of a studio behind a secret."""
+        return people.api_key(secret)
+
+    def unknown(self) -> str:
+        """This will say that there is no such key, and where one is made."""
+        return _("The API key is unknown, mistyped or revoked: make one on your studio's page.")
 
     def authenticate_header(self, request: Request) -> str:
         """This will name the scheme, so that a missing key is answered with 401."""
         return 'Bearer realm="worldloom"'
+
+
+class CreatorKeyAuthentication(ApiKeyAuthentication):
+    """The same header with the key of a creator; a studio's opens nothing here."""
+
+    def find(self, secret: str) -> ApiKey | None:
+        """This will find the live key of a creator behind a secret."""
+        return people.creator_key(secret)
+
+    def unknown(self) -> str:
+        """This will say that there is no such key, and where one is made."""
+        return _("The API key is unknown, mistyped or revoked: make one in the portal.")
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -41,3 +59,14 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         """This will describe the header."""
         return {"type": "http", "scheme": "bearer", "description": "A studio's API key, as in `wl_…`."}
+
+
+class CreatorKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """Tells OpenAPI of creators' keys."""
+
+    target_class = "marketplace.api.authentication.CreatorKeyAuthentication"
+    name = "creatorKey"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        """This will describe the header."""
+        return {"type": "http", "scheme": "bearer", "description": "A creator's API key, as in `wl_…`."}

@@ -156,6 +156,18 @@ class IdempotencyKeyMissing(exceptions.APIException):
     default_detail = gettext_lazy("The header Idempotency-Key is missing: send a fresh value with each new request.")
 
 
+class CreatorKeyMissing(exceptions.NotAuthenticated):
+    """An address about a creator's own money was asked without a key."""
+
+
+class ProofNotPublished(exceptions.APIException):
+    """The log that is published does not have the statement's month yet."""
+
+    status_code = 503
+    default_code = "proof-pending"
+    default_detail = gettext_lazy("The log that is published does not have this month yet: ask again later.")
+
+
 class TooLarge(exceptions.APIException):
     """The body is larger than any request needs."""
 
@@ -250,6 +262,8 @@ def _framework(error: exceptions.APIException) -> Response:
 def _in_our_words(error: exceptions.APIException) -> tuple[str, str]:
     """Names the framework's own refusals as `problems.py` does, and says what to do."""
     match error:
+        case CreatorKeyMissing():
+            return "api-key-missing", _("This address needs a creator's API key, as “Authorization: Bearer wl_…”.")
         case exceptions.NotAuthenticated():
             return "api-key-missing", _("This address needs your studio's API key, as “Authorization: Bearer wl_…”.")
         case exceptions.AuthenticationFailed():

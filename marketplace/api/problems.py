@@ -30,7 +30,9 @@ KINDS: Mapping[str, Kind] = {
         _("Send a fresh value in the header Idempotency-Key with each new request."),
     ),
     "api-key-missing": Kind(
-        401, _("An API key is missing"), _("Send your studio's key as “Authorization: Bearer wl_…”.")
+        401,
+        _("An API key is missing"),
+        _("Send the key as “Authorization: Bearer wl_…”: your studio's, or for statements yours as a creator."),
     ),
     "api-key-unknown": Kind(401, _("The API key does not work"), _("Check it for typing errors, or make a new one.")),
     "payment-declined": Kind(

@@ -17,6 +17,7 @@ from marketplace.api.views import (
     recipe_quotes,
     recipe_runs,
     recipes,
+    statements,
     studio,
     subscriptions,
     terms,
@@ -88,6 +89,11 @@ urlpatterns = [
     path("usage/pictures", recipe_import.Pictures.as_view(), name="api-usage-pictures"),
     path("usage/keys", usage.UsageKeys.as_view(), name="api-usage-keys"),
     path("usage/keys/<uuid:key_id>", usage.UsageKey.as_view(), name="api-usage-key"),
+    path("statements", statements.Statements.as_view(), name="api-statements"),
+    path("statements/<str:period>/<str:currency>", statements.OneStatement.as_view(), name="api-statement"),
+    path(
+        "statements/<str:period>/<str:currency>/proof", statements.StatementProof.as_view(), name="api-statement-proof"
+    ),
     path("studio", studio.Studio.as_view(), name="api-studio"),
     path("studio/size", studio.Size.as_view(), name="api-studio-size"),
     path("studio/legal-entity", studio.Entity.as_view(), name="api-studio-entity"),

@@ -15,6 +15,7 @@ from django.db import connection
 from django.urls import resolve
 
 import ledger.operations
+from tests.api.statements_told import earned
 from tests.api.studios import Market, key_of
 from tests.cast import NOON, later
 
@@ -57,8 +58,9 @@ def test_every_address_in_the_text_exists() -> None:
 def test_the_commands_work_one_after_the_other(
     committed: None, market: Market, live_server: Any, tmp_path: Path
 ) -> None:
-    key = key_of(market.cast.studio, market.cast.carol)
+    key, alice = key_of(market.cast.studio, market.cast.carol), earned(market)
     told = {"WORLDLOOM": live_server.url, "WORLDLOOM_KEY": key.secret, "OFFER": str(market.offer().pk)}
+    told["WORLDLOOM_CREATOR_KEY"] = alice.secret
 
     def run(command: str) -> Any:
         result = subprocess.run(
@@ -86,7 +88,7 @@ def test_the_commands_work_one_after_the_other(
     assert run(verify)["matches"] is True
 
     told |= {"TERMS": bought["grants"][0]["terms_sha256"], "EMAIL": market.cast.carol.email}
-    terms, elsewhere, read, check, may, project, credits, seat, certificate, standing, *recipes = others
+    terms, elsewhere, read, check, may, project, credits, seat, certificate, standing, *recipes, months, month = others
     assert run(terms)["name"] == "studio"
     assert run(elsewhere)["form"] == "odrl"
     assert run(read)["source"] == "CC-BY-NC-4.0"
@@ -100,6 +102,9 @@ def test_the_commands_work_one_after_the_other(
     assert run(standing)["state"] == "active"
     recipe_commands(recipes, run, told)
     assert told["LOCK"] in (tmp_path / "workflow.json").read_text(encoding="utf-8")
+    assert [one["closing_minor"] for one in run(months)["data"]] == [1082]
+    run(month)
+    assert "10.82" in (tmp_path / "statement.csv").read_text(encoding="utf-8")
 
 
 def recipe_commands(commands: list[str], run: Callable[[str], Any], told: dict[str, str]) -> None:

@@ -18,7 +18,7 @@ from marketplace.api.problems import KINDS, TYPE_PREFIX
 from marketplace.compositions.uses import UsageKey
 from marketplace.licensing import operations as licensing
 from marketplace.licensing.models import Grant
-from tests.api import recipes_told
+from tests.api import recipes_told, statements_told
 from tests.api.shop import named, sell
 from tests.api.studios import ANYBODY, Market, Studio
 from tests.cast import DECLINED_CARD, later
@@ -118,12 +118,13 @@ NAMES = [
 def test_every_operation_is_told_in_full(contract: dict[str, Any]) -> None:
     names = [one["operationId"] for _method, _path, one in operations(contract)]
 
-    assert sorted(names) == sorted([*NAMES, *recipes_told.NAMES])
+    assert sorted(names) == sorted([*NAMES, *recipes_told.NAMES, *statements_told.NAMES])
     for _method, path, one in operations(contract):
         assert one["summary"]
         assert one["description"].startswith("This will")
         open_to_all = path.removeprefix("/api/v1/").startswith(OPEN)
-        assert one["security"] == ([{"apiKey": []}, {}] if open_to_all else [{"apiKey": []}]), path
+        key = "creatorKey" if path.startswith("/api/v1/statements") else "apiKey"
+        assert one["security"] == ([{key: []}, {}] if open_to_all else [{key: []}]), path
         assert {"401", "406", "500"} <= one["responses"].keys()
         for parameter in one.get("parameters", []):
             described = parameter.get("description") or parameter["name"].endswith("_id")
@@ -164,10 +165,10 @@ def told(contract: dict[str, Any], operation: str, answer: Any) -> None:
         assert b"".join(answer.streaming_content).startswith(b"PK")
         return
     if media not in ("application/json", "application/problem+json"):
-        assert answer.content
+        assert answer.getvalue()
         return
     described = response["content"][media]
-    body = json.loads(answer.content)
+    body = json.loads(answer.getvalue())
     assert errors(contract, described["schema"], body) == [], (operation, status)
     if int(status) >= 400:
         codes = {example["value"]["code"] for example in described["examples"].values()}
@@ -243,18 +244,20 @@ def test_every_operation_answers_as_described(
     for name, answer in writes.items():
         assert answer.status_code in (200, 201), (name, answer.content)
         told(contract, name, answer)
+    alice = statements_told.earned(sealed)
     ledger.operations.seal(now=later(hours=3))
     reads = paths(sealed, carol, order.json(), writes)
     assert {"orders_create", "recipes_unshare", *reads, *writes} == {
         one["operationId"] for _method, _path, one in operations(contract)
     }
     for name, path in reads.items():
-        good = carol.get(path)
-        assert good.status_code == 200, (name, good.content)
+        who = alice if name in statements_told.NAMES else carol
+        good = who.get(path)
+        assert good.status_code == 200, (name, good)
         told(contract, name, good)
-        told(contract, name, carol.get(path, If_None_Match=good.headers["ETag"]))
-        told(contract, name, carol.get(path + "?nonsense=1"))
-        told(contract, name, carol.get(path, Accept="text/html"))
+        told(contract, name, who.get(path, If_None_Match=good.headers["ETag"]))
+        told(contract, name, who.get(path + "?nonsense=1"))
+        told(contract, name, who.get(path, Accept="text/html"))
         told(contract, name, Studio("wl_nothing").get(path))
         if not path.removeprefix("/").startswith(OPEN):
             told(contract, name, ANYBODY.get(path))
@@ -262,6 +265,7 @@ def test_every_operation_answers_as_described(
     told(contract, "packs_list", carol.get("/packs?limit=1"))
     for media in ("application/jose", "application/pdf"):
         told(contract, "grants_certificate", carol.get(reads["grants_certificate"], Accept=media))
+    told(contract, "statements_read", alice.get(reads["statements_read"], Accept="text/csv"))
     for media in ("text/plain", "text/csv", "application/spdx+json"):
         told(contract, "projects_credits", carol.get(reads["projects_credits"], Accept=media))
 
@@ -299,6 +303,7 @@ def paths(market: Market, carol: Studio, order: dict[str, Any], writes: dict[str
         "subscriptions_read": "/subscriptions/" + carol.get("/subscriptions").json()["data"][0]["id"],
         "studio_read": "/studio",
         **recipes_told.recipe_paths(writes),
+        **statements_told.statement_paths(),
     }
 
 
@@ -358,6 +363,7 @@ def test_every_refusal_is_described(sealed: Market, carol: Studio, dave: Studio,
         ("studio_entity", 422, carol.send("PUT", "/studio/legal-entity", {"legal_name": "A", "country": "9X"})),
     ]
 
+    refusals += statements_told.statement_refusals(statements_told.earned(sealed), carol, dave)
     for operation, status, answer in [*refusals, *recipes_told.recipe_refusals(sealed, carol, dave)]:
         assert answer.status_code == status, (operation, status, answer.content)
         told(contract, operation, answer)

@@ -1,4 +1,4 @@
-"""A creator's programs upload with a key, and do nothing else with it."""
+"""A creator's programs upload with a key; of the licensing API it opens statements alone (tests/api/test_statements.py)."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""A creator's API keys, with which programs upload."""
+"""A creator's API keys, with which programs upload and read statements."""
 
 from uuid import UUID
 
