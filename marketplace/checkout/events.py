@@ -6,18 +6,16 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext_noop
 
-from marketplace.checkout import subscriptions
 from marketplace.checkout.gateways.base import DISPUTE_LOST, DISPUTE_OPENED, DISPUTE_WON, REFUND_FAILED
 from marketplace.checkout.models import (
     GatewayEvent,
     GatewayEventHandled,
     OrderLine,
     PaymentOutcome,
-    SubscriptionEnd,
 )
 from marketplace.checkout.placing import gateway
 from marketplace.checkout.refunds import RefundOutcome
-from marketplace.licensing import operations as licensing
+from marketplace.checkout.taking_back import mark, revoke
 from marketplace.licensing.models import Grant, GrantStatus
 from marketplace.payouts.operations import (
     UnableToCloseDispute,
@@ -111,15 +109,13 @@ def _dispute(line: OrderLine, kind: str, now: datetime) -> None:
     dispute = open_dispute(source=line.source, now=now)
     if kind == DISPUTE_OPENED:
         if not ReversalOutcome.objects.filter(reversal=dispute).exists():
-            _mark(grant, GrantStatus.SUSPENDED, gettext_noop("The payment is disputed."), now)
+            mark(grant, GrantStatus.SUSPENDED, gettext_noop("The payment is disputed."), now)
     elif kind == DISPUTE_WON:
         close_dispute(source=line.source, outcome=ReversalOutcome.WON, now=now)
-        _mark(grant, GrantStatus.ACTIVE, gettext_noop("The dispute was decided for the seller."), now)
+        mark(grant, GrantStatus.ACTIVE, gettext_noop("The dispute was decided for the seller."), now)
     elif kind == DISPUTE_LOST:
         close_dispute(source=line.source, outcome=ReversalOutcome.LOST, now=now)
-        _mark(grant, GrantStatus.REVOKED, gettext_noop("The payment was taken back."), now)
-        for subscription in subscriptions.of_grants([grant]):
-            subscriptions.end(subscription, SubscriptionEnd.REVOKED, now=now)
+        revoke(grant, gettext_noop("The payment was taken back."), now)
 
 
 def _held(line: OrderLine) -> Grant | None:
@@ -132,10 +128,3 @@ def _held(line: OrderLine) -> Grant | None:
             return grant
         grant = follower
     return None
-
-
-def _mark(grant: Grant, status: str, reason: str, now: datetime) -> None:
-    """Says what happened to a license; one that was revoked for another payment stays revoked."""
-    newest = GrantStatus.objects.filter(grant=grant).order_by("-id").first()
-    if newest is None or newest.status not in (GrantStatus.REVOKED, GrantStatus.SUPERSEDED):
-        licensing.set_status(grant=grant, status=status, reason=reason, now=now)

@@ -7,13 +7,12 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from marketplace.checkout import subscriptions
 from marketplace.checkout.gateways.base import GatewayUnavailable, Returned
-from marketplace.checkout.models import OrderLine, PaymentOutcome, SubscriptionEnd
+from marketplace.checkout.models import OrderLine, PaymentOutcome
 from marketplace.checkout.placing import gateway
 from marketplace.checkout.refunds import RefundIntent, RefundOutcome
-from marketplace.licensing import operations as licensing
-from marketplace.licensing.models import Grant, GrantStatus
+from marketplace.checkout.taking_back import revoke
+from marketplace.licensing.models import Grant
 from marketplace.payouts.left_queries import left_of_sale
 from marketplace.payouts.operations import UnableToRefund, refund
 from marketplace.payouts.rules import Money
@@ -89,23 +88,14 @@ def _record(intent: RefundIntent, returned: Returned, now: datetime) -> RefundOu
             if returned.succeeded:
                 source = intent.line.source
                 refund(source=source, amount_minor=intent.amount_minor, key=intent.key, reason=intent.reason, now=now)
-                if not left_of_sale(source):
-                    _revoke(intent.line, now)
+                grant = Grant.objects.filter(source=source).first()
+                if grant is not None and not left_of_sale(source):
+                    revoke(grant, REFUNDED, now)
             return outcome
     except IntegrityError:
         if outcome := RefundOutcome.objects.filter(intent=intent).first():
             return outcome
         raise
-
-
-def _revoke(line: OrderLine, now: datetime) -> None:
-    grant = Grant.objects.filter(source=line.source).first()
-    newest = GrantStatus.objects.filter(grant=grant).order_by("-id").first() if grant else None
-    if grant is None or (newest is not None and newest.status in (GrantStatus.REVOKED, GrantStatus.SUPERSEDED)):
-        return
-    licensing.set_status(grant=grant, status=GrantStatus.REVOKED, reason=REFUNDED, now=now)
-    for subscription in subscriptions.of_grants([grant]):
-        subscriptions.end(subscription, SubscriptionEnd.REVOKED, now=now)
 
 
 def finish_refunds(*, now: datetime) -> int:

@@ -1,15 +1,14 @@
 """The one workflow from a submission to its outcome, and the one writer of it. What does not finish does not pass."""
 
-import contextlib
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -23,6 +22,7 @@ from ledger.operations import Hands
 from marketplace.catalog.models import Release
 from marketplace.catalog.operations import UnableToPublish
 from marketplace.catalog.rules import Finding, gettext_noop
+from marketplace.database.locks import alone
 from marketplace.intake import claiming, queries
 from marketplace.intake.clocks import FOR_CLAIMANT
 from marketplace.intake.entering import Hand, PublicationHeld, enter
@@ -73,7 +73,7 @@ def examine(*, submission_id: UUID, now: datetime) -> Submission | None:
     Safe to be killed anywhere and to be run twice at once: the second leaves it alone and returns None, as for one that
     has its outcome. Not for a transaction.
     """
-    with _alone(submission_id) as mine:
+    with alone(_LOCK, str(submission_id)) as mine:
         submission = Submission.objects.select_related("creator__person").filter(pk=submission_id).first()
         if mine and submission is not None and submission.state == State.PUBLISHED:
             drop_uploads(submission)  # a worker was killed before it did
@@ -123,7 +123,7 @@ def publish_signed(*, submission: Submission, hands: Hands, seed: bytes, now: da
     the way by now is written as the outcome, but in a rehearsal, and raised; so are UnableToSignFor, UnableToCount,
     and UnableToWithdraw for a submission that does not wait for a signature.
     """
-    with _alone(submission.pk) as mine:
+    with alone(_LOCK, str(submission.pk)) as mine:
         submission = Submission.objects.select_related("creator__person").get(pk=submission.pk)
         if submission.state == State.PUBLISHED and submission.release is not None:
             return submission.release  # sent twice
@@ -292,18 +292,3 @@ def _conclude(
     if state == State.REFUSED:
         keep_good_uploads(row, lost, now)
     return row
-
-
-@contextlib.contextmanager
-def _alone(submission_id: UUID) -> Iterator[bool]:
-    """Say whether nobody else is at the submission; the lock ends with the process, however that ends."""
-    key = int.from_bytes(submission_id.bytes[:4], "big", signed=True)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_LOCK, key])
-        mine = cursor.fetchone()[0]
-    try:
-        yield mine
-    finally:
-        if mine:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_LOCK, key])

@@ -4,7 +4,6 @@ Intent, call, outcome: what is asked was written when the run began, each reques
 written when it is here.
 """
 
-import contextlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -12,7 +11,7 @@ from functools import partial
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils.module_loading import import_string
 
 from assets.inspectors.base import Refused
@@ -27,6 +26,7 @@ from marketplace.compositions.usage import accepting
 from marketplace.compositions.usage.coverage import coverages
 from marketplace.compositions.usage.refusals import UnableToCount
 from marketplace.compositions.uses import UsageBatch
+from marketplace.database.locks import alone
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def advance(*, run: Run, now: datetime, client: Client | None = None) -> datetim
     so it is not for a transaction; each thing that came is one of its own. A layer that fails ends the run: nothing is
     charged. When all are made they are laid over each other, and with the outcome the use is counted.
     """
-    with _alone(run.pk) as mine:
+    with alone(_LOCK, str(run.pk)) as mine:
         if not mine or RunOutcome.objects.filter(run=run).exists():
             return None
         rows = ServiceCall.objects.filter(run=run).select_related("job", "outcome", "release__pack__creator")
@@ -73,21 +73,6 @@ def _advanced(run: Run, lock: Lock, calls: Sequence[ServiceCall], client: Client
         return now
     _finish(run, lock, calls, now)
     return None
-
-
-@contextlib.contextmanager
-def _alone(run_id: UUID) -> Iterator[bool]:
-    """Say whether nobody else is at the run; the lock ends with the process, however that ends."""
-    key = int.from_bytes(run_id.bytes[:4], "big", signed=True)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_LOCK, key])
-        mine = cursor.fetchone()[0]
-    try:
-        yield mine
-    finally:
-        if mine:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_LOCK, key])
 
 
 def _is_made(call: ServiceCall) -> bool:

@@ -2,8 +2,6 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
@@ -13,6 +11,7 @@ from django.db import connection, transaction
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
+from marketplace.database.locks import alone
 from marketplace.payouts.bookkeeping.books import credit, debit, lock_currency, post
 from marketplace.payouts.bookkeeping.outcomes import BooksDisagree, alarm, record_refused, record_sent
 from marketplace.payouts.models import AccountKind, Payout, PayoutOutcome, TransactionKind
@@ -79,7 +78,7 @@ def settle(*, now: datetime, currency: str | None = None, creator: Creator | Non
     busy = []
     _check_in_flight(currency)
     for code in [currency] if currency else _currencies():
-        with _alone(code) as is_mine:
+        with alone(SETTLING_LOCK, code) as is_mine:
             if not is_mine:
                 log.info("Another settlement is paying %s; this one leaves it alone.", code)
                 busy.append(code)
@@ -109,22 +108,6 @@ def _currencies() -> list[str]:
             """
         )
         return [code for (code,) in cursor.fetchall()]
-
-
-@contextmanager
-def _alone(currency: str) -> Iterator[bool]:
-    """Hold a currency's settlement for this session, over all its transactions; tell whether nobody else does."""
-    name = [SETTLING_LOCK, currency]
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", name)
-        is_mine = bool(cursor.fetchone()[0])
-    try:
-        yield is_mine
-    finally:
-        # A connection that broke has let go of it already.
-        if is_mine and connection.connection is not None and not connection.connection.closed:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", name)
 
 
 # One statement, so one snapshot: what is reserved or answered meanwhile is seen on both sides or on neither.

@@ -1,0 +1,24 @@
+"""What becomes of a license when the money for it went back."""
+
+from datetime import datetime
+
+from marketplace.checkout import subscriptions
+from marketplace.checkout.models import SubscriptionEnd
+from marketplace.licensing import operations as licensing
+from marketplace.licensing.models import Grant, GrantStatus
+
+
+def mark(grant: Grant, status: str, reason: str, now: datetime) -> str:
+    """This will say what happened to a license, and return how it stands: what was revoked or replaced stays so."""
+    newest = GrantStatus.objects.filter(grant=grant).order_by("-id").first()
+    if newest is not None and newest.status in (GrantStatus.REVOKED, GrantStatus.SUPERSEDED):
+        return newest.status
+    licensing.set_status(grant=grant, status=status, reason=reason, now=now)
+    return status
+
+
+def revoke(grant: Grant, reason: str, now: datetime) -> None:
+    """This will revoke a license whose payment was taken back; unless another took its place, renewals end."""
+    if mark(grant, GrantStatus.REVOKED, reason, now) == GrantStatus.REVOKED:
+        for subscription in subscriptions.of_grants([grant]):
+            subscriptions.end(subscription, SubscriptionEnd.REVOKED, now=now)
