@@ -186,13 +186,30 @@ def test_the_csv_says_the_same_to_the_cent(cast: Cast, sold: list[Sale]) -> None
             "2026-12-12T12:00:00Z", "alice/yunhai", "1.0.0", "Sea of Clouds", "enterprise", sold[1].source, "USD",
             "100.01", "10.00", "90.01", sold[1].split_id, "1000000000", "90.01",
             "pending", "2026-12-12T13:00:00Z", "2026-12-26T13:00:00Z", "", "", "", "", "", "",
+            "0.00", "0.00", "90.01",
         ],
         [
             "2026-11-22T13:00:00Z", "bob/ink", "1.0.0", "Ink Harbor", "studio", sold[0].source, "USD",
             "100.01", "10.00", "90.01", sold[0].split_id, "200000000", "18.00",
             "available", "2026-11-22T14:00:00Z", "2026-12-06T14:00:00Z", "", "", "", "", "", "",
+            "0.00", "0.00", "18.00",
         ],
     ]  # fmt: skip
+
+
+def test_the_csv_tells_what_was_taken_back_and_what_remains(cast: Cast, sold: list[Sale]) -> None:
+    """Of Alice's sale 20.00 are refunded, and Bob's is disputed: a fifth of its net is held of hers."""
+    now = later(days=21)
+    payouts.refund(source=sold[1].source, amount_minor=20_00, key="refund:1", reason="a broken file", now=now)
+    payouts.open_dispute(source=sold[0].source, now=now)
+
+    data = b"".join(signed_in(cast.alice.person).get("/portal/earnings.csv").streaming_content).decode("utf-8-sig")
+
+    names = ("source", "amount", "state", "disputed", "reversed", "remains")
+    assert [tuple(row[name] for name in names) for row in csv.DictReader(io.StringIO(data))] == [
+        (sold[1].source, "90.01", "pending", "0.00", "18.00", "72.01"),
+        (sold[0].source, "18.00", "disputed", "18.00", "0.00", "0.00"),
+    ]
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "＝1"])

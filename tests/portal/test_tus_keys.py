@@ -1,4 +1,4 @@
-"""A creator's programs upload with a key; of the licensing API it opens statements alone (tests/api/test_statements.py)."""
+"""A creator's programs upload with a key; of the licensing API it opens statements alone."""
 
 import re
 

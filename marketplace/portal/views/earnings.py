@@ -24,7 +24,7 @@ from marketplace.ui.sheets import lines_of
 CSV_COLUMNS = [
     *("sold_at", "pack", "version", "title", "license", "source", "currency", "gross", "fee", "net", "split"),
     *("share_ppb", "amount", "state", "allocated_at", "available_at", "paid_at", "payout", "payout_reference"),
-    *("frozen", "frozen_at", "frozen_for"),
+    *("frozen", "frozen_at", "frozen_for", "disputed", "reversed", "remains"),
 ]
 _RELEASE, _CLAIM = "release:", "claim:"
 _BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
@@ -108,7 +108,10 @@ def _lines(creator: Creator) -> Iterator[str]:
 
 
 def _cells(row: queries.Earned) -> list[str]:
-    """Writes a line for programs: amounts with a point and all their decimals, times as RFC 3339 in UTC."""
+    """Writes a line for programs: amounts with a point and all their decimals, times as RFC 3339 in UTC.
+
+    `amount` less `disputed` (held while disputes are open) and `reversed` (taken back for good) is what `remains`.
+    """
     line, release = row.line, row.sold.offer.release if row.sold else None
     times = [line.allocated_at, line.available_at, line.paid_at]
     return [
@@ -130,4 +133,8 @@ def _cells(row: queries.Earned) -> list[str]:
         format_amount(line.held_minor, line.currency) if line.held_minor else "",
         f"{line.frozen_at:%Y-%m-%dT%H:%M:%SZ}" if line.frozen_at else "",
         line.frozen_for,
+        *(
+            format_amount(amount, line.currency)
+            for amount in (line.disputed_minor, line.reversed_minor, line.remaining_minor)
+        ),
     ]
