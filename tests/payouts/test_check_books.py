@@ -2,12 +2,13 @@
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection, transaction
+from django.db import transaction
 
 from marketplace.payouts.bookkeeping.books import UnableToPost, credit, debit, post
 from marketplace.payouts.models import AccountKind, Posting, Transaction, TransactionKind
 from marketplace.payouts.operations import allocate_royalties, open_dispute, release_holds, settle
 from marketplace.payouts.queries import check_books
+from tests.payouts.tampering import tamper
 
 
 @pytest.fixture
@@ -23,16 +24,6 @@ def history(alice, bob, shared, sell, noon):
     allocate_royalties(now=noon)
     sell(shared, "order-line:4")
     assert check_books() == []
-
-
-def tamper(sql):
-    """Runs the statement as somebody who can switch triggers off."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("SET LOCAL session_replication_role = replica")
-        cursor.execute(sql)
-        assert cursor.rowcount > 0
-        cursor.execute("SET LOCAL session_replication_role = origin")
 
 
 @pytest.mark.parametrize(

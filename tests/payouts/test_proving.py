@@ -18,6 +18,7 @@ from marketplace.payouts.policies import BooksCheck
 from marketplace.people.models import Person
 from marketplace.people.operations import name_operator
 from tests.payouts.cast import NOON
+from tests.payouts.tampering import tamper
 
 OLGA, PING = "olga@example.org", "ping@example.org"
 
@@ -41,17 +42,6 @@ def sold(shared: Any, sell: Any) -> Any:
     sell(shared, "order-line:2")
     [run] = allocate_royalties(now=NOON)
     return run
-
-
-def tamper(sql: str) -> None:
-    """Runs the statement as somebody who can switch triggers off."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("SET LOCAL session_replication_role = replica")
-        cursor.execute(sql)
-        assert cursor.rowcount > 0
-        cursor.execute("SET LOCAL session_replication_role = origin")
-        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
 
 
 def one_more() -> None:
