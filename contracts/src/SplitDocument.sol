@@ -91,19 +91,29 @@ library SplitDocument {
                 uint256 part = scaled / WHOLE_PPB;
                 parts[i] = part;
                 left -= part;
-                // Sorted by insertion, largest first: 256 payees cost 3 M gas at worst, two cost 300.
-                uint256 key = ((scaled - part * WHOLE_PPB) << 8) | (255 - i);
-                uint256 place = i;
-                while (place != 0 && keys[place - 1] < key) {
-                    keys[place] = keys[place - 1];
-                    --place;
-                }
-                keys[place] = key;
+                _insert(keys, i, ((scaled - part * WHOLE_PPB) << 8) | (255 - i));
             }
             // The remainders sum to `left` wholes and each is less than one, so left < count.
             for (uint256 i = 0; i < left; ++i) {
                 ++parts[255 - (keys[i] & 0xff)];
             }
+        }
+    }
+
+    /// @dev Put a key in its place among the first `count`, which stand in order, largest first. In assembly without
+    /// bounds checks: 256 payees in the worst order would come close to what one transaction may cost with them.
+    function _insert(uint256[] memory keys, uint256 count, uint256 key) private pure {
+        assembly ("memory-safe") {
+            let first := add(keys, 0x20)
+            let place := add(first, shl(5, count))
+            for {} gt(place, first) {} {
+                let above := sub(place, 0x20)
+                let other := mload(above)
+                if gt(other, key) { break }
+                mstore(place, other)
+                place := above
+            }
+            mstore(place, key)
         }
     }
 
