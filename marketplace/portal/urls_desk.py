@@ -2,11 +2,15 @@
 
 from django.urls import path
 
-from marketplace.portal.views import desk
+from marketplace.portal.views import desk, refunds, years
 
 urlpatterns = [
     path("books", desk.books, name="desk-books"),
     path("books/trial-balance.csv", desk.trial_csv, name="desk-trial-csv"),
     path("books/aging", desk.aging, name="desk-aging"),
     path("books/aging.csv", desk.aging_csv, name="desk-aging-csv"),
+    path("refunds", refunds.refunds, name="desk-refunds"),
+    path("refunds/<uuid:line>", refunds.refund, name="desk-refund"),
+    path("years", years.years, name="desk-years"),
+    path("years.csv", years.years_csv, name="desk-years-csv"),
 ]
