@@ -39,15 +39,15 @@ class ApiKeyAuthentication(BaseAuthentication):
 
 
 class CreatorKeyAuthentication(ApiKeyAuthentication):
-    """The same header with the key of a creator; a studio's opens nothing here."""
+    """The same header with the key that a creator made for statements; no other opens anything here."""
 
     def find(self, secret: str) -> ApiKey | None:
         """This will find the live key of a creator behind a secret."""
-        return people.creator_key(secret)
+        return people.creator_key(secret, ApiKey.STATEMENTS)
 
     def unknown(self) -> str:
         """This will say that there is no such key, and where one is made."""
-        return _("The API key is unknown, mistyped or revoked: make one in the portal.")
+        return _("The API key is unknown, revoked or not for statements: make one in the portal.")
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -69,4 +69,4 @@ class CreatorKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyp
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         """This will describe the header."""
-        return {"type": "http", "scheme": "bearer", "description": "A creator's API key, as in `wl_…`."}
+        return {"type": "http", "scheme": "bearer", "description": "A creator's API key for statements, as in `wl_…`."}

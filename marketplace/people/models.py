@@ -128,12 +128,15 @@ class Seat(models.Model):
 
 
 class ApiKey(models.Model):
-    """A program's key: a studio's to the licensing API, or a creator's to uploads; only its digest is kept."""
+    """A program's key: a studio's to the licensing API, or a creator's to one thing; only its digest is kept."""
+
+    LICENSING, UPLOADS, STATEMENTS = "licensing", "uploads", "statements"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     studio = models.ForeignKey(Studio, on_delete=models.PROTECT, null=True, related_name="api_keys")
     creator = models.ForeignKey(Creator, on_delete=models.PROTECT, null=True, related_name="api_keys")
     name = models.CharField(max_length=80)
+    use = models.CharField(max_length=12)
     shown = models.CharField(max_length=16)
     digest = models.CharField(max_length=64, unique=True)
     created_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
@@ -146,6 +149,11 @@ class ApiKey(models.Model):
             models.CheckConstraint(
                 condition=Q(studio__isnull=False, creator__isnull=True) | Q(studio__isnull=True, creator__isnull=False),
                 name="people_key_is_of_a_studio_or_a_creator",
+            ),
+            models.CheckConstraint(
+                condition=Q(studio__isnull=False, use="licensing")
+                | Q(creator__isnull=False, use__in=["uploads", "statements"]),
+                name="people_key_is_for_one_use",
             ),
         ]
 

@@ -156,16 +156,19 @@ def issue_key(*, studio: Studio, by: Person, name: str, now: datetime) -> tuple[
     """This will make a key for the licensing API and return it with the secret, which is shown once and not kept."""
     if not Seat.objects.filter(studio=studio, person=by, role__in=[Seat.OWNER, Seat.BUYER]).exists():
         raise UnableToIssueKey(studio, _("Only owners and buyers of %s can make API keys.") % studio.name)
-    return _issue(studio, by, name, now)
+    return _issue(studio, by, name, ApiKey.LICENSING, now)
 
 
 @transaction.atomic
-def issue_creator_key(*, creator: Creator, name: str, now: datetime) -> tuple[ApiKey, str]:
-    """This will make a key with which a creator's programs upload; the secret is shown once and not kept."""
-    return _issue(creator, creator.person, name, now)
+def issue_creator_key(*, creator: Creator, name: str, use: str = ApiKey.UPLOADS, now: datetime) -> tuple[ApiKey, str]:
+    """This will make a key with which a creator's programs upload, or read statements, and do nothing else.
+
+    The secret is shown once and not kept.
+    """
+    return _issue(creator, creator.person, name, use, now)
 
 
-def _issue(holder: Studio | Creator, by: Person, name: str, now: datetime) -> tuple[ApiKey, str]:
+def _issue(holder: Studio | Creator, by: Person, name: str, use: str, now: datetime) -> tuple[ApiKey, str]:
     if not name.strip() or len(name.strip()) > 80:
         raise UnableToIssueKey(holder, _("Give the key a name of 1 to 80 characters, so that it can be told apart."))
     secret = rules.make_key(secrets.token_bytes(32))
@@ -173,6 +176,7 @@ def _issue(holder: Studio | Creator, by: Person, name: str, now: datetime) -> tu
         studio=holder if isinstance(holder, Studio) else None,
         creator=holder if isinstance(holder, Creator) else None,
         name=name.strip(),
+        use=use,
         shown=secret[: rules.KEY_SHOWN_LENGTH],
         digest=rules.key_digest(secret),
         created_by=by,

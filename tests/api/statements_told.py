@@ -16,7 +16,7 @@ NOVEMBER = "/statements/2026-11/USD"
 
 def program_of(creator: Creator) -> Studio:
     """A program of the creator, with a fresh key."""
-    key, secret = people.issue_creator_key(creator=creator, name="accounts", now=NOON)
+    key, secret = people.issue_creator_key(creator=creator, name="accounts", use="statements", now=NOON)
     return Studio(secret, key)
 
 

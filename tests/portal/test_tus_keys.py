@@ -1,4 +1,4 @@
-"""A creator's programs upload with a key; of the licensing API it opens statements alone."""
+"""A creator's programs upload with a key that is for that; it opens nothing else."""
 
 import re
 
@@ -44,9 +44,20 @@ def test_a_wrong_revoked_or_studios_key_is_refused(creator: Creator) -> None:
 def test_the_licensing_api_refuses_a_creators_key(creator: Creator) -> None:
     _key, secret = people.issue_creator_key(creator=creator, name="render farm", now=NOON)
 
-    answer = Client().get("/api/v1/grants", headers={"Authorization": f"Bearer {secret}"})
+    for address in ("/api/v1/grants", "/api/v1/statements"):
+        answer = Client().get(address, headers={"Authorization": f"Bearer {secret}"})
 
-    assert answer.status_code == 401
+        assert answer.status_code == 401
+
+
+def test_a_key_for_statements_uploads_nothing(creator: Creator) -> None:
+    _key, secret = people.issue_creator_key(creator=creator, name="accounts", use=ApiKey.STATEMENTS, now=NOON)
+
+    answer = Tus(creator.person, key=secret).ask("POST", type="", Upload_Length=5, Upload_Metadata=NAME)
+
+    assert (answer.status_code, code_of(answer)) == (401, "no-uploader")
+    assert Upload.objects.count() == 0
+    assert Client().get("/api/v1/statements", headers={"Authorization": f"Bearer {secret}"}).status_code == 200
 
 
 def test_the_portal_makes_a_key_shows_it_once_and_revokes_it(creator: Creator) -> None:
@@ -54,7 +65,7 @@ def test_the_portal_makes_a_key_shows_it_once_and_revokes_it(creator: Creator) -
     alice.force_login(creator.person)
     dave.force_login(quick("dave"))
 
-    page = alice.post("/portal/keys", {"name": "render farm"})
+    page = alice.post("/portal/keys", {"name": "render farm", "use": "uploads"})
     secret = re.search(r"wl_[0-9A-Za-z]{36}", page.content.decode())
     assert secret
     assert secret[0] not in alice.get("/portal/keys").content.decode()
@@ -66,5 +77,6 @@ def test_the_portal_makes_a_key_shows_it_once_and_revokes_it(creator: Creator) -
     assert b"render farm" not in dave.get("/portal/keys").content
     assert alice.post(f"/portal/keys/{key.pk}/revoke").status_code == 302
     assert Tus(key=secret[0]).ask("POST", type="", Upload_Length=5, Upload_Metadata=NAME).status_code == 401
-    assert alice.post("/portal/keys", {"name": " "}).status_code == 422
+    assert alice.post("/portal/keys", {"name": " ", "use": "uploads"}).status_code == 422
+    assert alice.post("/portal/keys", {"name": "all", "use": "licensing"}).status_code == 422
     assert ApiKey.objects.count() == 1

@@ -1,4 +1,4 @@
-"""A creator's API keys, with which programs upload and read statements."""
+"""A creator's API keys, with which programs upload or read statements."""
 
 from uuid import UUID
 
@@ -25,9 +25,9 @@ def keys(request: HttpRequest, creator: Creator) -> HttpResponse:
     form = KeyForm(request.POST if request.method == "POST" else None, auto_id="key_%s")
     secret = ""
     if request.method == "POST" and form.is_valid():
-        name = form.cleaned_data["name"]
+        name, use = form.cleaned_data["name"], form.cleaned_data["use"]
         try:
-            _key, secret = people.issue_creator_key(creator=creator, name=name, now=timezone.now())
+            _key, secret = people.issue_creator_key(creator=creator, name=name, use=use, now=timezone.now())
             form = KeyForm(auto_id="key_%s")
         except people.UnableToIssueKey as error:
             form.add_error("name", str(error))

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from assets.operations import UnableToUpload
 from assets.storage.base import BlobDamaged, BlobMissing, UnableToStore
 from marketplace.people import queries as people
-from marketplace.people.models import Person
+from marketplace.people.models import ApiKey, Person
 from marketplace.portal import tus
 
 STATUS = {
@@ -75,9 +75,12 @@ def uploader(request: HttpRequest) -> Person:
     """
     words = request.headers.get("Authorization", "").split()
     if words and words[0].lower() == "bearer":
-        key = people.creator_key(words[1]) if len(words) == 2 else None
+        key = people.creator_key(words[1], ApiKey.UPLOADS) if len(words) == 2 else None
         if key is None:
-            raise NoUploader(401, _("The API key is unknown, mistyped or revoked: make one in the portal."))
+            raise NoUploader(
+                401,
+                _("The API key is unknown, revoked or not for uploads: make one in the portal."),
+            )
         return key.created_by
     if not request.user.is_authenticated:
         raise NoUploader(401, _("Sign in, or send the API key of a creator as a bearer token."))
