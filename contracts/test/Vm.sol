@@ -37,6 +37,7 @@ interface Vm {
         returns (uint256 gasUsed);
     function snapshotValue(string calldata group, string calldata name, uint256 value) external;
     function cool(address who) external;
+    function etch(address who, bytes calldata code) external;
     function assume(bool condition) external pure;
     function expectRevert() external;
     function expectRevert(bytes4 selector) external;

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 CONTRACTS = Path(__file__).resolve().parent.parent
@@ -106,9 +107,9 @@ def source_digest(contract: str) -> str:
     return digest.hexdigest()
 
 
-def artifact(contract: str) -> bytes:
-    """Return the artifact's exact bytes from what forge has just built."""
-    built = json.loads((CONTRACTS / f"out/{contract}.sol/{contract}.json").read_text())
+def artifact(contract: str, out: Path) -> bytes:
+    """Return the artifact's exact bytes from what forge has just built into `out`."""
+    built = json.loads((out / f"{contract}.sol/{contract}.json").read_text())
     metadata = built["metadata"]
     settings = metadata["settings"]
     document = {
@@ -133,8 +134,12 @@ def build(*names: str) -> dict[Path, bytes]:
     chosen = names or PUBLISHED
     if unknown := sorted(set(chosen) - set(PUBLISHED)):
         raise ToolMissing(f"There is no contract {', '.join(unknown)} in contracts/src.")
-    forge("build", "--force", *(f"src/{name}.sol" for name in chosen))
-    return {ABI / f"{name}.json": artifact(name) for name in chosen}
+    # Into a folder of its own, so that two builds at once, or a test beside them, do not take each other's.
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder, "out")
+        places = ("--out", str(out), "--cache-path", str(Path(folder, "cache")))
+        forge("build", "--force", *places, *(f"src/{name}.sol" for name in chosen))
+        return {ABI / f"{name}.json": artifact(name, out) for name in chosen}
 
 
 def main(work) -> None:
