@@ -8,9 +8,12 @@ from marketplace.payouts.models import AwaitingAllocation
 from marketplace.payouts.operations import (
     allocate_royalties,
     close_dispute,
+    fail_refund,
     open_dispute,
+    refund,
     release_holds,
     settle,
+    take_down,
 )
 from marketplace.payouts.queries import check_books
 from tests.payouts.test_disputes import books, buckets
@@ -114,6 +117,71 @@ def test_a_frozen_sale_that_is_disputed_is_allocated_and_held_when_won(alice, al
     assert check_books() == []
     close_dispute(source="order-line:1", outcome="won", now=noon + timedelta(days=2))
     assert usd(alice) == {"frozen": 756}
+
+
+def test_what_a_partial_refund_leaves_of_a_frozen_sale_is_held(alice, bob, alices, shared, sell, noon, right):
+    """A third of 12.00 goes back to the buyer; the rest of the lines, 5.04 and 2.16, waits for the claim."""
+    sell(shared, "order-line:1", subject=STOLEN)
+    sell(shared, "order-line:2", subject=STOLEN)
+    claim(noon)
+
+    refund(source="order-line:1", amount_minor=4_00, key="refund:1", reason="asked", now=noon)
+
+    assert usd(alice) == {"frozen": 504}
+    assert usd(bob) == {"frozen": 216}
+    assert [waiting.sale.source for waiting in AwaitingAllocation.objects.all()] == ["order-line:2"]
+    assert check_books() == []
+    release_holds(now=noon + LATER)
+    assert settle(now=noon + LATER).answered == 0
+    assert usd(alice) == {"frozen": 504}
+
+    refund(source="order-line:1", amount_minor=4_00, key="refund:2", reason="asked", now=noon + LATER)
+    assert usd(alice) == {"frozen": 252}
+    fail_refund(key="refund:1", now=noon + LATER)
+    assert usd(alice) == {"frozen": 504}
+
+    give_back(noon, 14)
+    assert usd(alice) == {"available": 504}
+    assert usd(bob) == {"available": 216}
+
+
+@pytest.mark.parametrize(("outcome", "left"), [("won", 756), ("lost", 504)])
+def test_what_a_partial_dispute_leaves_of_a_frozen_sale_is_held(alice, shared, sell, noon, outcome, left, right):
+    sell(shared, "order-line:1", subject=STOLEN)
+    claim(noon)
+
+    open_dispute(source="order-line:1", amount_minor=4_00, now=noon)
+
+    assert usd(alice) == {"frozen": 504, "on hold": 252}
+    assert check_books() == []
+    release_holds(now=noon + LATER)
+    close_dispute(source="order-line:1", outcome=outcome, now=noon + LATER)
+    assert usd(alice) == {"frozen": left}
+    assert settle(now=noon + LATER).answered == 0
+
+
+@pytest.mark.parametrize("back", ["refund", "dispute"])
+def test_what_comes_back_is_taken_down_again_while_newer_sales_wait(alice, alices, sell, noon, back, right):
+    """Freeze and takedown stand, and a newer sale waits: what comes back of the old one is put aside, and no more."""
+    sell(alices, "order-line:1", subject=STOLEN)
+    allocate_royalties(now=noon)
+    if back == "refund":
+        refund(source="order-line:1", amount_minor=6_00, key="refund:1", reason="asked", now=noon)
+    else:
+        open_dispute(source="order-line:1", amount_minor=6_00, now=noon)
+    claim(noon)
+    take_down(subject=STOLEN, reason="claim:1", now=noon)
+    sell(alices, "order-line:2", subject=STOLEN)
+    assert books()["taken_down"] == -540
+
+    if back == "refund":
+        fail_refund(key="refund:1", now=noon)
+    else:
+        close_dispute(source="order-line:1", outcome="won", now=noon)
+
+    assert books()["taken_down"] == -1080
+    assert usd(alice) == {}
+    assert [waiting.sale.source for waiting in AwaitingAllocation.objects.all()] == ["order-line:2"]
 
 
 def test_what_a_partial_dispute_left_is_held_and_other_disputes_count_for_nothing(alice, alices, sell, noon, right):

@@ -21,7 +21,7 @@ from marketplace.payouts.bookkeeping.books import (
 from marketplace.payouts.bookkeeping.sales import MAX_NAME
 from marketplace.payouts.bookkeeping.standing import available_lines
 from marketplace.payouts.freezes import ClaimHoldLine, SubjectFreeze, SubjectThaw
-from marketplace.payouts.models import AccountKind, RoyaltyRun, TransactionKind
+from marketplace.payouts.models import AccountKind, RoyaltyLine, RoyaltyRun, Sale, TransactionKind
 from marketplace.payouts.numbers import held_of, taken_of
 
 
@@ -111,6 +111,25 @@ def thaw(*, subject: str, reason: str, now: datetime) -> SubjectThaw | None:
         )
         write_holds(ended=[(hold, _back_to(hold)) for hold in holds], transaction_id=transaction_id)
     return thawed
+
+
+def hold_allocated(*, sale: Sale, now: datetime) -> None:
+    """Hold the lines that a sale was just given, where its subject is frozen: only a part of it may be taken back."""
+    frozen = standing_freeze(sale.subject)
+    if frozen is None:
+        return
+    lines = RoyaltyLine.objects.filter(sale=sale).order_by("pk")
+    bucket = AccountKind.CREATOR_PENDING
+    parts = [Part(frozen.pk, line.pk, line.payee_id, line.amount_minor, bucket) for line in lines]
+    transaction_id = post(
+        kind=TransactionKind.CLAIM_HELD,
+        source=f"freeze:{frozen.pk}",
+        idem_key=f"claim-held:{frozen.pk}:sale:{sale.pk}",
+        currency=sale.currency,
+        legs=[*(debit(bucket, part.amount_minor, part.payee_id) for part in parts), *held_legs(parts)],
+        now=now,
+    )
+    write_holds(parts=parts, transaction_id=transaction_id)
 
 
 def standing_freeze(subject: str) -> SubjectFreeze | None:

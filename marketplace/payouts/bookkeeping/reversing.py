@@ -7,7 +7,14 @@ from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from marketplace.payouts.bookkeeping.books import Leg, balances, credit, credit_creators, debit, debts_met
-from marketplace.payouts.bookkeeping.freezes import Part, held_legs, standing_freeze, take_from_holds, write_holds
+from marketplace.payouts.bookkeeping.freezes import (
+    Part,
+    held_legs,
+    hold_allocated,
+    standing_freeze,
+    take_from_holds,
+    write_holds,
+)
 from marketplace.payouts.bookkeeping.remaining import LineLeft, Parts, Remaining, lines_left, remaining_of
 from marketplace.payouts.bookkeeping.royalties import allocate_sale
 from marketplace.payouts.models import AccountKind, AwaitingAllocation, HoldRelease, Sale
@@ -57,7 +64,7 @@ def write_reversal(
     """Write a reversal and what it takes of which line and bucket, and post nothing: that comes after.
 
     `parts` are of `what_remains`. A sale that awaits its allocation is allocated now, frozen or not, so that a
-    reversal always follows lines.
+    reversal always follows lines; those of a frozen subject are held for the claim, and taken from there.
     """
     reversal = Reversal.objects.create(
         sale=sale,
@@ -73,7 +80,8 @@ def write_reversal(
         opened_at=now,
         transaction_id=uuid4(),
     )
-    allocate_sale(sale=sale, now=now)
+    if allocate_sale(sale=sale, now=now) is not None:
+        hold_allocated(sale=sale, now=now)
     taken = _taken(sale, lines_left(sale), parts.lines)
     for part in taken:
         part.reversal = reversal

@@ -130,7 +130,8 @@ def _take(subject: str, currency: str, reason: str, now: datetime, sale_id: UUID
     }
     if not _run(sql.OPEN, params):
         return 0
-    allocate_subject(subject=subject, currency=currency, now=now)
+    if sale_id is None:  # what came back to a sale came back to its lines; others of the subject may wait
+        allocate_subject(subject=subject, currency=currency, now=now)
     _run(sql.TAKE, params)
     legs, total_minor = [], 0
     for payee_id, bucket, amount_minor in _rows(sql.TAKEN, params):
