@@ -121,6 +121,10 @@ class Reversing(Earning):
         """Divides the amount over what remains, takes it from there, and what is missing is a loss."""
         if sale.due is None:
             self.allocate(now, only=sale.source)
+            if self.is_frozen(sale.source):
+                for creator, part in sale.left.items():
+                    self.put("pending", creator, sale.currency, -part)
+                    self.hold(creator, sale.source, part)
         remains = sale.remains()
         there = sum(part for _, part in remains)
         divided = divide(min(amount, there), [part for _, part in remains]) if there else [0] * len(remains)
