@@ -26,10 +26,11 @@ import {IRoyaltyReceivers} from "./interfaces/IRoyaltyReceivers.sol";
 /// log made it stands in {Materialized}.
 ///
 /// The owner's signature is over the leaf, and the leaf over everything else: the entry names this chain and this
-/// contract, so neither it nor the signature counts anywhere else. An entry does not expire: the log must not state
-/// one for an owner and then a transfer of the release while no token has been made, which the log's own rules say.
+/// contract, so neither it nor the signature counts anywhere else.
 ///
-/// Nobody can burn, move or change a token but its holder, and a pause stops new tokens only, never a transfer.
+/// An entry does not expire. Where the log states a transfer of a release that has no token yet, the keeper (hot)
+/// says here which entries came before it, and they make no token any more ({supersede}). That is all it can do: a
+/// token that exists is beyond everybody but its holder. A pause stops new tokens only, never a transfer.
 contract AssetToken is ERC721, EIP712, IERC2981, ExpiringPause {
     /// @notice What is kept of a token, in one word.
     /// @param receiver where royalties of the release's split are collected
@@ -47,9 +48,18 @@ contract AssetToken is ERC721, EIP712, IERC2981, ExpiringPause {
     /// @param root the anchored tree head that showed the entry
     event Materialized(bytes32 indexed release, bytes32 indexed leaf, bytes32 split, bytes32 root);
 
+    /// @notice Entries about a release that stand before this position in the log make no token any more.
+    event EntriesSuperseded(bytes32 indexed release, uint64 before);
+
     error RoyaltyTooHigh(uint16 bps, uint16 highest);
     error NotAnchored(bytes32 root);
     error NotInTheLog(bytes32 leaf, bytes32 root);
+    error Superseded(bytes32 release, uint64 before);
+    error NotLater(uint64 before, uint64 known);
+    error AlreadyMaterialized(bytes32 release);
+
+    /// @notice Who says which entries the log has overtaken, a hot role.
+    bytes32 public constant KEEPER_ROLE = keccak256("KEEPER_ROLE");
 
     /// @notice Highest royalty, in ten-thousandths.
     uint16 public constant HIGHEST_BPS = 1000;
@@ -63,16 +73,19 @@ contract AssetToken is ERC721, EIP712, IERC2981, ExpiringPause {
     IRoyaltyReceivers public immutable RECEIVERS;
 
     // A Royalty as one word: anchoredAt, bps, receiver from the highest bits down. As a struct the compiler reads and
-    // writes the slot once for each field.
+    // writes the slot once for each field. Of a release without a token, which has no anchoredAt: the position before
+    // which entries are superseded. So that it is known costs a mint nothing: the slot is written to anyway.
     mapping(uint256 tokenId => uint256) private _royalties;
     string private _pages;
 
     /// @param admin who names guardians; a cold key, handed on in two steps with a delay
     /// @param guardian who may pause new tokens
+    /// @param keeper who may supersede entries; the zero address for nobody yet
     /// @param pages what a token's URI begins with; its id follows as 64 hex digits. It never changes
     constructor(
         address admin,
         address guardian,
+        address keeper,
         ProvenanceAnchor anchor,
         IRoyaltyReceivers receivers,
         string memory pages
@@ -80,6 +93,7 @@ contract AssetToken is ERC721, EIP712, IERC2981, ExpiringPause {
         ANCHOR = anchor;
         RECEIVERS = receivers;
         _pages = pages;
+        if (keeper != address(0)) _grantRole(KEEPER_ROLE, keeper);
     }
 
     /// @notice Make the token of a release for the owner whom the log names.
@@ -104,11 +118,29 @@ contract AssetToken is ERC721, EIP712, IERC2981, ExpiringPause {
         Signatures.check(it.owner, digestToSign(leaf), signature);
 
         tokenId = uint256(it.release);
+        uint256 known = _royalties[tokenId];
+        if (known >> 192 == 0 && index < known) revert Superseded(it.release, uint64(known));
         _royalties[tokenId] = (uint256(anchored.anchoredAt) << 192) | (uint256(it.bps) << 160)
             | uint160(RECEIVERS.receiverOf(it.split));
         // Reverts where there is one already. Not _safeMint: the owner has signed for a token, whatever its code.
         _mint(it.owner, tokenId);
         emit Materialized(it.release, leaf, it.split, root);
+    }
+
+    /// @notice Say that the log has passed on a release which has no token: entries before this position are overtaken.
+    /// @param before the position of the entry that overtook them; only ever a later one
+    function supersede(bytes32 release, uint64 before) external onlyRole(KEEPER_ROLE) {
+        uint256 known = _royalties[uint256(release)];
+        if (known >> 192 != 0) revert AlreadyMaterialized(release);
+        if (before <= known) revert NotLater(before, uint64(known));
+        _royalties[uint256(release)] = before;
+        emit EntriesSuperseded(release, before);
+    }
+
+    /// @notice Return the position before which entries about a release make no token; 0 for none, or with a token.
+    function supersededBefore(bytes32 release) external view returns (uint64) {
+        uint256 word = _royalties[uint256(release)];
+        return word >> 192 == 0 ? uint64(word) : 0;
     }
 
     /// @notice Return the leaf of an asset-token entry, to be looked for in the log and to be signed.
@@ -135,6 +167,7 @@ contract AssetToken is ERC721, EIP712, IERC2981, ExpiringPause {
     /// @notice Return what is kept of a token; all zero when there is none.
     function royaltyOf(uint256 tokenId) public view returns (Royalty memory) {
         uint256 word = _royalties[tokenId];
+        if (word >> 192 == 0) return Royalty(address(0), 0, 0);
         return Royalty(address(uint160(word)), uint16(word >> 160), uint64(word >> 192));
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
 import {IERC2981} from "@openzeppelin/contracts/interfaces/IERC2981.sol";
 import {IERC721Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
 import {IERC721} from "@openzeppelin/contracts/token/ERC721/IERC721.sol";
@@ -110,7 +111,7 @@ contract AssetTokenTest is Releases {
     }
 
     function test_aStatementForAnotherContractDoesNotCountHere() public {
-        AssetToken other = new AssetToken(ADMIN, GUARDIAN, book, receivers, "");
+        AssetToken other = new AssetToken(ADMIN, GUARDIAN, KEEPER, book, receivers, "");
         bytes32 leaf = other.leafOf(entry);
         bytes memory signature = signed(ALICE_KEY, other.digestToSign(leaf));
         vm.expectRevert(abi.encodeWithSelector(AssetToken.NotInTheLog.selector, leaf, place.root));
@@ -138,7 +139,7 @@ contract AssetTokenTest is Releases {
     }
 
     function test_aSignatureOfAnotherContractOrChainIsRefused() public {
-        AssetToken other = new AssetToken(ADMIN, GUARDIAN, book, receivers, "");
+        AssetToken other = new AssetToken(ADMIN, GUARDIAN, KEEPER, book, receivers, "");
         bytes32 leaf = tokens.leafOf(entry);
         refusedSignature(signed(ALICE_KEY, other.digestToSign(leaf)));
         vm.chainId(1);
@@ -242,9 +243,54 @@ contract AssetTokenTest is Releases {
         vm.assertEq(tokens.balanceOf(alice), 1);
     }
 
+    /// Alice had an entry stated, made no token, and passed the release on to Bob in the log.
+    function test_anEntryThatTheLogHasOvertakenMakesNoToken() public {
+        vm.expectEmit();
+        emit AssetToken.EntriesSuperseded(RELEASE, place.index + 1);
+        vm.prank(KEEPER);
+        tokens.supersede(RELEASE, place.index + 1);
+        vm.assertEq(tokens.supersededBefore(RELEASE), place.index + 1);
+        vm.expectRevert(abi.encodeWithSelector(AssetToken.Superseded.selector, RELEASE, place.index + 1));
+        tokens.materialize(entry, place.root, place.index, place.proof, aliceSigned);
+        nothingWasMade();
+
+        entry = entryOf(RELEASE, vm.addr(DAVE_KEY));
+        bytes32 leaf = tokens.leafOf(entry);
+        place = anchored(leaf);
+        bytes memory signature = signed(DAVE_KEY, tokens.digestToSign(leaf));
+        tokens.materialize(entry, place.root, place.index, place.proof, signature);
+        vm.assertEq(tokens.ownerOf(id), vm.addr(DAVE_KEY));
+        vm.assertEq(tokens.supersededBefore(RELEASE), 0);
+    }
+
+    function test_supersedingGoesForwardOnlyAndNeverTouchesAToken() public {
+        place = anchored(tokens.leafOf(entry));
+        vm.prank(KEEPER);
+        tokens.supersede(RELEASE, place.index);
+        vm.expectRevert(abi.encodeWithSelector(AssetToken.NotLater.selector, place.index, place.index));
+        vm.prank(KEEPER);
+        tokens.supersede(RELEASE, place.index);
+        tokens.materialize(entry, place.root, place.index, place.proof, aliceSigned);
+        vm.expectRevert(abi.encodeWithSelector(AssetToken.AlreadyMaterialized.selector, RELEASE));
+        vm.prank(KEEPER);
+        tokens.supersede(RELEASE, type(uint64).max);
+        vm.assertEq(tokens.ownerOf(id), alice);
+        vm.assertEq(tokens.royaltyOf(id).bps, 500);
+    }
+
+    function test_onlyTheKeeperSupersedes() public {
+        bytes memory refusal = abi.encodeWithSelector(
+            IAccessControl.AccessControlUnauthorizedAccount.selector, ADMIN, tokens.KEEPER_ROLE()
+        );
+        vm.expectRevert(refusal);
+        vm.prank(ADMIN);
+        tokens.supersede(RELEASE, 9);
+        vm.assertEq(tokens.supersededBefore(RELEASE), 0);
+    }
+
     function test_nobodyHasARightOverAToken() public {
         tokens.materialize(entry, place.root, place.index, place.proof, aliceSigned);
-        address[3] memory houseKeys = [ADMIN, GUARDIAN, address(this)];
+        address[3] memory houseKeys = [ADMIN, GUARDIAN, KEEPER];
         for (uint256 i = 0; i < 3; ++i) {
             vm.expectRevert(
                 abi.encodeWithSelector(IERC721Errors.ERC721InsufficientApproval.selector, houseKeys[i], id)

@@ -12,6 +12,7 @@ import {Signing} from "./Signing.sol";
 abstract contract Releases is Signing {
     address internal constant ADMIN = address(0xAD);
     address internal constant GUARDIAN = address(0x6A);
+    address internal constant KEEPER = address(0x1E);
     address internal constant DAVE = address(0xDA);
 
     struct Place {
@@ -29,7 +30,8 @@ abstract contract Releases is Signing {
         vm.warp(1_795_312_800);
         book = new ProvenanceAnchor(address(this), address(this));
         receivers = new Receivers();
-        tokens = new AssetToken(ADMIN, GUARDIAN, book, receivers, "https://worldloom.example/releases/");
+        tokens =
+            new AssetToken(ADMIN, GUARDIAN, KEEPER, book, receivers, "https://worldloom.example/releases/");
     }
 
     function entryOf(bytes32 release, address owner) internal pure returns (LogEntry.AssetToken memory) {
