@@ -24,7 +24,7 @@ from marketplace.payouts.operations import (
     thaw,
 )
 from marketplace.payouts.queries import check_books, lines_of, paid_total
-from marketplace.payouts.reversals import Reversal, ReversalLine, ReversalOutcome
+from marketplace.payouts.reversals import ReturnedLine, Reversal, ReversalLine, ReversalOutcome
 from marketplace.payouts.rules import WHOLE_PPB
 from tests.payouts.test_disputes import books, buckets
 from tests.payouts.test_freezes import CLAIM, OWN, STOLEN, states, usd
@@ -295,6 +295,39 @@ def test_what_was_paid_is_owed_and_the_payee_is_not_paid_before(alice, bob, alic
     release_holds(now=noon + 2 * LATER)
     assert usd(alice) == {"available": 1080 - 756, "paid": 756}
     assert lines_of(alice)[0][1].state == "reversed"
+
+
+def test_two_takedowns_of_one_line_are_lifted_against_the_debt_together(alice, alices, sell, noon, right):
+    """What came back after the first was put aside again, by a second of its own; the debt is met once, and whole."""
+    sell(alices, "order-line:1", subject=STOLEN, gross=10_00, fee=0)
+    allocate_royalties(now=noon)
+    release_holds(now=noon + LATER)
+    settle(now=noon + LATER)
+    give(noon + LATER, 5_00)
+    down(noon, 14)
+    fail_refund(key="refund:1", now=noon + LATER)
+    assert [(part.bucket, part.amount_minor) for part in ReversalLine.objects.filter(reversal__kind="takedown")] == [
+        ("creator_receivable", 500),
+        ("creator_receivable", 500),
+    ]
+    sell(alices, "order-line:2", subject=OWN, gross=4_00, fee=0)
+    allocate_royalties(now=noon + LATER)
+    release_holds(now=noon + 2 * LATER)
+    freeze(subject=STOLEN, reason=CLAIM, now=noon + 2 * LATER)
+    assert usd(alice) == {"owed": 600, "paid": 1000}
+
+    assert lift(noon, 28) == {"USD": 1000}
+
+    lifted = ReturnedLine.objects.filter(outcome__outcome="lifted").order_by("outcome", "bucket")
+    assert [(back.bucket, back.amount_minor) for back in lifted] == [
+        ("creator_available", 500),
+        ("creator_available", 100),
+        ("creator_claim_hold", 400),
+    ]
+    assert usd(alice) == {"frozen": 400, "paid": 1000}
+    assert check_books() == []
+    thaw(subject=STOLEN, reason=CLAIM, now=noon + 2 * LATER)
+    assert usd(alice) == {"available": 400, "paid": 1000}
 
 
 def test_many_sales_are_taken_down_in_one_transaction_and_given_back_to_the_unit(alice, bob, erin, sell, noon, right):

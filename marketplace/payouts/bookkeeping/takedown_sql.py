@@ -30,7 +30,8 @@ WITH line AS (
      WHERE r.transaction_id = %(transaction)s
 ), asking AS (
     SELECT line.*, CASE WHEN is_released THEN remains - held ELSE 0 END AS rest,
-           sum(CASE WHEN is_released THEN remains - held ELSE 0 END) OVER (PARTITION BY payee_id ORDER BY line_id)
+           sum(CASE WHEN is_released THEN remains - held ELSE 0 END)
+           OVER (PARTITION BY payee_id ORDER BY line_id ROWS UNBOUNDED PRECEDING)
            - CASE WHEN is_released THEN remains - held ELSE 0 END AS asked
       FROM line
 ), there AS (
@@ -78,7 +79,7 @@ each_of AS (
            sum(CASE r.kind WHEN 'takedown' THEN r.net_minor - coalesce(o.pot_minor, 0)
                            ELSE coalesce(o.pot_minor, 0) - r.pot_minor END) OVER (PARTITION BY r.sale_id) AS pot_minor,
            sum(CASE WHEN r.kind = 'takedown' AND o.id IS NULL THEN r.net_minor ELSE 0 END)
-           OVER (PARTITION BY r.sale_id ORDER BY r.key DESC) - r.net_minor AS later
+           OVER (PARTITION BY r.sale_id ORDER BY r.key DESC ROWS UNBOUNDED PRECEDING) - r.net_minor AS later
       FROM payouts_sale s JOIN payouts_reversal r ON r.sale_id = s.id
       LEFT JOIN payouts_reversal_outcome o ON o.reversal_id = r.id
      WHERE s.subject = %(subject)s AND s.currency = %(currency)s
@@ -98,6 +99,7 @@ SELECT id, 'awarded', 0, 0, own_minor, %(now)s, CASE WHEN own_minor > 0 THEN %(t
 
 # By largest remainder over what the takedown took of each line, ties to the lower payee id. While the subject is frozen
 # (%(freeze)s) it is held; of what was released, only what no debt takes, save what was in a hold when it was taken.
+# Several takedowns may have taken of one line, so lines are counted row by row: a debt is met by one after the other.
 LIFT = f"""
 WITH {_OWN}, ended AS (
     INSERT INTO payouts_reversal_outcome (reversal_id, outcome, tax_minor, fee_minor, pot_minor, closed_at,
@@ -127,7 +129,7 @@ WITH {_OWN}, ended AS (
 ), asking AS (
     SELECT part.*, CASE WHEN is_released AND %(freeze)s::bigint IS NOT NULL THEN amount - was_held ELSE 0 END AS other,
            sum(CASE WHEN is_released AND %(freeze)s::bigint IS NOT NULL THEN amount - was_held ELSE 0 END)
-           OVER (PARTITION BY payee_id ORDER BY line_id) AS through
+           OVER (PARTITION BY payee_id ORDER BY line_id, id ROWS UNBOUNDED PRECEDING) AS through
       FROM part
 ), met AS (
     SELECT a.*, least(a.other, greatest(0, coalesce(d.balance_minor, 0) - (a.through - a.other))) AS met
@@ -143,7 +145,7 @@ WITH {_OWN}, ended AS (
       FROM met
 )
 INSERT INTO payouts_returned_line (outcome_id, line_id, amount_minor, bucket)
-SELECT id, line_id, amount_minor, bucket FROM given WHERE amount_minor > 0 ORDER BY line_id
+SELECT id, line_id, amount_minor, bucket FROM given WHERE amount_minor > 0 ORDER BY line_id, id
 """
 
 RETURNED = """
