@@ -13,4 +13,4 @@ def test_random_histories(db, faulty_rail, settings):
 @pytest.mark.deep
 def test_many_long_random_histories(db, faulty_rail, settings):
     settings.PAYOUT_SCHEDULE = "always"
-    play(60, 30)
+    play(40, 30)

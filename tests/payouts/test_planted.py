@@ -4,6 +4,7 @@ A bug that could be planted and not found would be a hole in the machine. Each t
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -18,16 +19,20 @@ from marketplace.payouts.bookkeeping import (
     reversing,
     royalties,
     settlement,
+    takedown_sql,
 )
 from marketplace.payouts.bookkeeping import remaining as reading
 from marketplace.payouts.bookkeeping.books import UnableToPost, constraint_of, credit
 from marketplace.payouts.bookkeeping.remaining import Parts, Remaining
 from marketplace.payouts.models import AccountKind, PayoutState, RoyaltyLine
+from marketplace.payouts.numbers import taken_of
 from marketplace.payouts.rules import largest_remainder
+from marketplace.payouts.terms import Schedule
 from tests.payouts.fakes import FaultyRail
+from tests.payouts.machine.beginnings import as_usual, owing, paid_weekly
 from tests.payouts.machine.play import Play, play_among
 
-EXAMPLES, STEPS = 60, 15
+SEED, HISTORIES, STEPS = 7, 60, 15
 Plant = Callable[[pytest.MonkeyPatch], None]
 
 
@@ -148,6 +153,34 @@ def months_by_the_clock(patch: pytest.MonkeyPatch) -> None:
     said(patch, closing, "_CUT", "t.occurred_at >= %(end)s", "false AND t.occurred_at >= %(end)s")
 
 
+def frozen_sales_allocated(patch: pytest.MonkeyPatch) -> None:
+    """Neither the mark in the queue nor the freeze itself is asked."""
+    for name, asked in (("_CURRENCIES", "NOT frozen"), ("_CURRENCIES", "NOT w.frozen"), ("_NEXT", "NOT frozen")):
+        said(patch, royalties, name, asked, "true")
+    said(patch, royalties, "_DUE", "NOT w.frozen", "true")
+    said(patch, royalties, "_DUE", "s.subject NOT IN", "'' NOT IN")
+
+
+def reserve_before_debts(patch: pytest.MonkeyPatch) -> None:
+    """What is kept back is a part of all that is released, and not of what debts leave."""
+    patch.setattr(releasing, "debts_met", lambda *, currency, amounts: dict.fromkeys(amounts, 0))
+
+
+def weekly_pays_daily(patch: pytest.MonkeyPatch) -> None:
+    slot = Schedule.slot
+
+    def daily(self: Schedule, now: datetime) -> datetime | None:
+        return slot(Schedule("daily") if self.kind == "weekly" else self, now)
+
+    patch.setattr(Schedule, "slot", daily)
+
+
+def takedown_of_what_is_gone(patch: pytest.MonkeyPatch) -> None:
+    """A takedown takes whole lines, and not what refunds and disputes have left of them."""
+    for name in ("OPEN", "TAKE"):
+        said(patch, takedown_sql, name, f"l.amount_minor - {taken_of('l.id')}", "l.amount_minor")
+
+
 def a_new_key_for_each_attempt(patch: pytest.MonkeyPatch) -> None:
     """What most systems do: the answer was lost, so the money is sent again under another key."""
     send = FaultyRail.send
@@ -159,7 +192,7 @@ EARN = ("sell", "allocate", "time_passes", "release")
 
 FOUND: dict[Plant, tuple[str | None, tuple[str, ...]]] = {
     remainder_to_the_last: (None, EARN),
-    ties_to_the_higher_payee: (None, EARN),
+    ties_to_the_higher_payee: (None, ("sell", "allocate")),
     truncation: ("payouts_lines_sum_to_net", EARN),
     debts_forgotten: (None, ("settle", "refund", "come_back")),
     failed_payout_kept_by_the_house: ("payouts_transaction_moves_its_accounts", ("settle", "come_back")),
@@ -167,6 +200,7 @@ FOUND: dict[Plant, tuple[str | None, tuple[str, ...]]] = {
     holds_ignored: ("payouts_held_creator_waits", ("settle", "hold_payouts")),
     held_payouts_sent: (None, ("settle", "hold_payouts")),
     threshold_ignored: (None, ("settle", "set_policy")),
+    weekly_pays_daily: (None, ("settle", "time_passes", "come_back")),
     a_new_key_for_each_attempt: (None, ("settle",)),
     won_money_available_while_frozen: (None, ("dispute", "close", "freeze")),
     debt_while_money_is_available: (None, ("dispute", "refund")),
@@ -176,10 +210,22 @@ FOUND: dict[Plant, tuple[str | None, tuple[str, ...]]] = {
     pot_given_twice: (None, ("take_down", "refund")),
     release_of_what_is_disputed: (None, (*EARN, "dispute", "refund")),
     returned_twice: (None, ("settle", "come_back")),
+    reserve_before_debts: (None, (*EARN, "refund")),
+    frozen_sales_allocated: ("payouts_frozen_sale_waits", ("freeze", "sell", "allocate")),
+    takedown_of_what_is_gone: ("payouts_reversal_within_line", ("take_down", "refund")),
     months_by_the_clock: (None, (*EARN, "close_months")),
 }
 """Bug → the guard that refuses it by name, or nothing where the machine sees it; and what its histories consist of."""
-QUICK = {truncated_reversal, truncation, returned_twice, refund_that_keeps_the_fee}
+BEGINS = {reserve_before_debts: owing, weekly_pays_daily: paid_weekly}
+"""Bug → what was before its histories, where they do not begin as usual."""
+QUICK = {
+    truncated_reversal,
+    truncation,
+    returned_twice,
+    refund_that_keeps_the_fee,
+    frozen_sales_allocated,
+    takedown_of_what_is_gone,
+}
 
 
 @pytest.mark.parametrize(
@@ -189,7 +235,7 @@ def test_a_planted_bug_is_found(db, faulty_rail, monkeypatch, plant):
     plant(monkeypatch)
     by, rules = FOUND[plant]
     with pytest.raises((AssertionError, IntegrityError, UnableToPost)) as found:
-        play_among(rules, seed=7, examples=EXAMPLES, steps=STEPS)
+        play_among(rules, seed=SEED, histories=HISTORIES, steps=STEPS, begins=BEGINS.get(plant, as_usual))
     refusal = found.value.__cause__ if isinstance(found.value, UnableToPost) else found.value
     guard = constraint_of(refusal) if isinstance(refusal, IntegrityError) else None
     assert by in (None, guard), found.value
