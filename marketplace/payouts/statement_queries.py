@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import UUID
 
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
-from marketplace.payouts.bookkeeping.closing import known_span
+from marketplace.payouts.bookkeeping.closing import known_span, month_end
 from marketplace.payouts.statement_papers.document import digest_of, document
 from marketplace.payouts.statement_papers.paper import About, statement_pdf
 from marketplace.payouts.statement_papers.reading import Head, Span, head_of, moves
@@ -122,34 +123,58 @@ def running(creator: Creator, *, currency: str) -> Paper:
 
 
 def through(creator: Creator, *, currency: str, transaction_id: UUID, after: UUID | None = None) -> Paper:
-    """Return the statement up to and with a transaction, since the last month closed before it or since `after`.
+    """Return the statement up to and with a transaction, since its own month (UTC) began or since `after`.
 
     Both name transactions that moved creators' money in the currency, whoever's; others have no place in the order
-    of events, and raise NoStatement.
+    of events, and raise NoStatement. Which months are closed is not asked: that would be another statement tomorrow.
     """
-    last = _place_of(currency, transaction_id)
+    last, at = _place_of(currency, transaction_id)
     if after:
-        first = _place_of(currency, after)
+        first, _at = _place_of(currency, after)
         if first > last:
             raise NoStatement(_("it would end before it begins"))
     else:
-        newest = StatementPeriod.objects.filter(currency=currency, through__lt=last).order_by("-period").first()
-        first = newest.through if newest else 0
+        first = _before_month(currency, last, at)
     return _paper(creator, known_span(currency=currency, after=first, through=last), None)
 
 
-def _place_of(currency: str, transaction_id: UUID) -> int:
+def _place_of(currency: str, transaction_id: UUID) -> tuple[int, datetime]:
+    """Return the number of a transaction's last posting on a creator's account, and when it happened."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT max(p.id) FROM payouts_posting p JOIN payouts_account a ON a.id = p.account_id"
-            " WHERE p.transaction_id = %s AND a.owner_id IS NOT NULL AND a.currency = %s",
+            "SELECT p.id, t.occurred_at FROM payouts_posting p JOIN payouts_account a ON a.id = p.account_id"
+            " JOIN payouts_transaction t ON t.id = p.transaction_id"
+            " WHERE p.transaction_id = %s AND a.owner_id IS NOT NULL AND a.currency = %s ORDER BY p.id DESC LIMIT 1",
             [transaction_id, currency],
         )
-        [place] = cursor.fetchone()
-    if place is None:
+        found = cursor.fetchone()
+    if found is None:
         why = _("transaction %(id)s moved no creator’s money in %(currency)s")
         raise NoStatement(why % {"id": transaction_id, "currency": currency[:20]})
-    return int(place)
+    return found
+
+
+_CREATORS = """
+  FROM payouts_posting p JOIN payouts_account a ON a.id = p.account_id AND a.owner_id IS NOT NULL
+   AND a.currency = %(currency)s
+"""
+
+# The posting before the first one of the month. Numbers up to `last` have all committed, so the answer never changes;
+# a month that is closed ends there too, unless the clock of that first posting was ahead of the closing itself.
+_BEFORE_MONTH = f"""
+SELECT coalesce(max(p.id), 0) {_CREATORS}
+ WHERE p.id < (SELECT min(p.id) {_CREATORS} JOIN payouts_transaction t ON t.id = p.transaction_id
+                WHERE p.id <= %(last)s AND t.occurred_at >= %(start)s AND t.occurred_at < %(end)s)
+"""
+
+
+def _before_month(currency: str, last: int, at: datetime) -> int:
+    """Return the number of creators' last posting before the month of `at` began, 0 where there was none."""
+    start = at.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    params = {"currency": currency, "last": last, "start": start, "end": month_end(f"{start:%Y-%m}")}
+    with connection.cursor() as cursor:
+        cursor.execute(_BEFORE_MONTH, params)
+        return int(cursor.fetchone()[0])
 
 
 def span_of(period: StatementPeriod) -> Span:

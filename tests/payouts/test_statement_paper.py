@@ -87,7 +87,7 @@ def test_what_is_beyond_the_rows_of_paper_is_summed(monkeypatch):
 
 def test_a_provisional_one_says_so_and_nothing_is_left_says_so():
     _pdf, [text] = pages(1, span=Span("USD", 0, 99, "", RUN, AT))
-    assert "Provisional: this month is not closed." in text
+    assert "Provisional: not the statement of a closed month." in text
 
     pdf = statement_pdf(SPAN, head(0), iter([]), ABOUT, language="en")
     [page] = PdfReader(io.BytesIO(pdf)).pages

@@ -87,7 +87,7 @@ class _Setting:
         sheet.text(title, self._style(HEADLINE))
         sheet.text(f"{self.about.name} (@{self.about.handle})", self._style(BODY))
         if not self.span.period:
-            sheet.text(_("Provisional: this month is not closed."), self._style(BODY))
+            sheet.text(_("Provisional: not the statement of a closed month."), self._style(BODY))
         sheet.y -= 10
 
     def _sums(self) -> None:

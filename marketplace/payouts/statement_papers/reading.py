@@ -23,8 +23,8 @@ CHUNK_ROWS = 5000
 class Span:
     """The postings of one currency after `after`, up to and with `through`; `period` is the month that they close.
 
-    `period` is empty while no month is closed at `through`; `transaction` is the one that `through` belongs to, None
-    where nothing was posted yet, and `at` is when it happened.
+    `period` is empty in all but a closed month's own statement; `transaction` is the one that `through` belongs to,
+    None where nothing was posted yet, and `at` is when it happened.
     """
 
     currency: str

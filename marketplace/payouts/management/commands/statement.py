@@ -17,15 +17,15 @@ from marketplace.people.models import Creator
 class Command(BaseCommand):
     """Writes a statement to standard output; the same creator, currency and end give the same bytes for ever."""
 
-    help = "Write a creator's statement of a closed month, or since then up to a transaction, as JSON, CSV or PDF."
+    help = "Write a creator's statement of a closed month, since then, or up to a transaction, as JSON, CSV or PDF."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("creator", help="the creator's handle")
         parser.add_argument("currency", help="such as USD")
         span = parser.add_mutually_exclusive_group()
         span.add_argument("--month", help="a closed month, such as 2026-11")
-        span.add_argument("--through", type=UUID, metavar="TRANSACTION", help="the last transaction in it")
-        parser.add_argument("--after", type=UUID, metavar="TRANSACTION", help="the last transaction before it")
+        span.add_argument("--through", type=UUID, metavar="TRANSACTION", help="its last transaction")
+        parser.add_argument("--after", type=UUID, metavar="TRANSACTION", help="the last one before it")
         parser.add_argument("--format", choices=["json", "csv", "pdf"], default="json")
         parser.add_argument("--language", choices=["en", "zh-hans"], default="en")
 
