@@ -9,7 +9,7 @@ from marketplace.checkout import operations as checkout
 from marketplace.checkout.models import OrderLine
 from marketplace.checkout.refunds import RefundIntent, SandboxRefund
 from marketplace.licensing import queries as licensing
-from marketplace.payouts.operations import allocate_royalties
+from marketplace.payouts.operations import allocate_royalties, open_dispute
 from marketplace.people import operations as people
 from tests.browser.conftest import violations
 from tests.cast import CARD, NOON, PASSWORD, later, person
@@ -83,6 +83,20 @@ def test_a_double_click_gives_back_once(line: OrderLine, open_page: Callable[...
     assert [one.amount_minor for one in SandboxRefund.objects.all()] == [20_00]
     assert violations(page) == []
     page.goto("/desk/refunds")
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("width", [390, 1360])
+def test_the_books_have_each_region_once(line: OrderLine, open_page: Callable[..., Any], width: int) -> None:
+    open_dispute(source=line.source, now=later(hours=5))
+    page = signed_in(open_page, "/desk/books", viewport={"width": width, "height": 844}, locale="en-US")
+    for name in ("What stands, by age", "USD"):
+        assert page.get_by_role("region", name=name, exact=True).count() == 1
+    assert fits(page, width)
+    assert violations(page) == []
+    page.locator("a[href*='/desk/books/aging?what=']").first.click()
+    page.wait_for_url("**/desk/books/aging?what=*")
+    assert page.locator("main [role=region]").count() == 1
     assert violations(page) == []
 
 
