@@ -221,19 +221,20 @@ def refusal(*sql):
 
 
 PERIOD = "INSERT INTO payouts_statement_period (period, currency, after, through, statements, root, closed_at)"
+LATER = "closed_at + interval '1 year' FROM payouts_statement_period"
 CHEATS = {
     "payouts_period_follows": [
-        f"{PERIOD} SELECT '2026-12', 'USD', 0, through, 0, root, closed_at FROM payouts_statement_period",
-        f"{PERIOD} SELECT '2027-01', 'USD', through, through, 0, root, closed_at FROM payouts_statement_period",
-        f"{PERIOD} SELECT '2026-10', 'USD', through, through, 0, root, closed_at FROM payouts_statement_period",
-        f"{PERIOD} SELECT '2026-12', 'USD', through, through + 10000, 0, root, closed_at FROM payouts_statement_period",
+        f"{PERIOD} SELECT '2026-12', 'USD', 0, through, 0, root, {LATER}",
+        f"{PERIOD} SELECT '2027-01', 'USD', through, through, 0, root, {LATER}",
+        f"{PERIOD} SELECT '2026-10', 'USD', through, through, 0, root, {LATER}",
+        f"{PERIOD} SELECT '2026-12', 'USD', through, through + 10000, 0, root, {LATER}",
     ],
     "payouts_period_is_whole": [
-        f"{PERIOD} SELECT '2026-12', 'USD', through, through, 0, root, closed_at FROM payouts_statement_period",
-        f"{PERIOD} SELECT '2026-12', 'USD', through, through, 1, root, closed_at FROM payouts_statement_period",
+        f"{PERIOD} SELECT '2026-12', 'USD', through, through, 0, root, {LATER}",
+        f"{PERIOD} SELECT '2026-12', 'USD', through, through, 1, root, {LATER}",
     ],
     "payouts_period_once": [
-        f"{PERIOD} SELECT '2026-11', 'USD', through, through, 0, root, closed_at FROM payouts_statement_period",
+        f"{PERIOD} SELECT '2026-11', 'USD', through, through, 0, root, {LATER}",
     ],
     "payouts_statement_is_counted": [
         "INSERT INTO payouts_statement (period_id, creator_id, place, opening_minor, closing_minor, lines, lines_root,"
@@ -279,7 +280,7 @@ def test_a_statement_that_is_not_what_was_posted_is_refused(earn, right, opening
     earn(NOON)
     close_month(period="2026-11", currency="USD", now=DECEMBER)
 
-    december = f"{PERIOD} SELECT '2026-12', 'USD', through, through, 1, root, closed_at FROM payouts_statement_period"
+    december = f"{PERIOD} SELECT '2026-12', 'USD', through, through, 1, root, {LATER}"
     assert refusal(december, STATEMENT.format(creator=1, opening=opening, closing=closing)) == name
 
 
