@@ -1,5 +1,6 @@
 """Whose money stands in creators' available accounts: which royalty lines it comes from, to the minor unit."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -7,9 +8,9 @@ from uuid import UUID
 
 from django.db import connection
 
+from marketplace.payouts.bookkeeping.unnamed import Lots, unnamed_lots
 from marketplace.payouts.models import Payout
 from marketplace.payouts.numbers import held_of, number_of, taken_of
-from marketplace.payouts.rules import latest
 
 
 class Standing(NamedTuple):
@@ -117,7 +118,9 @@ SELECT v.payee_id, v.number, v.what, v.line_id, s.subject, v.payout_id, v.amount
 def available_lines(*, currency: str, owner_ids: Collection[UUID]) -> list[Standing]:
     """Return what of each royalty line is in its payee's available account; the currency must be locked.
 
-    What disputes and debts took was taken of the money that had been there longest.
+    What disputes and debts took was taken of the money that had been there longest. The sum is all that is available,
+    and no line has more there than remains of it and is not held. Only where the house gave up a debt of money that
+    then came back may there be more than that.
     """
     return _told(currency, owner_ids, None)
 
@@ -125,7 +128,8 @@ def available_lines(*, currency: str, owner_ids: Collection[UUID]) -> list[Stand
 def lines_in(payout: Payout) -> list[Standing]:
     """Return what of each royalty line a payout took that has not come back; its currency must be locked.
 
-    Without what reversals have taken of those lines since: that money is owed, wherever it is.
+    Without what reversals have taken of those lines since: what they took elsewhere for it is here instead, and what
+    they did not find is owed.
     """
     return _told(payout.currency, [payout.creator_id], payout)
 
@@ -137,19 +141,26 @@ def _told(currency: str, owner_ids: Collection[UUID], payout: Payout | None) -> 
         events = cursor.fetchall()
     found = []
     for payee_id, story in groupby(events, key=lambda event: event[0]):
-        lots, aside = _replay(story)
-        for (line_id, subject), amount_minor in lots if payout is None else aside.get(payout.pk, []):
+        lots, aside, there_minor = _replay(story)
+        known = [*lots, *(lot for parts in aside.values() for lot in parts)]
+        unnamed_minor, later_minor = there_minor - _sum(lots), 0
+        if payout is not None:
+            lots = aside.get(payout.pk, [])
+            unnamed_minor, later_minor = payout.amount_minor - _sum(lots), unnamed_minor
+        unnamed = unnamed_lots(payee_id, currency, known, unnamed_minor, later_minor) if unnamed_minor else []
+        for (line_id, subject), amount_minor in [*unnamed, *lots]:
             found.append(Standing(line_id, payee_id, subject, amount_minor))
     return found
 
 
-Lots = list[tuple[tuple[int, str], int]]
+def _replay(story: Iterable[tuple[Any, ...]]) -> tuple[Lots, dict[UUID, Lots], int]:
+    """Return what is available, longest there first, what each payout set aside, and how much is available.
 
-
-def _replay(story: Iterable[tuple[Any, ...]]) -> tuple[Lots, dict[UUID, Lots]]:
-    """Return what is available, and payout → what it set aside, as ((line, subject), amount), longest there first."""
+    Lots are ((line, subject), amount). They may be less than what is available: see `unnamed_lots`.
+    """
     lots: Lots = []
     aside: dict[UUID, Lots] = {}
+    missing: Counter[UUID] = Counter()
     there_minor = 0
     for _number, events in groupby(story, key=lambda event: event[1]):
         before = len(lots)
@@ -161,17 +172,20 @@ def _replay(story: Iterable[tuple[Any, ...]]) -> tuple[Lots, dict[UUID, Lots]]:
             elif what == "out":
                 lots = _less(lots, amount_minor, line_id)
             elif what == "most":
-                lots, aside = _at_most(lots, aside, line_id, amount_minor)
+                lots = _at_most(lots, aside, missing, line_id, amount_minor)
             elif what == "aside":
                 lots, aside[payout_id] = [], lots
             elif what == "again":
                 lots.extend(aside.pop(payout_id, []))
+                missing.pop(payout_id, None)
                 before = len(lots)
             elif what == "moved":
                 there_minor += amount_minor
         # After every transaction, also one that moves nothing here: what came in may all have gone against a debt.
-        lots = latest(lots, there_minor)
-    return lots, aside
+        used_minor = max(0, _sum(lots) - there_minor)
+        _replace(aside, missing, _first(lots, used_minor))
+        lots = _less(lots, used_minor)
+    return lots, aside, there_minor
 
 
 def _less(lots: Lots, amount_minor: int, line_id: int | None = None) -> Lots:
@@ -185,13 +199,41 @@ def _less(lots: Lots, amount_minor: int, line_id: int | None = None) -> Lots:
     return left
 
 
-def _at_most(lots: Lots, aside: dict[UUID, Lots], line_id: int, most_minor: int) -> tuple[Lots, dict[UUID, Lots]]:
-    """Return both without what is more of one line than there can be: what payouts took of it is gone first."""
+def _at_most(lots: Lots, aside: dict[UUID, Lots], missing: Counter[UUID], line_id: int, most_minor: int) -> Lots:
+    """Return the lots, and leave aside, without what is more of one line than there can be.
+
+    What payouts took of it is gone first, and is missing from them.
+    """
     everywhere = [*lots, *(lot for parts in aside.values() for lot in parts)]
     over_minor = sum(lot_minor for (line, _), lot_minor in everywhere if line == line_id) - most_minor
     for payout_id, parts in aside.items():
         there_minor = sum(lot_minor for (line, _), lot_minor in parts if line == line_id)
         gone_minor = max(0, min(over_minor, there_minor))
         over_minor -= gone_minor
+        missing[payout_id] += gone_minor
         aside[payout_id] = _less(parts, gone_minor, line_id)
-    return _less(lots, max(0, over_minor), line_id), aside
+    return _less(lots, max(0, over_minor), line_id)
+
+
+def _replace(aside: dict[UUID, Lots], missing: Counter[UUID], used: Lots) -> None:
+    """Put what was used here in place of what is missing there: a payout had taken the money that was asked for."""
+    for payout_id, parts in aside.items():
+        replaced = _first(used, missing[payout_id])
+        parts.extend(replaced)
+        missing[payout_id] -= _sum(replaced)
+        used = _less(used, _sum(replaced))
+
+
+def _first(lots: Lots, amount_minor: int) -> Lots:
+    """Return the lots up to an amount, the first first."""
+    found = []
+    for key, lot_minor in lots:
+        part_minor = min(lot_minor, amount_minor)
+        amount_minor -= part_minor
+        if part_minor:
+            found.append((key, part_minor))
+    return found
+
+
+def _sum(lots: Lots) -> int:
+    return sum(lot_minor for _, lot_minor in lots)

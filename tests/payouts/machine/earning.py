@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from tests.payouts.machine.money import Money, Sale
+from tests.payouts.machine.money import Money, Sale, first
 
 RARER = ("always", "daily", "weekly", "monthly", "manual")
 """The schedules, the rarer the later."""
@@ -34,6 +34,7 @@ class Reserve:
     currency: str
     amount: int
     until: datetime
+    lots: list  # of which sales it was kept: the first that were released
     ended: bool = False
 
 
@@ -45,6 +46,7 @@ class Earning(Money):
         self.reserves = []
         self.freezes = {}  # (subject, reason) → whether it stands
         self.runs = 0
+        self.releases = 0
 
     def terms(self, creator, currency):
         """Returns the terms of the closest scope."""
@@ -122,13 +124,24 @@ class Earning(Money):
             kept = rest * terms.reserve_ppb // 10**9
             if kept:
                 until = now + timedelta(days=terms.reserve_days)
-                self.reserves.append(Reserve(creator, currency, kept, until))
+                self.reserves.append(Reserve(creator, currency, kept, until, first(lots, kept)))
                 self.put("reserve", creator, currency, kept)
             self.put("available", creator, currency, rest - kept)
             self.tell(creator, currency, *(("in", *lot) for lot in lots), ("kept", None, kept))
+        self.releases += 1
         for sale in self.sales.values():
             if (sale.run, sale.currency) == (run, currency) and sale.due is not None:
-                sale.released = True
+                sale.released = self.releases
+
+    def kept_of(self, creator, currency):
+        theirs = [reserve for reserve in self.reserves if (reserve.creator, reserve.currency) == (creator, currency)]
+        return [lot for reserve in sorted(theirs, key=lambda reserve: reserve.until) for lot in reserve.lots]
+
+    def released_of(self, creator, currency):
+        theirs = [source for source, payee in self.lines if payee == creator and self.sales[source].released]
+        theirs = [source for source in theirs if self.sales[source].currency == currency]
+        order = sorted(theirs, key=lambda source: self.sales[source].released)
+        return [(source, self.sales[source].left[creator]) for source in order]
 
     def release_reserves(self, now):
         """Ends reserves that are due: what is there beyond those that are not due yet becomes available."""

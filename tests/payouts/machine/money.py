@@ -46,6 +46,15 @@ def latest(lots, there):
     return left[::-1]
 
 
+def total(lots):
+    return sum(amount for _, amount in lots)
+
+
+def first(lots, there):
+    """The first of the lots, up to so much."""
+    return latest(lots[::-1], there)[::-1]
+
+
 def less(lots, amount, source=None):
     """What is left of lots without an amount, or without so much of one sale: the first are used first."""
     left = []
@@ -69,7 +78,7 @@ class Sale:
     paid_from: str = "psp_clearing"
     due: datetime | None = None  # when its hold period is over; None while it awaits its allocation
     run: int = 0
-    released: bool = False
+    released: int = 0  # its place among the releases, from one
     left: dict[UUID, int] = field(default_factory=dict)  # creator → what remains of the line
     pot: int = 0
 
@@ -150,9 +159,10 @@ class Money:
     def standing(self, creator, currency, asked=None):
         """Returns what of which sale is available, longest there first, or what of it is in the payout that is asked.
 
-        A payout that came back gives its sales' money back; one that did not took all that there was.
+        A payout that came back gives its sales' money back; one that did not took all that there was. What no chapter
+        names came out of a reserve.
         """
-        lots, aside = [], {}
+        lots, aside, missing = [], {}, Counter()
         for events, there in self.story[creator, currency]:
             before = len(lots)
             for what, which, amount in events:
@@ -163,23 +173,76 @@ class Money:
                 elif what == "out":
                     lots = less(lots, amount, which)
                 elif what == "most":
-                    lots = self._at_most(lots, aside, which, amount)
+                    lots = self._at_most(lots, aside, missing, which, amount)
                 elif what == "aside" and (which.state in ("failed", "returned") or which is asked):
                     lots, aside[which] = [], lots
                 elif what == "again":
                     lots += aside.pop(which, [])
                     before = len(lots)
-            lots = latest(lots, there)
-        return lots if asked is None else aside[asked]
+            left = latest(lots, there)
+            self._replace(aside, missing, first(lots, total(lots) - total(left)))
+            lots = left
+        unnamed = self.has["available", creator, currency] - total(lots)
+        known = lots + [lot for parts in aside.values() for lot in parts]
+        if asked is None:
+            found = self._unnamed(creator, currency, known, unnamed) + lots
+            self._is_somebodys(creator, currency, found)
+            return found
+        return self._unnamed(creator, currency, known, asked.amount - total(aside[asked]), unnamed) + aside[asked]
 
-    def _at_most(self, lots, aside, source, most):
-        """Takes away what is more of a sale than remains of it: what payouts took first."""
+    def _at_most(self, lots, aside, missing, source, most):
+        """Takes away what is more of a sale than remains of it: what payouts took first, and it is missing there."""
         over = sum(part for parts in (*aside.values(), lots) for lot, part in parts if lot == source) - most
         for name, parts in aside.items():
             gone = max(0, min(over, sum(part for lot, part in parts if lot == source)))
             over -= gone
+            missing[name] += gone
             aside[name] = less(parts, gone, source)
         return less(lots, max(0, over), source)
+
+    def _replace(self, aside, missing, used):
+        """What was used in place of what a payout had taken is in the payout now."""
+        for name in aside:
+            part = min(missing[name], total(used))
+            missing[name] -= part
+            aside[name] = aside[name] + first(used, part)
+            used = less(used, part)
+
+    def _unnamed(self, creator, currency, known, amount, later=0):
+        """Returns of which sales that much is: kept in reserve before what is there still, else released last."""
+        named, found = Counter(), []
+        for source, part in known:
+            named[source] += part
+        skip = later + self.has["reserve", creator, currency]
+        for candidates in (self.kept_of(creator, currency), self.released_of(creator, currency)):
+            for source, most in reversed(candidates):
+                there = max(0, min(most, self.free(source, creator) - named[source]))
+                passed = min(there, skip)
+                part = min(there - passed, amount)
+                skip, amount, named[source] = skip - passed, amount - part, named[source] + passed + part
+                found += [(source, part)] if part else []
+            skip = 0
+        return found[::-1]
+
+    def _is_somebodys(self, creator, currency, found):
+        """All that is available is of sales of which so much remains, unless a debt was given up."""
+        parts = Counter()
+        for source, part in found:
+            parts[source] += part
+        assert all(part <= self.free(source, creator) for source, part in parts.items())
+        assert sum(parts.values()) == self.has["available", creator, currency] or self.house["bad_debt", currency]
+
+    def free(self, source, creator):
+        """Returns what remains of a line and is not held."""
+        return self.sales[source].left[creator] - self.held[source, creator]
+
+    def kept_of(self, creator, currency):
+        """Returns of which sales how much was kept in reserve, the first to end first."""
+        raise NotImplementedError
+
+    def released_of(self, creator, currency):
+        """Returns all sales of theirs that were released, the first first, with what remains of each."""
+        raise NotImplementedError
 
     def pay_debt(self, creator, currency, amount):
         """Returns what is left of the amount."""
