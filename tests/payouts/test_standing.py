@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from marketplace.payouts.bookkeeping import unnamed
 from marketplace.payouts.bookkeeping.standing import available_lines
 from marketplace.payouts.freezes import ClaimHoldLine
 from marketplace.payouts.models import Payout, RoyaltyLine
@@ -98,7 +99,7 @@ def test_what_a_reserve_gives_back_is_of_the_work_of_which_it_was_kept(
 ):
     """Half of X was paid, then Z whole: no other money stands in for it. Of Y nothing was kept."""
     earns(X, 10_00)
-    policy(creator=alice)
+    policy(creator=alice, now=noon + DAY / 2)
     earns(Z, 7_00, days=1)
     settle(now=noon + DAY)
     earns(Y, 3_00, days=80)
@@ -125,6 +126,21 @@ def test_what_ended_before_is_of_what_was_kept_before(alice, earns, half, noon, 
     claim(X, noon + 90 * DAY)
 
     assert has(alice) == {"reserved": 300, "frozen": 500, "paid": 800}
+
+
+def test_the_line_is_found_however_many_releases_came_after(alice, earns, half, noon, monkeypatch, right):
+    """Nothing but X remains, seven releases ago; half of each later work was paid, and all of it refunded."""
+    monkeypatch.setattr(unnamed, "RELEASES_AT_FIRST", 1)
+    earns(X, 10_00)
+    settle(now=noon)
+    for number in range(7):
+        earns(f"{Y}:{number}", 1_00, days=1)
+        give(f"{Y}:{number}", 1_00, noon + DAY, f"refund:{number}")
+    assert has(alice) == {"reserved": 150, "available": 350, "paid": 500}
+
+    claim(X, noon + DAY)
+
+    assert has(alice) == {"reserved": 150, "frozen": 350, "paid": 500}
 
 
 @pytest.mark.parametrize("when", ["before it came back", "after it"])

@@ -14,7 +14,7 @@ from marketplace.payouts.numbers import held_of, number_of, taken_of
 Lots = list[tuple[tuple[int, str], int]]
 """Money of one creator: ((line, subject), amount), what has been there longest first."""
 
-RELEASES_AT_ONCE = 50
+RELEASES_AT_FIRST = 50
 
 # Of releases (%(releases)s, in their order) and of one payee, the last line first: what came of the line when the hold
 # period was over, what of all of them was then kept as a reserve, and what remains of the line and is not held.
@@ -109,10 +109,15 @@ def _released(who: dict[str, Any]) -> Iterator[Candidate]:
 
 
 def _lines(releases: str, who: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
-    """Yield what `_LINES` says of the releases that a statement names, some at a time: mostly few are needed."""
+    """Yield what `_LINES` says of the releases that a statement names: of few, which mostly do, then of ever more.
+
+    Each time all lines of the payee are read for it.
+    """
     with connection.cursor() as cursor:
         cursor.execute(releases, who)
         ids = [release_id for (release_id,) in cursor.fetchall()]
-        for first in range(0, len(ids), RELEASES_AT_ONCE):
-            cursor.execute(_LINES, {**who, "releases": ids[first : first + RELEASES_AT_ONCE]})
+        many = RELEASES_AT_FIRST
+        while ids:
+            cursor.execute(_LINES, {**who, "releases": ids[:many]})
             yield from cursor.fetchall()
+            ids, many = ids[many:], many * 4
