@@ -7,6 +7,8 @@ switched off, disks can lie, and a second opinion that shares no code with the f
 from itertools import groupby
 
 from marketplace.payouts.division_queries import DIVISIONS
+from marketplace.payouts.invariants_facts import FACTS
+from marketplace.payouts.invariants_parts import PARTS
 from marketplace.payouts.invariants_policies import POLICIES
 from marketplace.payouts.invariants_postings import POSTINGS
 from marketplace.payouts.invariants_reversals import FREEZES, REMAINING
@@ -174,7 +176,7 @@ _ROYALTIES = [
     ),
 ]
 
-INVARIANTS = [*_BOOKS, *POSTINGS, *_ROYALTIES, *POLICIES, *REMAINING, *FREEZES, *DIVISIONS, *STATEMENTS]
+INVARIANTS = [*_BOOKS, *POSTINGS, *FACTS, *_ROYALTIES, *POLICIES, *REMAINING, *PARTS, *FREEZES, *DIVISIONS, *STATEMENTS]
 """(sentence, question): the sentence is filled with the columns of each row that the question returns."""
 
 

@@ -82,6 +82,15 @@ PAYOUTS = [
         """,
     ),
     (
+        "Payout {idem_key} in {currency} names a release in {released}.",
+        """
+        SELECT p.idem_key, p.currency, r.currency AS released
+          FROM payouts_payout p JOIN payouts_hold_release h ON h.id = p.released_through_id
+          JOIN payouts_royalty_run r ON r.id = h.run_id
+         WHERE r.currency <> p.currency
+        """,
+    ),
+    (
         "Payout {idem_key} came back to {back} and was sent from {gone}.",
         """
         SELECT p.idem_key, b.kind AS back, g.kind AS gone
@@ -95,6 +104,25 @@ PAYOUTS = [
         """,
     ),
 ]
+
+# What each release freed of each creator's money after debts, what of it was kept in reserve, and the policy that stood
+# then, if any. Where one was set within an hour of the release, nobody can tell which of the two was first.
+_FREED = """
+    SELECT f.*, p.id AS policy_id, p.reserve_ppb
+      FROM (SELECT h.id AS release_id, h.released_at, a.owner_id AS creator_id, a.currency,
+                   -sum(q.amount_minor) AS freed,
+                   coalesce(-sum(q.amount_minor) FILTER (WHERE a.kind = 'creator_reserve'), 0) AS kept
+              FROM payouts_hold_release h JOIN payouts_posting q ON q.transaction_id = h.transaction_id
+              JOIN payouts_account a ON a.id = q.account_id AND a.kind IN ('creator_available', 'creator_reserve')
+             GROUP BY h.id, a.owner_id, a.currency) f
+      LEFT JOIN LATERAL (SELECT p.* FROM payouts_policy p
+                          WHERE (p.creator_id = f.creator_id OR p.creator_id IS NULL)
+                            AND p.currency IN (f.currency, '') AND p.set_at <= f.released_at
+                          ORDER BY p.creator_id IS NULL, p.currency = '', p.id DESC LIMIT 1) p ON true
+     WHERE NOT EXISTS (SELECT FROM payouts_policy n
+                        WHERE (n.creator_id = f.creator_id OR n.creator_id IS NULL) AND n.currency IN (f.currency, '')
+                          AND n.set_at BETWEEN f.released_at - interval '1 hour' AND f.released_at + interval '1 hour')
+"""
 
 RESERVES = [
     (
@@ -153,6 +181,47 @@ RESERVES = [
          WHERE r.amount_minor
                <> div((coalesce(g.amount_minor, 0) + r.amount_minor)::numeric * p.reserve_ppb, 1000000000)
             OR p.currency NOT IN (r.currency, '') OR p.creator_id <> r.creator_id
+        """,
+    ),
+    (
+        "{creator_id} had {kept} of {freed} kept in reserve, and policy {policy_id}, which stood then, says {due}.",
+        f"""
+        SELECT f.creator_id, f.kept, f.freed, f.policy_id, div(f.freed * f.reserve_ppb, 1000000000) AS due
+          FROM ({_FREED}) f
+          LEFT JOIN payouts_reserve_line r ON r.release_id = f.release_id AND r.creator_id = f.creator_id
+         WHERE (EXISTS (SELECT FROM payouts_reserve_line) OR EXISTS (SELECT FROM payouts_policy WHERE reserve_ppb > 0))
+           AND (f.kept <> div(f.freed * f.reserve_ppb, 1000000000) OR r.policy_id IS NULL AND f.kept > 0)
+           AND f.policy_id IS NOT NULL
+        """,
+    ),
+    (
+        "Release {release_id} kept reserves under no policy that no one share of what it freed explains.",
+        f"""
+        SELECT f.release_id FROM ({_FREED}) f
+          LEFT JOIN payouts_reserve_line r ON r.release_id = f.release_id AND r.creator_id = f.creator_id
+         WHERE f.policy_id IS NULL
+           AND f.release_id IN (SELECT l.release_id FROM payouts_reserve_line l WHERE l.policy_id IS NULL)
+         GROUP BY f.release_id
+        HAVING max(ceil(f.kept * 1000000000 / f.freed)) >= min(ceil((f.kept + 1) * 1000000000 / f.freed))
+            OR min(r.until) <> max(r.until)
+        """,
+    ),
+    (
+        "A reserve of {amount_minor} of {creator_id} that was kept at {released_at} lasts until {until}.",
+        """
+        SELECT r.amount_minor, r.creator_id, h.released_at, r.until
+          FROM payouts_reserve_line r JOIN payouts_hold_release h ON h.id = r.release_id
+          LEFT JOIN payouts_policy p ON p.id = r.policy_id
+         WHERE r.until <> h.released_at + p.reserve_days * interval '24 hours'
+            OR r.until NOT BETWEEN h.released_at + interval '24 hours' AND h.released_at + 36500 * interval '24 hours'
+        """,
+    ),
+    (
+        "The hold period of run {run_id} lasts until {available_at} and was ended at {released_at}.",
+        """
+        SELECT r.id AS run_id, r.available_at, h.released_at
+          FROM payouts_hold_release h JOIN payouts_royalty_run r ON r.id = h.run_id
+         WHERE h.released_at < r.available_at
         """,
     ),
 ]

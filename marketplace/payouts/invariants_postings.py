@@ -19,13 +19,6 @@ POSTINGS = [
         """,
     ),
     (
-        "Transaction {idem_key} is of kind sale and there is no such sale.",
-        """
-        SELECT t.idem_key FROM payouts_transaction t
-         WHERE t.kind = 'sale' AND NOT EXISTS (SELECT FROM payouts_sale s WHERE s.transaction_id = t.id)
-        """,
-    ),
-    (
         "The checkpoint of {kind} in {currency} through {through} says {said} and its postings make {made}.",
         """
         SELECT a.kind, a.currency, c.through, c.sum_minor AS said, c.before + coalesce(p.made, 0) AS made
@@ -45,7 +38,7 @@ POSTINGS = [
         SELECT a.kind, a.currency, a.detail, -sum(p.amount_minor) AS made
           FROM payouts_account a JOIN payouts_posting p ON p.account_id = a.id
          WHERE a.kind IN ('deferred_subscription', 'buyer_credit', 'taken_down', 'chain_claims', 'royalty_unallocated',
-                          'payout_in_flight')
+                          'payout_in_flight', 'tax_payable')
          GROUP BY a.id HAVING sum(p.amount_minor) > 0
         """,
     ),
@@ -73,6 +66,21 @@ POSTINGS = [
                                JOIN payouts_account a ON a.id = p.account_id AND a.kind = 'psp_fee'
                               WHERE p.transaction_id = t.id) f ON true
          WHERE t.kind <> 'psp_settled' OR t.source <> s.source OR coalesce(f.amount_minor, 0) <> v.fee_minor
+        """,
+    ),
+    (
+        "The settlement {reference} of sale {source} leaves {uncleared} of it to be collected.",
+        """
+        SELECT v.reference, s.source, sum(p.amount_minor) AS uncleared
+          FROM (SELECT sale_id, transaction_id FROM payouts_provider_settlement
+                 UNION ALL SELECT id, transaction_id FROM payouts_sale
+                 UNION ALL SELECT sale_id, transaction_id FROM payouts_reversal WHERE kind <> 'takedown'
+                 UNION ALL SELECT r.sale_id, o.transaction_id FROM payouts_reversal_outcome o
+                             JOIN payouts_reversal r ON r.id = o.reversal_id AND r.kind <> 'takedown') x
+          JOIN payouts_provider_settlement v ON v.sale_id = x.sale_id JOIN payouts_sale s ON s.id = x.sale_id
+          JOIN payouts_posting p ON p.transaction_id = x.transaction_id
+          JOIN payouts_account a ON a.id = p.account_id AND a.kind = 'psp_clearing'
+         GROUP BY v.id, s.id HAVING sum(p.amount_minor) <> 0
         """,
     ),
 ]

@@ -234,6 +234,24 @@ FREEZES = [
         """,
     ),
     (
+        "{owner_id} has {available} available in {currency}, and of what is not frozen there are {others}.",
+        f"""
+        SELECT a.owner_id, a.currency, a.balance_minor AS available, coalesce(o.minor, 0) AS others
+          FROM payouts_account a
+          LEFT JOIN (SELECT owner_id, currency, sum(minor) AS minor
+                       FROM (SELECT w.payee_id AS owner_id, w.currency, w.remains - w.held AS minor
+                               FROM ({_LEFT}) w JOIN payouts_sale s ON s.id = w.sale_id
+                              WHERE w.is_released AND s.subject NOT IN ({_FROZEN})
+                             UNION ALL
+                             SELECT b.owner_id, b.currency, -p.amount_minor
+                               FROM payouts_transaction t JOIN payouts_posting p ON p.transaction_id = t.id
+                               JOIN payouts_account b ON b.id = p.account_id AND b.kind = 'creator_receivable'
+                              WHERE t.kind IN ('write_off', 'transfer_reversed')) one
+                      GROUP BY owner_id, currency) o ON o.owner_id = a.owner_id AND o.currency = a.currency
+         WHERE EXISTS ({_FROZEN}) AND a.kind = 'creator_available' AND a.balance_minor > coalesce(o.minor, 0)
+        """,
+    ),
+    (
         "Sale {source} was allocated while {subject} was frozen.",
         """
         SELECT DISTINCT s.source, s.subject FROM payouts_subject_freeze f

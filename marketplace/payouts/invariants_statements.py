@@ -23,6 +23,13 @@ STATEMENTS = [
         """,
     ),
     (
+        "{period} in {currency} was closed at {closed_at}, before it was over.",
+        """
+        SELECT period, currency, closed_at FROM payouts_statement_period
+         WHERE closed_at < (to_date(period, 'YYYY-MM') + interval '1 month') AT TIME ZONE 'UTC'
+        """,
+    ),
+    (
         "{period} in {currency} ends within transaction {transaction_id}.",
         """
         SELECT d.period, d.currency, p.transaction_id

@@ -8,6 +8,7 @@ from django.db import IntegrityError, connection, transaction
 
 from marketplace.payouts.bookkeeping.books import constraint_of, credit, debit, post
 from marketplace.payouts.currencies import SOLD
+from marketplace.payouts.freezes import SubjectFreeze
 from marketplace.payouts.models import (
     Account,
     AccountKind,
@@ -19,9 +20,11 @@ from marketplace.payouts.models import (
     Transaction,
     TransactionKind,
 )
-from marketplace.payouts.operations import allocate_royalties, ensure_split, settle
+from marketplace.payouts.operations import allocate_royalties, ensure_split, release_holds, settle
+from marketplace.payouts.policies import ReserveLine
 from marketplace.payouts.queries import check_books
 from marketplace.payouts.statements import StatementPeriod
+from tests.payouts.policing import policy
 
 
 @transaction.atomic
@@ -144,26 +147,11 @@ def test_a_hold_period_does_not_end_before_its_time(shared, sell, alice, bob, no
     sell(shared, "order-line:1")
     [run] = allocate_royalties(now=noon)
 
-    def release(at):
-        moved = post(
-            kind=TransactionKind.HOLD_RELEASE,
-            source="x",
-            idem_key="x",
-            currency="USD",
-            legs=[
-                debit(AccountKind.CREATOR_PENDING, 756, alice.pk),
-                debit(AccountKind.CREATOR_PENDING, 324, bob.pk),
-                credit(AccountKind.CREATOR_AVAILABLE, 756, alice.pk),
-                credit(AccountKind.CREATOR_AVAILABLE, 324, bob.pk),
-            ],
-            now=at,
-        )
-        HoldRelease.objects.create(run=run, transaction_id=moved, released_at=at)
-
     early = run.available_at - timedelta(microseconds=1)
-    assert refusal_of(lambda: release(early)) == "payouts_release_after_hold"
+    freed = {alice: 756, bob: 324}
+    assert refusal_of(lambda: release(run, freed, now=early).save()) == "payouts_release_after_hold"
     assert not HoldRelease.objects.exists()
-    release(run.available_at)
+    release(run, freed, now=run.available_at).save()
     assert check_books() == []
 
 
@@ -198,3 +186,132 @@ def test_a_payout_names_a_release_of_its_own_currency(alices, earn, alice, noon)
     assert not Payout.objects.exists()
     assert settle(now=noon).answered == 2
     assert check_books() == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "to", "taken_from"),
+    [
+        ("exchange", AccountKind.FX_LOSS, AccountKind.BANK),
+        ("psp_settled", AccountKind.PSP_FEE, AccountKind.PSP_CLEARING),
+        ("sale", AccountKind.PSP_CLEARING, AccountKind.PLATFORM_FEE),
+    ],
+)
+def test_what_no_row_explains_is_named(db, noon, kind, to, taken_from):
+    """Nobody exchanged anything, and the bank would be empty."""
+    legs = [debit(to, 1_000_000), credit(taken_from, 1_000_000)]
+    post(kind=TransactionKind(kind), source="x", idem_key="x", currency="USD", legs=legs, now=noon)
+
+    assert f"Transaction x is of kind {kind} and there is no such {kind}." in check_books()
+
+
+def release(run, freed, now, at=None, kept=None):
+    """Ends a hold period by hand: `freed` and `kept` in reserve are creator → minor units."""
+    parts = [*freed.items(), *(kept or {}).items()]
+    moved = post(
+        kind=TransactionKind.HOLD_RELEASE,
+        source="x",
+        idem_key="x",
+        currency="USD",
+        legs=[
+            *(debit(AccountKind.CREATOR_PENDING, amount, payee.pk) for payee, amount in parts),
+            *(credit(AccountKind.CREATOR_AVAILABLE, amount, payee.pk) for payee, amount in freed.items()),
+            *(credit(AccountKind.CREATOR_RESERVE, amount, payee.pk) for payee, amount in (kept or {}).items()),
+        ],
+        now=now,
+        transaction_id=uuid4(),
+    )
+    return HoldRelease(run=run, transaction_id=moved, released_at=at or now)
+
+
+def test_a_release_was_when_it_was_posted(shared, sell, alice, bob, noon):
+    """It says that the hold period was over, and was posted two weeks before."""
+    sell(shared, "order-line:1")
+    [run] = allocate_royalties(now=noon)
+
+    release(run, {alice: 756, bob: 324}, now=noon, at=run.available_at).save()
+
+    assert check_books() == [
+        "Transaction x is of kind hold_release and what names it was at 2026-12-06 12:00:00+00,"
+        " and not at 2026-11-22 12:00:00+00."
+    ]
+
+
+def test_a_payout_was_reserved_when_it_was_posted(alices, earn, alice, noon):
+    earn(alices, "order-line:1", noon)
+    moved = post(
+        kind=TransactionKind.PAYOUT_RESERVE,
+        source="x",
+        idem_key="x",
+        currency="USD",
+        legs=[debit(AccountKind.CREATOR_AVAILABLE, 1080, alice.pk), credit(AccountKind.PAYOUT_IN_FLIGHT, 1080)],
+        now=noon,
+    )
+    Payout.objects.create(
+        creator=alice,
+        currency="USD",
+        amount_minor=1080,
+        released_through=HoldRelease.objects.get(),
+        reserved_at=noon - timedelta(days=9999),
+        idem_key="x",
+        transaction_id=moved,
+    )
+
+    [problem] = check_books()
+    assert problem.startswith("Transaction x is of kind payout_reserve and what names it was at 1999-")
+
+
+def test_a_policys_reserve_is_kept(shared, sell, alice, bob, noon):
+    """A fifth of Bob's 324 is kept, rounded down."""
+    mine = policy(creator=bob, reserve_ppb=200_000_000, reserve_days=200)
+    sell(shared, "order-line:1")
+    [run] = allocate_royalties(now=noon)
+
+    release(run, {alice: 756, bob: 324}, now=run.available_at).save()
+
+    assert check_books() == [f"{bob.pk} had 0 of 324 kept in reserve, and policy {mine.pk}, which stood then, says 64."]
+
+
+@pytest.mark.parametrize(
+    ("days", "sentences"),
+    [
+        (200, ["under no policy that no one share"]),
+        (328_725, ["under no policy that no one share", "lasts until 2926-"]),
+    ],
+)
+def test_nobodys_money_is_kept_for_nothing(shared, sell, alice, bob, noon, days, sentences):
+    """Alice's whole part is kept under no policy, for 200 days or 900 years, and nothing of Bob's."""
+    sell(shared, "order-line:1")
+    [run] = allocate_royalties(now=noon)
+
+    def keep():
+        made = release(run, {bob: 324}, now=run.available_at, kept={alice: 756})
+        made.save()
+        until = run.available_at + timedelta(days=days)
+        ReserveLine.objects.create(release=made, creator=alice, currency="USD", amount_minor=756, until=until)
+
+    at_once(keep)
+
+    problems = check_books()
+    assert len(problems) == len(sentences)
+    assert all(sentence in problem for sentence, problem in zip(sentences, problems, strict=True))
+
+
+def test_the_settings_reserve_of_all_is_no_problem(shared, sell, alice, bob, settings, noon):
+    settings.PAYOUT_RESERVE_PPB, settings.PAYOUT_RESERVE_DAYS = 333_333_333, 30
+    sell(shared, "order-line:1")
+    [run] = allocate_royalties(now=noon)
+    release_holds(now=run.available_at)
+
+    settings.PAYOUT_RESERVE_PPB, settings.PAYOUT_RESERVE_DAYS = 0, 0  # what was kept before stays right
+
+    assert sorted(ReserveLine.objects.values_list("amount_minor", flat=True)) == [107, 251]
+    assert check_books() == []
+
+
+def test_a_freeze_holds_what_is_released(alices, earn, alice, noon):
+    """A raw freeze of the only work that Alice has sold leaves her 10.80 to be paid out."""
+    earn(alices, "order-line:1", noon, subject="release:x")
+
+    SubjectFreeze.objects.create(subject="release:x", reason="claim:1", frozen_at=noon)
+
+    assert f"{alice.pk} has 1080 available in USD, and of what is not frozen there are 0." in check_books()
