@@ -105,23 +105,21 @@ PAYOUTS = [
     ),
 ]
 
-# What each release freed of each creator's money after debts, what of it was kept in reserve, and the policy that stood
-# then, if any. Where one was set within an hour of the release, nobody can tell which of the two was first.
+# What each release freed of each creator's money after debts, and what of it was kept in reserve.
 _FREED = """
-    SELECT f.*, p.id AS policy_id, p.reserve_ppb
-      FROM (SELECT h.id AS release_id, h.released_at, a.owner_id AS creator_id, a.currency,
-                   -sum(q.amount_minor) AS freed,
-                   coalesce(-sum(q.amount_minor) FILTER (WHERE a.kind = 'creator_reserve'), 0) AS kept
-              FROM payouts_hold_release h JOIN payouts_posting q ON q.transaction_id = h.transaction_id
-              JOIN payouts_account a ON a.id = q.account_id AND a.kind IN ('creator_available', 'creator_reserve')
-             GROUP BY h.id, a.owner_id, a.currency) f
-      LEFT JOIN LATERAL (SELECT p.* FROM payouts_policy p
-                          WHERE (p.creator_id = f.creator_id OR p.creator_id IS NULL)
-                            AND p.currency IN (f.currency, '') AND p.set_at <= f.released_at
-                          ORDER BY p.creator_id IS NULL, p.currency = '', p.id DESC LIMIT 1) p ON true
-     WHERE NOT EXISTS (SELECT FROM payouts_policy n
-                        WHERE (n.creator_id = f.creator_id OR n.creator_id IS NULL) AND n.currency IN (f.currency, '')
-                          AND n.set_at BETWEEN f.released_at - interval '1 hour' AND f.released_at + interval '1 hour')
+    SELECT h.id AS release_id, a.owner_id AS creator_id, a.currency, -sum(q.amount_minor) AS freed,
+           coalesce(-sum(q.amount_minor) FILTER (WHERE a.kind = 'creator_reserve'), 0) AS kept
+      FROM payouts_hold_release h JOIN payouts_posting q ON q.transaction_id = h.transaction_id
+      JOIN payouts_account a ON a.id = q.account_id AND a.kind IN ('creator_available', 'creator_reserve')
+     WHERE {where} GROUP BY h.id, a.owner_id, a.currency
+"""
+_OF_CREATORS = _FREED.format(where="a.owner_id IN (SELECT creator_id FROM payouts_reserve_line)")
+_OF_RELEASES = _FREED.format(where="h.id IN (SELECT release_id FROM payouts_reserve_line WHERE policy_id IS NULL)")
+
+# Every policy that may ever have counted for a creator.
+_IN_SCOPE = """
+    SELECT FROM payouts_policy n
+     WHERE (n.creator_id = f.creator_id OR n.creator_id IS NULL) AND n.currency IN (f.currency, '')
 """
 
 RESERVES = [
@@ -183,24 +181,28 @@ RESERVES = [
             OR p.currency NOT IN (r.currency, '') OR p.creator_id <> r.creator_id
         """,
     ),
+    # That a policy stood is known without a clock where an earlier release went by it, and none has followed it.
     (
         "{creator_id} had {kept} of {freed} kept in reserve, and policy {policy_id}, which stood then, says {due}.",
         f"""
-        SELECT f.creator_id, f.kept, f.freed, f.policy_id, div(f.freed * f.reserve_ppb, 1000000000) AS due
-          FROM ({_FREED}) f
+        SELECT f.creator_id, f.kept, f.freed, p.id AS policy_id, div(f.freed * p.reserve_ppb, 1000000000) AS due
+          FROM ({_OF_CREATORS}) f
+          JOIN LATERAL (SELECT p.* FROM payouts_reserve_line e JOIN payouts_policy p ON p.id = e.policy_id
+                         WHERE e.creator_id = f.creator_id AND e.currency = f.currency
+                           AND e.release_id < f.release_id
+                         ORDER BY e.release_id DESC LIMIT 1) p ON true
           LEFT JOIN payouts_reserve_line r ON r.release_id = f.release_id AND r.creator_id = f.creator_id
-         WHERE (EXISTS (SELECT FROM payouts_reserve_line) OR EXISTS (SELECT FROM payouts_policy WHERE reserve_ppb > 0))
-           AND (f.kept <> div(f.freed * f.reserve_ppb, 1000000000) OR r.policy_id IS NULL AND f.kept > 0)
-           AND f.policy_id IS NOT NULL
+         WHERE (f.kept <> div(f.freed * p.reserve_ppb, 1000000000) OR r.policy_id IS NULL AND f.kept > 0)
+           AND NOT EXISTS ({_IN_SCOPE} AND n.id > p.id)
         """,
     ),
+    # What the settings said then is not kept; of all whom no policy was ever for they said the same.
     (
         "Release {release_id} kept reserves under no policy that no one share of what it freed explains.",
         f"""
-        SELECT f.release_id FROM ({_FREED}) f
+        SELECT f.release_id FROM ({_OF_RELEASES}) f
           LEFT JOIN payouts_reserve_line r ON r.release_id = f.release_id AND r.creator_id = f.creator_id
-         WHERE f.policy_id IS NULL
-           AND f.release_id IN (SELECT l.release_id FROM payouts_reserve_line l WHERE l.policy_id IS NULL)
+         WHERE NOT EXISTS ({_IN_SCOPE})
          GROUP BY f.release_id
         HAVING max(ceil(f.kept * 1000000000 / f.freed)) >= min(ceil((f.kept + 1) * 1000000000 / f.freed))
             OR min(r.until) <> max(r.until)

@@ -52,6 +52,20 @@ CHEATS = {
         " SELECT 'creator_available', 'EUR', owner_id, 500 FROM payouts_account WHERE owner_id IS NOT NULL LIMIT 1",
         CHECKED,
     ),
+    "sell in what is no currency": (
+        "INSERT INTO payouts_account (kind, currency) VALUES ('psp_clearing', 'AAA')",
+        CHECKED,
+    ),
+    "close a month that is not over": (
+        "INSERT INTO payouts_statement_period (period, currency, after, through, statements, root, closed_at)"
+        " SELECT to_char(ran_at, 'YYYY-MM'), 'USD', 0, 0, 0, repeat('0', 64), ran_at FROM payouts_royalty_run LIMIT 1",
+        CHECKED,
+    ),
+    "end a hold period early": (
+        "INSERT INTO payouts_hold_release (run_id, released_at) SELECT r.id, r.ran_at FROM payouts_royalty_run r"
+        " WHERE NOT EXISTS (SELECT FROM payouts_hold_release h WHERE h.run_id = r.id) LIMIT 1",
+        CHECKED,
+    ),
     "close an account": ("DELETE FROM payouts_account", DENIED),
     "have a sale allocated again": (
         "INSERT INTO payouts_awaiting_allocation (sale_id, currency) SELECT id, currency FROM payouts_sale LIMIT 1",

@@ -260,15 +260,21 @@ def test_a_payout_was_reserved_when_it_was_posted(alices, earn, alice, noon):
     assert problem.startswith("Transaction x is of kind payout_reserve and what names it was at 1999-")
 
 
-def test_a_policys_reserve_is_kept(shared, sell, alice, bob, noon):
-    """A fifth of Bob's 324 is kept, rounded down."""
+def test_a_policys_reserve_is_kept_again(shared, sell, alice, bob, noon):
+    """A fifth of Bob's 324 was kept once, rounded down; nobody has set another policy since."""
     mine = policy(creator=bob, reserve_ppb=200_000_000, reserve_days=200)
     sell(shared, "order-line:1")
+    [first] = allocate_royalties(now=noon)
+    release_holds(now=first.available_at)
+    assert ReserveLine.objects.get().amount_minor == 64
+    sell(shared, "order-line:2")
     [run] = allocate_royalties(now=noon)
 
     release(run, {alice: 756, bob: 324}, now=run.available_at).save()
 
     assert check_books() == [f"{bob.pk} had 0 of 324 kept in reserve, and policy {mine.pk}, which stood then, says 64."]
+    policy(creator=bob, reserve_ppb=0, reserve_days=0)
+    assert check_books() == []  # whether it stood by then, no row tells
 
 
 @pytest.mark.parametrize(

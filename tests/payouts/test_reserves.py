@@ -52,7 +52,7 @@ def test_a_debt_is_met_first_and_the_rest_is_reserved(alice, alices, earn, noon,
     earn(alices, "order-line:1", noon)
     settle(now=noon)
     open_dispute(source="order-line:1", now=noon)
-    policy(creator=alice, reserve_ppb=500_000_000, reserve_days=30, now=noon)
+    policy(creator=alice, reserve_ppb=500_000_000, reserve_days=30)
 
     earn(alices, "order-line:2", noon, gross=20_00)  # 18.80 meet 10.80 that are owed
     assert has(alice) == {"reserved": 400, "available": 400, "paid": 1080}
