@@ -177,8 +177,13 @@ def test_a_key_is_a_studios_or_a_creators(alice: Person) -> None:
     creator = people.become_creator(person=alice, handle="alice", now=NOON)
     studio = people.open_studio(person=alice, name="Lantern", now=NOON)
     given = {"name": "x", "shown": "wl_", "digest": "0" * 64, "created_by": alice, "created_at": NOON}
-    for holders in ({}, {"studio": studio, "creator": creator}):
-        with pytest.raises(IntegrityError, match="people_key_is_of_a_studio_or_a_creator"), transaction.atomic():
+    for holders, broken in (
+        ({"use": "uploads"}, "people_key_is_(of_a_studio_or_a_creator|for_one_use)"),
+        ({"use": "licensing", "studio": studio, "creator": creator}, "people_key_is_of_a_studio_or_a_creator"),
+        ({"use": "licensing", "creator": creator}, "people_key_is_for_one_use"),
+        ({"use": "uploads", "studio": studio}, "people_key_is_for_one_use"),
+    ):
+        with pytest.raises(IntegrityError, match=broken), transaction.atomic():
             ApiKey.objects.create(**given, **holders)
 
 

@@ -26,9 +26,10 @@ class Child:
 
     def __init__(self, act: Callable[[Say], Any]) -> None:
         ours, theirs = os.pipe()
+        led = dict(connection.settings_dict)
         if (number := os.fork()) == 0:
             os.close(ours)
-            _live(act, theirs)
+            _live(act, theirs, led)
         os.close(theirs)
         self.number, self.pipe = number, os.fdopen(ours, "rb", buffering=0)
 
@@ -43,10 +44,11 @@ class Child:
         return os.waitstatus_to_exitcode(os.waitpid(self.number, 0)[1]), said
 
 
-def _live(act: Callable[[Say], Any], answer: int) -> None:
+def _live(act: Callable[[Say], Any], answer: int, led: dict[str, Any]) -> None:
     code = 1
     try:
         _inherited, connection.connection = connection.connection, None  # the parent's, which must not be closed
+        connection.settings_dict = led  # where the parent is led, whatever this process was told before
         act(lambda words: os.write(answer, f"{words}\n".encode()) and None)
         code = 0
     except BaseException:

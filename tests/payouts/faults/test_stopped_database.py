@@ -14,6 +14,8 @@ from tests.payouts.faults.proofs import check_all_is_paid, repeat
 from tests.payouts.faults.world import CURRENCIES, World, settlement
 
 SELLERS = 4
+MOST = 2_000
+"""Settlements until one gives up waiting for the database to be gone."""
 
 
 def selling(world: World, seller: int, stop: int):
@@ -35,12 +37,13 @@ def settling(world: World):
     """Settles again and again, each time fourteen days later, until the database is gone."""
 
     def settle(say: Say) -> None:
-        while True:
+        for _ in range(MOST):
             try:
                 settlement(world.later(14))
             except Error:
                 return
             say("settled")
+        raise AssertionError("the database was never gone")
 
     return settle
 
