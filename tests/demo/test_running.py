@@ -118,7 +118,7 @@ def test_one_demo_after_the_other_goes_on_with_the_same_data_and_leaves_nothing_
     )
     assert demo.end(signal.SIGINT) == 0
     assert demo.said().endswith("Stopped. Nothing is left running; `make demo` continues with the same data.\n")
-    assert demo.is_gone()
+    until(demo.is_gone, GONE_SECONDS)  # the kernel takes a moment to bury the last of them
 
     demo.start("--port", port)
     assert demo.hear(RUNS.pattern).group(2) == outcome
