@@ -1,6 +1,7 @@
 """What every test stands on besides `tests/ground.py`: a data folder of its own, and committed data where asked for."""
 
 import gc
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Barrier, Thread
@@ -17,12 +18,20 @@ from tests.swept import sweep
 from tests.template import migrated
 
 ASSETS = Path(__file__).parent / "assets"
+FRAMES = sys.getrecursionlimit()
 
 
 def pytest_collection_finish() -> None:
     """Keeps what was imported and collected out of sight of the garbage collector, which would look at it all day."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _frames() -> Iterator[None]:
+    """Gives back how deep calls may go: the dev chain's libraries ask for more frames than a thread has stack for."""
+    yield
+    sys.setrecursionlimit(FRAMES)
 
 
 @pytest.fixture(autouse=True)
