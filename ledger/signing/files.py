@@ -87,7 +87,7 @@ class FileKeys:
     def signers(self, use: Use) -> list[FileSigner]:
         """See Keys.signers."""
         first = self.signer(use)
-        others = (self._read(use, path) for path in self._others(use))
+        others = (one for _path, one in self._read_others(use))
         return list({one.kid: one for one in (first, *others)}.values())
 
     def prepare(self, use: Use, *, after: str) -> FileSigner:
@@ -108,7 +108,7 @@ class FileKeys:
         path, upcoming = self._folder / f"{use}.pem", self._folder / f"{use}.next.pem"
         current = self._read(use, path)
         if current.kid != kid:
-            chosen = next((one for one in self._others(use) if self._read(use, one).kid == kid), None)
+            chosen = next((path for path, one in self._read_others(use) if one.kid == kid), None)
             if chosen is None:
                 raise UnableToLoadKey(use, f"{kid} is not in {self._folder}")
             _link(path, self._folder / f"{use}.{current.kid}.pem")
@@ -117,11 +117,21 @@ class FileKeys:
             os.link(chosen, temporary)
             temporary.replace(path)
             self._flush()
-        if upcoming.exists() and self._read(use, upcoming).kid == kid:
+        if any(path == upcoming and one.kid == kid for path, one in self._read_others(use)):
             upcoming.unlink(missing_ok=True)
 
     def _others(self, use: Use) -> Iterator[Path]:
         return iter(sorted(self._folder.glob(f"{use}.*.pem")))
+
+    def _read_others(self, use: Use) -> Iterator[tuple[Path, FileSigner]]:
+        for path in self._others(use):
+            try:
+                found = self._read(use, path)
+            except UnableToLoadKey:
+                if path.exists():
+                    raise
+                continue  # another process ended its rotation: the key that was the next has a file under its own name
+            yield path, found
 
     def _read(self, use: Use, path: Path) -> FileSigner:
         try:

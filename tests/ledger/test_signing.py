@@ -229,3 +229,21 @@ def test_a_raw_signature_of_another_length_never_verifies(keys, length):
 
 def test_a_signer_shows_no_secret(keys):
     assert repr(keys.signer("log")) == f"FileSigner(Ed25519, {keys.signer('log').kid})"
+
+
+def test_a_rotation_that_another_process_ends_meanwhile_hides_no_key(keys, monkeypatch):
+    old = keys.signer("log")
+    upcoming = keys.prepare("log", after=old.kid)
+    listed = FileKeys._others
+
+    def ended_by_another(self, use):
+        found = list(listed(self, use))
+        monkeypatch.undo()
+        keys.select("log", upcoming.kid)
+        return iter(found)
+
+    monkeypatch.setattr(FileKeys, "_others", ended_by_another)
+
+    assert {one.kid for one in keys.signers("log")} == {old.kid, upcoming.kid}
+    assert keys.signer("log").kid == upcoming.kid
+    assert not any(path.name == "log.next.pem" for path in listed(keys, "log"))
