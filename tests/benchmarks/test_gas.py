@@ -1,12 +1,10 @@
 """The gas figures' stories, told small; what they encode and sign is what everybody's libraries do."""
 
-import importlib.util
 import json
 import random
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
-from types import ModuleType
 from typing import Any, cast
 
 import pytest
@@ -15,6 +13,7 @@ from benchmarks import gas, gas_chain
 from benchmarks.gas_chain import Chain, UnableToTell, encoded, signature, signature_of
 from ledger.chain.artifacts import FOLDER, load
 from ledger.chain.transaction import address_of, keccak
+from tests.ledger.chain.makers import toolchain
 
 HOME = Path(__file__).resolve().parents[2]
 SNAPSHOTS = HOME / "contracts/snapshots"
@@ -157,15 +156,6 @@ def test_an_offer_is_signed_as_wallets_sign_it() -> None:
     assert digest == bytes(theirs.message_hash)
     assert signature(KEY, digest) == bytes(theirs.signature)
     assert Account._recover_hash(digest, signature=signature(KEY, digest)) == address_of(KEY)
-
-
-def toolchain() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("toolchain", HOME / "contracts/tools/toolchain.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_the_coin_was_made_from_this_source() -> None:

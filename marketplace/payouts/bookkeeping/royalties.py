@@ -172,10 +172,13 @@ def _allocate_next(*, currency: str, now: datetime) -> tuple[RoyaltyRun | None, 
 @contextmanager
 def _many(sales: int) -> Iterator[None]:
     """Join many sales in one pass: the planner counts a range that both sides have twice, and would go one by one."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('enable_nestloop', %s, true)", ["off" if sales >= MANY else "on"])
+    if sales < MANY:
         yield
-        cursor.execute("SELECT set_config('enable_nestloop', 'on', true)")
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_nestloop = off")
+        yield
+        cursor.execute("SET LOCAL enable_nestloop TO DEFAULT")
 
 
 def _is_due(due: str, params: dict[str, object]) -> bool:

@@ -1,5 +1,6 @@
 """Makers of what chain tests need: the dev chain's process, questions to a chain, a contract of one's own."""
 
+import importlib.util
 import json
 import secrets
 import subprocess
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from ledger.chain.artifacts import load
@@ -160,3 +162,13 @@ def replayed(book: Book) -> bytes:
 
 
 RUNTIME_CODE = load("ProvenanceAnchor").runtime_code
+
+
+def toolchain() -> ModuleType:
+    """What builds the contracts, as a module."""
+    spec = importlib.util.spec_from_file_location("toolchain", HOME / "contracts/tools/toolchain.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

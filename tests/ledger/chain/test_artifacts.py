@@ -1,21 +1,10 @@
 """The committed artifact belongs to the committed source."""
 
-import importlib.util
 import json
-from types import ModuleType
 
 from ledger.chain import artifacts
 from ledger.chain.artifacts import load, signature
-from tests.ledger.chain.makers import HOME
-
-
-def toolchain() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("toolchain", HOME / "contracts/tools/toolchain.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from tests.ledger.chain.makers import HOME, toolchain
 
 
 def test_the_artifact_was_made_from_this_source() -> None:
