@@ -19,6 +19,8 @@ from marketplace.payouts.rails.recorded import RecordedRail
 from tests.points import Points, around
 
 Say = Callable[[object], None]
+NAME = "one of several lives"
+"""What the database server knows the connection of a child by: a test before may have left connections of its own."""
 
 
 class Child:
@@ -27,6 +29,7 @@ class Child:
     def __init__(self, act: Callable[[Say], Any]) -> None:
         ours, theirs = os.pipe()
         led = dict(connection.settings_dict)
+        led["OPTIONS"] = {**led["OPTIONS"], "application_name": NAME}
         if (number := os.fork()) == 0:
             os.close(ours)
             _live(act, theirs, led)
@@ -88,7 +91,8 @@ def wait_until_alone() -> None:
         while True:
             cursor.execute(
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-                " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+                " AND application_name = %s",
+                [NAME],
             )
             if not cursor.fetchone()[0]:
                 return
