@@ -88,4 +88,5 @@ def shares(value: Any) -> Fault:
 DIGEST = matching(r"[0-9a-f]{64}", "a SHA-256 digest in lower-case hex")
 UUID = matching(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a UUID in lower case")
 KID = matching(r"[A-Za-z0-9_-]{43}", "an RFC 7638 thumbprint")
+LOWER_ADDRESS = matching(r"0x[0-9a-f]{40}", "an address, 0x and 40 lower-case hex digits")
 NAME = text(200)

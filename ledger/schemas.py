@@ -136,6 +136,18 @@ SCHEMAS: Mapping[str, Schema] = {
     ),
     # A recipe's lock, whose document stays with the studio: that it was so, and when.
     "recipe": _schema("recipe:{recipe}", once=True, recipe=checks.DIGEST),
+    # That a release may become a token of this contract, for the wallet that its owner named. The contract writes these
+    # bytes again, so no field may be added, and nobody signs it here: the wallet signs its leaf, for the chain.
+    "asset-token": _schema(
+        "release:{release}",
+        once=False,
+        bps=checks.integer(0, 1000),
+        chain_id=checks.integer(1),
+        contract=checks.LOWER_ADDRESS,
+        owner=checks.LOWER_ADDRESS,
+        release=checks.DIGEST,
+        split=checks.DIGEST,
+    ),
     # Uses of recipes that were counted: `usage` is the digest of what was said, `uses` how many were new.
     "usage": _schema("usage:{usage}", once=False, usage=checks.DIGEST, uses=checks.integer(1)),
     # The root of the verifiable index of the first `size` leaves (docs/formats/index.md).

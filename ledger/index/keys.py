@@ -32,6 +32,7 @@ KEYS: Mapping[str, tuple[tuple[str, str], ...]] = {
     ),
     "royalty-statement": (("royalties", "period"), ("digest", "root")),
     "recipe": (("digest", "recipe"),),
+    "asset-token": (("digest", "release"), ("wallet", "owner")),
     "usage": (("digest", "usage"),),
     "policy": (("digest", "policy"),),
 }

@@ -134,6 +134,17 @@ def take_down(case: Case) -> None:
     case.store.set(f"release:{body['release']}", release | {"down": down, "changed_at": case.stated_at})
 
 
+def state_token(case: Case) -> None:
+    """A release may become a token whose royalties go to a split that everybody can read, and while it is sold."""
+    body, release = case.body, case.release()
+    if not case.store.knows(f"once:split:split:{body['split']}"):
+        raise Broken("token-of-unknown-split", f"no split {body['split']} precedes it")
+    if release["down"]:
+        raise Broken("token-while-taken-down", "its release is taken down")
+    if case.signers:
+        raise Broken("token-signed", "the contract knows these bytes without signatures alone")
+
+
 # --- licenses --------------------------------------------------------------------------------------------
 def make_offer(case: Case) -> None:
     """The owner offers."""
@@ -235,6 +246,7 @@ RULE_OF: Mapping[str, Callable[[Case], None]] = {
     "release": register_release,
     "transfer": transfer,
     "takedown": take_down,
+    "asset-token": state_token,
     "offer": make_offer,
     "offer-price": price_offer,
     "offer-withdrawal": withdraw_offer,

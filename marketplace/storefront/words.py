@@ -62,6 +62,7 @@ ENTRY_TYPES: Names = {
     "recipe": gettext_lazy("Recipe locked"),
     "usage": gettext_lazy("Uses counted"),
     "claim": gettext_lazy("Claim"),
+    "asset-token": gettext_lazy("Token asked for"),
     "royalty-statement": gettext_lazy("Royalty statements closed"),
     "index-root": gettext_lazy("Index committed"),
     "policy": gettext_lazy("Witness policy stated"),

@@ -1,6 +1,7 @@
 """Logs told entry by entry: a lawful one about Alice's 云海, and whatever is planted after it."""
 
 import hashlib
+import json
 import struct
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -177,6 +178,18 @@ def grant_body(**more: Any) -> dict[str, Any]:
 
 def claim_body(event: str, **more: Any) -> dict[str, Any]:
     return {"claim": CLAIM, "event": event, "asset": WANDERER, "disputed": COPY, "evidence": sha256(b"seen")} | more
+
+
+def token_body(told: Told, **more: Any) -> dict[str, Any]:
+    """云海 may become a token; the split is the sixth entry of the lawful log."""
+    return {
+        "bps": 500,
+        "chain_id": 31337,
+        "contract": "0x" + "ab" * 20,
+        "owner": "0x" + "a1" * 20,
+        "release": CLOUDS,
+        "split": json.loads(told.entries[5])["body"]["split"],
+    } | more
 
 
 def transfer_body(told: Told, **more: Any) -> dict[str, Any]:

@@ -38,6 +38,7 @@ from tests.ledger.law.stories import (
     lawful,
     offer_body,
     release_body,
+    token_body,
     transfer_body,
     uuid,
 )
@@ -70,8 +71,10 @@ def test_a_whole_life_is_lawful() -> None:
     told.say("grant-status", {"grant": GRANT, "status": "suspended"})
     told.say("grant-status", {"grant": GRANT, "status": "active"})
     told.say("grant-status", {"grant": GRANT, "status": "revoked"})
+    told.say("asset-token", token_body(told))
     told.say("offer-price", price_body(), ALICE)
     taken = told.say("transfer", transfer_body(told), ALICE, BOB)
+    told.say("asset-token", token_body(told, owner="0x" + "b0" * 20))
     told.say("offer-price", price_body(), BOB)
     told.say("offer-withdrawal", {"offer": OFFER}, BOB)
     told.say("release", release_body(release=OTHER, version="1.1.0", creator=uuid("bob")), BOB)
@@ -143,6 +146,11 @@ def plant_taken_down(told: Told) -> None:
     told.say("grant", grant_body(grant=uuid("late")))
 
 
+def plant_token_taken_down(told: Told) -> None:
+    told.say("takedown", {"release": CLOUDS, "status": "taken-down", "reason": "law"})
+    told.say("asset-token", token_body(told))
+
+
 def plant_revoked(told: Told) -> None:
     told.say("grant-status", {"grant": GRANT, "status": "revoked"})
     told.say("grant-status", {"grant": GRANT, "status": "active"})
@@ -210,6 +218,9 @@ PLANTED: dict[str, Callable[[Told], object]] = {
     ),
     "transfer-replayed": plant_replayed_transfer,
     "not-signed-by-both": lambda told: told.say("transfer", transfer_body(told), ALICE, ALICES_NEXT),
+    "token-of-unknown-split": lambda told: told.say("asset-token", token_body(told, split=OTHER)),
+    "token-while-taken-down": plant_token_taken_down,
+    "token-signed": lambda told: told.say("asset-token", token_body(told), ALICE),
     "unknown-offer": lambda told: told.say("grant", grant_body(grant=uuid("free"), offer=uuid("no offer"))),
     "grant-of-withdrawn-offer": plant_withdrawn,
     "price-of-withdrawn-offer": plant_late_price,
