@@ -240,6 +240,11 @@ ALARM_ADDRESSES = _words("WORLDLOOM_ALARM_ADDRESSES", "")
 CHAIN_RPC_URL = os.environ.get("WORLDLOOM_CHAIN_RPC_URL", "")
 CHAIN_KEY_FILE = os.environ.get("WORLDLOOM_CHAIN_KEY_FILE", "")
 CHAIN_ANCHOR_ADDRESS = os.environ.get("WORLDLOOM_CHAIN_ANCHOR_ADDRESS", "")
+# What pages and wallets are told of the chain. The endpoint above may hold a key and is told to nobody.
+CHAIN_NAME = os.environ.get("WORLDLOOM_CHAIN_NAME", "")
+CHAIN_COIN = os.environ.get("WORLDLOOM_CHAIN_COIN", "ETH")
+CHAIN_EXPLORER = os.environ.get("WORLDLOOM_CHAIN_EXPLORER", "")
+CHAIN_PUBLIC_RPC_URL = os.environ.get("WORLDLOOM_CHAIN_PUBLIC_RPC_URL", "")
 _KEY_USES = ("log", "certificates", "claims", "cosignatures")
 # Where the keys of a use are that have another adapter than ADAPTERS["keys"].
 KEYS_OF_USE = {use: name for use in _KEY_USES if (name := os.environ.get(f"WORLDLOOM_KEYS_{use.upper()}"))}
