@@ -240,6 +240,10 @@ ALARM_ADDRESSES = _words("WORLDLOOM_ALARM_ADDRESSES", "")
 CHAIN_RPC_URL = os.environ.get("WORLDLOOM_CHAIN_RPC_URL", "")
 CHAIN_KEY_FILE = os.environ.get("WORLDLOOM_CHAIN_KEY_FILE", "")
 CHAIN_ANCHOR_ADDRESS = os.environ.get("WORLDLOOM_CHAIN_ANCHOR_ADDRESS", "")
+# A block counts when so many stand at its end of the chain, itself included. Nobody else writes the embedded chain.
+CHAIN_CONFIRMATIONS = int(os.environ.get("WORLDLOOM_CHAIN_CONFIRMATIONS", 12 if CHAIN_RPC_URL else 1))
+CHAIN_PATIENCE_SECONDS = int(os.environ.get("WORLDLOOM_CHAIN_PATIENCE_SECONDS", 300))
+CHAIN_MAX_FEE_GWEI = int(os.environ.get("WORLDLOOM_CHAIN_MAX_FEE_GWEI", 500))
 # What pages and wallets are told of the chain. The endpoint above may hold a key and is told to nobody.
 CHAIN_NAME = os.environ.get("WORLDLOOM_CHAIN_NAME", "")
 CHAIN_COIN = os.environ.get("WORLDLOOM_CHAIN_COIN", "ETH")
