@@ -1,0 +1,1 @@
+"""Payouts that creators claim on a chain: one root over what every account was ever given."""
