@@ -240,6 +240,14 @@ ALARM_ADDRESSES = _words("WORLDLOOM_ALARM_ADDRESSES", "")
 CHAIN_RPC_URL = os.environ.get("WORLDLOOM_CHAIN_RPC_URL", "")
 CHAIN_KEY_FILE = os.environ.get("WORLDLOOM_CHAIN_KEY_FILE", "")
 CHAIN_ANCHOR_ADDRESS = os.environ.get("WORLDLOOM_CHAIN_ANCHOR_ADDRESS", "")
+# The record that `chain_deploy --suite` wrote, where it is not in the data folder.
+CHAIN_SUITE = os.environ.get("WORLDLOOM_CHAIN_SUITE", "")
+# Files of keys by role, where a role does not share CHAIN_KEY_FILE.
+CHAIN_KEY_FILES = {
+    role: path
+    for role in ("anchorer", "keeper", "registrar", "settler", "offers", "guardian", "admin")
+    if (path := os.environ.get(f"WORLDLOOM_CHAIN_KEY_{role.upper()}"))
+}
 # A block counts when so many stand at its end of the chain, itself included. Nobody else writes the embedded chain.
 CHAIN_CONFIRMATIONS = int(os.environ.get("WORLDLOOM_CHAIN_CONFIRMATIONS", 12 if CHAIN_RPC_URL else 1))
 CHAIN_PATIENCE_SECONDS = int(os.environ.get("WORLDLOOM_CHAIN_PATIENCE_SECONDS", 300))

@@ -3,9 +3,9 @@
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,13 @@ from ledger.chain.artifacts import Artifact, load
 from ledger.chain.base import ChainUnavailable
 from ledger.chain.jsonrpc import JsonRpc, RpcRefusal
 from ledger.chain.sender import NonceTaken, Patience, Sender
+from ledger.chain.suite import FORMAT as SUITE_FORMAT
 from ledger.chain.transaction import Signed, address_of, checksummed, created_by
 
 CONTRACT = "ProvenanceAnchor"
 FORMAT = "worldloom/deployment/1"
+ROLES = ("anchorer", "keeper", "registrar", "settler", "offers", "guardian", "admin")
+"""Who sends or signs for us; each has the one key unless settings say otherwise."""
 
 
 class UnableToDeploy(Exception):
@@ -47,16 +50,21 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainConfig:
-    """Where to look; an empty value means the embedded chain's file in `folder`. Files are read when asked for."""
+    """Where to look; an empty value means the embedded chain's file in `folder`. Files are read when asked for.
+
+    `key_files` are by role, for the roles that do not share `key_file`; `record_file` is what a deployment recorded.
+    """
 
     folder: Path
     rpc_url: str = ""
     key_file: str = ""
     contract: str = ""
+    record_file: str = ""
+    key_files: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_settings(cls) -> "ChainConfig":
-        """Read CHAIN_RPC_URL, CHAIN_KEY_FILE, CHAIN_ANCHOR_ADDRESS and DATA_FOLDER."""
+        """Read CHAIN_RPC_URL, CHAIN_KEY_FILE, CHAIN_KEY_FILES, CHAIN_ANCHOR_ADDRESS, CHAIN_SUITE and DATA_FOLDER."""
         from django.conf import settings
 
         return cls(
@@ -64,20 +72,25 @@ class ChainConfig:
             rpc_url=settings.CHAIN_RPC_URL,
             key_file=str(settings.CHAIN_KEY_FILE),
             contract=settings.CHAIN_ANCHOR_ADDRESS,
+            record_file=settings.CHAIN_SUITE,
+            key_files=settings.CHAIN_KEY_FILES,
         )
 
-    def rpc(self) -> JsonRpc:
+    def rpc(self, *, timeout_seconds: float = 15) -> JsonRpc:
         """Return the endpoint; the embedded chain has another port after each start."""
         if self.rpc_url:
-            return JsonRpc(self.rpc_url)
+            return JsonRpc(self.rpc_url, timeout_seconds=timeout_seconds)
         try:
-            return JsonRpc((self.folder / "endpoint").read_text().strip())
+            return JsonRpc((self.folder / "endpoint").read_text().strip(), timeout_seconds=timeout_seconds)
         except OSError:
             raise ChainUnavailable(f"the embedded chain is not running in {self.folder}") from None
 
-    def key(self) -> bytes:
-        """Return the 32-byte private key that sends our transactions."""
-        path = Path(self.key_file) if self.key_file else self.folder / "dev.key"
+    def key(self, role: str = "anchorer") -> bytes:
+        """Return the 32-byte private key that sends or signs for a role, one of ROLES; ValueError for another word."""
+        if role not in ROLES:
+            raise ValueError(f"{role!r} is no role")
+        name = self.key_files.get(role) or self.key_file
+        path = Path(name) if name else self.folder / "dev.key"
         try:
             key = bytes.fromhex(path.read_text().strip().removeprefix("0x"))
             address_of(key)
@@ -87,17 +100,24 @@ class ChainConfig:
             raise ChainUnavailable(f"the key file {path} does not hold a private key in hexadecimal") from None
         return key
 
+    def record(self) -> Path:
+        """Return where a deployment is recorded."""
+        return Path(self.record_file) if self.record_file else self.folder / "deployment.json"
+
     def deployment(self) -> Deployment | None:
-        """Return what `deploy_anchor` recorded, or None before it did."""
-        document = _read(self.folder / "deployment.json")
+        """Return what was recorded of the anchor, by itself or among the suite, or None before it was deployed."""
+        document = _read(self.record())
         if document is None:
             return None
         try:
+            if document.get("format") == SUITE_FORMAT:
+                anchor = {"chain_id": document["chain_id"], **document["contracts"][CONTRACT]}
+                return Deployment(contract=anchor.pop("address"), **anchor)
             if document.pop("format") != FORMAT:
                 raise ValueError
             return Deployment(**document)
-        except (KeyError, TypeError, ValueError):
-            raise ChainUnavailable(f"{self.folder / 'deployment.json'} is not a {FORMAT} document") from None
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise ChainUnavailable(f"{self.record()} is not a {FORMAT} document") from None
 
 
 def deploy_anchor(

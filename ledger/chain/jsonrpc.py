@@ -1,6 +1,7 @@
 """A JSON-RPC client that trusts nothing: every way in which an endpoint can fail is one of two exceptions."""
 
 import time
+from collections.abc import Sequence
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -53,6 +54,38 @@ class JsonRpc:
             raise self._nonsense(method, "something that is no answer to it")
         if isinstance(answer.get("error"), dict):
             raise _refusal(answer["error"])
+        if "result" not in answer:
+            raise self._nonsense(method, "neither a result nor an error")
+        return answer["result"]
+
+    def batch(self, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Return the results of calls, each (method, *params), asked in one request, in the order of the calls.
+
+        An error answer is an RpcRefusal in its place. Raise ChainUnavailable for anything else.
+        """
+        if not calls:
+            return []
+        first = self._sent + 1
+        self._sent += len(calls)
+        requests = [
+            {"jsonrpc": "2.0", "id": first + place, "method": method, "params": params}
+            for place, (method, *params) in enumerate(calls)
+        ]
+        name = f"a batch of {len(calls)}"
+        answers = self._document(orjson.dumps(requests), name)
+        if isinstance(answers, dict) and isinstance(answers.get("error"), dict):
+            raise ChainUnavailable(f"{self.place} refuses {name}: {_refusal(answers['error'])}")
+        if not isinstance(answers, list):
+            raise self._nonsense(name, "something that is no answer to it")
+        # In any order, says the specification; each once, and none that nobody asked for.
+        found = {one["id"]: one for one in answers if isinstance(one, dict) and type(one.get("id")) is int}
+        if len(answers) != len(calls) or set(found) != set(range(first, first + len(calls))):
+            raise self._nonsense(name, "other answers than were asked for")
+        return [self._result(found[first + place], calls[place][0]) for place in range(len(calls))]
+
+    def _result(self, answer: dict[str, Any], method: str) -> Any:
+        if isinstance(answer.get("error"), dict):
+            return _refusal(answer["error"])
         if "result" not in answer:
             raise self._nonsense(method, "neither a result nor an error")
         return answer["result"]

@@ -6,7 +6,7 @@ them is this page, and the tests compare it with them.
 
 from dataclasses import dataclass
 
-_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 
 def keccak(data: bytes) -> bytes:
@@ -29,7 +29,7 @@ def address_of(key: bytes) -> str:
     """Return the checksummed address of a 32-byte private key; ValueError when it is none."""
     from coincurve import PrivateKey
 
-    if len(key) != 32 or not 0 < int.from_bytes(key, "big") < _ORDER:
+    if len(key) != 32 or not 0 < int.from_bytes(key, "big") < ORDER:
         raise ValueError("a private key is 32 bytes between 1 and the order of secp256k1")
     point = PrivateKey(key).public_key.format(compressed=False)
     return checksummed(keccak(point[1:])[12:])
