@@ -1,11 +1,14 @@
 """What the style guide shows: made-up facts of one pack, in both languages. Nothing here comes from the database."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
 from django.templatetags.static import static
 from django.utils.translation import get_language
+
+from marketplace.ui import onchain
 
 DIGEST = "9f2c41d07be103c95a1e6b7f20d4c8839a5be1f4672d0c3e8b91a7d65f04e41a"
 SAID = datetime(2026, 11, 22, 2, 5, 56, tzinfo=UTC)
@@ -129,6 +132,30 @@ def _money() -> dict[str, Any]:
     }
 
 
+class _Mined:
+    """How a made-up transaction stands."""
+
+    state, transaction, block_number, block_time = "mined", "0x" + DIGEST, 1204, SAID
+    confirmations, wanted, gas_used, fee_wei, attempts, reason = 3, 12, 139_109, 213_000_000_000_000, 1, ""
+
+
+def _onchain() -> dict[str, Any]:
+    token = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
+    domain = {"name": "Payees", "version": "1", "chainId": 31337, "verifyingContract": token}
+    return {
+        "chain": onchain.wallet_chain(31337),
+        "panel": onchain.panel(
+            chain_id=31337,
+            contracts=[("AssetToken", token)],
+            standing=_Mined,
+            gas="platform",
+            rows=[(_say("Token", "代币"), "#1")],
+        ),
+        "typed": json.dumps({"domain": domain, "primaryType": "Bind", "message": {"wallet": "$address"}}),
+        "steps": onchain.steps([{"to": token, "data": "0x" + onchain.ADDRESS_WORD, "label": _say("Claim", "领取")}]),
+    }
+
+
 def samples() -> dict[str, Any]:
     """This will give everything the style guide's template shows, in the active language."""
     packs = _packs()
@@ -138,6 +165,7 @@ def samples() -> dict[str, Any]:
         "packs": packs,
         "pictures": [{"src": packs[n % 3]["cover"], "alt": "", "href": packs[n % 3]["cover"]} for n in range(7)],
         "license": _license(),
+        "onchain": _onchain(),
         "proof": _proof(),
         "money": _money(),
         "crumbs": [(_say("Browse", "浏览"), "#"), (_say("Worlds", "世界"), "#"), (_say("Sea of Clouds", "云海"), "")],

@@ -1,0 +1,37 @@
+"""Tags for what a wallet sends: the word that stands for its account, and each transaction as a command."""
+
+import json
+from typing import Any
+
+from django import template
+from django.utils.translation import gettext as _
+
+from marketplace.ui import onchain
+
+register = template.Library()
+
+
+@register.simple_tag
+def address_word() -> str:
+    """This will write the 64 hexadecimal digits that stand in call data for the account that sends it."""
+    return onchain.ADDRESS_WORD
+
+
+@register.filter
+def wallet_steps(steps: str) -> list[dict[str, Any]]:
+    """This will read what `onchain.steps` wrote, each with its `label` and the `command` that sends it with cast."""
+    return [
+        {"label": step["label"] or _("Transaction %(number)d") % {"number": number}, "command": _command(step)}
+        for number, step in enumerate(json.loads(steps), start=1)
+    ]
+
+
+def _command(step: dict[str, Any]) -> str:
+    value = int(step["value"], 16)
+    words = ["cast", "send", step["to"], step["data"].replace(onchain.ADDRESS_WORD, "$ME"), "--interactive"]
+    if value:
+        words += ["--value", str(value)]
+    lines = [" ".join([*words, "--rpc-url", "$RPC_URL"])]
+    if onchain.ADDRESS_WORD in step["data"]:
+        lines.insert(0, "ME=$(cast abi-encode 'f(address)' $ADDRESS | cut -c3-)")
+    return "\n".join(lines)
