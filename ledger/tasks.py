@@ -1,12 +1,15 @@
-"""What the worker does for the log: seal every second, anchor every half minute, index every minute, audit hourly."""
+"""What the worker does for the log: seal, anchor and index it, audit it hourly, and read what the chain says."""
 
 import logging
 
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
+import ledger.following
 import ledger.monitoring
 import ledger.operations
+from ledger.chain.base import ChainUnavailable
+from ledger.following import UnableToFollow
 from ledger.sealing import BATCH_LIMIT
 from ledger.witnessing.gathering import UnableToWitness
 
@@ -32,6 +35,18 @@ def seal(timestamp: int) -> None:
 def anchor(timestamp: int) -> None:
     """Anchors the newest checkpoint; a chain that is down is tried again at the next turn."""
     ledger.operations.anchor(now=timezone.now())
+
+
+@app.periodic(cron="*/5 * * * * *")
+@app.task(queueing_lock="ledger.follow", pass_context=False)
+def follow(timestamp: int) -> None:
+    """Reads what our contracts said; a chain that is away, or no longer says the same, is logged and no failure."""
+    try:
+        ledger.following.follow(now=timezone.now())
+    except ChainUnavailable as error:
+        LOGGER.warning("%s", error.reason)
+    except UnableToFollow as error:
+        LOGGER.error("%s", error)
 
 
 @app.periodic(cron="* * * * *")
