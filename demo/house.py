@@ -37,7 +37,7 @@ class House:
         self._artists: list[Leashed] | None = None
 
     def prepare(self, stack: contextlib.ExitStack) -> None:
-        """This will bring up database and chain, migrate, build static files and deploy the contract."""
+        """This will bring up database and chain, migrate, build static files and deploy the contracts."""
         chain = None
         if not (self.data / "chain" / "deployment.json").exists():
             self._draw_ahead()
@@ -66,12 +66,13 @@ class House:
         self._say("starting the development chain")
         if chain is not None:
             self._await(lambda: (self.data / "chain" / "endpoint").exists(), chain)
+        from django.conf import settings
         from django.utils import timezone
 
-        from ledger.chain.deployment import deploy_anchor
+        from ledger.chain.suite_deployment import deploy_suite
 
-        self._say("deploying the contract")
-        deploy_anchor(now=timezone.now())
+        self._say("deploying the contracts")
+        deploy_suite(now=timezone.now(), pages=f"{settings.SITE_URL}/releases/")
 
     def drawn(self, pack: Pack) -> Path:
         """This will give the folder of a pack once it stands there whole."""

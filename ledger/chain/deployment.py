@@ -28,12 +28,13 @@ class UnableToDeploy(Exception):
 
     code = "unable-to-deploy"
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
+    def __init__(self, reason: str, contract: str = CONTRACT) -> None:
+        super().__init__(reason, contract)
         self.reason = reason
+        self.contract = contract
 
     def __str__(self) -> str:
-        return f"The contract {CONTRACT} cannot be deployed: {self.reason}."
+        return f"The contract {self.contract} cannot be deployed: {self.reason}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +107,7 @@ class ChainConfig:
 
     def deployment(self) -> Deployment | None:
         """Return what was recorded of the anchor, by itself or among the suite, or None before it was deployed."""
-        document = _read(self.record())
+        document = read_document(self.record())
         if document is None:
             return None
         try:
@@ -130,7 +131,7 @@ def deploy_anchor(
     """
     config = config or ChainConfig.from_settings()
     artifact = load(CONTRACT)
-    with _only_one(config.folder):
+    with only_one(config.folder):
         rpc = config.rpc()
         chain_id = rpc.number("eth_chainId")
         if (known := config.deployment()) is not None:
@@ -153,7 +154,7 @@ def deploy_anchor(
             artifact=artifact.digest,
             deployed_at=now.isoformat(timespec="seconds").replace("+00:00", "Z"),
         )
-        _write(config.folder / "deployment.json", {"format": FORMAT, **asdict(deployment)})
+        write_document(config.folder / "deployment.json", {"format": FORMAT, **asdict(deployment)})
         (config.folder / "deployment.intent.json").unlink(missing_ok=True)
         return deployment
 
@@ -175,7 +176,7 @@ def _send(folder: Path, sender: Sender, artifact: Artifact, chain_id: int, owner
     """
     path = folder / "deployment.intent.json"
     for _ in range(sender.attempts):
-        intent = _read(path)
+        intent = read_document(path)
         if intent is None or intent.get("chain_id") != chain_id or intent.get("artifact") != artifact.digest:
             data = artifact.creation_code + _word(owner) + _word(sender.address)
             signed, nonce = sender.prepare(to=None, data=data)
@@ -187,7 +188,7 @@ def _send(folder: Path, sender: Sender, artifact: Artifact, chain_id: int, owner
                 "digest": signed.digest.hex(),
                 "contract": contract,
             }
-            _write(path, intent)
+            write_document(path, intent)
         signed = Signed(bytes.fromhex(intent["raw"]), bytes.fromhex(intent["digest"]))
         if sender.receipt(signed.digest) is not None:
             return signed, intent["contract"]
@@ -219,14 +220,16 @@ def checked_address(value: str) -> str:
 
 
 @contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
+def only_one(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock: one deployment at a time."""
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "deployment.lock", "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def read_document(path: Path) -> dict[str, Any] | None:
+    """Return a JSON object from a file, None when there is no file; ChainUnavailable for anything else in it."""
     try:
         document = json.loads(path.read_text())
     except FileNotFoundError:
@@ -238,7 +241,8 @@ def _read(path: Path) -> dict[str, Any] | None:
     return document
 
 
-def _write(path: Path, document: dict[str, Any]) -> None:
+def write_document(path: Path, document: dict[str, Any]) -> None:
+    """Write a JSON object to a file, whole or not at all, also through a power cut."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     with open(fresh, "w") as file:
         json.dump(document, file, indent=2)

@@ -1,8 +1,5 @@
 """Chains to test on: our own, in a process as it runs for everybody, and anvil where npm has installed it."""
 
-import os
-import secrets
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +7,7 @@ import pytest
 
 from ledger.chain.deployment import deploy_anchor
 from ledger.chain.evm import EvmChain
-from ledger.chain.transaction import address_of
-from tests.ledger.chain.makers import ANVIL, BRISK, NOW, Book, DevChain, Place, ask, until
+from tests.ledger.chain.makers import BRISK, NOW, Book, Contracts, DevChain, Place, an_anvil, deployed
 
 
 @pytest.fixture(scope="session")
@@ -34,24 +30,8 @@ def devchain(tmp_path: Path) -> Iterator[DevChain]:
 
 @pytest.fixture(scope="session")
 def anvil(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    if not ANVIL.exists():
-        pytest.skip("anvil is not installed; contracts/tools/test installs it")
-    folder = tmp_path_factory.mktemp("anvil")
-    config = folder / "config.json"
-    words = [str(ANVIL), "--port", "0", "--config-out", str(config), "--enable-tx-gas-limit"]
-    with open(folder / "out", "w") as out:
-        process = subprocess.Popen(words, stdout=out, stderr=out, env={**os.environ, "NO_COLOR": "1"})
-    try:
-        line = until(lambda: [at for at in (folder / "out").read_text().splitlines() if at.startswith("Listening on ")])
-        url = "http://" + line[0].removeprefix("Listening on ").strip()
-        key = secrets.token_bytes(32)
-        ask(url, "anvil_setBalance", address_of(key), hex(10**24))
-        key_file = folder / "key"
-        key_file.write_text("0x" + key.hex())
-        yield Place(url, key, key_file)
-    finally:
-        process.terminate()
-        process.wait()
+    with an_anvil(tmp_path_factory.mktemp("anvil")) as place:
+        yield place
 
 
 @pytest.fixture(params=["embedded", "anvil"])
@@ -65,3 +45,9 @@ def book(place: Place, tmp_path: Path) -> Book:
     config = place.config(tmp_path / "chain")
     deployment = deploy_anchor(now=NOW, config=config, patience=BRISK)
     return Book(place, config, deployment, EvmChain(config=config, patience=BRISK))
+
+
+@pytest.fixture
+def contracts(place: Place, tmp_path: Path) -> Contracts:
+    """The whole suite on a chain: the embedded one, then anvil."""
+    return deployed(place, tmp_path / "chain")

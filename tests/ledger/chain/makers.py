@@ -2,23 +2,31 @@
 
 import importlib.util
 import json
+import os
 import secrets
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pytest
+
+from ledger.chain.abi import call_data, error_of
 from ledger.chain.artifacts import load
 from ledger.chain.deployment import ChainConfig, Deployment
 from ledger.chain.evm import EvmChain
-from ledger.chain.jsonrpc import JsonRpc
+from ledger.chain.jsonrpc import JsonRpc, RpcRefusal
+from ledger.chain.reading import Reader
 from ledger.chain.sender import Patience, Sender
+from ledger.chain.suite import Suite
+from ledger.chain.suite_deployment import deploy_suite
 from ledger.chain.transaction import Transaction, address_of, keccak, sign
 
 HOME = Path(__file__).resolve().parents[3]
@@ -96,6 +104,28 @@ class Place:
         return ChainConfig(**{"folder": folder, "rpc_url": self.url, "key_file": str(self.key_file), **changes})
 
 
+@contextmanager
+def an_anvil(folder: Path, *words: str) -> Iterator[Place]:
+    """Runs anvil for a while; the test is skipped where it is not installed."""
+    if not ANVIL.exists():
+        pytest.skip("anvil is not installed; contracts/tools/test installs it")
+    config, said = folder / "config.json", folder / "out"
+    command = [str(ANVIL), "--port", "0", "--config-out", str(config), "--enable-tx-gas-limit", *words]
+    with open(said, "w") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ, "NO_COLOR": "1"})
+    try:
+        line = until(lambda: [at for at in said.read_text().splitlines() if at.startswith("Listening on ")])
+        url = "http://" + line[0].removeprefix("Listening on ").strip()
+        key = secrets.token_bytes(32)
+        ask(url, "anvil_setBalance", address_of(key), hex(10**24))
+        key_file = folder / "key"
+        key_file.write_text("0x" + key.hex())
+        yield Place(url, key, key_file)
+    finally:
+        process.terminate()
+        process.wait()
+
+
 @dataclass(frozen=True)
 class Book:
     """A fresh ProvenanceAnchor on a chain."""
@@ -124,6 +154,48 @@ class Book:
         topic = "0x" + keccak(b"CheckpointAnchored(bytes32,bytes32,bytes32)").hex()
         wanted = {"address": self.deployment.contract, "topics": [topic], "fromBlock": "0x0", "toBlock": "latest"}
         return list(ask(self.place.url, "eth_getLogs", wanted))
+
+
+@dataclass(frozen=True)
+class Contracts:
+    """The whole suite, freshly deployed on a chain; one key has all roles, and the settler has play money."""
+
+    place: Place
+    config: ChainConfig
+    suite: Suite
+    reader: Reader
+
+    def send(self, contract: str, function: str, *args: Any, at: str = "", key: bytes = b"") -> dict[str, Any]:
+        """Calls a contract in a transaction and returns the receipt; "ERC20" is any token, `at` its address."""
+        to = at or self.suite.address(contract)
+        data = call_data(contract, function, *args)
+        sender = Sender(self.reader.rpc, key=key or self.place.key, chain_id=self.suite.chain_id, patience=BRISK)
+        signed, _ = sender.prepare(to=to, data=data)
+        sender.send(signed)
+        receipt = sender.wait(signed)
+        assert receipt["status"] == "0x1"
+        return receipt
+
+    def refused(self, contract: str, function: str, *args: Any, key: bytes = b"") -> tuple[str, tuple[Any, ...]]:
+        """Returns the error that a contract reverts with, having sent nothing."""
+        with pytest.raises(RpcRefusal) as refusal:
+            self.send(contract, function, *args, key=key)
+        told = error_of(contract, refusal.value.data)
+        assert told is not None, refusal.value
+        return told
+
+    def wallet(self) -> bytes:
+        """Returns the key of a new account that has one ether."""
+        key = secrets.token_bytes(32)
+        fund(self.reader.rpc, self.place.key, address_of(key))
+        return key
+
+
+def deployed(place: Place, folder: Path) -> Contracts:
+    """Deploys the suite on a chain, recorded in the folder."""
+    config = place.config(folder)
+    suite = deploy_suite(now=NOW, pages="https://worldloom.example/releases/", config=config, patience=BRISK)
+    return Contracts(place, config, suite, Reader(config.rpc(), suite))
 
 
 def fund(rpc: JsonRpc, key: bytes, address: str) -> None:

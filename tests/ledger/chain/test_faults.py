@@ -201,14 +201,14 @@ class Killed(BaseException):
 def test_dying_after_sending_finds_the_contract_again(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = deployment._write
+    write = deployment.write_document
 
     def die(path: Path, document: dict[str, Any]) -> None:
         if path.name == "deployment.json":
             raise Killed
         write(path, document)
 
-    monkeypatch.setattr(deployment, "_write", die)
+    monkeypatch.setattr(deployment, "write_document", die)
     with pytest.raises(Killed):
         deploy_anchor(now=NOW, config=place.config(tmp_path), patience=BRISK)
     monkeypatch.undo()
