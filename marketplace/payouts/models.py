@@ -1,7 +1,7 @@
 """Splits, the books, royalties and payouts: facts that are added and never changed.
 
 Amounts are minor units of a currency. Most of what these tables promise is held by migrations named guards.
-More tables of this app: checkpoints.py, divisions.py, freezes.py, policies.py, reversals.py, statements.py, taxes.py.
+More tables of this app: checkpoints.py, divisions.py, freezes.py, policies.py, reversals.py, statements.py, taxes.py,
 """
 
 from uuid import uuid4
@@ -146,12 +146,13 @@ class Sale(models.Model):
     """What one buyer paid for one thing, and the split that its net amount follows.
 
     `subject` names the thing as freezes do ("release:<digest>"); the books compare it and never read it. `tax_of` is
-    the jurisdiction of the tax; `paid_from` the kind of account that the gross comes from.
+    the jurisdiction of the tax; `paid_from` the kind of account that the gross comes from. A trigger asks that split
+    and transaction exist.
     """
 
     id = models.UUIDField(primary_key=True, default=time_ordered_id, editable=False)
     source = models.CharField(max_length=200, unique=True)
-    split = models.ForeignKey(Split, models.PROTECT, related_name="sales", db_index=False)
+    split = models.ForeignKey(Split, models.PROTECT, related_name="sales", db_index=False, db_constraint=False)
     subject = models.CharField(max_length=200, default="", db_default="")
     currency = models.CharField(max_length=3)
     gross_minor = models.BigIntegerField()
@@ -161,7 +162,7 @@ class Sale(models.Model):
     tax_of = models.CharField(max_length=40, default="", db_default="", blank=True)
     paid_from = models.CharField(max_length=24, default=AccountKind.PSP_CLEARING, db_default=AccountKind.PSP_CLEARING)
     sold_at = models.DateTimeField()
-    transaction = models.OneToOneField(Transaction, models.PROTECT, related_name="+")
+    transaction = models.OneToOneField(Transaction, models.PROTECT, related_name="+", db_constraint=False)
 
     class Meta:
         db_table = "payouts_sale"
@@ -203,7 +204,7 @@ class AwaitingAllocation(models.Model):
     sales of a frozen subject are marked, and not in the index that runs go by.
     """
 
-    sale = models.OneToOneField(Sale, models.PROTECT, primary_key=True, related_name="+")
+    sale = models.OneToOneField(Sale, models.PROTECT, primary_key=True, related_name="+", db_constraint=False)
     currency = models.CharField(max_length=3)
     net_minor = models.BigIntegerField()
     frozen = models.BooleanField(default=False, db_default=False)

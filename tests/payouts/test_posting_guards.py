@@ -133,6 +133,11 @@ def test_a_sale_is_what_its_transaction_posts(alices, sell):
         elif place == 2:
             other[3] = 0
         assert refusal(sale, ["sale", *legs, sold.split_id, *other]) == name, other
+    before = written()
+    assert refusal(sale, ["sale", *legs, "5a" * 32, *right]) == "payouts_sale_names_split"
+    unposted = sale.replace("now(), made.id FROM made", "now(), gen_random_uuid()")
+    assert refusal(unposted, ["sale", *legs, sold.split_id, *right]) == name
+    assert written() == before
 
 
 def test_the_door_refuses_by_name_and_writes_nothing(alice, noon):

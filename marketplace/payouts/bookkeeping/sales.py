@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 
 from marketplace.payouts.bookkeeping.books import UnableToPost, array_of, content_sha256, in_one_statement, refused
-from marketplace.payouts.ids import time_ordered_id
+from marketplace.payouts.ids import time_ordered_ids
 from marketplace.payouts.models import AccountKind, Sale, Split, TransactionKind
 from marketplace.payouts.rules import MAX_AMOUNT_MINOR, Money
 
@@ -130,7 +131,8 @@ SELECT payouts_record_sales(%s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::
 
 
 def _record(sales: Sequence[Sold], now: datetime) -> list[Sale]:
-    made = [_row(sold, now) for sold in sales]
+    ids = iter(time_ordered_ids(2 * len(sales)))
+    made = [_row(sold, next(ids), next(ids), now) for sold in sales]
     rows = [
         (
             sale.pk,
@@ -157,22 +159,28 @@ def _record(sales: Sequence[Sold], now: datetime) -> list[Sale]:
     return [_same(there.get(sale.source), sale) for sale in made]
 
 
-def _row(sold: Sold, now: datetime) -> Sale:
-    sale = Sale(
-        source=sold.source,
-        split=sold.split,
-        subject=sold.subject,
-        currency=sold.gross.currency,
-        gross_minor=sold.gross.amount_minor,
-        tax_minor=sold.tax_minor,
-        fee_minor=sold.fee_minor,
-        net_minor=sold.net_minor,
-        tax_of=sold.tax_of,
-        paid_from=str(sold.paid_from),
-        sold_at=now,
-        transaction_id=time_ordered_id(),
-    )
-    sale._state.adding, sale._state.db = False, connection.alias
+_FIELDS = [field.attname for field in Sale._meta.concrete_fields]
+
+
+def _row(sold: Sold, sale_id: UUID, transaction_id: UUID, now: datetime) -> Sale:
+    values = {
+        "id": sale_id,
+        "source": sold.source,
+        "split_id": sold.split.pk,
+        "subject": sold.subject,
+        "currency": sold.gross.currency,
+        "gross_minor": sold.gross.amount_minor,
+        "tax_minor": sold.tax_minor,
+        "fee_minor": sold.fee_minor,
+        "net_minor": sold.net_minor,
+        "tax_of": sold.tax_of,
+        "paid_from": str(sold.paid_from),
+        "sold_at": now,
+        "transaction_id": transaction_id,
+    }
+    # As a row that was read: a call of the class, field by field, would take half of a batch's time on this side.
+    sale = Sale.from_db(connection.alias, _FIELDS, [values[name] for name in _FIELDS])
+    sale._state.fields_cache["split"] = sold.split
     return sale
 
 
