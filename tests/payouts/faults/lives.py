@@ -90,8 +90,7 @@ def wait_until_alone() -> None:
     with connection.cursor() as cursor:
         while True:
             cursor.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-                " AND application_name = %s",
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s",
                 [NAME],
             )
             if not cursor.fetchone()[0]:
