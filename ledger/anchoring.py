@@ -1,21 +1,25 @@
-"""Anchor the log on chain: intent, call, receipt."""
+"""Anchor the log on chain: an intent, a call in the outbox to the chain, a receipt once that is final."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from ledger import queries
-from ledger.chain.base import Chain, ChainIdentity, ChainUnavailable, Receipt
+from ledger.chain.base import Chain, ChainIdentity, ChainUnavailable, UnableToAnchor
+from ledger.chain_models import ChainCall, ChainOutcome, ChainSlot
+from ledger.chain_queries import calls_about, standing_of
 from ledger.index.keys import UNINDEXED
 from ledger.models import AnchorIntent, AnchorReceipt, Checkpoint, Leaf
+from ledger.sending import Delivery, ask_chain, deliver, withdraw_call
 from ledger.stating import state
+from marketplace.database.locks import alone
 
 ANCHOR_LOCK = 0x574C_0003
+ROLE = "anchorer"
+TRY_AGAIN = timedelta(minutes=10)
 
 
 class UnableToReachChain(Exception):
@@ -36,83 +40,168 @@ class UnableToReachChain(Exception):
 def anchor(*, now: datetime) -> AnchorReceipt | None:
     """Anchor the newest published checkpoint on chain, unless only receipts and index roots came since the last.
 
-    The intent is committed before the chain is called, and the chain is asked for the root before it is sent,
-    so that a crash anywhere anchors no root twice. None also when another process is at it. Raise
-    UnableToReachChain when the chain does not answer, ledger.chain.base.UnableToAnchor when it refuses.
+    The call is committed before the chain hears of it, and the contract takes a root once, so that a crash anywhere
+    anchors no root twice. One anchor is on its way at a time; return its receipt once its block is final, None before
+    that, and when there is nothing to anchor or another process is at it. Raise UnableToReachChain when the chain does
+    not answer, ledger.chain.base.UnableToAnchor when the contract refuses.
     """
-    with _anchor_lock() as held:
+    with alone(ANCHOR_LOCK, "anchor") as held:
         if not held:
             return None
         try:
             chain: Chain = import_string(settings.ADAPTERS["chain"])()
             identity = chain.identity()
+            # Without a chain no intent: whatever is sealed in the meantime is then anchored at once, by its last root.
+            chain.account(ROLE)
             intent = _intend(identity, now)
             if intent is None:
                 return None
-            receipt = _send(chain, intent.checkpoint)
+            delivery = deliver(now=now, role=ROLE)
+            return _receive(chain, intent, delivery, now)
         except ChainUnavailable as error:
             raise UnableToReachChain(error.reason) from error
-        return _record(intent, receipt, now)
-
-
-@contextmanager
-def _anchor_lock() -> Iterator[bool]:
-    # Of the session, not of a transaction: none may be open while the chain is called.
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [ANCHOR_LOCK])
-        held = bool(cursor.fetchone()[0])
-    try:
-        yield held
-    finally:
-        if held:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [ANCHOR_LOCK])
 
 
 def _intend(identity: ChainIdentity, now: datetime) -> AnchorIntent | None:
-    """Return the intent that an earlier run left open on this contract, else a new one, committed."""
+    """Return the intent that is on its way to this contract, else a new one, with its call in the outbox, committed."""
     with transaction.atomic(durable=True):
         here = {"chain_id": identity.chain_id, "contract": identity.contract}
         ours = AnchorIntent.objects.filter(**here).select_related("checkpoint").order_by("-checkpoint__size")
-        if (left_open := ours.filter(receipt=None).last()) is not None:
-            return left_open
-        # What is not public yet may still turn out to lack its witnesses, and the chain forgets nothing.
-        out, last = queries.published(), ours.first()
-        newest = Checkpoint.objects.filter(size=out.head.size).first() if out else None
-        if newest is None:
+        wanted = _worth_anchoring(ours.filter(receipt__isnull=False).first())
+        newest = ours.first()
+        if newest is not None and not hasattr(newest, "receipt") and not _is_overtaken(newest, wanted, now):
+            _ask(newest, now)
+            return newest
+        if wanted is None:
             return None
-        added = Leaf.objects.filter(index__gte=last.checkpoint.size if last else 0, index__lt=newest.size)
-        # What the log adds about itself is not worth a transaction: it is anchored with the next fact.
-        if not added.exclude(entry__type__in=UNINDEXED).exists():
-            return None
-        return AnchorIntent.objects.create(checkpoint=newest, intended_at=now, **here)
+        intent, _made = AnchorIntent.objects.get_or_create(checkpoint=wanted, **here, defaults={"intended_at": now})
+        _ask(intent, now)
+        return intent
 
 
-def _send(chain: Chain, checkpoint: Checkpoint) -> Receipt:
-    root = bytes(checkpoint.root)
-    return chain.find(root=root) or chain.anchor(root=root, size=checkpoint.size, note_digest=checkpoint.note_digest)
+def _worth_anchoring(last: AnchorIntent | None) -> Checkpoint | None:
+    """Return the published checkpoint, unless nothing but what the log says about itself came since the last anchor."""
+    # What is not public yet may still turn out to lack its witnesses, and the chain forgets nothing.
+    out = queries.published()
+    newest = Checkpoint.objects.filter(size=out.head.size).first() if out else None
+    if newest is None:
+        return None
+    added = Leaf.objects.filter(index__gte=last.checkpoint.size if last else 0, index__lt=newest.size)
+    # What the log adds about itself is not worth a transaction: it is anchored with the next fact.
+    return newest if added.exclude(entry__type__in=UNINDEXED).exists() else None
 
 
-def _record(intent: AnchorIntent, receipt: Receipt, now: datetime) -> AnchorReceipt:
+def _is_overtaken(intent: AnchorIntent, wanted: Checkpoint | None, now: datetime) -> bool:
+    """Say whether a larger checkpoint takes the place of an intent that nothing was signed for, and see to it."""
+    call = _call_for(intent)
+    if wanted is None or wanted.size <= intent.checkpoint.size or call is None:
+        return False
+    if call.was_refused():
+        return True
+    if ChainSlot.objects.filter(call=call).exists():
+        return False
+    return withdraw_call(key=call.key, reason="a larger checkpoint took its place", now=now)
+
+
+def _ask(intent: AnchorIntent, now: datetime) -> None:
+    """Put the anchor into the outbox; anew some time after the contract refused it."""
+    checkpoint, last = intent.checkpoint, _call_for(intent)
+    if last is not None and not last.was_refused(before=now - TRY_AGAIN):
+        return
+    number = 1 if last is None else int(last.key.rpartition(":")[2]) + 1
+    ask_chain(
+        key=f"anchor:{intent.pk}:{number}",
+        role=ROLE,
+        contract="ProvenanceAnchor",
+        function="anchor",
+        args=(bytes(checkpoint.root), checkpoint.size, checkpoint.note_digest),
+        subject=_subject(intent),
+        now=now,
+        address=intent.contract,
+        chain_id=intent.chain_id,
+        done=["AlreadyAnchored"],
+        # Whoever may anchor can be named at any time; what was to be anchored then still is.
+        later=["NotAnchorer"],
+    )
+
+
+def _call_for(intent: AnchorIntent) -> ChainCall | None:
+    calls = calls_about(_subject(intent))
+    return calls[-1] if calls else None
+
+
+def _subject(intent: AnchorIntent) -> str:
+    return f"anchor:{intent.pk}"
+
+
+def _receive(chain: Chain, intent: AnchorIntent, delivery: Delivery, now: datetime) -> AnchorReceipt | None:
+    """Record the receipt of an anchor that is final; raise what keeps one from being sent."""
+    call = _call_for(intent)
+    assert call is not None
+    standing = standing_of(call)
+    root = bytes(intent.checkpoint.root)
+    if standing.state == ChainOutcome.REFUSED:
+        raise UnableToAnchor(root, standing.reason)
+    if standing.state == ChainOutcome.CONFIRMED:
+        if standing.block_time is not None:
+            return _record(
+                intent,
+                now,
+                transaction_hash=standing.transaction,
+                block_number=int(standing.block_number or 0),
+                block_time=standing.block_time,
+                gas_used=int(standing.gas_used or 0),
+            )
+        return _record_found(chain, intent, now)
+    if delivery.troubles:
+        raise UnableToReachChain(delivery.troubles[0])
+    if standing.state == "waiting" and standing.reason:
+        raise UnableToAnchor(root, standing.reason)
+    return None
+
+
+def _record_found(chain: Chain, intent: AnchorIntent, now: datetime) -> AnchorReceipt:
+    """Record the anchor that somebody else's transaction brought: a process with the same key and another database."""
+    found = chain.find(root=bytes(intent.checkpoint.root))
+    if found is None:
+        raise UnableToReachChain("it knows the anchor, and now it does not")
+    return _record(
+        intent,
+        now,
+        transaction_hash=found.transaction.lower(),
+        block_number=found.block_number,
+        block_time=datetime.fromtimestamp(found.block_time, UTC),
+        gas_used=found.gas_used,
+    )
+
+
+def _record(
+    intent: AnchorIntent,
+    now: datetime,
+    *,
+    transaction_hash: str,
+    block_number: int,
+    block_time: datetime,
+    gas_used: int,
+) -> AnchorReceipt:
     checkpoint = intent.checkpoint
-    transaction_hash = receipt.transaction.lower()
     with transaction.atomic(durable=True):
         recorded = AnchorReceipt.objects.create(
             intent=intent,
             transaction=transaction_hash,
-            block_number=receipt.block_number,
-            block_time=datetime.fromtimestamp(receipt.block_time, UTC),
-            gas_used=receipt.gas_used,
+            block_number=block_number,
+            block_time=block_time,
+            gas_used=gas_used,
             received_at=now,
         )
         body = {
             "size": checkpoint.size,
             "root": bytes(checkpoint.root).hex(),
-            "chain_id": receipt.chain_id,
-            "contract": receipt.contract,
+            "chain_id": intent.chain_id,
+            "contract": intent.contract,
             "transaction": transaction_hash,
-            "block_number": receipt.block_number,
-            "block_time": receipt.block_time,
+            "block_number": block_number,
+            "block_time": int(block_time.timestamp()),
         }
         state(type="anchor-receipt", subject=f"checkpoint:{checkpoint.size}", body=body, now=now)
     return recorded

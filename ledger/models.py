@@ -8,7 +8,8 @@ from django.db import models
 from django.db.models.functions import Length
 from django.db.models.lookups import Exact, LessThanOrEqual
 
-from ledger import event_models as event_models  # more tables of this app, found by being imported here
+from ledger import chain_models as chain_models  # more tables of this app, found by being imported here
+from ledger import event_models as event_models
 from ledger.log.checkpoint import TreeHead
 from ledger.log.merkle import CompactRange
 from ledger.rules import ENTRY_LIMIT_BYTES

@@ -1,4 +1,4 @@
-"""Verbs of the ledger: state a fact, seal what is stated into the log, anchor the log on chain."""
+"""Verbs of the ledger: state a fact, seal what is stated into the log, anchor it, call contracts."""
 
 from ledger.anchoring import UnableToReachChain, anchor
 from ledger.attesting import attest_release
@@ -18,12 +18,15 @@ from ledger.index.building import commit_index
 from ledger.presenting import Hands, UnableToCount, UnableToUseKey, rehearse
 from ledger.rotation import Rotation, UnableToRevoke, UnableToRotate, revoke_key, rotate_key
 from ledger.sealing import SealedBatch, UnableToSeal, seal
+from ledger.sending import Delivery, UnableToAskChain, ask_chain, deliver, withdraw_call
 from ledger.stating import UnableToState, register_keys, state, state_foreign, state_once
 
 __all__ = [
+    "Delivery",
     "Hands",
     "Rotation",
     "SealedBatch",
+    "UnableToAskChain",
     "UnableToChangeKey",
     "UnableToCount",
     "UnableToReachChain",
@@ -35,8 +38,10 @@ __all__ = [
     "UnableToUseKey",
     "anchor",
     "any_signer",
+    "ask_chain",
     "attest_release",
     "commit_index",
+    "deliver",
     "elsewhere",
     "keep_key",
     "prepare_key",
@@ -52,4 +57,5 @@ __all__ = [
     "state",
     "state_foreign",
     "state_once",
+    "withdraw_call",
 ]

@@ -1,5 +1,6 @@
-"""Port to the EVM chain on which checkpoints of the log are anchored."""
+"""Port to the EVM chain: which contract holds our anchors, and what the outbox asks of a key that sends."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,6 +25,87 @@ class Receipt:
     gas_used: int
 
 
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a transaction would say: `artifact` is the contract's name, by which its errors are read."""
+
+    artifact: str
+    to: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """That a contract reverts: its error's name, "" where it has none, and the reason in words."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fees:
+    """What a unit of gas costs, in wei: the block's own part, and the tip on top of it."""
+
+    base_wei: int
+    tip_wei: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """The chain as one sender finds it.
+
+    `settled` is the newest block that is final for us, `settled_hash` its hash as 0x hex. The nonces are the numbers of
+    the sender's transactions: up to that block, up to the newest, and with those that wait for a block.
+    """
+
+    head: int
+    settled: int
+    settled_hash: str
+    settled_nonce: int
+    mined_nonce: int
+    next_nonce: int
+    fees: Fees
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A transaction in its block. `block_time` is seconds since the Unix epoch, hashes are 0x hex."""
+
+    success: bool
+    block_number: int
+    block_hash: str
+    block_time: int
+    gas_used: int
+    gas_price_wei: int
+
+
+@dataclass(frozen=True, slots=True)
+class Winner:
+    """The transaction that used a nonce, 0x hex of 32 bytes, and the number of its block."""
+
+    digest: str
+    block_number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A transaction to be signed; fees are wei per gas."""
+
+    nonce: int
+    message: Message
+    gas: int
+    max_fee_wei: int
+    max_tip_wei: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignedBytes:
+    """A signed transaction as it travels, and the hash by which the chain will know it, as 0x hex."""
+
+    raw: bytes
+    digest: str
+
+
 class ChainUnavailable(Exception):
     """The chain could not be reached or did not answer in time: nothing is known, so ask again later."""
 
@@ -34,7 +116,7 @@ class ChainUnavailable(Exception):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"The chain did not answer ({self.reason}); the anchor is tried again at the next run."
+        return f"The chain did not answer ({self.reason}); it is tried again at the next run."
 
 
 class UnableToAnchor(Exception):
@@ -51,19 +133,57 @@ class UnableToAnchor(Exception):
         return f"The chain refused the anchor of root {self.root.hex()}: {self.reason}."
 
 
-class Chain(Protocol):
-    """One ProvenanceAnchor contract. Both verbs raise ChainUnavailable when the chain does not answer."""
+class Account(Protocol):
+    """A key on one chain. Whatever is strange, wrong or late in an answer is ChainUnavailable."""
 
-    def identity(self) -> ChainIdentity:
-        """Return the chain and the contract that `anchor` writes to."""
+    chain_id: int
+    address: str
+
+    def moment(self, *, depth: int) -> Moment:
+        """Return how things stand; a block is final when `depth` blocks stand at the chain's end, itself included."""
         ...
 
-    def anchor(self, *, root: bytes, size: int, note_digest: bytes) -> Receipt:
-        """Anchor the tree head of `size` leaves and wait until it is mined.
+    def seen(self, digests: Sequence[str], at: Moment) -> list[Seen | None]:
+        """Return for each transaction where it is, None while it is in no block.
 
-        `root` is the 32-byte RFC 6962 root, `note_digest` the SHA-256 of the signed checkpoint's bytes.
-        Raise UnableToAnchor when the contract refuses, for example because the tree shrinks.
+        The answers are of a node that has the moment's settled block, and each receipt fits its block.
         """
+        ...
+
+    def winner(self, nonce: int, *, after: int, at: Moment) -> Winner:
+        """Return the transaction of ours or of another program with this key that used a nonce.
+
+        It stands in a block above `after`, and at most in the moment's settled one.
+        """
+        ...
+
+    def estimates(self, messages: Sequence[Message]) -> list[int | Refusal]:
+        """Return for each message the gas with which it succeeds at the chain's end, or why it does not."""
+        ...
+
+    def refusal_at(self, message: Message, block_number: int) -> Refusal | None:
+        """Return why a message would fail after that block, None when it would succeed."""
+        ...
+
+    def sign(self, draft: Draft) -> SignedBytes:
+        """Sign a transaction; the same draft gives the same bytes."""
+        ...
+
+    def submit(self, signed: Sequence[SignedBytes]) -> None:
+        """Hand transactions over, in this order. What is known there already, came too late, or pays too little is
+        no fault: what is in the chain is looked at afterwards."""
+        ...
+
+
+class Chain(Protocol):
+    """One chain, and the ProvenanceAnchor on it. All raise ChainUnavailable when the chain does not answer."""
+
+    def identity(self) -> ChainIdentity:
+        """Return the chain and the contract that holds the anchors."""
+        ...
+
+    def account(self, role: str) -> Account:
+        """Return the key of a role such as "anchorer"; the chain's id is asked."""
         ...
 
     def find(self, *, root: bytes) -> Receipt | None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ledger.chain.account import RpcAccount
 from ledger.chain.artifacts import load, signature
 from ledger.chain.base import ChainIdentity, ChainUnavailable, Receipt, UnableToAnchor
 from ledger.chain.deployment import (
@@ -77,6 +78,11 @@ class EvmChain:
                 return _receipt_of(rpc, identity, mined, self._block_time(rpc, mined))
             # Between our estimate and our block somebody else changed what the contract says: ask it again.
         raise ChainUnavailable(f"other transactions of {sender.address} keep coming first")
+
+    def account(self, role: str) -> RpcAccount:
+        """Return the key of a role on the chain that the endpoint serves."""
+        config = self._config()
+        return RpcAccount(config.rpc(), key=config.key(role))
 
     def find(self, *, root: bytes) -> Receipt | None:
         """Return the receipt of the anchor of `root` when the chain has one, whoever sent it."""

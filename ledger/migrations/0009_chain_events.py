@@ -8,7 +8,7 @@ _FACTS = ("event", "followed", "reorganization", "event_lost")
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("ledger", "0007_recipes_are_said_once"),
+        ("ledger", "0008_chain_outbox"),
     ]
 
     operations = [

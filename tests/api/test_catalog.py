@@ -302,7 +302,7 @@ def test_a_page_of_24_packs_takes_few_queries(
 
 
 def test_bytes_are_anchored_when_a_chain_vouches_for_them(sealed: Market, settings: Any) -> None:
-    settings.ADAPTERS = settings.ADAPTERS | {"chain": "tests.ledger.conftest.FakeChain"}
+    settings.ADAPTERS = settings.ADAPTERS | {"chain": "tests.ledger.paper.PaperChain"}
     receipt = ledger.operations.anchor(now=later(hours=3))
     assert receipt is not None
     file = ANYBODY.get("/packs/bob/ink").json()["manifest"]["assets"][0]["sha256"]

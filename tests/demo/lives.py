@@ -19,7 +19,7 @@ os.environ |= {
     "WORLDLOOM_PAYOUT_HOLD_DAYS": "0",
     "WORLDLOOM_PAYOUT_SCHEDULE": "always",
     "WORLDLOOM_SANDBOX_DISPUTE_AFTER_MINUTES": "0",
-    "WORLDLOOM_CHAIN": "tests.demo.lives.PaperChain",
+    "WORLDLOOM_CHAIN": "tests.demo.lives.SheetChain",
 }
 
 import django
@@ -34,45 +34,27 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 import demo.play
 from assets.storage.folder import FolderStorage
-from ledger.chain.base import ChainIdentity, Receipt
 from ledger.log.tiles import LogFolder
 from tests.demo.small import drawn, small_play
 from tests.demo.state import state
+from tests.ledger.paper import PaperChain
 from tests.points import Points, answer, around
 
 CONTRACT = "0x00000000000000000000000000000000000000aa"
 
 
-class PaperChain:
+class SheetChain(PaperChain):
     """A chain on one sheet of paper; the real one's own crashes are tested with it."""
 
     def __init__(self) -> None:
         self._sheet = Path(settings.DATA_FOLDER) / "chain.json"
+        blocks = json.loads(self._sheet.read_text()) if self._sheet.exists() else []
+        super().__init__(chain_id=31337, contract=CONTRACT, blocks=blocks)
 
-    def identity(self) -> ChainIdentity:
-        return ChainIdentity(chain_id=31337, contract=CONTRACT)
-
-    def find(self, *, root: bytes) -> Receipt | None:
-        anchors = json.loads(self._sheet.read_text()) if self._sheet.exists() else []
-        if root.hex() not in anchors:
-            return None
-        number = anchors.index(root.hex()) + 1
-        return Receipt(
-            transaction=f"0x{number:064x}",
-            block_number=number,
-            block_time=1_795_000_000,
-            chain_id=31337,
-            contract=CONTRACT,
-            gas_used=50_000,
-        )
-
-    def anchor(self, *, root: bytes, size: int, note_digest: bytes) -> Receipt:
-        anchors = json.loads(self._sheet.read_text()) if self._sheet.exists() else []
-        self._sheet.with_suffix(".new").write_text(json.dumps([*anchors, root.hex()]))
+    def add(self, block: dict[str, Any]) -> None:
+        super().add(block)
+        self._sheet.with_suffix(".new").write_text(json.dumps(self.blocks))
         self._sheet.with_suffix(".new").rename(self._sheet)
-        found = self.find(root=root)
-        assert found is not None
-        return found
 
 
 def watch(point: Points) -> Any:
@@ -80,7 +62,7 @@ def watch(point: Points) -> Any:
     around(BaseDatabaseWrapper, "_commit", point)
     around(FolderStorage, "put", point)
     around(LogFolder, "write", point)
-    around(PaperChain, "anchor", point)
+    around(SheetChain, "add", point)
 
     def statement(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
         alone = not connection.in_atomic_block and str(sql).lstrip()[:6].upper() in {"INSERT", "UPDATE", "DELETE"}

@@ -8,11 +8,13 @@ from django.db import connection, transaction
 
 from ledger import queries
 from ledger.anchoring import ANCHOR_LOCK
-from ledger.models import AnchorIntent, Entry, Leaf, Pending
+from ledger.chain_models import ChainAttempt
+from ledger.models import Entry, Leaf, Pending
 from ledger.operations import anchor, seal
 from ledger.sealing import SEAL_LOCK
-from tests.ledger.conftest import FakeChain, closing, committed, in_another_thread, state_asset
+from tests.ledger.conftest import closing, committed, in_another_thread, state_asset
 from tests.ledger.makers import NOW, sha256
+from tests.ledger.paper import PaperChain
 
 pytestmark = pytest.mark.django_db
 
@@ -69,31 +71,31 @@ def test_an_entry_whose_transaction_ends_late_is_sealed_by_a_later_batch():
 
 
 @committed
-def test_a_second_anchorer_stands_aside(chain: FakeChain):
+def test_a_second_anchorer_stands_aside(chain: PaperChain):
     state_asset("a")
     seal(now=NOW)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [ANCHOR_LOCK])
+        cursor.execute("SELECT pg_advisory_lock(%s, hashtext('anchor'))", [ANCHOR_LOCK])
         assert in_another_thread(lambda: anchor(now=NOW)) is None
-        cursor.execute("SELECT pg_advisory_unlock(%s)", [ANCHOR_LOCK])
-    assert chain.calls == []
+        cursor.execute("SELECT pg_advisory_unlock(%s, hashtext('anchor'))", [ANCHOR_LOCK])
+    assert chain.blocks == []
     assert anchor(now=NOW).block_number == 1
 
 
 @committed
-def test_no_transaction_is_open_while_the_chain_is_called(chain: FakeChain):
+def test_no_transaction_is_open_while_the_chain_is_called(chain: PaperChain):
     state_asset("a")
     seal(now=NOW)
     seen = []
-    call = chain.anchor
 
-    def look_around(**arguments):
-        seen.append((connection.in_atomic_block, in_another_thread(lambda: AnchorIntent.objects.count())))
-        return call(**arguments)
+    def look_around() -> None:
+        seen.append((connection.in_atomic_block, in_another_thread(lambda: ChainAttempt.objects.count())))
 
-    chain.anchor = look_around
+    chain.answer = look_around
     anchor(now=NOW)
-    assert seen == [(False, 1)]
+    assert {in_block for in_block, _ in seen} == {False}
+    # The signed bytes are committed before the chain is told, and after it was asked what they should say.
+    assert [count for _, count in seen].index(1) > 2
 
 
 def wait_until_somebody_waits() -> None:
