@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import F, Func, Q, Value
 
 from assets.models import Asset
+from marketplace.catalog import token_models as token_models  # more tables of this app, found by being imported here
 from marketplace.catalog.rules import AI_TRAINING, ELEMENT_KINDS, MADE_BY, PACK_KINDS, WHOLE_PPB
 from marketplace.payouts.divisions import Division
 from marketplace.payouts.models import Split
