@@ -13,6 +13,7 @@ from marketplace.payouts.invariants_policies import POLICIES
 from marketplace.payouts.invariants_postings import POSTINGS
 from marketplace.payouts.invariants_reversals import FREEZES, REMAINING
 from marketplace.payouts.invariants_statements import STATEMENTS
+from marketplace.payouts.invariants_vault import VAULT
 from marketplace.payouts.models import Split, SplitShare
 from marketplace.payouts.rules import split_digest
 
@@ -176,7 +177,19 @@ _ROYALTIES = [
     ),
 ]
 
-INVARIANTS = [*_BOOKS, *POSTINGS, *FACTS, *_ROYALTIES, *POLICIES, *REMAINING, *PARTS, *FREEZES, *DIVISIONS, *STATEMENTS]
+INVARIANTS = [
+    *_BOOKS,
+    *POSTINGS,
+    *FACTS,
+    *_ROYALTIES,
+    *POLICIES,
+    *REMAINING,
+    *PARTS,
+    *FREEZES,
+    *DIVISIONS,
+    *STATEMENTS,
+    *VAULT,
+]
 """(sentence, question): the sentence is filled with the columns of each row that the question returns."""
 
 

@@ -4,10 +4,11 @@ What the house gives up, credits, moves between its own accounts or pays in fees
 published on a chain (docs/decisions/0027).
 """
 
+from marketplace.payouts.invariants_vault import VAULT_FACTS
 from marketplace.payouts.numbers import number_of
 
 # Every row that says why a transaction was posted: of which kind that one is, and when it was, where the row says so.
-_FACTS = """
+_FACTS = f"""
     SELECT transaction_id AS id, 'sale' AS kind, sold_at AS at FROM payouts_sale
      UNION ALL SELECT transaction_id, 'psp_settled', settled_at FROM payouts_provider_settlement
      UNION ALL SELECT gave_id, 'exchange', exchanged_at FROM payouts_exchange
@@ -31,6 +32,7 @@ _FACTS = """
      UNION ALL SELECT t.id, t.kind, NULL FROM payouts_transaction t
                 WHERE t.kind = 'claim_released'
                   AND t.id IN (SELECT transaction_id FROM payouts_claim_hold_end)
+     UNION ALL {VAULT_FACTS}
 """
 
 # What refunds and disputes and their ends move of the house: the money goes back to the account that the sale's sits
@@ -72,7 +74,7 @@ FACTS = [
                                            'reserve_release', 'refund', 'refund_failed', 'dispute_opened',
                                            'dispute_won', 'dispute_lost', 'takedown', 'takedown_lifted', 'claim_held',
                                            'claim_released', 'payout_reserve', 'payout_sent', 'payout_failed',
-                                           'payout_returned')
+                                           'payout_returned', 'chain_sale', 'chain_paid')
             OR f.kind <> t.kind OR f.at <> t.occurred_at
         """,
     ),

@@ -98,3 +98,5 @@ class TransactionKind(models.TextChoices):
     CREDIT_GIVEN = "credit_given", "credit given to a buyer"
     CHAIN_CLAIM_PUBLISHED = "chain_claim_published", "published for claims on a chain"
     CHAIN_CLAIMED = "chain_claimed", "claimed on a chain"
+    CHAIN_SALE = "chain_sale", "sold and paid on a chain"
+    CHAIN_PAID = "chain_paid", "paid to a split on a chain"

@@ -2,6 +2,7 @@
 
 Amounts are minor units of a currency. Most of what these tables promise is held by migrations named guards.
 More tables of this app: checkpoints.py, divisions.py, freezes.py, policies.py, reversals.py, statements.py, taxes.py,
+vault_moves.py.
 """
 
 from uuid import uuid4
@@ -17,11 +18,13 @@ from marketplace.payouts import policies as policies
 from marketplace.payouts import reversals as reversals
 from marketplace.payouts import statements as statements
 from marketplace.payouts import taxes as taxes
+from marketplace.payouts import vault_moves as vault_moves
 from marketplace.payouts.ids import time_ordered_id
 from marketplace.payouts.kinds import KEPT_KINDS as KEPT_KINDS
 from marketplace.payouts.kinds import AccountKind as AccountKind
 from marketplace.payouts.kinds import TransactionKind as TransactionKind
 from marketplace.payouts.rules import WHOLE_PPB
+from marketplace.payouts.vault_moves import VaultMove as VaultMove
 
 
 class Split(models.Model):

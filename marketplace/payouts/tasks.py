@@ -6,6 +6,7 @@ from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
 from marketplace.payouts import operations, proving
+from marketplace.payouts.bookkeeping import chain_sales
 
 
 @app.periodic(cron="*/5 * * * * *")
@@ -14,6 +15,13 @@ def allocate(timestamp: int) -> None:
     """Allocates new sales to their payees and moves what is no longer held to available."""
     operations.allocate_royalties(now=timezone.now())
     operations.release_holds(now=timezone.now())
+
+
+@app.periodic(cron="*/5 * * * * *")
+@app.task(queueing_lock="payouts.book_vault", pass_context=False)
+def book_vault(timestamp: int) -> None:
+    """Books what the vault on the chain took in and gave out."""
+    chain_sales.book_vault(now=timezone.now())
 
 
 @app.periodic(cron="* * * * *")
