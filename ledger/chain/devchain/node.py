@@ -1,7 +1,7 @@
 """The chain itself: one transaction makes one block, at once, under the rules of Prague."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,6 +69,9 @@ class Node:
         """Open the chain, or begin it with FUNDS_WEI for `funded`; `clock` gives seconds since the Unix epoch."""
         self._store = store
         self._clock = clock
+        # How far this chain's time is ahead of the clock, and when the next block is, where that was said.
+        self._shift_seconds = store.number("shift_seconds")
+        self._next_time: int | None = None
         self.turn = threading.Lock()
         database = AtomicDB(store)
         # py-evm's own types name no method of a chain that mines.
@@ -139,15 +142,61 @@ class Node:
         logs = _logs_of(receipt, number, digest)
         return Mined(header=header, transaction=transaction, receipt=receipt, logs=logs, created=created)
 
-    def call(self, call: Call, header: Any) -> bytes:
-        """Return what a message would return after the given block."""
+    def mine(self, moment: int | None = None) -> None:
+        """Add a block without transactions, at `moment` in seconds since the Unix epoch, else when it is time."""
+        if moment is not None:
+            self.set_next_time(moment)
+        try:
+            self._chain.header = self._next_header()
+            self._chain.mine_block()
+            self._commit(())
+        except BaseException:
+            self._forget()
+            raise
+
+    def increase_time(self, seconds: int) -> int:
+        """Put this chain's time further ahead of the clock; return by how much it is now, in seconds."""
+        if seconds < 0:
+            raise UnableToExecute("time does not go back")
+        # From the newest block where a burst of them has run ahead: what waits for a day is due a day later.
+        ahead = max(self._shift_seconds, self.head().timestamp - self._clock())
+        self._keep_shift(ahead + seconds)
+        return self._shift_seconds
+
+    def set_next_time(self, moment: int) -> None:
+        """Say when the next block is, in seconds since the Unix epoch; time goes on from there."""
+        if moment <= self.head().timestamp:
+            raise UnableToExecute(f"timestamp {moment} is not after the newest block's, {self.head().timestamp}")
+        self._keep_shift(moment - self._clock())
+        self._next_time = moment
+
+    def snapshot(self) -> int:
+        """Note that one may want to come back here; return the snapshot's id."""
+        return self._store.snapshot(self.head().block_number, self._shift_seconds)
+
+    def revert(self, id: int) -> bool:
+        """Go back to a snapshot, whose later blocks are as if they had never been; False when there is no such one.
+
+        Blocks that come now have other hashes than those that are gone, also when they say the same.
+        """
+        found = self._store.revert(id)
+        if found is None:
+            return False
+        self._next_time = None
+        self._keep_shift(found[1])
+        self._store.keep("branch", self._store.number("branch") + 1)
+        self._chain = _Chain(AtomicDB(self._store))
+        return True
+
+    def call(self, call: Call, header: Any | None) -> bytes:
+        """Return what a message would return in the state after a block and at its time; None is the block to come."""
         computation = self._execute(call, header, gas=call.gas or GAS_LIMIT)
         _raise_for(computation)
         return bytes(computation.output)
 
     def estimate(self, call: Call) -> int:
-        """Return gas with which the message succeeds after the newest block, at most 1/64 above the least."""
-        head = self.head()
+        """Return gas with which the message succeeds in the block to come, at most 1/64 above the least."""
+        head = None
         most = call.gas or GAS_LIMIT
         computation = self._execute(call, head, gas=most)
         _raise_for(computation)
@@ -174,8 +223,13 @@ class Node:
     def _next_header(self) -> Any:
         parent = self._chain.get_canonical_head()
         # Two blocks never share a second, so that a burst of transactions runs ahead of the clock by its length.
+        moment = self._next_time or max(self._clock() + self._shift_seconds, parent.timestamp + 1)
+        branch = self._store.number("branch")
         return self._chain.create_header_from_parent(
-            parent, gas_limit=GAS_LIMIT, timestamp=max(self._clock(), parent.timestamp + 1)
+            parent,
+            gas_limit=GAS_LIMIT,
+            timestamp=moment,
+            extra_data=branch.to_bytes((branch.bit_length() + 7) // 8, "big"),
         )
 
     def _decode(self, raw: bytes) -> Any:
@@ -212,16 +266,28 @@ class Node:
         self._chain.header = self._next_header()
         block, receipt, _ = self._chain.apply_transaction(transaction)
         self._chain.mine_block()
-        self._store.commit(_logs_of(receipt, block.number, transaction.hash))
+        self._commit(_logs_of(receipt, block.number, transaction.hash))
+
+    def _commit(self, logs: Iterable[StoredLog]) -> None:
+        self._store.commit(logs, block_number=self.head().block_number)
+        self._next_time = None
+
+    def _keep_shift(self, seconds: int) -> None:
+        self._store.keep("shift_seconds", seconds)
+        self._shift_seconds = seconds
 
     def _forget(self) -> None:
         self._store.forget()
         self._chain.header = self._chain.ensure_header()
 
-    def _execute(self, call: Call, header: Any, *, gas: int) -> Any:
-        vm: Any = self._chain.get_vm(header)
+    def _execute(self, call: Call, header: Any | None, *, gas: int) -> Any:
+        at = header or self._next_header()
+        vm: Any = self._chain.get_vm(at)
+        # Not py-evm's own costless state, which takes its time from the machine's clock and not from the block's.
+        free = at.copy(base_fee_per_gas=0)
+        state = vm.build_state(vm.chaindb.db, free, vm.chain_context, vm.previous_hashes)
         message = vm.create_unsigned_transaction(
-            nonce=vm.state.get_nonce(call.sender),
+            nonce=state.get_nonce(call.sender),
             gas_price=0,
             gas=gas,
             to=call.to or b"",
@@ -229,8 +295,7 @@ class Node:
             data=call.data,
         )
         try:
-            with vm.in_costless_state() as state:
-                return state.costless_execute_transaction(SpoofTransaction(message, from_=call.sender))
+            return state.costless_execute_transaction(SpoofTransaction(message, from_=call.sender))
         except ValidationError as invalid:
             raise UnableToExecute(str(invalid)) from invalid
 

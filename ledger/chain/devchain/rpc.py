@@ -6,28 +6,32 @@ from typing import Any
 
 import orjson
 
-from ledger.chain.devchain.node import CHAIN_ID, Call, Mined, Node, UnableToExecute
+from ledger.chain.devchain.node import CHAIN_ID, Mined, Node, UnableToExecute
 from ledger.chain.devchain.store import StoredLog
+from ledger.chain.devchain.words import (
+    INTERNAL,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    PARSE_ERROR,
+    REFUSED,
+    REVERTED,
+    UNKNOWN_METHOD,
+    UnableToAnswer,
+    at,
+    block_number_of,
+    bytes_of,
+    header_of,
+    message_of,
+    number_of,
+    whole_of,
+)
 
-PARSE_ERROR, INVALID_REQUEST, UNKNOWN_METHOD, INVALID_PARAMS, INTERNAL = -32700, -32600, -32601, -32602, -32603
-REFUSED, REVERTED = -32000, 3
 MAX_BATCH = 1000
 MAX_LOGS = 10_000
+MAX_BLOCKS = 10_000
 TIP_WEI = 1_000_000_000
 
 _LOG = logging.getLogger(__name__)
-
-
-class UnableToAnswer(Exception):
-    """A request that is answered with an error object."""
-
-    code = "unable-to-answer"
-
-    def __init__(self, number: int, message: str, data: str | None = None) -> None:
-        super().__init__(number, message)
-        self.number = number
-        self.message = message
-        self.data = data
 
 
 def answer(node: Node, body: bytes) -> bytes:
@@ -86,69 +90,6 @@ def _error(marker: Any, refusal: UnableToAnswer) -> dict[str, Any]:
 
 def _encoded(document: Any) -> bytes:
     return orjson.dumps(document)
-
-
-# --- words in ---------------------------------------------------------------------------------------------------
-
-
-def _at(params: list[Any], place: int, default: Any = ...) -> Any:
-    value = params[place] if place < len(params) else default
-    if value is ...:
-        raise UnableToAnswer(INVALID_PARAMS, f"parameter {place + 1} is missing")
-    return value
-
-
-def _bytes(value: Any, name: str, length: int | None = None) -> bytes:
-    try:
-        if not isinstance(value, str) or not value.startswith("0x"):
-            raise ValueError
-        found = bytes.fromhex(value[2:])
-    except ValueError:
-        raise UnableToAnswer(INVALID_PARAMS, f"{name} is not 0x and hexadecimal digits in pairs") from None
-    if length is not None and len(found) != length:
-        raise UnableToAnswer(INVALID_PARAMS, f"{name} has {len(found)} bytes instead of {length}")
-    return found
-
-
-def _number(value: Any, name: str) -> int:
-    try:
-        if not isinstance(value, str) or not value.startswith("0x"):
-            raise ValueError
-        found = int(value, 16)
-    except ValueError:
-        raise UnableToAnswer(INVALID_PARAMS, f"{name} is not a number as 0x and hexadecimal digits") from None
-    if found >= 2**256:
-        raise UnableToAnswer(INVALID_PARAMS, f"{name} does not fit in 256 bits")
-    return found
-
-
-def _block_number(node: Node, tag: Any) -> int:
-    if tag == "earliest":
-        return 0
-    if tag in (None, "latest", "pending", "safe", "finalized"):
-        return int(node.head().block_number)
-    return _number(tag, "the block")
-
-
-def _header(node: Node, tag: Any) -> Any:
-    header = node.header(_block_number(node, tag))
-    if header is None:
-        raise UnableToAnswer(REFUSED, "header not found")
-    return header
-
-
-def _message(value: Any) -> Call:
-    if not isinstance(value, dict):
-        raise UnableToAnswer(INVALID_PARAMS, "parameter 1 is not an object")
-    data = value.get("input", value.get("data"))
-    to = value.get("to")
-    return Call(
-        sender=_bytes(value.get("from") or "0x" + "00" * 20, "from", 20),
-        to=None if to is None else _bytes(to, "to", 20),
-        data=b"" if data is None else _bytes(data, "data"),
-        value=_number(value.get("value") or "0x0", "value"),
-        gas=None if value.get("gas") is None else min(_number(value["gas"], "gas"), 30_000_000),
-    )
 
 
 # --- hexadecimal out --------------------------------------------------------------------------------------------
@@ -253,57 +194,64 @@ def _block(node: Node, header: Any, whole: bool) -> dict[str, Any]:
 
 
 def _send(node: Node, params: list[Any]) -> str:
-    return _hex(node.send(_bytes(_at(params, 0), "the transaction")))
+    return _hex(node.send(bytes_of(at(params, 0), "the transaction")))
 
 
 def _call_message(node: Node, params: list[Any]) -> str:
-    return _hex(node.call(_message(_at(params, 0)), _header(node, _at(params, 1, "latest"))))
+    # Nobody mines here by the clock: without a look at the block to come, time would stand still between transactions.
+    tag = at(params, 1, "latest")
+    header = None if tag in (None, "latest", "pending") else header_of(node, tag)
+    return _hex(node.call(message_of(at(params, 0)), header))
 
 
 def _estimate(node: Node, params: list[Any]) -> str:
-    return hex(node.estimate(_message(_at(params, 0))))
+    return hex(node.estimate(message_of(at(params, 0))))
 
 
 def _state_value(ask: Callable[[Any, bytes], Any]) -> Callable[[Node, list[Any]], str]:
     def method(node: Node, params: list[Any]) -> str:
-        address = _bytes(_at(params, 0), "the address", 20)
-        value = ask(node.state(_header(node, _at(params, 1, "latest"))), address)
+        address = bytes_of(at(params, 0), "the address", 20)
+        value = ask(node.state(header_of(node, at(params, 1, "latest"))), address)
         return hex(value) if isinstance(value, int) else _hex(value)
 
     return method
 
 
 def _get_receipt(node: Node, params: list[Any]) -> dict[str, Any] | None:
-    mined = node.mined(_bytes(_at(params, 0), "the hash", 32))
+    mined = node.mined(bytes_of(at(params, 0), "the hash", 32))
     return None if mined is None else _receipt(node, mined)
 
 
 def _get_transaction(node: Node, params: list[Any]) -> dict[str, Any] | None:
-    mined = node.mined(_bytes(_at(params, 0), "the hash", 32))
+    mined = node.mined(bytes_of(at(params, 0), "the hash", 32))
     return None if mined is None else _transaction(mined.header, mined.transaction)
 
 
 def _get_block_by_number(node: Node, params: list[Any]) -> dict[str, Any] | None:
-    header = node.header(_block_number(node, _at(params, 0)))
-    return None if header is None else _block(node, header, _at(params, 1, False) is True)
+    header = node.header(block_number_of(node, at(params, 0)))
+    return None if header is None else _block(node, header, at(params, 1, False) is True)
 
 
 def _get_block_by_hash(node: Node, params: list[Any]) -> dict[str, Any] | None:
-    header = node.header_by_hash(_bytes(_at(params, 0), "the hash", 32))
-    return None if header is None else _block(node, header, _at(params, 1, False) is True)
+    header = node.header_by_hash(bytes_of(at(params, 0), "the hash", 32))
+    return None if header is None else _block(node, header, at(params, 1, False) is True)
 
 
 def _get_logs(node: Node, params: list[Any]) -> list[dict[str, Any]]:
-    asked = _at(params, 0)
+    asked = at(params, 0)
     if not isinstance(asked, dict):
         raise UnableToAnswer(INVALID_PARAMS, "parameter 1 is not an object")
     if asked.get("blockHash") is not None:
-        header = node.header_by_hash(_bytes(asked["blockHash"], "blockHash", 32))
+        header = node.header_by_hash(bytes_of(asked["blockHash"], "blockHash", 32))
         if header is None:
             raise UnableToAnswer(REFUSED, "unknown block")
         first = last = int(header.block_number)
     else:
-        first, last = (_block_number(node, asked.get(name)) for name in ("fromBlock", "toBlock"))
+        first, last = (block_number_of(node, asked.get(name)) for name in ("fromBlock", "toBlock"))
+        head = int(node.head().block_number)
+        if first > min(last, head):
+            # As the large nodes do: somebody who asks for blocks to come has lost count.
+            raise UnableToAnswer(INVALID_PARAMS, f"block range {first} to {last}: block height is {head}")
     topics = asked.get("topics") or []
     if not isinstance(topics, list) or len(topics) > 4:
         raise UnableToAnswer(INVALID_PARAMS, "topics is a list of at most 4")
@@ -319,19 +267,50 @@ def _get_logs(node: Node, params: list[Any]) -> list[dict[str, Any]]:
     return [_log(node, log) for log in found]
 
 
+def _block_receipts(node: Node, params: list[Any]) -> list[dict[str, Any] | None] | None:
+    header = node.header(block_number_of(node, at(params, 0)))
+    if header is None:
+        return None
+    return [_get_receipt(node, [_hex(one.hash)]) for one in node.transactions(header)]
+
+
+def _storage(node: Node, params: list[Any]) -> str:
+    address, slot = bytes_of(at(params, 0), "the address", 20), number_of(at(params, 1), "the slot")
+    state = node.state(header_of(node, at(params, 2, "latest")))
+    return _hex(int(state.get_storage(address, slot)).to_bytes(32, "big"))
+
+
+def _mine(node: Node, params: list[Any]) -> str:
+    moment = at(params, 0, None)
+    node.mine(None if moment is None else whole_of(moment, "the time"))
+    return "0x0"
+
+
+def _mine_many(node: Node, params: list[Any]) -> None:
+    count, interval = (whole_of(at(params, place, 1), "a number") for place in (0, 1))
+    if count > MAX_BLOCKS:
+        raise UnableToAnswer(INVALID_PARAMS, f"at most {MAX_BLOCKS} blocks at once")
+    for number in range(count):
+        node.mine(node.head().timestamp + interval if number and interval > 1 else None)
+
+
+def _set_next_time(node: Node, params: list[Any]) -> None:
+    node.set_next_time(whole_of(at(params, 0), "the time"))
+
+
 def _choices(value: Any, name: str, length: int) -> list[bytes]:
     if value is None:
         return []
-    return [_bytes(one, name, length) for one in (value if isinstance(value, list) else [value])]
+    return [bytes_of(one, name, length) for one in (value if isinstance(value, list) else [value])]
 
 
 def _fee_history(node: Node, params: list[Any]) -> dict[str, Any]:
-    count = _at(params, 0)
-    wanted = count if isinstance(count, int) else _number(count, "the count")
-    newest = _block_number(node, _at(params, 1, "latest"))
+    count = at(params, 0)
+    wanted = count if isinstance(count, int) else number_of(count, "the count")
+    newest = block_number_of(node, at(params, 1, "latest"))
     first = max(0, newest - min(max(wanted, 1), 1024) + 1)
-    headers = [_header(node, hex(number)) for number in range(first, newest + 1)]
-    rewards = _at(params, 2, None) or []
+    headers = [header_of(node, hex(number)) for number in range(first, newest + 1)]
+    rewards = at(params, 2, None) or []
     return {
         "oldestBlock": hex(first),
         "baseFeePerGas": [*(hex(header.base_fee_per_gas) for header in headers), hex(node.next_base_fee())],
@@ -361,5 +340,15 @@ METHODS: dict[str, Callable[[Node, list[Any]], Any]] = {
     "eth_getTransactionByHash": _get_transaction,
     "eth_getBlockByNumber": _get_block_by_number,
     "eth_getBlockByHash": _get_block_by_hash,
+    "eth_getBlockReceipts": _block_receipts,
+    "eth_getStorageAt": _storage,
     "eth_getLogs": _get_logs,
+    # As anvil and Hardhat name them, for tests: time, blocks without transactions, and chains that change their mind.
+    "evm_snapshot": lambda node, params: hex(node.snapshot()),
+    "evm_revert": lambda node, params: node.revert(whole_of(at(params, 0), "the snapshot")),
+    "evm_increaseTime": lambda node, params: node.increase_time(whole_of(at(params, 0), "the seconds")),
+    "evm_setNextBlockTimestamp": _set_next_time,
+    "evm_mine": _mine,
+    "anvil_mine": _mine_many,
+    "hardhat_mine": _mine_many,
 }

@@ -1,7 +1,8 @@
 """Blocks on disk: a key-value store for py-evm and an index of logs, written one whole block at a time."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,13 @@ create table if not exists log (
     primary key (block_number, log_index)
 ) without rowid;
 create index if not exists log_by_topic on log (topic0, topic1, block_number);
+create table if not exists number (name text primary key, value integer not null) without rowid;
+create table if not exists snapshot (
+    id integer primary key autoincrement, block_number integer not null, shift_seconds integer not null
+);
+create table if not exists undo (
+    block_number integer not null, key blob not null, value blob, primary key (block_number, key)
+) without rowid;
 """
 
 
@@ -44,6 +52,7 @@ class BlockStore(BaseDB):
         self._connection.execute("pragma synchronous=full")
         self._connection.executescript(_SCHEMA)
         self._pending: dict[bytes, bytes | None] = {}
+        self._has_snapshot = self._connection.execute("select 1 from snapshot").fetchone() is not None
 
     def __getitem__(self, key: bytes) -> bytes:
         if key in self._pending:
@@ -73,8 +82,8 @@ class BlockStore(BaseDB):
         """Say whether nothing was ever committed."""
         return self._connection.execute("select 1 from node limit 1").fetchone() is None
 
-    def commit(self, logs: Iterable[StoredLog] = ()) -> None:
-        """Write everything pending, and these logs, at once."""
+    def commit(self, logs: Iterable[StoredLog] = (), *, block_number: int = 0) -> None:
+        """Write everything pending, and these logs, at once; while there is a snapshot, also what was there before."""
         rows = [
             (log.block_number, log.log_index, log.address, *_padded(log.topics), log.data, log.transaction_hash)
             for log in logs
@@ -82,16 +91,67 @@ class BlockStore(BaseDB):
         removed = [(key,) for key, value in self._pending.items() if value is None]
         written = [(key, value) for key, value in self._pending.items() if value is not None]
         run = self._connection
-        run.execute("begin immediate")
-        try:
+        with self._at_once():
+            if self._has_snapshot:
+                run.executemany(
+                    "insert or ignore into undo values (?1, ?2, (select value from node where key = ?2))",
+                    [(block_number, key) for key in self._pending],
+                )
             run.executemany("delete from node where key = ?", removed)
             run.executemany("insert or replace into node values (?, ?)", written)
             run.executemany("insert into log values (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        self._pending.clear()
+
+    def number(self, name: str) -> int:
+        """Return a number that was kept, 0 if there is none."""
+        row = self._connection.execute("select value from number where name = ?", (name,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def keep(self, name: str, value: int) -> None:
+        """Keep a number from now on."""
+        self._connection.execute("insert or replace into number values (?, ?)", (name, value))
+
+    def snapshot(self, block_number: int, shift_seconds: int) -> int:
+        """Note that one may want to come back to this block; return the snapshot's id, from 1."""
+        added = self._connection.execute(
+            "insert into snapshot (block_number, shift_seconds) values (?, ?)", (block_number, shift_seconds)
+        )
+        self._has_snapshot = True
+        return int(added.lastrowid or 0)
+
+    def revert(self, id: int) -> tuple[int, int] | None:
+        """Put everything back as it was at a snapshot, and drop that one and all later ones.
+
+        Return its block number and its shift of the clock, or None when there is no such snapshot.
+        """
+        run = self._connection
+        found = run.execute("select block_number, shift_seconds from snapshot where id = ?", (id,)).fetchone()
+        if found is None:
+            return None
+        with self._at_once():
+            # What stood there before the first block after the snapshot is what stood there at the snapshot.
+            before = "from undo where block_number > ? order by block_number desc"
+            for key, value in run.execute(f"select key, value {before}", found[:1]).fetchall():
+                if value is None:
+                    run.execute("delete from node where key = ?", (key,))
+                else:
+                    run.execute("insert or replace into node values (?, ?)", (key, value))
+            run.execute("delete from undo where block_number > ?", found[:1])
+            run.execute("delete from log where block_number > ?", found[:1])
+            run.execute("delete from snapshot where id >= ?", (id,))
+        self._pending.clear()
+        return int(found[0]), int(found[1])
+
+    @contextmanager
+    def _at_once(self) -> Iterator[None]:
+        run = self._connection
+        run.execute("begin immediate")
+        try:
+            yield
             run.execute("commit")
         except BaseException:
             run.execute("rollback")
             raise
-        self._pending.clear()
 
     def forget(self) -> None:
         """Drop everything pending."""

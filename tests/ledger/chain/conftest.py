@@ -40,6 +40,19 @@ def place(request: pytest.FixtureRequest) -> Place:
     return found
 
 
+@pytest.fixture(params=["embedded", "anvil"])
+def own_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """A chain of the test's own, for whoever moves time or goes back."""
+    if request.param == "anvil":
+        with an_anvil(tmp_path) as place:
+            yield place
+        return
+    dev: DevChain = request.getfixturevalue("devchain")
+    url = dev.start()
+    key_file = dev.folder / "dev.key"
+    yield Place(url, bytes.fromhex(key_file.read_text().strip()[2:]), key_file)
+
+
 @pytest.fixture
 def book(place: Place, tmp_path: Path) -> Book:
     config = place.config(tmp_path / "chain")

@@ -101,7 +101,7 @@ def test_a_block_is_written_whole_or_not_at_all(node: Any, tmp_path: Path, monke
     node.send(sign(paying(0), b"\x01" * 32).raw)
     before = node.head()
 
-    def die(self: Any, logs: Any = ()) -> None:
+    def die(self: Any, logs: Any = (), **options: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("ledger.chain.devchain.store.BlockStore.commit", die)
