@@ -5,6 +5,7 @@ from django.urls import include, path, re_path
 from marketplace.storefront.views import (
     browse,
     certificate,
+    chain,
     checkout,
     content_credentials,
     credentials,
@@ -49,6 +50,7 @@ urlpatterns = [
     ),
     path("log/trusted-root.json", credentials.trusted_root, name="trusted-root"),
     path("log/", log.log, name="log"),
+    path("chain", chain.chain, name="chain"),
     path("log/checkpoint", log.checkpoint, name="log-checkpoint"),
     path("log/policy", log.policy, name="log-policy"),
     # c2sp.org/tlog-tiles: a level or "entries", the number in groups of three digits, the width of a partial tile.

@@ -1,0 +1,95 @@
+"""What stands on chain: which contracts, what we sent them, and how anybody checks it without us."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from ledger import chain_facts
+from ledger.chain.base import ChainUnavailable
+from ledger.models import AnchorReceipt
+from marketplace.storefront import words_chain
+from marketplace.ui import onchain
+from marketplace.ui.formats import say
+
+SHOWN = 10
+
+
+@require_safe
+def chain(request: HttpRequest) -> HttpResponse:
+    """This will show the contracts with their code, the newest anchors, and how to check them."""
+    try:
+        known = chain_facts.facts()
+    except ChainUnavailable:
+        known = None
+    context: dict[str, Any] = {"known": known}
+    if known is not None:
+        codes, anchors = chain_facts.codes(known), _anchors(known.chain_id)
+        context |= {
+            "network": onchain.network_name(known.chain_id),
+            "contracts": [_contract(one, codes.get(one.name)) for one in known.contracts],
+            "is_answering": bool(codes),
+            "others": [name for name, code in codes.items() if not code.is_ours],
+            "roles": [(say(words_chain.ROLES, role), role, address) for role, address in known.accounts.items()],
+            "anchors": anchors,
+            "anchor_count": AnchorReceipt.objects.filter(intent__chain_id=known.chain_id).count(),
+            "commands": _commands(known, anchors[0]["root"] if anchors else ""),
+        }
+    return render(request, "storefront/chain.html", context)
+
+
+def _contract(one: chain_facts.ContractFacts, code: chain_facts.Code | None) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "purpose": say(words_chain.PURPOSES, one.name),
+        "address": one.address,
+        "link": onchain.link("address", one.address),
+        "block": one.block_number,
+        "source_sha256": one.source_sha256,
+        "code": code,
+    }
+
+
+def _anchors(chain_id: int) -> list[dict[str, Any]]:
+    rows = AnchorReceipt.objects.filter(intent__chain_id=chain_id).select_related("intent__checkpoint")
+    return [
+        {
+            "receipt": row,
+            "size": row.intent.checkpoint.size,
+            "root": bytes(row.intent.checkpoint.root).hex(),
+            "link": onchain.link("tx", row.transaction),
+        }
+        for row in rows.order_by("-id")[:SHOWN]
+    ]
+
+
+def _commands(known: chain_facts.ChainFacts, root: str) -> list[tuple[str, str]]:
+    """Say what to type to check with cast, of Foundry, and nothing of ours: (what it shows, the command)."""
+    at = {contract.name: contract.address for contract in known.contracts}
+    anchored = (
+        f"cast call {at['ProvenanceAnchor']} 'anchorOf(bytes32)((uint64,uint64,uint64,uint64))' 0x{root or '$ROOT'}"
+    )
+    commands = [
+        (_("The network’s number: it must be the one above"), "cast chain-id"),
+        (_("The digest of a contract’s code"), f"cast codehash {at['ProvenanceAnchor']}"),
+        (
+            _("When a root was anchored (Unix seconds), in which block, over how many entries, as which anchor"),
+            anchored,
+        ),
+    ]
+    if "PayoutDistributor" in at and known.tokens:
+        token = known.tokens[0].address
+        status = "statusOf(address)((bytes32,bytes32,uint64,uint128))"
+        commands += [
+            (
+                _("The payout roots of a token: which counts, which waits"),
+                f"cast call {at['PayoutDistributor']} '{status}' {token}",
+            ),
+            (
+                _("How much of a token the vault owes to splits and payees"),
+                f"cast call {at['SplitVault']} 'heldOf(address)(uint256)' {token}",
+            ),
+        ]
+    return [(text, f"{command} --rpc-url $RPC_URL") for text, command in commands]
