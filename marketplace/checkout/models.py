@@ -1,12 +1,18 @@
-"""Orders, the intents to take money for them, and what came of it; more tables: charges.py, refunds.py."""
+"""Orders, the intents to take money for them, and what came of it.
+
+More tables: charges.py, refunds.py, chain_sale_models.py.
+"""
 
 import uuid
 
 from django.db import models
 from django.db.models import Q
 
-from marketplace.checkout import charges as charges  # tables of this app, found by being imported here
+from marketplace.checkout import chain_sale_models as chain_sale_models  # tables of this app, found by being imported
+from marketplace.checkout import charges as charges
 from marketplace.checkout import refunds as refunds
+from marketplace.checkout.chain_sale_models import ChainSale as ChainSale
+from marketplace.checkout.chain_sale_models import ChainSaleStep as ChainSaleStep
 from marketplace.checkout.charges import UsageChargeLine
 from marketplace.licensing.bargains import Collection, DiscountCode, QuoteRequest
 from marketplace.licensing.holdings import Project, UsageReport

@@ -1,9 +1,9 @@
-"""What the worker does for orders: finish what a crash left open, hear the gateway, renew subscriptions, bill use."""
+"""What the worker does for orders: finish what is open, hear gateway and chain, renew subscriptions, bill use."""
 
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
-from marketplace.checkout import billing, operations, renewing
+from marketplace.checkout import billing, chain_sales, operations, renewing
 
 
 @app.periodic(cron="*/5 * * * * *")
@@ -13,6 +13,13 @@ def attend(timestamp: int) -> None:
     operations.finish_orders(now=timezone.now())
     operations.finish_refunds(now=timezone.now())
     operations.collect_events(now=timezone.now())
+
+
+@app.periodic(cron="*/5 * * * * *")
+@app.task(queueing_lock="checkout.take_in", pass_context=False)
+def take_in(timestamp: int) -> None:
+    """Grants what was sold on the chain."""
+    chain_sales.take_in(now=timezone.now())
 
 
 @app.periodic(cron="*/5 * * * *")

@@ -2,7 +2,7 @@
 
 from django.db import transaction
 
-from marketplace.licensing.models import Grant
+from marketplace.licensing.models import Grant, LicenseeCommitment
 from marketplace.people.models import Studio
 
 
@@ -14,6 +14,7 @@ def erase_licensee(*, studio: Studio) -> int:
     longer to whom. Certificates and bundles that the studio downloaded still verify; new ones cannot be made. The
     studio's own row, its seats and its orders are not touched: people's and checkout's to keep as the law asks.
     """
+    LicenseeCommitment.objects.filter(studio=studio).update(licensee_name="", licensee_salt="")
     held = Grant.objects.filter(studio=studio).exclude(certificate="")
     return held.update(
         licensee_name="", licensee_salt="", licensee_country="", licensee_registration="", certificate=""

@@ -15,7 +15,8 @@ from django.utils.translation import gettext as _
 from psycopg.types.multirange import Int4Multirange
 from psycopg.types.range import Int4Range, TimestamptzRange
 
-from marketplace.licensing import rules
+from marketplace.licensing import chain_closing, rules
+from marketplace.licensing.chain_offer_models import ChainOffer, ChainOfferClosing
 from marketplace.licensing.holdings import Exclusivity
 from marketplace.licensing.models import Grant, GrantStatus, Offer
 from marketplace.licensing.terms import vocabulary
@@ -249,7 +250,7 @@ def take_exclusivity(
     terms = terms_of(offer)
     try:
         with transaction.atomic():
-            return Exclusivity.objects.create(
+            taken = Exclusivity.objects.create(
                 pack_id=offer.release.pack_id,
                 fields=numbers_of("fields", terms.fields),
                 territory=numbers_of("territory", terms.territory),
@@ -259,9 +260,19 @@ def take_exclusivity(
                 chain=_chain_of(upgrades, studio) or source,
                 taken_at=_as_late_as_others(offer, now),
             )
+            _stop_on_chain(offer, terms, now)
+            return taken
     except IntegrityError:  # licensing_exclusive_is_exclusive, where somebody took it without the lock
         check_exclusivity(offer=offer, studio=studio, upgrades=upgrades, **period)
         raise
+
+
+def _stop_on_chain(offer: Offer, terms: Terms, now: datetime) -> None:
+    """Closes what is sold on the chain of the pack and overlaps what is taken: nobody there sees what is taken here."""
+    rows = ChainOffer.objects.filter(offer__release__pack=offer.release.pack_id).select_related("offer__terms")
+    open_rows = chain_closing.open_now(rows, now)
+    overlapping = {row.offer_id for row in open_rows if _overlaps(terms, terms_of(row.offer))}
+    chain_closing.close_on_chain(offers=overlapping, reason=ChainOfferClosing.EXCLUSIVE, now=now)
 
 
 def give_to_grant(*, source: str, grant: Grant) -> None:

@@ -12,6 +12,7 @@ from procrastinate.contrib.django import app
 
 import ledger.operations
 from marketplace.licensing import exclusivity, issuing, queries, rules
+from marketplace.licensing.chain_offer_models import LicenseeCommitment
 from marketplace.licensing.holdings import Project, SeatAssignment
 from marketplace.licensing.models import Grant, GrantStatus, Offer, OfferWithdrawal
 from marketplace.people.models import Studio
@@ -75,6 +76,7 @@ def grant(
     replaces: Grant | None = None,
     price_minor: int | None = None,
     currency: str | None = None,
+    committed: LicenseeCommitment | None = None,
 ) -> Grant:
     """This will grant a license to a studio, sign its certificate and state both; once for each `source`.
 
@@ -82,6 +84,7 @@ def grant(
     is placed, at `ordered_at`: an offer withdrawn while the buyer was paying is honored. `seats` 0 are those of the
     terms. It begins at `starts_at`, without one now, or when its terms do; a renewal where what it `replaces` ends. It
     ends at `ends_at` or when its terms do, whichever is first; where its order took exclusivity, it has that time.
+    It names its licensee by the name and salt that were `committed` to before, where they were and are not erased.
     Raises UnableToGrant and UnableToGrantExclusively.
     """
     there = Grant.objects.filter(source=source).first()
@@ -108,6 +111,8 @@ def grant(
         granted_at=now,
         **period._asdict(),
     )
+    if committed is not None and committed.licensee_salt:
+        made.licensee_name, made.licensee_salt = committed.licensee_name, committed.licensee_salt
     return _written(made, now)
 
 

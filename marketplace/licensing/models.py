@@ -1,6 +1,7 @@
 """Terms, terms at a price, licenses held, and the signed papers that prove them.
 
-What is bargained for has its tables in bargains.py; what goes with a license that is held, in holdings.py.
+What is bargained for has its tables in bargains.py; what goes with a license that is held, in holdings.py; what is
+sold on a chain, in chain_offer_models.py.
 """
 
 import uuid
@@ -11,7 +12,11 @@ from django.db.models import Q
 from assets.models import Asset, Blob
 from marketplace.catalog.models import Release
 from marketplace.licensing import bargains as bargains  # tables of this app, found by being imported here
+from marketplace.licensing import chain_offer_models as chain_offer_models
 from marketplace.licensing import holdings as holdings
+from marketplace.licensing.chain_offer_models import ChainOffer as ChainOffer
+from marketplace.licensing.chain_offer_models import ChainOfferClosing as ChainOfferClosing
+from marketplace.licensing.chain_offer_models import LicenseeCommitment as LicenseeCommitment
 from marketplace.people.models import Studio
 
 

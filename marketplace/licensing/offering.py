@@ -15,7 +15,7 @@ import ledger.queries
 from ledger.custody import own_key
 from ledger.signing.base import Signer
 from marketplace.catalog.models import Release
-from marketplace.licensing import parentage, pricing, pricing_queries, queries, rules
+from marketplace.licensing import chain_closing, parentage, pricing, pricing_queries, queries, rules
 from marketplace.licensing.contracts import counted_of
 from marketplace.licensing.models import Offer, OfferPrice, OfferWithdrawal, TermsText
 from marketplace.licensing.months import NO_LIMITS, MonthLimits, check_month, limits_of
@@ -279,6 +279,7 @@ def change_price(
         created_at=now,
     )
     _state("offer-price", offer, {"offer": str(offer.pk), "price_commitment": commitment_of(row)}, signer, now)
+    chain_closing.close_on_chain(offers=[offer.pk], reason=chain_closing.PRICE, now=now)
     return row
 
 
@@ -343,6 +344,7 @@ def withdraw_offer(*, offer: Offer, now: datetime, signer: Signer | None = None)
     row, made = OfferWithdrawal.objects.get_or_create(offer=offer, defaults={"withdrawn_at": now})
     if made:
         _state("offer-withdrawal", offer, {"offer": str(offer.pk)}, signer, now)
+        chain_closing.close_on_chain(offers=[offer.pk], reason=chain_closing.WITHDRAWN, now=now)
     return row
 
 
@@ -353,6 +355,7 @@ def take_down(*, release: Release, claim: UUID, now: datetime) -> None:
     A key that is kept here signs that; where it is the owner's own, the log says that the release is taken down.
     """
     offers = list(queries.live_offers(release))
+    chain_closing.close_on_chain(offers=[one.pk for one in offers], reason=chain_closing.TAKEN_DOWN, now=now)
     if own_key(release.pack.owner) is None:
         for one in offers:
             withdraw_offer(offer=one, now=now)

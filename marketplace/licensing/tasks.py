@@ -1,4 +1,4 @@
-"""What the worker does for licenses: sign the copies of their pictures, and tell studios what ends."""
+"""What the worker does for licenses: sign copies of pictures, tell studios what ends, close offers on the chain."""
 
 from uuid import UUID
 
@@ -6,7 +6,7 @@ from django.utils import timezone
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from marketplace.licensing import credentialed, noticing
+from marketplace.licensing import chain_offers, credentialed, noticing
 from marketplace.licensing.models import Grant
 
 
@@ -22,6 +22,13 @@ def sign_copies(grant_id: str) -> None:
 def give_notices(timestamp: int) -> None:
     """Finds what studios must be told of their licenses."""
     noticing.give_notices(now=timezone.now())
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queueing_lock="licensing.close_stale", pass_context=False)
+def close_stale(timestamp: int) -> None:
+    """Closes on the chain what could not be offered there so today."""
+    chain_offers.close_stale(now=timezone.now())
 
 
 # A mail server that is away takes the letter later. A worker that is killed meanwhile does not send it again.

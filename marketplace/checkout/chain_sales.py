@@ -1,0 +1,254 @@
+"""Licenses sold on a chain: the contract says what was sold, and the marketplace grants what it signed for."""
+
+import logging
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Max
+from django.utils.translation import gettext as _
+
+from ledger.chain import typed
+from ledger.chain.suite import checked, suite
+from ledger.event_models import ChainEvent
+from ledger.stating import UnableToState
+from marketplace.checkout.chain_sale_models import ChainSale, ChainSaleStep
+from marketplace.licensing import operations as licensing
+from marketplace.licensing.models import ChainOffer, Grant, LicenseeCommitment
+from marketplace.people.models import Person, Seat, Studio
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 200
+_LOCK = 0x700C8
+
+UNKNOWN_OFFER, WITHDRAWN, EXCLUSIVE, REFUSED = "unknown-offer", "withdrawn", "exclusive", "refused"
+"""Why a sale is a case: it names no offer that we signed; the offer had ended; the pack is another's; the license could
+not be granted for the reason that the note says."""
+
+CLAIM = typed.Typed(
+    contract="LicenseMarket",
+    domain="Worldloom licenses",
+    name="ClaimLicense",
+    fields=(("seq", "uint32"), ("licensee", "address"), ("studio", "bytes16")),
+)
+"""Whoever has the licensee's wallet names the studio that the license is for; no contract reads it, we do."""
+
+
+class UnableToClaimLicense(Exception):
+    """The license that was bought on the chain stays as it is: whoever asks has not shown that it is theirs."""
+
+    code = "chain-license-refused"
+
+    def __init__(self, sale: ChainSale, reason: str) -> None:
+        super().__init__(reason)
+        self.sale, self.reason = sale, reason
+
+
+class UnableToSettleSale(Exception):
+    """The sale on the chain is no open case, or nothing is said of what was done about it."""
+
+    code = "chain-sale-refused"
+
+    def __init__(self, sale: ChainSale, reason: str) -> None:
+        super().__init__(reason)
+        self.sale, self.reason = sale, reason
+
+
+class _Hindered(Exception):
+    """A sale cannot be honored."""
+
+    def __init__(self, reason: str, note: str = "") -> None:
+        super().__init__(reason)
+        self.reason, self.note = reason, note
+
+
+def take_in(*, now: datetime) -> int:
+    """This will take in what the market sold since the last call, and grant it; tell how many sales it was.
+
+    Each sale is taken in once, in a transaction of its own, with its license: for the studio that the buyer committed
+    to, or waiting for whoever shows that the wallet is theirs. One that cannot be honored is a case, with its reason,
+    and never left out. The money is booked by itself (payouts), from the vault's own events.
+    """
+    known = suite()
+    if known is None:
+        return 0
+    newest = ChainSale.objects.aggregate(newest=Max("event_id"))["newest"] or 0
+    rows = ChainEvent.objects.filter(
+        chain_id=known.chain_id, contract="LicenseMarket", event="LicenseSold", id__gt=newest
+    ).order_by("id")
+    return sum(take_in_event(event=event, now=now) for event in rows[:AT_ONCE])
+
+
+@transaction.atomic
+def take_in_event(*, event: ChainEvent, now: datetime) -> bool:
+    """This will take in one sale, and grant it or say why not; False where it was taken in before."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    if ChainSale.objects.filter(event_id=event.pk).exists():
+        return False
+    sale = _sale(event, now)
+    sale.save(force_insert=True)
+    if sale.chain_offer is None:
+        _open_case(sale, UNKNOWN_OFFER, "", now)
+    elif sale.committed is None:
+        ChainSaleStep.objects.create(sale=sale, state=ChainSaleStep.WAITING, at=now)
+    else:
+        _honor(sale, sale.committed.studio, now)
+    return True
+
+
+def _sale(event: ChainEvent, now: datetime) -> ChainSale:
+    said = event.args
+    commitment = said["licenseeCommitment"].removeprefix("0x")
+    sale = ChainSale(
+        event_id=event.pk,
+        chain_id=event.chain_id,
+        market=event.address,
+        seq=said["seq"],
+        offer_uuid=UUID(said["offer"].removeprefix("0x")),
+        licensee=said["licensee"],
+        buyer=said["buyer"],
+        release_digest=said["release"].removeprefix("0x"),
+        terms_digest=said["terms"].removeprefix("0x"),
+        commitment=commitment,
+        token=said["token"],
+        price_units=int(said["price"]),
+        fee_units=int(said["fee"]),
+        chain_transaction=event.transaction,
+        block_number=event.block_number,
+        sold_at=event.block_time,
+        seen_at=now,
+    )
+    sale.chain_offer = _offer(sale)
+    if sale.chain_offer is not None:
+        sale.committed = LicenseeCommitment.objects.filter(
+            commitment=commitment, offer=sale.chain_offer.offer_id
+        ).first()
+    return sale
+
+
+def _offer(sale: ChainSale) -> ChainOffer | None:
+    """Finds what was signed for the sale: the newest by then that says the same as its event."""
+    rows = ChainOffer.objects.filter(
+        chain_id=sale.chain_id,
+        market=sale.market,
+        offer=sale.offer_uuid,
+        token=sale.token,
+        price_units=sale.price_units,
+        not_before__lte=sale.sold_at,
+        deadline__gte=sale.sold_at.replace(microsecond=0),
+        offer__release__digest=sale.release_digest,
+        offer__terms=sale.terms_digest,
+    )
+    return rows.select_related("offer").order_by("-id").first()
+
+
+def _honor(sale: ChainSale, studio: Studio, now: datetime, by: Person | None = None) -> ChainSaleStep:
+    """Grants what was sold, or opens a case; of the two there is always one."""
+    try:
+        with transaction.atomic():
+            made = _grant(sale, studio, now)
+    except _Hindered as hindered:
+        return _open_case(sale, hindered.reason, hindered.note, now)
+    return ChainSaleStep.objects.create(sale=sale, state=ChainSaleStep.GRANTED, grant=made, by=by, at=now)
+
+
+def _grant(sale: ChainSale, studio: Studio, now: datetime) -> Grant:
+    """Grants what was sold; the order was placed when its block was made, or now where the chain's clock is ahead."""
+    chain_offer = sale.chain_offer
+    if chain_offer is None:
+        raise _Hindered(UNKNOWN_OFFER)
+    offer, ordered_at = chain_offer.offer, min(sale.sold_at, now)
+    if hasattr(offer, "withdrawal") and offer.withdrawal.withdrawn_at <= ordered_at:
+        raise _Hindered(WITHDRAWN)
+    try:
+        licensing.check_grant(offer=offer, studio=studio, now=ordered_at)
+        return licensing.grant(
+            offer=offer,
+            studio=studio,
+            source=sale.source,
+            now=now,
+            ordered_at=ordered_at,
+            price_minor=chain_offer.price_minor,
+            currency=chain_offer.currency,
+            committed=sale.committed,
+        )
+    except licensing.UnableToGrantExclusively as error:
+        raise _Hindered(EXCLUSIVE, str(error)[:500]) from error
+    except (licensing.UnableToGrant, UnableToState) as error:
+        raise _Hindered(REFUSED, str(error)[:500]) from error
+    except IntegrityError as error:
+        # The database's own refusals, such as of what another took exclusively a moment ago.
+        raise _Hindered(REFUSED, str(error).splitlines()[0][:500]) from error
+
+
+def _open_case(sale: ChainSale, reason: str, note: str, now: datetime) -> ChainSaleStep:
+    log.error("%s cannot be honored (%s) %s", sale.source, reason, note)
+    return ChainSaleStep.objects.create(sale=sale, state=ChainSaleStep.CASE, reason=reason, note=note, at=now)
+
+
+def to_claim(*, sale: ChainSale, studio: Studio) -> dict[str, Any]:
+    """This will write what the licensee's wallet signs so that the license is the studio's."""
+    return typed.as_json(CLAIM, _claim(sale, studio), chain_id=sale.chain_id, contract=sale.market)
+
+
+def _claim(sale: ChainSale, studio: Studio) -> dict[str, Any]:
+    return {"seq": sale.seq, "licensee": sale.licensee, "studio": studio.pk.bytes}
+
+
+@transaction.atomic
+def claim_license(*, sale: ChainSale, studio: Studio, person: Person, signature: bytes, now: datetime) -> ChainSaleStep:
+    """This will give a studio the license that a wallet bought without naming one, by that wallet's signature.
+
+    The same again is the first. Raises UnableToClaimLicense; where the license cannot be granted any more, the sale is
+    a case, which the answer says.
+    """
+    sale = ChainSale.objects.select_for_update(of=("self",)).get(pk=sale.pk)
+    newest = standing(sale)
+    digest = typed.typed_digest(CLAIM, _claim(sale, studio), chain_id=sale.chain_id, contract=sale.market)
+    if typed.recover(digest, typed.normalized(signature)) != checked(sale.licensee):
+        raise UnableToClaimLicense(sale, _("The signature is not by the wallet %s.") % sale.licensee)
+    if not Seat.objects.filter(studio=studio, person=person, role__in=[Seat.OWNER, Seat.BUYER]).exists():
+        raise UnableToClaimLicense(sale, _("You cannot buy for %s: ask its owner for a buyer's seat.") % studio.name)
+    if newest.state == ChainSaleStep.GRANTED and newest.grant is not None and newest.grant.studio_id == studio.pk:
+        return newest
+    if newest.state != ChainSaleStep.WAITING:
+        raise UnableToClaimLicense(sale, _("This license does not wait for anybody."))
+    return _honor(sale, studio, now, by=person)
+
+
+@transaction.atomic
+def settle_case(*, sale: ChainSale, by: Person | None, note: str, now: datetime) -> ChainSaleStep:
+    """This will close the case of a sale with what the operator did about it, for example that the price was sent back.
+
+    Raises UnableToSettleSale for a sale that is no open case, and without a note.
+    """
+    sale = ChainSale.objects.select_for_update(of=("self",)).get(pk=sale.pk)
+    if standing(sale).state != ChainSaleStep.CASE:
+        raise UnableToSettleSale(sale, _("This sale is no open case."))
+    if not note.strip():
+        raise UnableToSettleSale(sale, _("Say what was done about it: the books cannot."))
+    return ChainSaleStep.objects.create(sale=sale, state=ChainSaleStep.SETTLED, note=note.strip()[:500], by=by, at=now)
+
+
+@transaction.atomic
+def try_again(*, sale: ChainSale, now: datetime) -> ChainSaleStep:
+    """This will try to honor a case once more, for the studio that its buyer committed to.
+
+    Raises UnableToSettleSale for a sale that is no open case, and where nobody committed to a studio.
+    """
+    sale = ChainSale.objects.select_for_update(of=("self",)).get(pk=sale.pk)
+    if standing(sale).state != ChainSaleStep.CASE:
+        raise UnableToSettleSale(sale, _("This sale is no open case."))
+    if sale.committed is None:
+        raise UnableToSettleSale(sale, _("Nobody committed to a studio for it."))
+    return _honor(sale, sale.committed.studio, now)
+
+
+def standing(sale: ChainSale) -> ChainSaleStep:
+    """This will tell what became of a sale: its newest step."""
+    newest = sale.steps.order_by("-id").select_related("grant").first()
+    assert newest is not None  # each sale is written with its first step
+    return newest

@@ -1,0 +1,99 @@
+"""Contracts that are recorded and that nobody asks, the cast's wallets, and events as the follower writes them."""
+
+import json
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from ledger.chain import typed
+from ledger.chain.suite import CONTRACTS, suite
+from ledger.chain.transaction import address_of
+from ledger.event_models import ChainEvent
+from marketplace.licensing import chain_offers
+from marketplace.licensing.chain_offers import Limits, offer_on_chain
+from marketplace.licensing.models import ChainOffer, Offer
+from marketplace.people.models import Creator
+from tests.cast import later
+
+ALICES, CAROLS, DAVES, OFFERS = (bytes([number]) * 32 for number in (0xA1, 0xCA, 0xDA, 0x0F))
+COIN = "0x" + "c0" * 20
+CENT = 10_000
+_NUMBERS = count(1)
+
+
+def record_suite(folder: Path, settings: Any) -> None:
+    """Lets the settings name contracts on a development chain, with play money of six digits for dollars."""
+    folder.mkdir(parents=True, exist_ok=True)
+    contracts = {name: {"address": f"0x{number:040x}", "block_number": 1} for number, name in enumerate(CONTRACTS, 160)}
+    token = {"address": COIN, "symbol": "tUSD", "decimals": 6, "currency": "USD"}
+    document = {
+        "format": "worldloom/deployment/2",
+        "chain_id": 31337,
+        "contracts": contracts,
+        "tokens": [token],
+        "wrapped": "",
+    }
+    (folder / "suite.json").write_text(json.dumps(document))
+    (folder / "key").write_text("0x" + OFFERS.hex())
+    settings.CHAIN_SUITE, settings.CHAIN_KEY_FILE = str(folder / "suite.json"), str(folder / "key")
+
+
+def a_month(now: datetime, supply: int = 0) -> Limits:
+    return chain_offers.limits(now=now, days=30, supply=supply)
+
+
+def signed(offer: Offer, limits: Limits, *, key: bytes = ALICES, now: datetime) -> bytes:
+    """The wallet's signature of what the page shows it."""
+    known, _token, message = chain_offers.message_of(offer=offer, licensor=address_of(key), limits=limits, now=now)
+    place: Any = {"chain_id": known.chain_id, "contract": known.address("LicenseMarket")}
+    return typed.sign_digest(typed.typed_digest(typed.OFFER, message, **place), key)
+
+
+def on_chain(offer: Offer, by: Creator, *, supply: int = 0, now: datetime | None = None) -> ChainOffer:
+    """Alice sells an offer on the chain."""
+    now = now or later(hours=1)
+    limits = a_month(now, supply)
+    return offer_on_chain(
+        offer=offer,
+        by=by,
+        licensor=address_of(ALICES),
+        limits=limits,
+        signature=signed(offer, limits, now=now),
+        now=now,
+    )
+
+
+def sold_event(
+    row: ChainOffer, *, commitment: str = "", wallet: bytes = CAROLS, at: datetime, **more: Any
+) -> ChainEvent:
+    """What the market says of one sale."""
+    number = next(_NUMBERS)
+    known = suite()
+    assert known is not None
+    price = int(row.price_units)
+    said = {
+        "seq": number,
+        "offer": "0x" + row.offer_id.hex,
+        "licensee": address_of(wallet),
+        "buyer": address_of(wallet),
+        "release": "0x" + row.offer.release.digest,
+        "terms": "0x" + row.offer.terms_id,
+        "licenseeCommitment": "0x" + (commitment or "00" * 32),
+        "token": row.token,
+        "price": price,
+        "fee": price * row.fee_bps // 10_000,
+    }
+    return ChainEvent.objects.create(
+        chain_id=31337,
+        contract="LicenseMarket",
+        address=known.address("LicenseMarket"),
+        event="LicenseSold",
+        args=said | more,
+        transaction=f"0x{number:064x}",
+        log_index=number,
+        block_number=number,
+        block_hash=f"0x{number:064x}",
+        block_time=at,
+        seen_at=at,
+    )
