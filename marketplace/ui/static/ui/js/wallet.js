@@ -93,7 +93,8 @@ const textOf = (error) => layers(error).map(({ message }) => message).filter(Boo
 const revertOf = (error) =>
   layers(error).flatMap((layer) => [layer, layer.data]).find((data) => /^0x[0-9a-f]{8}/i.test(data)) || "";
 
-const isPoor = (error) => /insufficient funds/i.test(layers(error).map(({ message }) => message).join(" "));
+const POOR = /insufficient funds|enough balance|required exceeds allowance/i; // Each kind of node has words of its own.
+const isPoor = (error) => POOR.test(layers(error).map(({ message }) => message).join(" "));
 
 function sentence(error) {
   if (error instanceof Trouble) return say(error.key, error.values);
