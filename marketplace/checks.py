@@ -8,6 +8,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Tags, Warning, register
 from django.db import OperationalError
 
+from ledger.chain.base import ChainUnavailable
+from ledger.chain.suite import suite
 from ledger.signing.base import ALGORITHM_OF
 from marketplace.database.rights import excess
 from marketplace.database.roles import current_role
@@ -40,6 +42,8 @@ _ADAPTERS = {
     ),
 }
 _FILE_KEYS = "ledger.signing.files.FileKeys"
+# What the worker sends and signs with all day; guardian and admin need not be on a server.
+_HOT_ROLES = ("anchorer", "keeper", "registrar", "settler", "offers")
 
 
 @register(Tags.security, deploy=True)
@@ -94,6 +98,8 @@ def _in_use() -> Iterator[CheckMessage]:
             hint=where,
             id="worldloom.W003",
         )
+    else:
+        yield from _public_chain()
     if not os.environ.get("WORLDLOOM_SECRET_KEY"):
         yield Warning(
             "The secret of sessions is a file in the data folder, and other machines would make their own: "
@@ -109,6 +115,35 @@ def _in_use() -> Iterator[CheckMessage]:
             id="worldloom.W008",
         )
     yield from _half_of_s3()
+
+
+def _public_chain() -> Iterator[CheckMessage]:
+    """What a thief of one file would have on a public chain, and contracts that do not belong together."""
+    where = "docs/operate.md says under “A public chain” what each key can do."
+    try:
+        contracts = suite()
+    except ChainUnavailable as wrong:
+        yield Warning(f"The record of the contracts cannot be read: {wrong.reason}.", hint=where, id="worldloom.W013")
+        return
+    if contracts is None:
+        return
+    files = {role: settings.CHAIN_KEY_FILES.get(role) or str(settings.CHAIN_KEY_FILE) for role in _HOT_ROLES}
+    shared = [role for role, name in files.items() if list(files.values()).count(name) > 1]
+    if shared:
+        yield Warning(
+            f"Roles on the chain share a key ({', '.join(shared)}), and whoever copies its file has all of them: "
+            "set WORLDLOOM_CHAIN_KEY_<ROLE>.",
+            hint=where,
+            id="worldloom.W012",
+        )
+    anchor = settings.CHAIN_ANCHOR_ADDRESS
+    if anchor and anchor.lower() != contracts.address("ProvenanceAnchor").lower():
+        yield Warning(
+            "Checkpoints are anchored in another contract than the one that tokens and licenses are proven by: "
+            "unset WORLDLOOM_CHAIN_ANCHOR_ADDRESS.",
+            hint=where,
+            id="worldloom.W013",
+        )
 
 
 def _half_of_s3() -> Iterator[CheckMessage]:

@@ -9,26 +9,32 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from ledger.chain.abi import call_data, creation_data, error_of
-from ledger.chain.artifacts import load
+from ledger.chain.abi import call_data, creation_data
 from ledger.chain.base import ChainUnavailable
-from ledger.chain.deployment import CONTRACT, ChainConfig, UnableToDeploy, only_one, read_document, write_document
+from ledger.chain.deployment import ChainConfig, UnableToDeploy, only_one, read_document, write_document
 from ledger.chain.jsonrpc import JsonRpc, RpcRefusal
 from ledger.chain.reading import Reader, Reverted
-from ledger.chain.sender import NonceTaken, Patience, Sender
-from ledger.chain.suite import CONTRACTS, FORMAT, Suite, Token, checked, read_suite
-from ledger.chain.transaction import Signed, address_of, created_by
+from ledger.chain.sender import Patience
+from ledger.chain.steps import Step, Work
+from ledger.chain.suite import CONTRACTS, FORMAT, WRAPPED, Suite, Token, checked, read_suite
+from ledger.chain.transaction import address_of
 
-INTENT_FORMAT = "worldloom/deployment-intent/2"
 DEVELOPMENT_CHAINS = (31337, 1337)
 PLAY_MONEY = ("Development dollar", "tUSD", 6, "USD")
 PLAY_AMOUNT = 10**15
 """What the settler has of the play money, in its units: a billion dollars."""
 
 NOBODY = "0x" + "00" * 20
+
+CALLS = {
+    "SplitVault": ("Payees",),
+    "RoyaltyReceiverFactory": ("SplitVault",),
+    "AssetToken": ("ProvenanceAnchor", "RoyaltyReceiverFactory"),
+    "LicenseMarket": ("SplitVault", "ProvenanceAnchor"),
+}
+"""Which contracts a contract knows for good: without a proxy, it is replaced together with them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,16 +83,6 @@ class Given:
     wrapped: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One transaction: it creates `contract`, or, where `to` is given, calls it. `name` is its place in the record."""
-
-    name: str
-    contract: str
-    data: bytes
-    to: str | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class LeftToAdmin:
     """A call that only the admin may send and whose key is not here: from the admin's wallet, `data` to `to`."""
@@ -103,9 +99,12 @@ def deploy_suite(
     config: ChainConfig | None = None,
     accounts: Accounts | None = None,
     given: Given | None = None,
+    replace: Sequence[str] = (),
     patience: Patience | None = None,
 ) -> Suite:
     """Put all contracts on the chain, once, and return where they are; a second call finds what the first one did.
+
+    `replace` names contracts of a recorded suite that successors take the place of, whatever they are.
 
     An anchor contract that is recorded alone is kept, with its history. `pages` is what the URI of a token begins with;
     it never changes. On a development chain play money and a wrapped coin come along; a public one must have them, and
@@ -115,14 +114,23 @@ def deploy_suite(
     with only_one(config.folder):
         rpc = config.rpc()
         chain_id = rpc.number("eth_chainId")
-        if (document := read_document(config.record())) is not None and document.get("format") == FORMAT:
-            return _confirmed(rpc, chain_id, document, config, given or Given())
+        given, former = given or Given(), read_document(config.record())
+        if former is None or former.get("format") != FORMAT:
+            former = None
+        else:
+            known = _confirmed(rpc, chain_id, former, config, given)
+            if not replace:
+                return known
+            _check_replaced(replace)
+            given = given if given.wrapped else _given(known)
         accounts = accounts or Accounts.of(config)
         if chain_id not in DEVELOPMENT_CHAINS:
             accounts.check_cold()
-        work = _Work(config, rpc, chain_id, patience or Patience(), _stamp(now))
-        work.begin({"accounts": asdict(accounts), "pages": pages, **asdict(given or Given())})
-        document = _Plan(work, accounts, given or Given(), pages).carry_out()
+        work = Work(config, rpc, chain_id, patience or Patience(), _stamp(now))
+        asked = {"accounts": asdict(accounts), "pages": pages, **asdict(given), "replace": sorted(replace)}
+        work.begin(asked, former)
+        document = _Plan(work, accounts, given, pages).carry_out()
+        document["former"] = _former(former, document)
         write_document(config.record(), document)
         work.path.unlink(missing_ok=True)
         return read_suite(document)
@@ -145,7 +153,7 @@ def left_to_admin(reader: Reader) -> list[LeftToAdmin]:
 class _Plan:
     """The steps in their order; each one's arguments are known when those before it are done."""
 
-    def __init__(self, work: "_Work", accounts: Accounts, given: Given, pages: str) -> None:
+    def __init__(self, work: Work, accounts: Accounts, given: Given, pages: str) -> None:
         self._work, self._accounts, self._given, self._pages = work, accounts, given, pages
         self._at: dict[str, str] = {}
 
@@ -207,111 +215,13 @@ class _Plan:
             key = self._work.config.key("admin")
         except ChainUnavailable:
             return
-        if address_of(key) == self._accounts.admin:
+        here = {"SplitVault": self._at["SplitVault"]}
+        vault = Reader(self._work.rpc, Suite(chain_id=self._work.chain_id, addresses=here, block_number=0, tokens={}))
+        # One that was replaced around has it on its list already.
+        if address_of(key) == self._accounts.admin and not vault.view("SplitVault", "accepts", token.address):
             data = call_data("SplitVault", "listToken", token.address, True)
             step = Step(name=f"list {token.currency}", contract="SplitVault", data=data, to=self._at["SplitVault"])
             self._work.do(step, role="admin")
-
-
-class _Work:
-    """The steps that are done and the one under way, on disk; `done` is by the step's name."""
-
-    def __init__(self, config: ChainConfig, rpc: JsonRpc, chain_id: int, patience: Patience, stamp: str) -> None:
-        self.config, self.rpc, self.chain_id, self.stamp = config, rpc, chain_id, stamp
-        self.path: Path = config.folder / "deployment.intent.json"
-        self.done: dict[str, dict[str, Any]] = {}
-        self._patience = patience
-        self._asked: dict[str, Any] = {}
-        self._under_way: dict[str, Any] | None = None
-
-    def begin(self, asked: dict[str, Any]) -> None:
-        """Go on where an earlier process ended, or begin with the anchor that is recorded alone, if one is."""
-        self._asked = {**asked, "tokens": [list(pair) for pair in asked["tokens"]]}
-        intent = read_document(self.path)
-        has_begun = intent is not None and intent.get("format") == INTENT_FORMAT
-        if intent and has_begun and (intent["done"] or intent["under_way"]):
-            if intent["chain_id"] != self.chain_id or intent["asked"] != self._asked:
-                raise self._contradiction("is of a deployment to another chain or with other accounts")
-            self.done, self._under_way = intent["done"], intent["under_way"]
-            if gone := [name for name, it in self.done.items() if it["artifact"] and not self._code(it["address"])]:
-                raise self._contradiction(f"says that {gone[0]} is there, and it is not")
-        elif (known := self.config.deployment()) is not None:
-            self._keep_anchor(asdict(known))
-        self._save()
-
-    def _keep_anchor(self, known: dict[str, Any]) -> None:
-        chain_id, address = known.pop("chain_id"), known.pop("contract")
-        if chain_id != self.chain_id or not self._code(address):
-            raise UnableToDeploy(
-                f"{address} is recorded on chain {chain_id}, and {self.rpc.place} has nothing there on chain "
-                f"{self.chain_id}: move {self.config.record().name} away to deploy anew"
-            )
-        self.done[CONTRACT] = {"address": address, **known}
-
-    def do(self, step: Step, *, role: str = "anchorer") -> dict[str, Any]:
-        """Return what is known of a step, having carried it out unless it was."""
-        if step.name in self.done:
-            return self.done[step.name]
-        sender = Sender(self.rpc, key=self.config.key(role), chain_id=self.chain_id, patience=self._patience)
-        try:
-            signed, address = self._send(step, sender)
-            receipt = sender.wait(signed)
-        except RpcRefusal as refusal:
-            told = error_of(step.contract, refusal.data)
-            reason = f"{told[0]}{told[1]}" if told else str(refusal)
-            raise UnableToDeploy(f"{self.rpc.place} refuses {step.name}: {reason}", step.contract) from refusal
-        artifact = None if step.to else load(step.contract)
-        if receipt.get("status") != "0x1" or (artifact and not artifact.is_code(self._code(address))):
-            self._under_way = None
-            self._save()
-            raise UnableToDeploy(f"transaction 0x{signed.digest.hex()} did not do it at {address}", step.contract)
-        self.done[step.name] = {
-            "address": address,
-            "transaction": "0x" + signed.digest.hex(),
-            "block_number": self.rpc.as_number(receipt.get("blockNumber"), "blockNumber"),
-            "artifact": artifact.digest if artifact else "",
-            "deployed_at": self.stamp,
-        }
-        self._under_way = None
-        self._save()
-        return self.done[step.name]
-
-    def _send(self, step: Step, sender: Sender) -> tuple[Signed, str]:
-        """Send a step, or find the one that a process sent before it died; return it and the contract's address."""
-        for _ in range(sender.attempts):
-            if self._under_way is None or self._under_way["name"] != step.name:
-                signed, nonce = sender.prepare(to=step.to, data=step.data)
-                self._under_way = {
-                    "name": step.name,
-                    "raw": signed.raw.hex(),
-                    "digest": signed.digest.hex(),
-                    "address": step.to or created_by(sender.address, nonce),
-                }
-                self._save()
-            known = self._under_way
-            signed = Signed(bytes.fromhex(known["raw"]), bytes.fromhex(known["digest"]))
-            if sender.receipt(signed.digest) is not None:
-                return signed, known["address"]
-            try:
-                sender.send(signed)
-            except NonceTaken as taken:
-                if sender.receipt(signed.digest) is None and "already" not in str(taken).lower():
-                    # Another transaction has this nonce for good: this one can never be mined.
-                    self._under_way = None
-                    sender.pause()
-                    continue
-            return signed, known["address"]
-        raise ChainUnavailable("other transactions of the same key keep coming first")
-
-    def _save(self) -> None:
-        document = {"format": INTENT_FORMAT, "chain_id": self.chain_id, "asked": self._asked, "done": self.done}
-        write_document(self.path, {**document, "under_way": self._under_way})
-
-    def _code(self, address: str) -> bytes:
-        return self.rpc.data("eth_getCode", address, "latest")
-
-    def _contradiction(self, what: str) -> UnableToDeploy:
-        return UnableToDeploy(f"{self.path.name} {what}: move it away to begin anew")
 
 
 def _confirmed(rpc: JsonRpc, chain_id: int, document: dict[str, Any], config: ChainConfig, given: Given) -> Suite:
@@ -331,6 +241,31 @@ def _confirmed(rpc: JsonRpc, chain_id: int, document: dict[str, Any], config: Ch
                 name,
             )
     return known if known.tokens.keys() >= dict(given.tokens).keys() else _with_tokens(rpc, document, config, given)
+
+
+def _check_replaced(names: Sequence[str]) -> None:
+    if unknown := [name for name in names if name not in CONTRACTS]:
+        raise UnableToDeploy("there is no contract of that name", unknown[0])
+    for name, called in CALLS.items():
+        if name not in names and (changed := [other for other in called if other in names]):
+            raise UnableToDeploy(f"{name} knows {changed[0]} for good, so replace it as well", changed[0])
+
+
+def _given(known: Suite) -> Given:
+    pairs = tuple((currency, token.address) for currency, token in known.tokens.items())
+    return Given(tokens=pairs, wrapped=known.addresses.get(WRAPPED, ""))
+
+
+def _former(before: dict[str, Any] | None, document: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the contracts that others have taken the place of, oldest first."""
+    if before is None:
+        return []
+    gone = [
+        {"contract": name, **it, "replaced_at": document["deployed_at"]}
+        for name, it in before["contracts"].items()
+        if it["address"] != document["contracts"][name]["address"]
+    ]
+    return [*before.get("former", []), *gone]
 
 
 def _with_tokens(rpc: JsonRpc, document: dict[str, Any], config: ChainConfig, given: Given) -> Suite:

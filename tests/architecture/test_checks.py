@@ -1,9 +1,12 @@
 """`manage.py check --deploy` names what is still embedded, and nothing else."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ledger.chain.suite import CONTRACTS, FORMAT
 from marketplace.checks import embedded_defaults
 
 
@@ -67,3 +70,46 @@ def test_each_use_whose_keys_are_files_is_named(
 
     assert len(found) == (1 if in_files else 0)
     assert all(in_files in message for message in found)
+
+
+def recorded(tmp_path: Path, settings: Any) -> dict[str, str]:
+    """Records a suite on a public chain, with one key file for all roles; returns the addresses."""
+    at = {name: "0x" + f"{place:02x}" * 20 for place, name in enumerate(CONTRACTS, start=1)}
+    contracts = {name: {"address": address, "block_number": 7} for name, address in at.items()}
+    document = {"format": FORMAT, "chain_id": 8453, "contracts": contracts, "tokens": [], "wrapped": ""}
+    record = tmp_path / "contracts.json"
+    record.write_text(json.dumps(document))
+    settings.CHAIN_SUITE, settings.CHAIN_RPC_URL = str(record), "https://chain.example"
+    settings.CHAIN_KEY_FILE, settings.CHAIN_KEY_FILES, settings.CHAIN_ANCHOR_ADDRESS = "one.key", {}, ""
+    return at
+
+
+def said_of_the_chain() -> list[str]:
+    wanted = ("worldloom.W012", "worldloom.W013")
+    return [f"{found.id} {found.msg}" for found in embedded_defaults(None) if found.id in wanted]
+
+
+def test_roles_that_share_a_key_on_a_public_chain_are_named(tmp_path: Path, settings: Any) -> None:
+    recorded(tmp_path, settings)
+    (told,) = said_of_the_chain()
+    assert told.startswith(
+        "worldloom.W012 Roles on the chain share a key (anchorer, keeper, registrar, settler, offers)"
+    )
+    settings.CHAIN_KEY_FILES = {role: f"{role}.key" for role in ("keeper", "registrar")}
+    (told,) = said_of_the_chain()
+    assert "(anchorer, settler, offers)" in told
+    settings.CHAIN_KEY_FILES |= {"settler": "settler.key", "offers": "offers.key"}
+    assert said_of_the_chain() == []
+
+
+def test_an_anchor_beside_the_suite_and_a_broken_record_are_named(tmp_path: Path, settings: Any) -> None:
+    at = recorded(tmp_path, settings)
+    settings.CHAIN_KEY_FILES = {role: f"{role}.key" for role in ("keeper", "registrar", "settler", "offers")}
+    settings.CHAIN_ANCHOR_ADDRESS = at["ProvenanceAnchor"].upper().replace("0X", "0x")
+    assert said_of_the_chain() == []
+    settings.CHAIN_ANCHOR_ADDRESS = at["ClaimBook"]
+    (told,) = said_of_the_chain()
+    assert told.startswith("worldloom.W013 Checkpoints are anchored in another contract")
+    Path(settings.CHAIN_SUITE).write_text("{")
+    (told,) = said_of_the_chain()
+    assert told.startswith("worldloom.W013 The record of the contracts cannot be read")

@@ -30,6 +30,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--token", action="append", default=[], metavar="USD=0x…", help="an ERC-20 that stands for a currency"
         )
+        parser.add_argument(
+            "--replace", action="append", default=[], metavar="CONTRACT", help="put a successor in a contract's place"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -50,6 +53,7 @@ class Command(BaseCommand):
             config=config,
             accounts=accounts,
             given=Given(tokens=tuple(map(_pair, options["token"])), wrapped=options["wrapped"]),
+            replace=options["replace"],
         )
         self._say(found)
         reader = Reader(config.rpc(), found)

@@ -5,13 +5,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ledger.chain import suite_deployment
+from ledger.chain import steps, suite_deployment
 from ledger.chain.abi import creation_data, error_of
 from ledger.chain.base import ChainUnavailable
 from ledger.chain.deployment import ChainConfig, UnableToDeploy, deploy_anchor
@@ -135,7 +136,7 @@ def test_dying_before_and_after_each_transaction_deploys_each_contract_once(
             elif lives % 3 == 1:
                 dying(patch, Sender, "wait", at=1)
             else:
-                dying(patch, suite_deployment, "write_document", at=4)
+                dying(patch, steps, "write_document", at=4)
             found = one_life(config)
     # Wrapped coin, play money and its mint, eight contracts, the vault's list: none of them twice.
     assert nonce(place) - before == 12
@@ -290,6 +291,59 @@ def test_play_money_does_not_deploy_where_it_could_be_taken_for_money(tmp_path: 
             with pytest.raises(RpcRefusal) as refusal:
                 rpc.call("eth_call", {"data": "0x" + creation_data(name, *args).hex()}, "latest")
             assert error_of(name, refusal.value.data) == ("NotADevelopmentChain", (8453,))
+
+
+# --- successors ---------------------------------------------------------------------------------------------------
+
+
+def test_a_successor_takes_a_contracts_place_and_the_others_stay(contracts: Contracts) -> None:
+    config, before = contracts.config, contracts.suite
+    sent = nonce(contracts.place)
+    found = deploy_suite(now=NOW, pages=PAGES, config=config, replace=["LicenseMarket"], patience=BRISK)
+    assert nonce(contracts.place) == sent + 1
+    changed = {name for name in before.addresses if found.addresses[name] != before.addresses[name]}
+    assert changed == {"LicenseMarket"}
+    assert (found.tokens, found.block_number) == (before.tokens, before.block_number)
+    reader = Reader(config.rpc(), found)
+    assert differences(reader, accounts=Accounts.of(config)) == []
+    (gone,) = json.loads(config.record().read_text())["former"]
+    assert (gone["contract"], gone["address"]) == ("LicenseMarket", before.address("LicenseMarket"))
+    # What was there goes on, and is replaced once.
+    assert contracts.reader.view("LicenseMarket", "VAULT") == before.address("SplitVault")
+    assert deploy_suite(now=NOW, pages=PAGES, config=config) == found
+
+
+def test_what_knows_a_contract_for_good_is_replaced_with_it(contracts: Contracts) -> None:
+    sent = nonce(contracts.place)
+    for names, said in (
+        (["Payees"], "SplitVault knows Payees for good, so replace it as well"),
+        (["ProvenanceAnchor", "AssetToken"], "LicenseMarket knows ProvenanceAnchor for good"),
+        (["Market"], "The contract Market cannot be deployed: there is no contract of that name"),
+    ):
+        with pytest.raises(UnableToDeploy, match=said):
+            deploy_suite(now=NOW, pages=PAGES, config=contracts.config, replace=names, patience=BRISK)
+    assert nonce(contracts.place) == sent
+    assert suite_in(contracts.config.record()) == contracts.suite
+
+
+def test_dying_while_a_vault_is_replaced_leaves_the_old_suite_until_the_new_one_stands(
+    contracts: Contracts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, names = contracts.config, ["SplitVault", "RoyaltyReceiverFactory", "AssetToken", "LicenseMarket"]
+    sent, found = nonce(contracts.place), None
+    for at in (1, 2, 3, 4, 5, 99):
+        with monkeypatch.context() as patch:
+            dying(patch, Sender, "wait", at=1 if at < 99 else 99)
+            with suppress(Killed):
+                found = deploy_suite(now=NOW, pages=PAGES, config=config, replace=names, patience=BRISK)
+        if found is None:
+            assert suite_in(config.record()) == contracts.suite
+    assert found is not None
+    # Four contracts and the new vault's list of tokens.
+    assert nonce(contracts.place) == sent + 5
+    assert Reader(config.rpc(), found).view("LicenseMarket", "VAULT") == found.address("SplitVault")
+    assert found.address("Payees") == contracts.suite.address("Payees")
+    assert differences(Reader(config.rpc(), found), accounts=Accounts.of(config)) == []
 
 
 # --- where it stands ----------------------------------------------------------------------------------------------
