@@ -11,6 +11,9 @@ from ledger.chain.deployment import ChainConfig, read_document
 from ledger.chain.jsonrpc import RpcRefusal
 from ledger.chain.suite import CONTRACTS, Token, read_suite
 from ledger.chain.transaction import keccak
+from ledger.chain_models import ChainCall, ChainDue
+from ledger.chain_queries import Standing, standings_of
+from ledger.models import AnchorReceipt
 
 ASK_SECONDS = 2
 ASK_AGAIN_SECONDS = 60
@@ -122,3 +125,20 @@ def _ask(known: ChainFacts) -> dict[str, Code]:
         code = rpc.as_bytes(answer, "eth_getCode")
         found[contract.name] = Code("0x" + keccak(code).hex(), load(contract.name).is_code(code))
     return found
+
+
+def newest_calls(chain_id: int, *, limit: int) -> list[tuple[ChainCall, Standing]]:
+    """Return what we last asked this chain to do, the newest first, each with where it stands."""
+    calls = list(ChainCall.objects.filter(chain_id=chain_id).order_by("-id")[:limit])
+    return list(zip(calls, standings_of(calls), strict=True))
+
+
+def newest_anchors(chain_id: int, *, limit: int) -> list[AnchorReceipt]:
+    """Return the anchors of the log that were mined last on this chain, with their checkpoints, the newest first."""
+    rows = AnchorReceipt.objects.filter(intent__chain_id=chain_id).select_related("intent__checkpoint")
+    return list(rows.order_by("-id")[:limit])
+
+
+def open_calls(chain_id: int) -> int:
+    """Return how many calls are not final yet: waiting, sent, or not deep enough in the chain."""
+    return ChainDue.objects.filter(call__chain_id=chain_id).count()

@@ -24,7 +24,7 @@ from tests.api.studios import ANYBODY, Market, Studio
 from tests.cast import DECLINED_CARD, later
 from tests.compositions.usage.rendering import Farm, granted, locked, metered
 
-OPEN = ("packs", "releases", "verify", "schema", "terms", "certificates", *recipes_told.OPEN)
+OPEN = ("packs", "releases", "verify", "schema", "terms", "certificates", "chain", *recipes_told.OPEN)
 ZERO = recipes_told.ZERO
 
 
@@ -68,6 +68,7 @@ def test_it_is_openapi_3_1_and_valid(contract: dict[str, Any]) -> None:
 NAMES = [
     "certificates_check",
     "certificates_read",
+    "chain_read",
     "digests_verify",
     "grants_certificate",
     "grants_download",
@@ -279,6 +280,7 @@ def paths(market: Market, carol: Studio, order: dict[str, Any], writes: dict[str
         "packs_list": "/packs",
         "packs_read": "/packs/alice/yunhai",
         "releases_read": f"/releases/{market.world.digest}",
+        "chain_read": "/chain",
         "digests_verify": f"/verify/{file}",
         "schema_read": "/schema",
         "terms_read": f"/terms/{terms}",

@@ -18,6 +18,7 @@ MATRIX = {
     "/packs/alice/yunhai": OPEN,
     "/releases/{release}": OPEN,
     "/verify/{file}": OPEN,
+    "/chain": OPEN,
     "/terms/{terms}": OPEN,
     "/terms/{terms}/odrl": OPEN,
     "/certificates/{grant}": OPEN,

@@ -9,6 +9,8 @@ from django.views.decorators.http import require_safe
 
 from ledger import chain_facts
 from ledger.chain.base import ChainUnavailable
+from ledger.chain_models import ChainCall
+from ledger.chain_queries import Standing
 from ledger.models import AnchorReceipt
 from marketplace.storefront import words_chain
 from marketplace.ui import onchain
@@ -33,6 +35,8 @@ def chain(request: HttpRequest) -> HttpResponse:
             "is_answering": bool(codes),
             "others": [name for name, code in codes.items() if not code.is_ours],
             "roles": [(say(words_chain.ROLES, role), role, address) for role, address in known.accounts.items()],
+            "calls": [_call(*pair) for pair in chain_facts.newest_calls(known.chain_id, limit=SHOWN)],
+            "open_calls": chain_facts.open_calls(known.chain_id),
             "anchors": anchors,
             "anchor_count": AnchorReceipt.objects.filter(intent__chain_id=known.chain_id).count(),
             "commands": _commands(known, anchors[0]["root"] if anchors else ""),
@@ -52,8 +56,20 @@ def _contract(one: chain_facts.ContractFacts, code: chain_facts.Code | None) -> 
     }
 
 
+def _call(call: ChainCall, standing: Standing) -> dict[str, Any]:
+    return {
+        "what": f"{call.artifact}.{call.function.split('(')[0]}",
+        "asked_at": call.asked_at,
+        "state": say(onchain.STATES, standing.state),
+        "tone": onchain.TONES.get(standing.state, ""),
+        "transaction": standing.transaction,
+        "link": onchain.link("tx", standing.transaction),
+        "confirmations": onchain.confirmations_text(standing),
+        "fee": onchain.coin_text(standing.fee_wei) if standing.fee_wei is not None else "",
+    }
+
+
 def _anchors(chain_id: int) -> list[dict[str, Any]]:
-    rows = AnchorReceipt.objects.filter(intent__chain_id=chain_id).select_related("intent__checkpoint")
     return [
         {
             "receipt": row,
@@ -61,7 +77,7 @@ def _anchors(chain_id: int) -> list[dict[str, Any]]:
             "root": bytes(row.intent.checkpoint.root).hex(),
             "link": onchain.link("tx", row.transaction),
         }
-        for row in rows.order_by("-id")[:SHOWN]
+        for row in chain_facts.newest_anchors(chain_id, limit=SHOWN)
     ]
 
 
