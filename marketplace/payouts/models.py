@@ -2,7 +2,7 @@
 
 Amounts are minor units of a currency. Most of what these tables promise is held by migrations named guards.
 More tables of this app: checkpoints.py, divisions.py, freezes.py, policies.py, reversals.py, statements.py, taxes.py,
-vault_moves.py.
+vault_moves.py, wallet_models.py.
 """
 
 from uuid import uuid4
@@ -19,6 +19,7 @@ from marketplace.payouts import reversals as reversals
 from marketplace.payouts import statements as statements
 from marketplace.payouts import taxes as taxes
 from marketplace.payouts import vault_moves as vault_moves
+from marketplace.payouts import wallet_models as wallet_models
 from marketplace.payouts.ids import time_ordered_id
 from marketplace.payouts.kinds import KEPT_KINDS as KEPT_KINDS
 from marketplace.payouts.kinds import AccountKind as AccountKind

@@ -5,7 +5,7 @@ from django.utils import timezone
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from marketplace.payouts import operations, proving
+from marketplace.payouts import operations, proving, wallets
 from marketplace.payouts.bookkeeping import chain_sales
 
 
@@ -31,6 +31,13 @@ def settle(timestamp: int) -> None:
     if timestamp // 60 % settings.PAYOUT_EVERY_MINUTES == 0:
         operations.release_reserves(now=timezone.now())
         operations.settle(now=timezone.now())
+
+
+@app.periodic(cron="*/10 * * * * *")
+@app.task(queueing_lock="payouts.wallets", pass_context=False)
+def take_wallets(timestamp: int) -> None:
+    """Takes in what the chain said of creators' wallets, and has stopped what no creator proved."""
+    wallets.take_changes(now=timezone.now())
 
 
 @app.periodic(cron="*/2 * * * *")
