@@ -22,6 +22,7 @@ from marketplace.api.views import (
     studio,
     subscriptions,
     terms,
+    tokens,
     usage,
 )
 
@@ -31,6 +32,7 @@ urlpatterns = [
     path("packs", catalog.Packs.as_view(), name="api-packs"),
     path("packs/<slug:creator>/<slug:pack>", catalog.Pack.as_view(), name="api-pack"),
     path("releases/<str:digest>", catalog.Release.as_view(), name="api-release"),
+    path("releases/<str:digest>/token", tokens.ReleaseToken.as_view(), name="api-release-token"),
     path("chain", chain.Chain.as_view(), name="api-chain"),
     path("verify/<str:sha256>", catalog.Verify.as_view(), name="api-verify"),
     path("terms/read", terms.ReadLicense.as_view(), name="api-terms-read"),

@@ -16,6 +16,7 @@ from marketplace.storefront.views import (
     pack,
     papers,
     preferences,
+    releases,
     verify,
 )
 
@@ -43,6 +44,9 @@ urlpatterns = [
     ),
     path("credentials/license/v<int:version>", credentials.license_context, name="license-context"),
     path("credentials/status/<slug:purpose>/<int:number>", credentials.status_list, name="status-list"),
+    # Where a token's URI leads: its prefix is fixed in the contract, so this address stays.
+    re_path(r"^releases/(?P<digest>[0-9a-f]{64})$", releases.release, name="release"),
+    re_path(r"^releases/(?P<digest>[0-9a-f]{64})\.json$", releases.token, name="release-token"),
     re_path(
         r"^releases/(?P<digest>[0-9a-f]{64})/model\.sigstore\.json$",
         credentials.model_signature,

@@ -17,6 +17,7 @@ MATRIX = {
     "/packs": OPEN,
     "/packs/alice/yunhai": OPEN,
     "/releases/{release}": OPEN,
+    "/releases/{release}/token": OPEN,
     "/verify/{file}": OPEN,
     "/chain": OPEN,
     "/terms/{terms}": OPEN,

@@ -16,13 +16,14 @@ from django.views.decorators.http import require_POST, require_safe
 
 from ledger.custody import own_key
 from ledger.operations import Hands, UnableToCount, UnableToSignFor
-from marketplace.catalog import transferring
+from marketplace.catalog import handing_over, transferring
 from marketplace.catalog.models import TransferProposal
 from marketplace.catalog.transferring import UnableToTransfer
 from marketplace.people.models import Creator
 from marketplace.people.queries import creator_named
 from marketplace.portal import queries
 from marketplace.portal.ceremonies import ceremony
+from marketplace.portal.token_moves import tokens_in
 from marketplace.portal.views.access import creators_only
 
 REFUSALS = (UnableToTransfer, UnableToSignFor, UnableToCount)
@@ -72,6 +73,7 @@ def proposal(request: HttpRequest, creator: Creator, proposal: UUID) -> HttpResp
         "is_open": row.state == TransferProposal.State.OPEN and row.due_at > timezone.now(),
         "signs_here": own_key(creator) is not None,
         "has_share": any(shares.values()),
+        "tokens": tokens_in(row, creator.pk),
     }
     return render(request, "portal/transfer.html", context)
 
@@ -79,11 +81,19 @@ def proposal(request: HttpRequest, creator: Creator, proposal: UUID) -> HttpResp
 @require_POST
 @creators_only
 def accept(request: HttpRequest, creator: Creator, proposal: UUID) -> HttpResponse:
-    """This will accept a pack: signed by both, stated, and the new owner's from here on."""
+    """This will accept a pack: signed by both, stated, and the new owner's from here on; after its tokens, if any."""
     row = _found(creator, proposal)
 
     def act(hands: Hands, now: datetime, given: Mapping[str, Any]) -> str:
-        transferring.transfer_pack(proposal=row, by=creator, hands=hands, now=now)
+        if "wallet" in given:
+            wallet = str(given["wallet"])
+            handing_over.take_over(proposal=row, by=creator, wallet=wallet, hands=hands, now=now)
+            row.refresh_from_db(fields=["state"])
+        else:
+            transferring.transfer_pack(proposal=row, by=creator, hands=hands, now=now)
+            row.state = TransferProposal.State.ACCEPTED
+        if row.state != TransferProposal.State.ACCEPTED:
+            return reverse("transfer", args=[row.pk])
         return reverse("portal-pack-of", args=[row.pack.creator.handle, row.pack.handle])
 
     if "application/json" in request.headers.get("Content-Type", ""):
@@ -93,6 +103,9 @@ def accept(request: HttpRequest, creator: Creator, proposal: UUID) -> HttpRespon
     except REFUSALS as refusal:
         messages.error(request, str(refusal))
         return redirect("transfer", row.pk)
+    if row.state != TransferProposal.State.ACCEPTED:
+        messages.success(request, _("Accepted. The pack is yours as soon as its tokens are in your wallet."))
+        return redirect(address)
     messages.success(request, _("%(pack)s is yours. The log says so of each of its versions.") % {"pack": row.pack})
     return redirect(address)
 

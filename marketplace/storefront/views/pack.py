@@ -11,10 +11,11 @@ from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 
-from marketplace.catalog import deriving
+from marketplace.catalog import deriving, token_words
 from marketplace.catalog import queries as catalog
 from marketplace.catalog.models import Element, Release, ReleaseAsset
 from marketplace.catalog.rules import is_version
+from marketplace.licensing.chain_offers import open_chain_offers
 from marketplace.payouts import queries as books
 from marketplace.payouts.rules import WHOLE_PPB
 from marketplace.storefront import pictures, provenance, queries, words
@@ -76,6 +77,8 @@ def pack(request: HttpRequest, creator: str, pack: str) -> HttpResponse:
         "is_newest": versions[0].pk == release.pk,
         "more": cards([row for row in others if row.pack_id != release.pack_id][:4]),
         "collections": collections_with(release, now),
+        "token": token_words.said_of(release, now=now),
+        "on_chain": open_chain_offers([choice.offer for choice in choices], now),
         **_offers(request, choices),
     }
     context["linked_data"] = _linked_data(request, release, title, shown, choices)
