@@ -17,6 +17,9 @@ ABI = CONTRACTS / "abi"
 SRC = CONTRACTS / "src"
 SETTINGS = (CONTRACTS / "foundry.toml", CONTRACTS / "package-lock.json")
 
+# The tests of what things cost: compiled as what is published is, when all others are compiled by tests.toml.
+COSTS = "test/Gas*.t.sol"
+
 
 def _published() -> tuple[str, ...]:
     names = (path.stem for path in sorted(SRC.glob("*.sol")))
@@ -77,9 +80,10 @@ def binary(name: str) -> Path:
     return path
 
 
-def forge(*words: str) -> None:
-    """Run forge in the contracts folder; its failure is ours."""
-    subprocess.run([str(binary("forge")), *words], cwd=CONTRACTS, env=environment(), check=True)
+def forge(*words: str, config: str = "foundry.toml") -> None:
+    """Run forge in the contracts folder, by one of its files of settings; its failure is ours."""
+    settings = environment() | {"FOUNDRY_CONFIG": str(CONTRACTS / config)}
+    subprocess.run([str(binary("forge")), *words], cwd=CONTRACTS, env=settings, check=True)
 
 
 def _sources(contract: str) -> list[Path]:
