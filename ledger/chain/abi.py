@@ -44,7 +44,7 @@ def call_data(contract: str, function: str, *args: Any) -> bytes:
 def creation_data(contract: str, *args: Any) -> bytes:
     """Return the data of the transaction that creates a contract with these arguments of its constructor."""
     artifact = load(contract)
-    inputs = next((item["inputs"] for item in artifact.abi if item["type"] == "constructor"), [])
+    inputs: list[dict[str, Any]] = next((item["inputs"] for item in artifact.abi if item["type"] == "constructor"), [])
     return artifact.creation_code + _encoded(inputs, args)
 
 

@@ -101,7 +101,7 @@ class Reader:
     def code(self, address: str) -> bytes:
         """Return the code at an address, empty where there is none."""
         self.check()
-        return self._refusing(lambda: self.rpc.data("eth_getCode", address, "latest"))
+        return bytes(self._refusing(lambda: self.rpc.data("eth_getCode", address, "latest")))
 
     def is_signed_by(self, address: str, digest: bytes, signature: bytes) -> bool:
         """Say whether an account signed a digest: by its key, or, where it is a contract, by ERC-1271."""
