@@ -18,6 +18,7 @@ from ledger.log.proof import Proof
 from ledger.models import AnchorReceipt, Entry
 from marketplace.catalog.models import Pack, Release, TransferProposal
 from marketplace.catalog.token_models import Handover, TokenAsk, TokenEvent, TokenSigning
+from marketplace.payouts.wallets import wallets_of
 from marketplace.people.models import Creator
 
 CONTRACT = "AssetToken"
@@ -214,12 +215,13 @@ def _wrong(moves: Mapping[str, TokenEvent], now: datetime) -> Sequence[Disagreem
     rows = Release.objects.filter(digest__in=list(moves)).select_related("pack__owner", "pack__creator")
     releases, made = list(rows), first_made(moves)
     named = _named_wallets(releases)
+    paid_to = wallets_of([release.pack.owner_id for release in releases], now=now)
     found = []
     for release in releases:
         move, owner, begun = moves[release.digest], release.pack.owner, made.get(release.digest)
         if begun is not None and ask_behind(begun) is None:
             found.append(Disagreement(release, owner, move.holder, "unknown-entry", move.event.block_time))
-        elif move.holder not in named[release.pk]:
+        elif move.holder not in {*named[release.pk], paid_to.get(owner.pk, "").lower()}:
             found.append(Disagreement(release, owner, move.holder, "held-by-another", move.event.block_time))
     return found
 
@@ -228,7 +230,7 @@ def _named_wallets(releases: Sequence[Release]) -> dict[UUID, set[str]]:
     """Return the wallets with which the token of each release is at its owner's, or on its way, in lower case.
 
     Those that the owner named when asking for it or when taking the pack over, and the one to which an accepted
-    proposal moves it.
+    proposal moves it. The one that the owner is paid to counts besides.
     """
     named: dict[UUID, set[str]] = {release.pk: set() for release in releases}
     for ask in TokenAsk.objects.filter(release__in=releases, asked_by=F("release__pack__owner")):

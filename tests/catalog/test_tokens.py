@@ -25,6 +25,7 @@ from tests.catalog.tokens import (
     anchored,
     asks,
     has_token,
+    is_paid_to,
     makes,
     moves,
     record_suite,
@@ -251,6 +252,18 @@ def test_a_token_that_went_elsewhere_is_named_and_the_log_counts(
     assert release.pack.owner == cast.alice
     moves(release, wallet_of("alice"), before=wallet_of("stranger"), at=later(hours=4))
     assert token_queries.disagreements(now=later(hours=5)) == []
+
+
+def test_a_token_may_be_where_its_owner_is_paid(cast: Cast, release: Release) -> None:
+    has_token(release, cast.alice)
+    moves(release, wallet_of("alices vault"), before=wallet_of("alice"), at=later(hours=2))
+    assert len(token_queries.disagreements(now=later(hours=2))) == 1
+    is_paid_to(cast.alice, "alices vault", now=later(hours=3))
+    assert token_queries.disagreements(now=later(hours=4)) == []
+    is_paid_to(cast.bob, "bob", now=later(hours=5))
+    moves(release, wallet_of("bob"), before=wallet_of("alices vault"), at=later(hours=6))
+    (wrong,) = token_queries.disagreements(now=later(hours=7))
+    assert wrong.holder == wallet_of("bob").lower()
 
 
 def test_a_token_from_an_entry_that_is_not_ours_is_named(cast: Cast, release: Release) -> None:

@@ -10,13 +10,14 @@ from typing import Any
 import ledger.operations
 from ledger.chain.suite import CONTRACTS, FORMAT, checked, suite
 from ledger.chain.transaction import address_of
-from ledger.chain.typed import sign_digest
+from ledger.chain.typed import BIND, sign_digest, typed_digest
 from ledger.event_models import ChainEvent
 from ledger.log.merkle import leaf_hash
 from ledger.models import AnchorIntent, AnchorReceipt, Checkpoint
 from marketplace.catalog import handing_over, token_queries, tokens
 from marketplace.catalog.models import Release
 from marketplace.catalog.token_models import TokenAsk, TokenSigning
+from marketplace.payouts import wallets
 from marketplace.people.models import Creator
 from tests.cast import NOON, later
 
@@ -68,15 +69,15 @@ def anchored(*, now: datetime = NOON) -> AnchorReceipt:
     )
 
 
-def says(event: str, args: dict[str, Any], *, at: datetime = NOON) -> ChainEvent:
-    """What AssetToken said in a confirmed block."""
+def says(event: str, args: dict[str, Any], *, at: datetime = NOON, contract: str = "AssetToken") -> ChainEvent:
+    """What a contract said in a confirmed block."""
     found = suite()
     assert found is not None
     number = ChainEvent.objects.count() + 1
     return ChainEvent.objects.create(
         chain_id=found.chain_id,
-        contract="AssetToken",
-        address=found.address("AssetToken"),
+        contract=contract,
+        address=found.address(contract),
         event=event,
         args=args,
         transaction="0x" + f"{number:064x}",
@@ -129,3 +130,22 @@ def task(now: datetime) -> None:
     tokens.take_token_events()
     handing_over.finish_handovers(now=now)
     tokens.supersede_overtaken(now=now)
+
+
+def is_paid_to(creator: Creator, name: str, *, now: datetime) -> None:
+    """The creator has proved the wallet of that name as the one to be paid to, and it counts from here on."""
+    deadline = int(now.timestamp()) + 3600
+    found = suite()
+    assert found is not None
+    values = {"payee": creator.pk.bytes, "wallet": wallet_of(name), "nonce": 0, "deadline": deadline}
+    digest = typed_digest(BIND, values, chain_id=found.chain_id, contract=found.address("Payees"))
+    signature = sign_digest(digest, wallet_key(name))
+    wallets.bind_wallet(creator=creator, address=wallet_of(name), signature=signature, deadline=deadline, now=now)
+    args = {
+        "payee": "0x" + creator.pk.hex,
+        "previous": ZERO,
+        "next": wallet_of(name),
+        "from": int(now.timestamp()),
+    }
+    says("WalletProposed", args, at=now, contract="Payees")
+    wallets.take_changes(now=now)

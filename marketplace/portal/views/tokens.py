@@ -21,6 +21,7 @@ from marketplace.catalog import token_queries, token_words
 from marketplace.catalog.models import Release
 from marketplace.catalog.token_models import HIGHEST_BPS, TokenAsk
 from marketplace.catalog.tokens import UnableToAskForToken, UnableToMaterialize, ask_for_token, materialize_token
+from marketplace.payouts.wallets import wallet_of
 from marketplace.people.models import Creator
 from marketplace.portal.views.access import creators_only
 from marketplace.ui import onchain
@@ -66,7 +67,7 @@ def _given(creator: Creator, ask: TokenAsk | None, now: Any) -> dict[str, str]:
     """Return what the form begins with: what was asked for last, else the wallet that the creator is paid to."""
     if ask is not None:
         return {"wallet": checked(ask.wallet), "percent": f"{Decimal(ask.bps).scaleb(-2).normalize():f}"}
-    return {"wallet": "", "percent": USUAL_PERCENT}
+    return {"wallet": wallet_of(creator, now=now) or "", "percent": USUAL_PERCENT}
 
 
 @require_POST
