@@ -6,6 +6,7 @@ switched off, disks can lie, and a second opinion that shares no code with the f
 
 from itertools import groupby
 
+from marketplace.payouts.claims.invariants import CLAIMS
 from marketplace.payouts.division_queries import DIVISIONS
 from marketplace.payouts.invariants_facts import FACTS
 from marketplace.payouts.invariants_parts import PARTS
@@ -189,6 +190,7 @@ INVARIANTS = [
     *DIVISIONS,
     *STATEMENTS,
     *VAULT,
+    *CLAIMS,
 ]
 """(sentence, question): the sentence is filled with the columns of each row that the question returns."""
 

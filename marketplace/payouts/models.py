@@ -20,6 +20,7 @@ from marketplace.payouts import statements as statements
 from marketplace.payouts import taxes as taxes
 from marketplace.payouts import vault_moves as vault_moves
 from marketplace.payouts import wallet_models as wallet_models
+from marketplace.payouts.claims import tables as tables
 from marketplace.payouts.ids import time_ordered_id
 from marketplace.payouts.kinds import KEPT_KINDS as KEPT_KINDS
 from marketplace.payouts.kinds import AccountKind as AccountKind

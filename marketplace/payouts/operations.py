@@ -44,6 +44,8 @@ from marketplace.payouts.bookkeeping.settlement import Settled, UnableToSettle, 
 from marketplace.payouts.bookkeeping.splits import Source, ensure_division, ensure_split
 from marketplace.payouts.bookkeeping.takedowns import UnableToTakeDown, award_takedown, lift_takedown, take_down
 from marketplace.payouts.bookkeeping.tax_details import UnableToKeepTaxDetails, tell_tax_details
+from marketplace.payouts.claims.hearing import hear_claims
+from marketplace.payouts.claims.ways import UnableToChooseWay, choose_way
 from marketplace.payouts.proving import prove_books
 
 __all__ = [
@@ -51,6 +53,7 @@ __all__ = [
     "Settled",
     "Sold",
     "Source",
+    "UnableToChooseWay",
     "UnableToClose",
     "UnableToCloseDispute",
     "UnableToDispute",
@@ -70,6 +73,7 @@ __all__ = [
     "UnableToWriteOff",
     "allocate_royalties",
     "award_takedown",
+    "choose_way",
     "close_dispute",
     "close_month",
     "close_months",
@@ -79,6 +83,7 @@ __all__ = [
     "fail_refund",
     "freeze",
     "give_credit",
+    "hear_claims",
     "hold_payouts",
     "lift_takedown",
     "open_dispute",

@@ -24,6 +24,13 @@ def book_vault(timestamp: int) -> None:
     chain_sales.book_vault(now=timezone.now())
 
 
+@app.periodic(cron="*/5 * * * * *")
+@app.task(queueing_lock="payouts.hear_claims", pass_context=False)
+def hear_claims(timestamp: int) -> None:
+    """Takes in what the chain said of payout roots and claims; each is booked once."""
+    operations.hear_claims(now=timezone.now())
+
+
 @app.periodic(cron="* * * * *")
 @app.task(queueing_lock="payouts.settle", pass_context=False)
 def settle(timestamp: int) -> None:

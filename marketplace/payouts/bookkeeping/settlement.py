@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from django.conf import settings
@@ -13,12 +13,14 @@ from django.utils.translation import gettext as _
 
 from marketplace.database.locks import alone
 from marketplace.payouts.bookkeeping.books import credit, debit, lock_currency, post
+from marketplace.payouts.bookkeeping.due import whom_due
 from marketplace.payouts.bookkeeping.outcomes import BooksDisagree, alarm, record_refused, record_sent
+from marketplace.payouts.claims.publishing import publish_due
 from marketplace.payouts.models import AccountKind, Payout, PayoutOutcome, TransactionKind
 from marketplace.payouts.proving import what_stops_payouts
 from marketplace.payouts.rails.base import Rail, RailUnavailable, UnableToSend
 from marketplace.payouts.rules import Money
-from marketplace.payouts.terms import AHEAD, HOLDS, LAST_DAYS, TERMS, Schedule, standard
+from marketplace.payouts.terms import HOLDS
 from marketplace.people.models import Creator
 
 log = logging.getLogger(__name__)
@@ -67,9 +69,10 @@ def settle(*, now: datetime, currency: str | None = None, creator: Creator | Non
     Payouts that an earlier settlement left open are sent first, under the keys they were reserved with. A payout is
     committed before the rail is called and its outcome after, so a settlement may be killed at any point and run
     again, and nobody is paid twice. A currency is settled by one at a time: who finds it taken leaves it alone. A
-    refused payout gives the money back to its creator. Raises UnableToSettle at the first payout that the rail does
-    not answer, and BooksDisagree, before the rail is called, when what is in flight in the books is not what open
-    payouts are, and while the newest proof of the books has problems. Not to be called inside a transaction.
+    refused payout gives the money back to its creator. Who is paid on chain gets no payout: what is due to all of
+    them in a currency becomes one root (claims/publishing.py). Raises UnableToSettle at the first payout that the
+    rail does not answer, and BooksDisagree, before the rail is called, when what is in flight in the books is not what
+    open payouts are, and while the newest proof of the books has problems. Not to be called inside a transaction.
     """
     if why := what_stops_payouts():
         raise BooksDisagree(why)
@@ -93,17 +96,19 @@ def settle(*, now: datetime, currency: str | None = None, creator: Creator | Non
             _check_in_flight(code)
             _send_open(rail=rail, currency=code, creator=creator, counts=counts, now=now)
             counts["held"] += _held(code)
+            publish_due(currency=code, creator=creator, now=now)
     return Settled(counts["answered"], counts["refused"], counts["held"], tuple(busy))
 
 
 def _currencies() -> list[str]:
-    """Return the currencies in which anybody has money available or a payout is open."""
+    """Return the currencies in which anybody has money available, a payout is open, or a root was published."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
             SELECT currency FROM payouts_account WHERE kind = 'creator_available' AND balance_minor > 0
              UNION SELECT p.currency FROM payouts_payout p
                     WHERE NOT EXISTS (SELECT FROM payouts_payout_outcome o WHERE o.payout_id = p.id)
+             UNION SELECT currency FROM payouts_chain_book
              ORDER BY currency
             """
         )
@@ -132,32 +137,6 @@ def _check_in_flight(currency: str | None) -> None:
             raise alarm(why % dict(zip(("currency", "posted", "open"), off, strict=True)))
 
 
-# The creators to whom a payout is due, the next of them by id. What a refusal of this run gave back waits for the
-# next one.
-_DUE = f"""
-SELECT who.owner_id, who.balance_minor
-  FROM payouts_account who {TERMS}
-  LEFT JOIN unnest(%(slot_kinds)s::text[], %(slot_days)s::int[], %(slots)s::timestamptz[]) AS slot (kind, day, since)
-         ON slot.kind = terms.schedule AND slot.day = terms.day
- WHERE who.kind = 'creator_available' AND who.currency = %(currency)s AND who.balance_minor > 0
-   AND (%(after)s::uuid IS NULL OR who.owner_id > %(after)s)
-   AND CASE WHEN %(creator)s::uuid IS NOT NULL THEN who.owner_id = %(creator)s ELSE
-           who.balance_minor >= terms.threshold_minor AND terms.schedule <> 'manual'
-           AND NOT EXISTS (SELECT FROM payouts_payout p
-                            WHERE p.creator_id = who.owner_id AND p.currency = who.currency
-                              AND p.reserved_at BETWEEN slot.since AND %(ahead)s) END
-   AND NOT EXISTS (SELECT {HOLDS})
-   AND NOT EXISTS (SELECT FROM payouts_payout p
-                    WHERE p.creator_id = who.owner_id AND p.currency = who.currency
-                      AND p.released_through_id = (SELECT max(q.released_through_id) FROM payouts_payout q
-                                                    WHERE q.creator_id = who.owner_id AND q.currency = who.currency)
-                      AND NOT EXISTS (SELECT FROM payouts_payout_outcome o WHERE o.payout_id = p.id))
-   AND who.owner_id NOT IN (SELECT p.creator_id
-                              FROM payouts_payout_outcome o JOIN payouts_payout p ON p.id = o.payout_id
-                             WHERE o.id > %(refused_before)s AND o.state = 'failed' AND p.currency = %(currency)s)
- ORDER BY who.owner_id LIMIT %(limit)s
-"""
-
 # The payouts of a reservation are what it takes from each creator, under keys of their own.
 _INTENTS = """
 WITH taken AS MATERIALIZED (
@@ -175,20 +154,6 @@ SELECT id, owner_id, currency, amount_minor,
 """
 
 
-def _slots(now: datetime) -> dict[str, Any]:
-    """Return the newest moment of each schedule that has any, as parameters of `_DUE`."""
-    schedules = [
-        Schedule("daily"),
-        *(Schedule(kind, day) for kind, last in LAST_DAYS.items() for day in range(1, last + 1)),
-    ]
-    return {
-        "slot_kinds": [schedule.kind for schedule in schedules],
-        "slot_days": [schedule.day for schedule in schedules],
-        "slots": [schedule.slot(now) for schedule in schedules],
-        "ahead": now + AHEAD,
-    }
-
-
 @transaction.atomic(durable=True)
 def _reserve(
     *, currency: str, creator: Creator | None, after: UUID | None, refused_before: int, now: datetime
@@ -199,18 +164,15 @@ def _reserve(
     known whose money each of them is.
     """
     lock_currency(currency)
-    params = {
-        **standard(),
-        **_slots(now),
-        "currency": currency,
-        "creator": creator and creator.pk,
-        "after": after,
-        "refused_before": refused_before,
-        "limit": RESERVED_AT_ONCE,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_DUE, params)
-        due = cursor.fetchall()
+    due = whom_due(
+        currency=currency,
+        creator=creator,
+        after=after,
+        refused_before=refused_before,
+        on_chain=False,
+        limit=RESERVED_AT_ONCE,
+        now=now,
+    )
     if not due:
         return None
     batch = uuid4()

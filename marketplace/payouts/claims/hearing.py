@@ -1,0 +1,143 @@
+"""Hearing what the chain says of roots and claims: each event once, into the books or among what is wrong."""
+
+import logging
+from datetime import datetime
+
+from django.db import connection, transaction
+from django.utils.translation import gettext as _
+
+from ledger.event_models import ChainEvent
+from ledger.event_queries import events
+from marketplace.payouts.bookkeeping.books import UnableToPost
+from marketplace.payouts.bookkeeping.prepaying import record_claimed
+from marketplace.payouts.claims.tables import ChainAccount, ChainBook, ChainClaimed, PayoutRoot, RootSeen
+from marketplace.payouts.rails.onchain import DELAY, DISTRIBUTOR, ask_veto
+from marketplace.payouts.rules import MAX_AMOUNT_MINOR, Money
+
+log = logging.getLogger(__name__)
+
+HEARING_LOCK = 0x700C7
+AT_ONCE = 500
+_KINDS = {"RootProposed": RootSeen.PROPOSED, "RootVetoed": RootSeen.VETOED}
+
+
+@transaction.atomic
+def hear_claims(*, now: datetime) -> int:
+    """Record what the chain said of payouts since the last time, and return how many events that were.
+
+    A claim is booked once, also where its transaction is mined again after a reorganization. One that cannot be
+    booked, and a root that nobody here published, are recorded with what is wrong: `check_books` names them until
+    they are resolved, so payouts stop. Such a root is also logged at once, and the guardian is asked to veto it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [HEARING_LOCK])
+        cursor.execute(
+            "SELECT greatest((SELECT max(event) FROM payouts_root_seen),"
+            " (SELECT max(event) FROM payouts_chain_claimed))"
+        )
+        after = cursor.fetchone()[0] or 0
+    heard = 0
+    for event in events(DISTRIBUTOR, after=after, limit=AT_ONCE):
+        if event.event in _KINDS:
+            _hear_root(event, now)
+        elif event.event == "Claimed":
+            _hear_claim(event, now)
+        else:
+            continue
+        heard += 1
+    return heard
+
+
+def _book(event: ChainEvent) -> ChainBook | None:
+    return ChainBook.objects.filter(
+        chain_id=event.chain_id, distributor=event.address, token=event.args["token"]
+    ).first()
+
+
+def _hear_root(event: ChainEvent, now: datetime) -> None:
+    book, root, kind = _book(event), event.args["root"], _KINDS[event.event]
+    ours = _ours(book, root, kind, event) if book else None
+    RootSeen.objects.create(
+        event=event.pk,
+        book=book,
+        token=event.args["token"],
+        root=root,
+        kind=kind,
+        ours=ours,
+        transaction=event.transaction,
+        block_number=event.block_number,
+        at=event.block_time,
+        seen_at=now,
+    )
+    if ours is None and kind == RootSeen.PROPOSED:
+        log.critical(
+            "The payout root %s of token %s was proposed in %s and is not ours: the settler's key is in other hands.",
+            *(root, event.args["token"], event.transaction),
+        )
+        if event.block_time + DELAY > now:
+            ask_veto(
+                token=event.args["token"],
+                distributor=event.address,
+                root=root,
+                because=event.transaction,
+                now=now,
+            )
+
+
+def _ours(book: ChainBook, root: str, kind: str, event: ChainEvent) -> PayoutRoot | None:
+    """Return the root of ours that the chain speaks of; one is proposed once, and a veto is of the last proposed."""
+    found = PayoutRoot.objects.filter(book=book, root=root).order_by("number")
+    if kind == RootSeen.VETOED:
+        last = RootSeen.objects.filter(book=book, root=root, kind=RootSeen.PROPOSED, event__lt=event.pk)
+        newest = last.order_by("event").last()
+        return newest.ours if newest else None
+    again = RootSeen.objects.filter(
+        book=book, root=root, kind=kind, transaction=event.transaction, ours__isnull=False
+    ).first()
+    if again is not None:  # mined again after a reorganization
+        return again.ours
+    return found.exclude(pk__in=RootSeen.objects.filter(kind=kind, ours__isnull=False).values("ours")).first()
+
+
+def _hear_claim(event: ChainEvent, now: datetime) -> None:
+    book, address, units = _book(event), event.args["account"], int(event.args["amount"])
+    row = ChainClaimed(
+        event=event.pk,
+        book=book,
+        address=address,
+        units=units,
+        transaction=event.transaction,
+        block_number=event.block_number,
+        at=event.block_time,
+        seen_at=now,
+    )
+    row.account = ChainAccount.objects.filter(book=book, address=address).first() if book else None
+    row.repeats = ChainClaimed.objects.filter(
+        book=book, transaction=event.transaction, address=address, posted__isnull=False
+    ).first()
+    if row.repeats is None:
+        row.why = _booked(row)
+    if row.why:
+        log.critical("A claim of %s units by %s in %s is not booked: %s", units, address, event.transaction, row.why)
+    row.save(force_insert=True)
+
+
+def _booked(row: ChainClaimed) -> str:
+    """Book a claim and return nothing, or return why it cannot be booked."""
+    book, account = row.book, row.account
+    if book is None or account is None:
+        return _("we never gave that account anything")
+    amount_minor, rest = divmod(int(row.units), int(book.scale))
+    if rest or not 0 < amount_minor <= MAX_AMOUNT_MINOR:
+        return _("it is no whole number of minor units")
+    try:
+        row.posted_id = record_claimed(
+            source=f"chain-claim:{row.transaction}:{row.address}",
+            amount=Money(amount_minor, book.currency),
+            token=book.detail,
+            now=row.seen_at,
+        )
+    except UnableToPost as refusal:
+        return refusal.why
+    row.amount_minor = amount_minor
+    return ""

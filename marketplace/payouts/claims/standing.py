@@ -1,0 +1,68 @@
+"""Where a root stands, from what the chain said of it: asked for, waiting, counting, vetoed."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from marketplace.payouts.claims.tables import ChainBook, PayoutRoot, RootSeen
+from marketplace.payouts.rails.onchain import DELAY
+
+ASKED, WAITS, COUNTS, VETOED = "asked", "waits", "counts", "vetoed"
+
+
+@dataclass(frozen=True, slots=True)
+class RootStanding:
+    """How far a root is: `asked` until the chain has it, then it `waits` until `counts_at`, unless it is vetoed.
+
+    `transaction` is the one that proposed it, 0x hex, in the block `block_number`.
+    """
+
+    state: str
+    counts_at: datetime | None
+    transaction: str
+    block_number: int | None
+
+
+def standing_of_root(root: PayoutRoot, *, now: datetime) -> RootStanding:
+    """Return where a root stands now."""
+    return standings_of([root], now=now)[root.pk]
+
+
+def standings_of(roots: Iterable[PayoutRoot], *, now: datetime) -> dict[int, RootStanding]:
+    """Return id of a root → where it stands now."""
+    seen: dict[int, dict[str, RootSeen]] = {root.pk: {} for root in roots}
+    for word in RootSeen.objects.filter(ours__in=seen).order_by("event"):
+        seen[word.ours_id][word.kind] = word
+    return {pk: _told(words, now) for pk, words in seen.items()}
+
+
+def _told(words: dict[str, RootSeen], now: datetime) -> RootStanding:
+    proposed = words.get(RootSeen.PROPOSED)
+    if proposed is None:
+        return RootStanding(ASKED, None, "", None)
+    counts_at = proposed.at + DELAY
+    if RootSeen.VETOED in words:
+        return RootStanding(VETOED, None, proposed.transaction, proposed.block_number)
+    state = COUNTS if counts_at <= now else WAITS
+    return RootStanding(state, counts_at, proposed.transaction, proposed.block_number)
+
+
+def newest_root(book: ChainBook) -> PayoutRoot | None:
+    """Return the newest root of a book, whatever became of it."""
+    return PayoutRoot.objects.filter(book=book).select_related("book").order_by("-number").first()
+
+
+def counting_root(book: ChainBook, *, now: datetime) -> PayoutRoot | None:
+    """Return the root that claims of a book are proven against now, or None before the first counts.
+
+    The newest that the chain was told more than a day ago and that nobody vetoed.
+    """
+    proposed = RootSeen.objects.filter(book=book, kind=RootSeen.PROPOSED, at__lte=now - DELAY, ours__isnull=False)
+    vetoed = RootSeen.objects.filter(book=book, kind=RootSeen.VETOED, ours__isnull=False)
+    return (
+        PayoutRoot.objects.filter(book=book, pk__in=proposed.values("ours"))
+        .exclude(pk__in=vetoed.values("ours"))
+        .select_related("book")
+        .order_by("-number")
+        .first()
+    )
