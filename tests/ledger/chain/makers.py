@@ -207,7 +207,7 @@ def fund(rpc: JsonRpc, key: bytes, address: str) -> None:
             nonce=rpc.number("eth_getTransactionCount", sender.address, "pending"),
             max_fee_wei=10**10,
             max_tip_wei=10**9,
-            gas=21_000,
+            gas=100_000,
             to=address,
             data=b"",
             value_wei=10**18,
