@@ -5,6 +5,7 @@ from django.urls import path, re_path
 from marketplace.portal.views import (
     bargains,
     breakdown,
+    chain_offers,
     claims,
     compositions,
     earnings,
@@ -85,6 +86,7 @@ urlpatterns = [
     path("transfers/<uuid:proposal>", transfers.proposal, name="transfer"),
     path("transfers/<uuid:proposal>/accept", transfers.accept, name="transfer-accept"),
     path("transfers/<uuid:proposal>/end", transfers.end, name="transfer-end"),
+    path("offers/<uuid:offer>/chain", chain_offers.chain_offer, name="portal-chain-offer"),
     path("offers/<uuid:offer>/withdraw", packs.withdraw, name="portal-withdraw"),
     path("uploads/", uploads.uploads, name="uploads"),
     path("uploads/known", uploads.known, name="uploads-known"),

@@ -50,6 +50,15 @@ def signed(offer: Offer, limits: Limits, *, key: bytes = ALICES, now: datetime) 
     return typed.sign_digest(typed.typed_digest(typed.OFFER, message, **place), key)
 
 
+def sign_shown(document: Any, key: bytes) -> bytes:
+    """Signs the document that a page gives a wallet, as the wallet does."""
+    said, domain = document["message"] | {"licensor": address_of(key)}, document["domain"]
+    read = {"uint": int, "byte": lambda text: bytes.fromhex(text[2:]), "addr": str}
+    values = {name: read[kind[:4]](said[name]) for name, kind in typed.OFFER.fields}
+    place: Any = {"chain_id": int(domain["chainId"]), "contract": domain["verifyingContract"]}
+    return typed.sign_digest(typed.typed_digest(typed.OFFER, values, **place), key)
+
+
 def on_chain(offer: Offer, by: Creator, *, supply: int = 0, now: datetime | None = None) -> ChainOffer:
     """Alice sells an offer on the chain."""
     now = now or later(hours=1)

@@ -16,6 +16,7 @@ from marketplace.payouts import queries as books
 from marketplace.payouts.rules import format_amount
 from marketplace.people.models import Creator
 from marketplace.portal import queries, words
+from marketplace.portal.chain_sale_rows import chain_sales_of
 from marketplace.portal.views.access import creators_only
 from marketplace.portal.views.payouts import balance_rows
 from marketplace.ui import formats
@@ -47,6 +48,7 @@ def earnings(request: HttpRequest, creator: Creator) -> HttpResponse:
         "balances": balance_rows(creator) if not cursor else [],
         "frozen": _frozen(creator, frozen),
         "waiting": queries.waiting_sales(creator) - sum(row.waiting_sales for row in frozen),
+        "on_chain": chain_sales_of(creator) if not cursor else {},
         "payouts": [{"payout": payout, "state": words.payout_state(payout)} for payout in books.payouts_of(creator)],
     }
     return render(request, "portal/earnings.html", context)
