@@ -1,0 +1,399 @@
+"""The outbox to the chain: what Alice asks for happens once, in order, and she can see where it stands."""
+
+import secrets
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, IntegrityError, connection, transaction
+
+from ledger.chain.transaction import Transaction, address_of, sign
+from ledger.chain_asking import UnableToAskChain
+from ledger.chain_models import ChainAttempt, ChainCall, ChainDue, ChainOutcome, ChainSetback, ChainSighting, ChainSlot
+from ledger.chain_queries import calls_about
+from ledger.chain_rounds import IN_FLIGHT
+from ledger.operations import deliver, withdraw_call
+from tests.ledger.chain.makers import NOW, Place, ask
+from tests.ledger.chain.outbox import Outbox, outbox_at
+from tests.ledger.chain.proxy import Pool, Proxy
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def alice(place: Place, settings: Any) -> Outbox:
+    return outbox_at(place, settings)
+
+
+def test_a_call_waits_until_it_is_delivered_and_is_then_receipted(alice: Outbox) -> None:
+    call = alice.ask("a", 7)
+    assert alice.standing("a").state == "waiting"
+    assert (alice.standing("a").transaction, alice.nonce()) == ("", 0)
+    assert alice.deliver().sent == 1
+    assert alice.balance() == 7
+    found = alice.standing("a")
+    mined = ask(alice.place.url, "eth_getTransactionReceipt", found.transaction)
+    block = ask(alice.place.url, "eth_getBlockByNumber", mined["blockNumber"], False)
+    assert (found.state, found.confirmations, found.wanted, found.attempts, found.reason) == ("confirmed", 1, 1, 1, "")
+    assert found.block_number == int(mined["blockNumber"], 16)
+    assert found.block_time is not None
+    assert found.block_time.timestamp() == int(block["timestamp"], 16)
+    assert found.gas_used == int(mined["gasUsed"], 16)
+    assert found.fee_wei == int(mined["gasUsed"], 16) * int(mined["effectiveGasPrice"], 16)
+    assert not ChainDue.objects.exists()
+    assert alice.deliver().sent == 0
+    assert (alice.balance(), alice.nonce()) == (7, 1)
+    assert calls_about("story") == [call]
+
+
+def test_many_calls_go_together_in_the_order_asked(alice: Outbox) -> None:
+    many = IN_FLIGHT + 9
+    with Proxy(alice.place.url).serving() as proxy:
+        alice.look_through(proxy.url)
+        for number in range(many):
+            alice.ask(str(number), 1)
+        assert alice.deliver().sent == many
+    assert alice.balance() == alice.nonce() == many
+    nonces = list(ChainSlot.objects.order_by("call_id").values_list("nonce", flat=True))
+    assert nonces == list(range(many))
+    assert ChainOutcome.objects.filter(state="confirmed").count() == many
+    # Not one request for each: nonces are given in a row, and everything is asked in batches.
+    assert len(proxy.requests) < many / 2
+
+
+def test_a_call_counts_only_as_deep_as_wanted(alice: Outbox) -> None:
+    alice.settings.CHAIN_CONFIRMATIONS = 4
+    alice.ask("a", 7)
+    alice.deliver()
+    assert (alice.state("a"), alice.standing("a").confirmations, alice.standing("a").wanted) == ("mined", 1, 4)
+    alice.mine(2)
+    alice.deliver()
+    assert (alice.state("a"), alice.standing("a").confirmations) == ("mined", 3)
+    alice.mine(1)
+    assert alice.deliver().sent == 0
+    assert (alice.state("a"), alice.standing("a").confirmations) == ("confirmed", 4)
+    assert ChainSighting.objects.count() == 1
+    assert alice.balance() == 7
+
+
+def test_the_same_key_is_the_same_call(alice: Outbox) -> None:
+    assert alice.ask("a", 7) == alice.ask("a", 7)
+    with pytest.raises(UnableToAskChain, match="“a”: the same key was used for another call"):
+        alice.ask("a", 8)
+    assert ChainCall.objects.count() == 1
+    alice.deliver()
+    assert alice.ask("a", 7).outcome.state == "confirmed"
+    assert alice.balance() == 7
+
+
+def test_without_contracts_nothing_can_be_asked(settings: Any, tmp_path: Path) -> None:
+    settings.CHAIN_SUITE = str(tmp_path / "none.json")
+    alice = Outbox(Place("", b"", tmp_path), settings, b"\1" * 32, "")
+    with pytest.raises(UnableToAskChain, match="no contracts are recorded"):
+        alice.ask("a", 7, contract="SplitVault", function="distribute", args=())
+    assert not ChainCall.objects.exists()
+
+
+def test_what_the_contract_refuses_is_refused_with_its_reason_and_costs_nothing(alice: Outbox) -> None:
+    alice.ask("a", 7, function="transfer", contract="ERC20")
+    alice.ask("b", 8)
+    alice.deliver()
+    assert alice.state("a") == "refused"
+    assert alice.standing("a").reason == f"ERC20InsufficientBalance({alice.sender}, 0, 7)"
+    assert alice.state("b") == "confirmed"
+    assert not ChainAttempt.objects.filter(slot__call__key="a").exists()
+    assert (alice.balance(), alice.nonce()) == (8, 1)
+    alice.deliver()
+    assert (alice.state("a"), alice.nonce()) == ("refused", 1)
+
+
+def test_a_refusal_that_means_done_confirms_and_one_that_means_later_waits(alice: Outbox) -> None:
+    names = ["ERC20InsufficientBalance"]
+    alice.ask("done", 7, function="transfer", contract="ERC20", done=names)
+    alice.ask("later", 7, function="transfer", contract="ERC20", later=names)
+    for _ in range(3):
+        alice.deliver()
+    assert (alice.state("done"), alice.standing("done").reason) == ("confirmed", names[0])
+    assert alice.state("later") == "waiting"
+    assert alice.standing("later").reason.startswith("ERC20InsufficientBalance(")
+    assert ChainSetback.objects.count() == 1
+    assert (alice.nonce(), alice.balance()) == (0, 0)
+    alice.ask("coins", 7, args=(alice.sender, 7))
+    alice.deliver()
+    alice.deliver()
+    assert (alice.state("later"), alice.balance()) == ("confirmed", 7)
+
+
+def test_a_call_that_needs_the_one_before_it_waits_for_it(alice: Outbox) -> None:
+    with Pool(alice.place.url).serving() as pool:
+        alice.look_through(pool.url)
+        alice.ask("coins", 7, args=(alice.sender, 7))
+        alice.ask("pass on", 7, function="transfer", contract="ERC20")
+        for _ in range(3):
+            alice.deliver()
+        assert (alice.state("coins"), alice.state("pass on")) == ("sent", "waiting")
+        pool.release()
+        pool.holds = False
+        alice.deliver()
+    assert (alice.state("coins"), alice.state("pass on")) == ("confirmed", "confirmed")
+    assert alice.balance() == 7
+
+
+def test_a_key_without_money_is_a_matter_of_time(alice: Outbox, tmp_path: Path) -> None:
+    poor = secrets.token_bytes(32)
+    (tmp_path / "poor.key").write_text(poor.hex())
+    alice.settings.CHAIN_KEY_FILES = {"registrar": str(tmp_path / "poor.key")}
+    alice.ask("poor", 7, role="registrar")
+    alice.ask("rich", 8)
+    troubles = alice.deliver().troubles
+    assert troubles == [f"the account {address_of(poor)} cannot pay for the gas"]
+    assert (alice.state("rich"), alice.balance()) == ("confirmed", 8)
+    ask(alice.place.url, "eth_sendRawTransaction", "0x" + _gift(alice, address_of(poor)))
+    assert alice.deliver().troubles == []
+    assert (alice.state("poor"), alice.balance()) == ("confirmed", 15)
+
+
+def _gift(alice: Outbox, to: str) -> str:
+    fields = Transaction(
+        chain_id=31337,
+        nonce=alice.nonce(),
+        max_fee_wei=10**10,
+        max_tip_wei=1,
+        gas=21_000,
+        to=to,
+        data=b"",
+        value_wei=10**17,
+    )
+    return sign(fields, alice.key).raw.hex()
+
+
+def test_a_missing_key_keeps_nobody_else_waiting(alice: Outbox, tmp_path: Path) -> None:
+    alice.settings.CHAIN_KEY_FILES = {"registrar": str(tmp_path / "none.key")}
+    alice.ask("none", 7, role="registrar")
+    alice.ask("rich", 8)
+    (trouble,) = alice.deliver().troubles
+    assert trouble.startswith(f"the key file {tmp_path}/none.key cannot be read")
+    assert (alice.state("none"), alice.state("rich")) == ("waiting", "confirmed")
+
+
+def test_a_chain_that_is_away_loses_nothing(alice: Outbox) -> None:
+    alice.ask("a", 7)
+    alice.look_through("http://127.0.0.1:9")
+    (trouble,) = alice.deliver().troubles
+    assert trouble.startswith("127.0.0.1:9 cannot be reached")
+    assert alice.state("a") == "waiting"
+    assert not ChainAttempt.objects.exists()
+    alice.look_through(alice.place.url)
+    alice.deliver()
+    assert (alice.state("a"), alice.balance()) == ("confirmed", 7)
+
+
+def test_gas_above_our_ceiling_is_waited_out(alice: Outbox) -> None:
+    alice.settings.CHAIN_MAX_FEE_GWEI = 0
+    alice.ask("a", 7)
+    alice.deliver()
+    alice.deliver()
+    assert (alice.state("a"), alice.standing("a").reason) == ("waiting", "a unit of gas costs more than 0 gwei")
+    assert ChainSetback.objects.count() == 1
+    alice.settings.CHAIN_MAX_FEE_GWEI = 500
+    alice.deliver()
+    assert (alice.state("a"), alice.balance()) == ("confirmed", 7)
+
+
+def test_what_was_never_signed_can_be_withdrawn(alice: Outbox) -> None:
+    alice.ask("a", 7)
+    assert withdraw_call(key="a", reason="Alice changed her mind", now=NOW)
+    assert not withdraw_call(key="a", reason="again", now=NOW)
+    assert alice.deliver().sent == 0
+    assert (alice.state("a"), alice.standing("a").reason) == ("refused", "Alice changed her mind")
+    with Pool(alice.place.url).serving() as pool:
+        alice.look_through(pool.url)
+        alice.ask("b", 8)
+        alice.deliver()
+        assert not withdraw_call(key="b", reason="too late", now=NOW)
+        pool.release()
+        alice.deliver()
+    assert (alice.state("b"), alice.balance()) == ("confirmed", 8)
+
+
+def test_a_call_for_another_chain_is_not_sent_here(alice: Outbox) -> None:
+    alice.ask("a", 7, chain_id=8453)
+    assert alice.deliver().troubles == ["calls wait for chain 8453, but the endpoint serves chain 31337"]
+    assert (alice.state("a"), alice.nonce()) == ("waiting", 0)
+    alice.ask("b", 8)
+    alice.deliver()
+    assert (alice.state("a"), alice.state("b"), alice.balance()) == ("waiting", "confirmed", 8)
+
+
+# --- stuck, replaced, raced -------------------------------------------------------------------------------------------
+
+
+def test_a_stuck_transaction_is_replaced_by_dearer_ones_up_to_the_ceiling(alice: Outbox) -> None:
+    with Pool(alice.place.url).serving() as pool:
+        alice.look_through(pool.url)
+        alice.settings.CHAIN_MAX_FEE_GWEI = 5
+        alice.ask("a", 7)
+        alice.ask("b", 8)
+        alice.deliver()
+        alice.deliver(now=NOW + timedelta(seconds=299))
+        assert [one.nonce for one in pool.taken] == [0, 1]
+        for minutes in range(5, 100, 5):
+            alice.deliver(now=NOW + timedelta(minutes=minutes))
+        # Only the first in line: the other one waits for it, not for a better price.
+        firsts = [one for one in pool.taken if one.nonce == 0]
+        assert [one.nonce for one in pool.taken if one.nonce != 0] == [1]
+        assert len(firsts) > 3
+        for before, after in pairwise(firsts):
+            assert 8 * after.max_fee >= 9 * before.max_fee
+            assert 8 * after.max_tip >= 9 * before.max_tip
+        assert firsts[-1].max_fee <= 5 * 10**9
+        assert alice.standing("a").attempts == len(firsts)
+        assert alice.standing("a").reason == "a unit of gas costs more than 5 gwei"
+        # Whichever is mined counts: here a miner had kept the cheapest.
+        ask(alice.place.url, "eth_sendRawTransaction", firsts[0].raw)
+        pool.waiting.pop((alice.sender.lower(), 0))
+        pool.release()
+        alice.deliver(now=NOW + timedelta(minutes=100))
+    assert (alice.state("a"), alice.standing("a").transaction) == ("confirmed", firsts[0].digest)
+    assert (alice.state("b"), alice.balance(), alice.nonce()) == ("confirmed", 15, 2)
+
+
+def test_a_node_that_forgot_is_told_again_with_the_same_bytes(alice: Outbox) -> None:
+    with Pool(alice.place.url).serving() as pool:
+        alice.look_through(pool.url)
+        alice.ask("a", 7)
+        alice.deliver()
+        pool.forget()
+        alice.deliver()
+        assert len({one.digest for one in pool.taken}) == 1
+        assert len(pool.taken) == 2
+        pool.release()
+        alice.deliver()
+    assert (alice.state("a"), alice.standing("a").attempts, alice.balance()) == ("confirmed", 1, 7)
+
+
+def test_a_nonce_that_another_program_used_is_given_up_once_that_is_final(alice: Outbox) -> None:
+    alice.settings.CHAIN_CONFIRMATIONS = 3
+    with Pool(alice.place.url).serving() as pool:
+        alice.look_through(pool.url)
+        alice.ask("a", 7)
+        alice.deliver()
+        alice.pay()
+        pool.forget()
+        alice.deliver()
+        # The other one could still be taken back, and then ours would be mined.
+        assert (alice.standing("a").attempts, alice.state("a")) == (1, "sent")
+        alice.mine(2)
+        alice.deliver()
+        slots = list(ChainSlot.objects.order_by("id"))
+        assert [slot.nonce for slot in slots] == [0, 1]
+        block = ask(alice.place.url, "eth_getBlockByNumber", hex(slots[0].loss.block_number), False)
+        assert block["transactions"] == [slots[0].loss.winner]
+        assert not slots[0].loss.reverted
+        pool.release()
+        alice.mine(2)
+        alice.deliver()
+    assert (alice.state("a"), alice.standing("a").attempts) == ("confirmed", 2)
+    assert (alice.balance(), alice.nonce()) == (7, 2)
+
+
+def test_a_transaction_of_ours_that_a_foreign_one_replaced_is_sent_anew(alice: Outbox) -> None:
+    with Pool(alice.place.url).serving() as pool:
+        alice.look_through(pool.url)
+        alice.ask("a", 7)
+        alice.deliver()
+        ask(pool.url, "eth_sendRawTransaction", "0x" + alice.other(0, fee_wei=10**11).hex())
+        assert [one.nonce for one in pool.taken] == [0, 0]
+        pool.release()
+        alice.deliver()
+        pool.release()
+        alice.deliver()
+    assert (alice.state("a"), alice.balance(), alice.nonce()) == ("confirmed", 7, 2)
+
+
+def test_a_nonce_race_at_the_last_moment_is_run_again(alice: Outbox) -> None:
+    raced: list[int] = []
+
+    def bend(method: str, params: list[Any], real: Any) -> Any:
+        if method == "eth_sendRawTransaction" and len(raced) < 3:
+            raced.append(alice.nonce())
+            alice.pay()
+        return real()
+
+    with Proxy(alice.place.url, bend).serving() as proxy:
+        alice.look_through(proxy.url)
+        alice.ask("a", 7)
+        alice.deliver()
+    assert raced == [0, 1, 2]
+    assert (alice.state("a"), alice.balance(), alice.nonce()) == ("confirmed", 7, 4)
+    assert [slot.nonce for slot in ChainSlot.objects.order_by("id")] == [0, 1, 2, 3]
+
+
+def test_a_gap_that_a_vanished_transaction_left_is_filled(alice: Outbox) -> None:
+    with Pool(alice.place.url).serving() as pool:
+        alice.look_through(pool.url)
+        ask(pool.url, "eth_sendRawTransaction", "0x" + alice.other(0).hex())
+        alice.ask("a", 7)
+        alice.deliver()
+        assert [slot.nonce for slot in ChainSlot.objects.all()] == [1]
+        pool.waiting.pop((alice.sender.lower(), 0))
+        alice.deliver(now=NOW + timedelta(seconds=299))
+        assert [one.nonce for one in pool.taken] == [0, 1]
+        alice.deliver(now=NOW + timedelta(seconds=300))
+        assert [one.nonce for one in pool.taken] == [0, 1, 0]
+        pool.release()
+        alice.deliver(now=NOW + timedelta(seconds=301))
+    assert (alice.state("a"), alice.balance(), alice.nonce()) == ("confirmed", 7, 2)
+    assert alice.state(f"fill:31337:{alice.sender}:0") == "confirmed"
+
+
+def test_a_call_that_reverts_in_its_block_is_spent_and_looked_at_again(alice: Outbox) -> None:
+    with Pool(alice.place.url).serving() as pool:
+        alice.look_through(pool.url)
+        pool.holds = False
+        alice.ask("coins", 7, args=(alice.sender, 7))
+        alice.deliver()
+        pool.holds = True
+        alice.ask("first", 7, function="transfer", contract="ERC20")
+        alice.ask("second", 7, function="transfer", contract="ERC20")
+        alice.deliver()
+        assert (alice.state("first"), alice.state("second")) == ("sent", "sent")
+        pool.release()
+        alice.deliver()
+        assert (alice.state("first"), alice.state("second")) == ("confirmed", "refused")
+        assert alice.standing("second").reason.startswith("ERC20InsufficientBalance(")
+    assert ChainSlot.objects.get(call__key="second").loss.reverted
+    assert (alice.balance(), alice.nonce()) == (7, 3)
+
+
+# --- what the database refuses ----------------------------------------------------------------------------------------
+
+
+def test_facts_are_only_added_and_a_call_has_one_nonce_at_a_time(alice: Outbox) -> None:
+    with Pool(alice.place.url).serving() as pool:
+        alice.look_through(pool.url)
+        alice.ask("a", 7)
+        alice.deliver()
+    for table in ("call", "slot", "slot_loss", "attempt", "sighting", "outcome", "setback"):
+        with pytest.raises(IntegrityError, match="rows of ledger_chain_"), transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute(f"DELETE FROM ledger_chain_{table}")
+    slot = ChainSlot.objects.get()
+    for number, words in ((1, "numbered_once"), (2, "has a nonce that is not lost"), (3, "not lost")):
+        twice = ChainSlot(
+            call=slot.call, number=number, nonce=9, chain_id=31337, sender=slot.sender, head=0, taken_at=NOW
+        )
+        with pytest.raises(IntegrityError, match=words), transaction.atomic():
+            twice.save()
+    other = alice.ask("b", 8)
+    taken = ChainSlot(call=other, number=1, nonce=0, chain_id=31337, sender=slot.sender, head=0, taken_at=NOW)
+    with pytest.raises(DatabaseError, match="ledger_chain_nonce_used_once"), transaction.atomic():
+        taken.save()
+    assert ChainSlot.objects.count() == 1
+
+
+def test_nothing_due_asks_nobody(settings: Any) -> None:
+    settings.CHAIN_RPC_URL = "http://127.0.0.1:9"
+    assert deliver(now=NOW).troubles == []
