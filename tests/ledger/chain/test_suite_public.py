@@ -3,21 +3,24 @@
 import json
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from ledger.chain import suite_deployment
 from ledger.chain.abi import creation_data, error_of
+from ledger.chain.artifacts import load
 from ledger.chain.deployment import UnableToDeploy
 from ledger.chain.inspection import differences
 from ledger.chain.jsonrpc import RpcRefusal
 from ledger.chain.reading import Reader
 from ledger.chain.sender import Sender
-from ledger.chain.suite import suite_in
+from ledger.chain.suite import suite, suite_in
 from ledger.chain.suite_deployment import Accounts, Given, deploy_suite, left_to_admin
 from ledger.chain.transaction import address_of
 from tests.ledger.chain.lives import PAGES, Killed, dying, nonce
-from tests.ledger.chain.makers import BRISK, NOW, Contracts, an_anvil
+from tests.ledger.chain.makers import BRISK, NOW, Contracts, an_anvil, ask
 
 COLD = "0x" + "c0" * 20
 
@@ -78,6 +81,36 @@ def test_play_money_does_not_deploy_where_it_could_be_taken_for_money(tmp_path: 
             with pytest.raises(RpcRefusal) as refusal:
                 rpc.call("eth_call", {"data": "0x" + creation_data(name, *args).hex()}, "latest")
             assert error_of(name, refusal.value.data) == ("NotADevelopmentChain", (8453,))
+
+
+def test_the_command_deploys_to_a_chain_that_is_really_another(
+    tmp_path: Path, settings: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dollar, wrapped, guardian = ("0x" + pair * 20 for pair in ("d0", "e0", "60"))
+    with an_anvil(tmp_path, "--chain-id", "8453") as place:
+        settings.DATA_FOLDER, settings.CHAIN_RPC_URL = tmp_path / "data", place.url
+        settings.CHAIN_SUITE, settings.CHAIN_KEY_FILE, settings.CHAIN_KEY_FILES = "", str(place.key_file), {}
+        for at in (dollar, wrapped):
+            # Any ERC-20; its constructor, which refuses this chain, is not run.
+            ask(place.url, "anvil_setCode", at, "0x" + load("DevelopmentCoin").runtime_code.hex())
+        with pytest.raises(CommandError, match="is also a hot key: name another, whose key is kept offline"):
+            call_command("chain_deploy", "--suite", "--wrapped", wrapped)
+        given = ("--admin", COLD, "--guardian", guardian, "--wrapped", wrapped)
+        with pytest.raises(CommandError, match="--token usd: write it as USD=0x"):
+            call_command("chain_deploy", "--suite", *given, "--token", "usd")
+        assert ask(place.url, "eth_blockNumber") == "0x0"
+        call_command("chain_deploy", "--suite", *given, "--token", f"USD={dollar}")
+        said = capsys.readouterr().out
+        assert ask(place.url, "eth_blockNumber") == "0x8"
+        known = suite()
+        assert known is not None
+        assert f"All on chain 8453, from block {known.block_number} on.\n" in said
+        vault = known.address("SplitVault")
+        assert "Left to the admin's wallet: listToken(, true) — send 0x" in said
+        assert f" to {vault}.\nWhat stands there is what contracts/abi says, and each key has its role.\n" in said
+        # Later, without a word about who the admin is: the record knows.
+        call_command("chain_deploy", "--suite")
+        assert capsys.readouterr().out == said
 
 
 # --- successors ---------------------------------------------------------------------------------------------------
