@@ -1,4 +1,4 @@
-"""What the worker does for the log: seal, anchor and index it, audit it hourly, and read what the chain says."""
+"""What the worker does for the log: seal, anchor, index and audit it, call contracts, read what they say."""
 
 import logging
 
@@ -35,6 +35,14 @@ def seal(timestamp: int) -> None:
 def anchor(timestamp: int) -> None:
     """Anchors the newest checkpoint; a chain that is down is tried again at the next turn."""
     ledger.operations.anchor(now=timezone.now())
+
+
+@app.periodic(cron="*/5 * * * * *")
+@app.task(queueing_lock="ledger.deliver", pass_context=False)
+def deliver(timestamp: int) -> None:
+    """Sends what waits for the chain and looks after what was sent; what keeps it is logged and no failure."""
+    for trouble in ledger.operations.deliver(now=timezone.now()).troubles:
+        LOGGER.warning("The chain: %s", trouble)
 
 
 @app.periodic(cron="*/5 * * * * *")
