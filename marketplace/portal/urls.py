@@ -5,6 +5,7 @@ from django.urls import path, re_path
 from marketplace.portal.views import (
     bargains,
     breakdown,
+    chain_claims,
     chain_offers,
     claims,
     compositions,
@@ -26,6 +27,7 @@ from marketplace.portal.views import (
     transfers,
     uploads,
     uses,
+    wallet,
 )
 
 _MONTH = r"(?P<period>[0-9]{4}-[0-9]{2}|running)/(?P<currency>[A-Z]{3})"
@@ -51,6 +53,10 @@ urlpatterns = [
     ),
     path("taxes", taxes.taxes, name="portal-taxes"),
     path("payouts", payouts.payouts, name="portal-payouts"),
+    path("payouts/chain", chain_claims.chain_claims, name="portal-chain-claims"),
+    path("wallet", wallet.wallet, name="portal-wallet"),
+    path("wallet/bind", wallet.bind, name="portal-wallet-bind"),
+    path("wallet/move", wallet.move, name="portal-wallet-move"),
     path("uses", uses.uses, name="portal-uses"),
     path("uses.csv", uses.works_csv, name="portal-uses-csv"),
     path("uses/each.csv", uses.uses_csv, name="portal-each-use-csv"),

@@ -16,6 +16,7 @@ from marketplace.storefront.views import (
     media,
     pack,
     papers,
+    payout_roots,
     preferences,
     releases,
     verify,
@@ -59,6 +60,7 @@ urlpatterns = [
     path("log/trusted-root.json", credentials.trusted_root, name="trusted-root"),
     path("log/", log.log, name="log"),
     path("chain", chain.chain, name="chain"),
+    path("chain/payouts/<int:root>.json", payout_roots.payout_root, name="payout-root"),
     path("log/checkpoint", log.checkpoint, name="log-checkpoint"),
     path("log/policy", log.policy, name="log-policy"),
     # c2sp.org/tlog-tiles: a level or "entries", the number in groups of three digits, the width of a partial tile.

@@ -64,6 +64,8 @@ def claimable_of(creator: Creator, *, now: datetime) -> list[Claimable]:
 
 def claimable_by(accounts: Sequence[ChainAccount], *, now: datetime) -> list[Claimable]:
     """Return what accounts may claim, in their order."""
+    if not accounts:
+        return []
     sums = {row["id"]: row for row in rows_of(_SUMS, {"accounts": [account.pk for account in accounts]})}
     roots = {account.book_id: _roots(account.book, now) for account in accounts}
     return [_claimable(account, sums[account.pk], *roots[account.book_id]) for account in accounts]

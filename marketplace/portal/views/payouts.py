@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from marketplace.payouts import operations
 from marketplace.payouts import queries as books
+from marketplace.payouts.claims.queries import on_chain_of
 from marketplace.payouts.when_queries import NextPayout, next_payouts, reserves_of, ripening_of
 from marketplace.people.models import Creator
 from marketplace.portal import words_payouts
@@ -23,8 +24,13 @@ DAYS_SHOWN = 14
 
 def balance_rows(creator: Creator) -> list[dict[str, Any]]:
     """Return what `_balances.html` shows: each balance, and when the next payout in its currency is."""
-    said = {row.currency: words_payouts.next_payout(row) for row in next_payouts(creator, now=timezone.now())}
-    return [{"balance": balance, "when": said.get(balance.currency, "")} for balance in books.balances_of(creator)]
+    now = timezone.now()
+    said = {row.currency: words_payouts.next_payout(row) for row in next_payouts(creator, now=now)}
+    there = {row.currency: row for row in on_chain_of(creator, now=now)}
+    return [
+        {"balance": one, "when": said.get(one.currency, ""), "on_chain": there.get(one.currency)}
+        for one in books.balances_of(creator)
+    ]
 
 
 @never_cache
