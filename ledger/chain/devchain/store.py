@@ -52,7 +52,7 @@ class BlockStore(BaseDB):
         self._connection.execute("pragma synchronous=full")
         self._connection.executescript(_SCHEMA)
         self._pending: dict[bytes, bytes | None] = {}
-        self._has_snapshot = self._connection.execute("select 1 from snapshot").fetchone() is not None
+        self._has_snapshot = self._any_snapshot()
 
     def __getitem__(self, key: bytes) -> bytes:
         if key in self._pending:
@@ -140,7 +140,11 @@ class BlockStore(BaseDB):
             run.execute("delete from log where block_number > ?", found[:1])
             run.execute("delete from snapshot where id >= ?", (id,))
         self._pending.clear()
+        self._has_snapshot = self._any_snapshot()
         return int(found[0]), int(found[1])
+
+    def _any_snapshot(self) -> bool:
+        return self._connection.execute("select 1 from snapshot limit 1").fetchone() is not None
 
     @contextmanager
     def _at_once(self) -> Iterator[None]:

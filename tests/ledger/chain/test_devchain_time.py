@@ -1,18 +1,24 @@
 """Time that is moved and blocks that are taken back: the same on the embedded chain and on anvil, by the same words."""
 
 import secrets
+from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from ledger.chain.abi import creation_data
 from ledger.chain.jsonrpc import JsonRpc, RpcRefusal
-from ledger.chain.transaction import address_of
+from ledger.chain.transaction import Transaction, address_of, created_by, sign
 from ledger.chain.typed import BIND, sign_digest, typed_digest
 from tests.ledger.chain.makers import Contracts, DevChain, Place, ask, deployed, fund
 
 DAY = 86_400
 PAYEE = b"\x01" * 16
+DAVE = "0x" + "da" * 20
 
 
 def time_of(place: Place) -> int:
@@ -206,3 +212,56 @@ def test_a_block_is_named_by_its_hash_too_and_a_slot_is_read(embedded: Place, tm
     assert receipt["transactionHash"] == block["transactions"][0]
     with pytest.raises(RpcRefusal, match="header not found"):
         JsonRpc(embedded.url).call("eth_getCode", treasury, {"blockHash": "0x" + "00" * 32})
+
+
+def contents(store: Any) -> dict[str, list[Any]]:
+    """Everything on disk but the notes for going back and the count of branches."""
+    tables = {"node": "select * from node order by key", "log": "select * from log order by block_number, log_index"}
+    return {name: store._connection.execute(query).fetchall() for name, query in tables.items()}
+
+
+@settings(max_examples=15, deadline=None)
+@given(steps=st.lists(st.sampled_from(["pay", "log", "mine", "later", "snapshot", "revert", "reopen"]), max_size=25))
+def test_going_back_leaves_exactly_what_was_on_disk(steps: list[str]) -> None:
+    from ledger.chain.devchain.node import Node
+    from ledger.chain.devchain.store import BlockStore
+
+    key, moment = b"\x01" * 32, count(1_795_312_800)
+    coin = creation_data("DevelopmentWrappedCoin")
+    with TemporaryDirectory() as folder:
+
+        def opened() -> tuple[Any, Any]:
+            store = BlockStore(Path(folder) / "chain.sqlite3")
+            return store, Node(store, clock=lambda: next(moment), funded=bytes.fromhex(address_of(key)[2:]))
+
+        store, node = opened()
+        there: list[tuple[int, dict[str, list[Any]], bytes]] = []
+        for step in steps:
+            nonce = node.state(node.head()).get_nonce(bytes.fromhex(address_of(key)[2:]))
+            fields: dict[str, Any] = {"chain_id": 31337, "nonce": nonce, "max_fee_wei": 10**10, "max_tip_wei": 10**9}
+            if step == "pay":
+                node.send(sign(Transaction(**fields, gas=21_000, to=DAVE, data=b"", value_wei=5), key).raw)
+            elif step == "log":
+                made = created_by(address_of(key), nonce)
+                node.send(sign(Transaction(**fields, gas=3_000_000, to=None, data=coin), key).raw)
+                fields["nonce"] += 1
+                node.send(sign(Transaction(**fields, gas=100_000, to=made, data=b"", value_wei=7), key).raw)
+            elif step == "mine":
+                node.mine()
+            elif step == "later":
+                node.increase_time(DAY)
+            elif step == "snapshot":
+                there.append((node.snapshot(), contents(store), bytes(node.head().hash)))
+            elif step == "revert" and there:
+                # The oldest but one, so that some lie within what is left.
+                place = max(0, len(there) - 2)
+                id, before, head = there[place]
+                assert node.revert(id)
+                assert contents(store) == before
+                assert node.head().hash == head
+                assert not any(node.revert(gone) for gone, _, _ in there[place:])
+                del there[place:]
+            elif step == "reopen":
+                store.close()
+                store, node = opened()
+        store.close()
