@@ -20,14 +20,15 @@ NETWORKS: Names = {
     "137": "Polygon",
     "8453": "Base",
     "42161": "Arbitrum One",
-    "11155111": gettext_lazy("Sepolia (a test network)"),
-    "84532": gettext_lazy("Base Sepolia (a test network)"),
-    "31337": gettext_lazy("Development chain (its coins are worth nothing)"),
+    "11155111": "Sepolia",
+    "84532": "Base Sepolia",
+    "31337": gettext_lazy("Development chain"),
 }
+WORTHLESS = {11155111, 84532, 31337}
 STATES: Names = {
     "none": gettext_lazy("Not on chain"),
     "waiting": gettext_lazy("Waiting to be sent"),
-    "sent": gettext_lazy("Sent"),
+    "sent": gettext_lazy("Sent to the network"),
     "mined": gettext_lazy("In a block"),
     "confirmed": gettext_lazy("Confirmed"),
     "refused": gettext_lazy("Refused by the contract"),
@@ -45,6 +46,11 @@ def network_name(chain_id: int) -> str:
     if settings.CHAIN_NAME:
         return str(settings.CHAIN_NAME)
     return say(NETWORKS, str(chain_id)) if str(chain_id) in NETWORKS else _("Chain %(id)d") % {"id": chain_id}
+
+
+def network_note(chain_id: int) -> str:
+    """This will warn of a network whose coins nobody pays for; "" for others."""
+    return _("for trials: its coins are worth nothing") if chain_id in WORTHLESS else ""
 
 
 def link(kind: str, value: str | int) -> str:
@@ -139,6 +145,7 @@ def panel(
         "state_label": state_label or (say(STATES, state) if state else ""),
         "tone": TONES.get(state, ""),
         "network": network_name(chain_id),
+        "network_note": network_note(chain_id),
         "chain_id": chain_id,
         "contracts": [(name, address, link("address", address)) for name, address in contracts],
         "rows": list(rows),

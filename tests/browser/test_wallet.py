@@ -165,7 +165,7 @@ REFUSALS: list[tuple[dict[str, Any], str]] = [
     ({"_refusals": [-32603]}, "Your wallet answered with an error: User rejected the request."),
     ({"locked": True}, "Your wallet gave no account."),
     ({"chain_id": 1, "known": {1}, "_refusals": [4001]}, "You declined in your wallet."),
-    ({"chain_id": 1, "known": {1}}, "Your wallet does not know Development chain"),
+    ({"chain_id": 1, "known": {1}}, "Your wallet does not know Development chain."),
 ]
 
 

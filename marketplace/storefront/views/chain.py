@@ -31,6 +31,7 @@ def chain(request: HttpRequest) -> HttpResponse:
         codes, anchors = chain_facts.codes(known), _anchors(known.chain_id)
         context |= {
             "network": onchain.network_name(known.chain_id),
+            "network_note": onchain.network_note(known.chain_id),
             "contracts": [_contract(one, codes.get(one.name)) for one in known.contracts],
             "is_answering": bool(codes),
             "others": [name for name, code in codes.items() if not code.is_ours],
