@@ -74,11 +74,13 @@ class Work:
             told = error_of(step.contract, refusal.data)
             reason = f"{told[0]}{told[1]}" if told else str(refusal)
             raise UnableToDeploy(f"{self.rpc.place} refuses {step.name}: {reason}", step.contract) from refusal
-        artifact = None if step.to else load(step.contract)
-        if receipt.get("status") != "0x1" or (artifact and not artifact.is_code(self._code(address))):
+        if receipt.get("status") != "0x1":
             self._under_way = None
             self._save()
-            raise UnableToDeploy(f"transaction 0x{signed.digest.hex()} did not do it at {address}", step.contract)
+            raise UnableToDeploy(f"transaction 0x{signed.digest.hex()} failed", step.contract)
+        artifact = None if step.to else load(step.contract)
+        if artifact is not None:
+            self._check_code(address, step.contract)
         self.done[step.name] = {
             "address": address,
             "transaction": "0x" + signed.digest.hex(),
@@ -120,6 +122,14 @@ class Work:
     def _save(self) -> None:
         document = {"format": INTENT_FORMAT, "chain_id": self.chain_id, "asked": self._asked, "done": self.done}
         write_document(self.path, {**document, "under_way": self._under_way})
+
+    def _check_code(self, address: str, contract: str) -> None:
+        found = self._code(address)
+        if not found:
+            # Behind one name there may be many nodes, of which some lag: what is mined is not sent again for that.
+            raise ChainUnavailable(f"{self.rpc.place} says that {contract} was created, and does not show it yet")
+        if not load(contract).is_code(found):
+            raise UnableToDeploy(f"at {address} is something else than contracts/abi/{contract}.json", contract)
 
     def _code(self, address: str) -> bytes:
         return self.rpc.data("eth_getCode", address, "latest")

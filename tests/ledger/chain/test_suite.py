@@ -22,6 +22,8 @@ from ledger.chain.suite_deployment import NOBODY, Accounts, deploy_suite, left_t
 from ledger.chain.transaction import address_of, keccak
 from tests.ledger.chain.lives import PAGES, dying, nonce, one_life
 from tests.ledger.chain.makers import BRISK, HOME, NOW, Contracts, DevChain, Place, ask, deployed, fund
+from tests.ledger.chain.test_faults import endpoint
+from tests.ledger.chain.test_reading import lying
 
 COLD = "0x" + "c0" * 20
 PAYEE = b"\x01" * 16
@@ -167,6 +169,21 @@ def test_a_deployment_under_way_goes_on_only_with_the_same_accounts(
     with pytest.raises(UnableToDeploy, match=r"deployment\.intent\.json is of a deployment .* with other accounts"):
         deploy_suite(now=NOW, pages=PAGES, config=config, accounts=other, patience=BRISK)
     assert nonce(embedded) == before
+
+
+def test_an_endpoint_that_lags_or_lies_about_code_has_nothing_sent_twice(embedded: Place, tmp_path: Path) -> None:
+    config, before = embedded.config(tmp_path), nonce(embedded)
+    for told, fault, said in (
+        ("0x", ChainUnavailable, "says that DevelopmentWrappedCoin was created, and does not show it yet"),
+        ("0x6001", UnableToDeploy, r"something else than contracts/abi/DevelopmentWrappedCoin\.json"),
+    ):
+        with endpoint(lying(embedded, "eth_getCode", told)) as url:
+            with pytest.raises(fault, match=said):
+                deploy_suite(now=NOW, pages=PAGES, config=replace(config, rpc_url=url), patience=BRISK)
+        assert nonce(embedded) == before + 1
+    found = deploy_suite(now=NOW, pages=PAGES, config=config, patience=BRISK)
+    assert nonce(embedded) == before + 12
+    assert differences(Reader(config.rpc(), found), accounts=Accounts.of(config)) == []
 
 
 # --- contradictions -----------------------------------------------------------------------------------------------
