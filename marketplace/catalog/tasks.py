@@ -13,7 +13,7 @@ def expire_proposals(timestamp: int) -> None:
     transferring.expire_proposals(now=timezone.now())
 
 
-@app.periodic(cron="*/10 * * * * *")
+@app.periodic(cron="* * * * * */10")
 @app.task(queueing_lock="catalog.follow_tokens", pass_context=False)
 def follow_tokens(timestamp: int) -> None:
     """Reads what the chain said of tokens, states the transfers that waited for it, and says what the log overtook."""

@@ -86,7 +86,7 @@ class Command(BaseCommand):
                     )
         if wrong:
             raise CommandError("\n".join(wrong))
-        self.stdout.write(f"{len(moves)} tokens, each with its release's owner")
+        self.stdout.write(f"tokens: {len(moves)}, each with its release's owner")
 
 
 def _release(name: str) -> Release:
