@@ -76,6 +76,7 @@ def _hear_root(event: ChainEvent, now: datetime) -> None:
         )
         if event.block_time + DELAY > now:
             ask_veto(
+                chain_id=event.chain_id,
                 token=event.args["token"],
                 distributor=event.address,
                 root=root,

@@ -52,7 +52,7 @@ def ask_proposal(root: PayoutRoot, *, total_units: int, more_units: int, attempt
     )
 
 
-def ask_veto(*, token: str, distributor: str, root: str, because: str, now: datetime) -> None:
+def ask_veto(*, chain_id: int, token: str, distributor: str, root: str, because: str, now: datetime) -> None:
     """Ask the guardian to drop the root of a token that waits; `because` names the transaction that proposed it."""
     ask_chain(
         key=f"payout-veto:{because}:{token.lower()}",
@@ -62,6 +62,7 @@ def ask_veto(*, token: str, distributor: str, root: str, because: str, now: date
         args=(token,),
         subject=f"strange-root:{root}",
         address=distributor,
+        chain_id=chain_id,
         done=("NoRootWaits",),
         now=now,
     )
@@ -86,4 +87,4 @@ def proposal_of(root: PayoutRoot) -> Proposal | None:
 
 
 def _ask(root: PayoutRoot, key: str, **call: Any) -> None:
-    ask_chain(key=key, role=SETTLER, subject=root.name, **call)
+    ask_chain(key=key, role=SETTLER, subject=root.name, chain_id=root.book.chain_id, **call)
