@@ -143,7 +143,11 @@ def deploy_anchor(
             receipt = sender.wait(signed)
         except RpcRefusal as refusal:
             raise UnableToDeploy(f"{rpc.place} refused: {refusal}") from refusal
-        if receipt.get("status") != "0x1" or rpc.data("eth_getCode", contract, "latest") != artifact.runtime_code:
+        code = rpc.data("eth_getCode", contract, "latest")
+        if receipt.get("status") == "0x1" and not code:
+            # Behind one name there may be many nodes, of which some lag: what is mined is not sent again for that.
+            raise ChainUnavailable(f"{rpc.place} says that {contract} was created, and does not show it yet")
+        if receipt.get("status") != "0x1" or code != artifact.runtime_code:
             (config.folder / "deployment.intent.json").unlink(missing_ok=True)
             raise UnableToDeploy(f"transaction 0x{signed.digest.hex()} did not create it at {contract}")
         deployment = Deployment(
@@ -154,7 +158,7 @@ def deploy_anchor(
             artifact=artifact.digest,
             deployed_at=now.isoformat(timespec="seconds").replace("+00:00", "Z"),
         )
-        write_document(config.folder / "deployment.json", {"format": FORMAT, **asdict(deployment)})
+        write_document(config.record(), {"format": FORMAT, **asdict(deployment)})
         (config.folder / "deployment.intent.json").unlink(missing_ok=True)
         return deployment
 

@@ -30,7 +30,7 @@ class Work:
 
     def __init__(self, config: ChainConfig, rpc: JsonRpc, chain_id: int, patience: Patience, stamp: str) -> None:
         self.config, self.rpc, self.chain_id, self.stamp = config, rpc, chain_id, stamp
-        self.path: Path = config.folder / "deployment.intent.json"
+        self.path: Path = config.folder / "suite.intent.json"
         self.done: dict[str, dict[str, Any]] = {}
         self._patience = patience
         self._asked: dict[str, Any] = {}

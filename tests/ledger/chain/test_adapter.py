@@ -44,7 +44,8 @@ def test_an_anchor_is_receipted_with_what_the_chain_says(book: Book) -> None:
     assert receipt.block_time == int(block["timestamp"], 16)
     assert receipt.gas_used == int(mined["gasUsed"], 16)
     assert (receipt.chain_id, receipt.contract) == (31337, book.deployment.contract)
-    assert abs(receipt.block_time - time.time()) < 120
+    # Blocks of a burst never share a second, so that our chain runs ahead of the clock by what other tests sent.
+    assert receipt.block_time > time.time() - 120
 
 
 def test_an_anchor_costs_at_most_52k_gas_from_the_first_on(book: Book) -> None:

@@ -42,7 +42,7 @@ def test_the_suite_stands_as_it_was_built_and_is_found_again(contracts: Contract
     assert known.chain_id == 31337
     assert differences(contracts.reader, accounts=Accounts.of(config)) == []
     assert left_to_admin(contracts.reader) == []
-    assert not (config.folder / "deployment.intent.json").exists()
+    assert not (config.folder / "suite.intent.json").exists()
     assert known.contract_at(known.address("Payees").lower()) == "Payees"
     assert known.contract_at(NOBODY) is None
     first = min(one["block_number"] for one in json.loads(config.record().read_text())["contracts"].values())
@@ -121,7 +121,7 @@ from ledger.chain.suite_deployment import deploy_suite
 config = ChainConfig(folder=Path({str(tmp_path)!r}), rpc_url={embedded.url!r}, key_file={str(embedded.key_file)!r})
 deploy_suite(now=datetime(2026, 11, 22, tzinfo=UTC), pages={PAGES!r}, config=config)
 """
-    before, intent = nonce(embedded), tmp_path / "deployment.intent.json"
+    before, intent = nonce(embedded), tmp_path / "suite.intent.json"
     for step in (1, 4, 8, 11):
         process = subprocess.Popen([sys.executable, "-c", words], cwd=HOME)
         while process.poll() is None and len(_done(intent)) < step:
@@ -149,7 +149,7 @@ def test_a_transaction_whose_nonce_went_elsewhere_is_made_anew(
     with monkeypatch.context() as patch:
         dying(patch, Sender, "send", at=5)
         assert one_life(config) is None
-    given_up = json.loads((tmp_path / "deployment.intent.json").read_text())["under_way"]["address"]
+    given_up = json.loads((tmp_path / "suite.intent.json").read_text())["under_way"]["address"]
     fund(config.rpc(), place.key, "0x" + "0b" * 20)
     found = one_life(config)
     assert found is not None
@@ -166,7 +166,7 @@ def test_a_deployment_under_way_goes_on_only_with_the_same_accounts(
         assert one_life(config) is None
     other = Accounts.of(config, guardian=COLD)
     before = nonce(embedded)
-    with pytest.raises(UnableToDeploy, match=r"deployment\.intent\.json is of a deployment .* with other accounts"):
+    with pytest.raises(UnableToDeploy, match=r"suite\.intent\.json is of a deployment .* with other accounts"):
         deploy_suite(now=NOW, pages=PAGES, config=config, accounts=other, patience=BRISK)
     assert nonce(embedded) == before
 
