@@ -18,6 +18,7 @@ from assets.originality.compare import UnableToCompare
 from marketplace.api.problems import KINDS, TYPE_PREFIX, Finding, pointer
 from marketplace.catalog.operations import UnableToPublish
 from marketplace.catalog.transferring import UnableToTransfer
+from marketplace.checkout.chain_sales import UnableToClaimLicense, UnableToSettleSale
 from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod
 from marketplace.checkout.operations import KeyUsedOtherwise, PaymentDeclined, UnableToBuy, UnableToRefundLine
 from marketplace.checkout.rating import UnableToRate
@@ -35,6 +36,8 @@ from marketplace.compositions.usage.refusals import NonceReused, UnableToCount, 
 from marketplace.licensing.bargaining import UnableToBargain
 from marketplace.licensing.bundles import NotDownloadable, ProofPending
 from marketplace.licensing.certificates import UnableToTrust
+from marketplace.licensing.chain_offers import UnableToOfferOnChain
+from marketplace.licensing.chain_proofs import UnableToProveOnChain
 from marketplace.licensing.operations import (
     UnableToAssignSeat,
     UnableToGrant,
@@ -112,6 +115,10 @@ STATUS: Mapping[type[Exception], int] = {
     BeyondParents: 422,
     UnableToGrant: 409,
     UnableToGrantExclusively: 409,
+    UnableToOfferOnChain: 422,
+    UnableToProveOnChain: 409,
+    UnableToClaimLicense: 403,
+    UnableToSettleSale: 409,
     NoTime: 409,
     UnableToAssignSeat: 409,
     UnableToOpenProject: 422,

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Max
+from django.db.models import Max, OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
 from ledger.chain import typed
@@ -15,7 +15,7 @@ from ledger.event_models import ChainEvent
 from ledger.stating import UnableToState
 from marketplace.checkout.chain_sale_models import ChainSale, ChainSaleStep
 from marketplace.licensing import operations as licensing
-from marketplace.licensing.models import ChainOffer, Grant, LicenseeCommitment
+from marketplace.licensing.models import ChainOffer, Grant, LicenseeCommitment, OfferWithdrawal
 from marketplace.people.models import Person, Seat, Studio
 
 log = logging.getLogger(__name__)
@@ -54,14 +54,6 @@ class UnableToSettleSale(Exception):
     def __init__(self, sale: ChainSale, reason: str) -> None:
         super().__init__(reason)
         self.sale, self.reason = sale, reason
-
-
-class _Hindered(Exception):
-    """A sale cannot be honored."""
-
-    def __init__(self, reason: str, note: str = "") -> None:
-        super().__init__(reason)
-        self.reason, self.note = reason, note
 
 
 def take_in(*, now: datetime) -> int:
@@ -147,41 +139,38 @@ def _offer(sale: ChainSale) -> ChainOffer | None:
 
 def _honor(sale: ChainSale, studio: Studio, now: datetime, by: Person | None = None) -> ChainSaleStep:
     """Grants what was sold, or opens a case; of the two there is always one."""
+    if sale.chain_offer is None:
+        return _open_case(sale, UNKNOWN_OFFER, "", now)
+    ordered_at = min(sale.sold_at, now)  # the chain's clock may be ahead
+    ended = OfferWithdrawal.objects.filter(offer=sale.chain_offer.offer_id, withdrawn_at__lte=ordered_at)
+    if ended.exists():
+        return _open_case(sale, WITHDRAWN, "", now)
     try:
         with transaction.atomic():
-            made = _grant(sale, studio, now)
-    except _Hindered as hindered:
-        return _open_case(sale, hindered.reason, hindered.note, now)
+            made = _grant(sale, sale.chain_offer, studio, ordered_at, now)
+    except licensing.UnableToGrantExclusively as error:
+        return _open_case(sale, EXCLUSIVE, str(error)[:500], now)
+    except (licensing.UnableToGrant, UnableToState) as error:
+        return _open_case(sale, REFUSED, str(error)[:500], now)
+    except IntegrityError as error:
+        # The database's own refusals, such as of what another took exclusively a moment ago.
+        return _open_case(sale, REFUSED, str(error).splitlines()[0][:500], now)
     return ChainSaleStep.objects.create(sale=sale, state=ChainSaleStep.GRANTED, grant=made, by=by, at=now)
 
 
-def _grant(sale: ChainSale, studio: Studio, now: datetime) -> Grant:
-    """Grants what was sold; the order was placed when its block was made, or now where the chain's clock is ahead."""
-    chain_offer = sale.chain_offer
-    if chain_offer is None:
-        raise _Hindered(UNKNOWN_OFFER)
-    offer, ordered_at = chain_offer.offer, min(sale.sold_at, now)
-    if hasattr(offer, "withdrawal") and offer.withdrawal.withdrawn_at <= ordered_at:
-        raise _Hindered(WITHDRAWN)
-    try:
-        licensing.check_grant(offer=offer, studio=studio, now=ordered_at)
-        return licensing.grant(
-            offer=offer,
-            studio=studio,
-            source=sale.source,
-            now=now,
-            ordered_at=ordered_at,
-            price_minor=chain_offer.price_minor,
-            currency=chain_offer.currency,
-            committed=sale.committed,
-        )
-    except licensing.UnableToGrantExclusively as error:
-        raise _Hindered(EXCLUSIVE, str(error)[:500]) from error
-    except (licensing.UnableToGrant, UnableToState) as error:
-        raise _Hindered(REFUSED, str(error)[:500]) from error
-    except IntegrityError as error:
-        # The database's own refusals, such as of what another took exclusively a moment ago.
-        raise _Hindered(REFUSED, str(error).splitlines()[0][:500]) from error
+def _grant(sale: ChainSale, bought: ChainOffer, studio: Studio, ordered_at: datetime, now: datetime) -> Grant:
+    """Grants what was sold, as an order that was placed when its block was made."""
+    licensing.check_grant(offer=bought.offer, studio=studio, now=ordered_at)
+    return licensing.grant(
+        offer=bought.offer,
+        studio=studio,
+        source=sale.source,
+        now=now,
+        ordered_at=ordered_at,
+        price_minor=bought.price_minor,
+        currency=bought.currency,
+        committed=sale.committed,
+    )
 
 
 def _open_case(sale: ChainSale, reason: str, note: str, now: datetime) -> ChainSaleStep:
@@ -252,3 +241,9 @@ def standing(sale: ChainSale) -> ChainSaleStep:
     newest = sale.steps.order_by("-id").select_related("grant").first()
     assert newest is not None  # each sale is written with its first step
     return newest
+
+
+def open_cases() -> QuerySet[ChainSale]:
+    """This will list the sales that could not be honored and that nobody settled yet, the oldest first."""
+    newest = ChainSaleStep.objects.filter(sale=OuterRef("pk")).order_by("-id").values("state")[:1]
+    return ChainSale.objects.annotate(stands=Subquery(newest)).filter(stands=ChainSaleStep.CASE).order_by("id")

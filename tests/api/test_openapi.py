@@ -24,7 +24,7 @@ from tests.api.studios import ANYBODY, Market, Studio
 from tests.cast import DECLINED_CARD, later
 from tests.compositions.usage.rendering import Farm, granted, locked, metered
 
-OPEN = ("packs", "releases", "verify", "schema", "terms", "certificates", "chain", *recipes_told.OPEN)
+OPEN = ("packs", "releases", "verify", "schema", "terms", "certificates", "chain", "offers", *recipes_told.OPEN)
 ZERO = recipes_told.ZERO
 
 
@@ -71,11 +71,13 @@ NAMES = [
     "chain_read",
     "digests_verify",
     "grants_certificate",
+    "grants_chain",
     "grants_download",
     "grants_list",
     "grants_read",
     "grants_transfer",
     "may_i",
+    "offers_chain",
     "orders_create",
     "orders_quote",
     "orders_read",
@@ -283,6 +285,7 @@ def paths(market: Market, carol: Studio, order: dict[str, Any], writes: dict[str
         "releases_read": f"/releases/{market.world.digest}",
         "releases_token": f"/releases/{market.world.digest}/token",
         "chain_read": "/chain",
+        "offers_chain": f"/offers/{market.offer().pk}/chain",
         "digests_verify": f"/verify/{file}",
         "schema_read": "/schema",
         "terms_read": f"/terms/{terms}",
@@ -292,6 +295,7 @@ def paths(market: Market, carol: Studio, order: dict[str, Any], writes: dict[str
         "grants_list": "/grants",
         "grants_read": f"/grants/{grant}",
         "grants_certificate": f"/grants/{grant}/certificate",
+        "grants_chain": f"/grants/{grant}/chain",
         "grants_download": f"/grants/{grant}/download",
         "seats_read": f"/grants/{grant}/seats",
         "usage_list": f"/grants/{grant}/usage",
@@ -336,8 +340,6 @@ def test_every_refusal_is_described(sealed: Market, carol: Studio, dave: Studio,
         ("packs_read", 404, carol.get("/packs/a/b")),
         ("releases_read", 404, carol.get("/releases/" + "0" * 64)),
         ("releases_read", 422, carol.get("/releases/1")),
-        ("releases_token", 404, carol.get("/releases/" + "0" * 64 + "/token")),
-        ("releases_token", 422, carol.get("/releases/1/token")),
         ("digests_verify", 422, carol.get("/verify/1")),
         ("grants_list", 422, carol.get("/grants?limit=0")),
         ("terms_read", 404, carol.get("/terms/" + "0" * 64)),
@@ -369,10 +371,19 @@ def test_every_refusal_is_described(sealed: Market, carol: Studio, dave: Studio,
         ("studio_entity", 422, carol.send("PUT", "/studio/legal-entity", {"legal_name": "A", "country": "9X"})),
     ]
 
-    refusals += statements_told.statement_refusals(statements_told.earned(sealed), carol, dave)
+    refusals += chain_refusals(carol) + statements_told.statement_refusals(statements_told.earned(sealed), carol, dave)
     for operation, status, answer in [*refusals, *recipes_told.recipe_refusals(sealed, carol, dave)]:
         assert answer.status_code == status, (operation, status, answer.content)
         told(contract, operation, answer)
+
+
+def chain_refusals(carol: Studio) -> list[tuple[str, int, Any]]:
+    return [
+        ("grants_chain", 404, carol.get(f"/grants/{ZERO}/chain")),
+        ("offers_chain", 404, carol.get(f"/offers/{ZERO}/chain")),
+        ("releases_token", 404, carol.get("/releases/" + "0" * 64 + "/token")),
+        ("releases_token", 422, carol.get("/releases/1/token")),
+    ]
 
 
 def test_an_undescribed_field_or_status_would_be_noticed(contract: dict[str, Any]) -> None:
