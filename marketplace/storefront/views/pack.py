@@ -22,6 +22,7 @@ from marketplace.storefront import pictures, provenance, queries, words
 from marketplace.storefront.cards import cards
 from marketplace.storefront.choices import Choice, choices_of, chosen_of, collections_with, options_of
 from marketplace.storefront.composition_rows import composition_of
+from marketplace.storefront.split_rows import split_on_chain
 from marketplace.ui import formats
 from marketplace.ui.currencies import ISO_4217
 
@@ -72,6 +73,7 @@ def pack(request: HttpRequest, creator: str, pack: str) -> HttpResponse:
         "absolute": [(one.release, words.percent_text(one.share_ppb)) for one in deriving.absolute_of(release)],
         "split": _split(release),
         "split_units": SPLIT_UNITS,
+        "split_chain": split_on_chain(release),
         "fee": words.percent_text(settings.PLATFORM_FEE_PPB),
         "versions": versions,
         "is_newest": versions[0].pk == release.pk,

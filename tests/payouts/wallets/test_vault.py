@@ -175,3 +175,33 @@ def test_amounts_are_written_to_the_unit(units: int, decimals: int, text: str) -
     token = Token(address="0x" + "00" * 20, symbol="tUSD", decimals=decimals, currency="USD")
 
     assert amount_text(units, token) == f"{text}\N{NO-BREAK SPACE}tUSD"
+
+
+def test_the_command_divides_and_withdraws_for_whoever_pays_the_gas(
+    chain: Chain, shared: Split, alice: Creator, bob: Creator, tmp_path: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    token = chain.suite.tokens["USD"]
+    paid(chain, shared, 10_010_001)
+    daves = tmp_path / "dave.key"
+    daves.write_text("0x" + chain.contracts.wallet().hex())
+
+    call_command("vault", creator="alice")
+    assert capsys.readouterr().out.splitlines() == [
+        "wallet: none",
+        "to withdraw: 0.00\N{NO-BREAK SPACE}tUSD",
+        f"in the pot of {shared.digest}: 10.010001\N{NO-BREAK SPACE}tUSD, of which 7.007001\N{NO-BREAK SPACE}tUSD",
+    ]
+    with pytest.raises(CommandError, match="has no wallet that counts yet"):
+        call_command("vault", creator="alice", withdraw=True, key_file=str(daves))
+    with pytest.raises(CommandError, match="Say with --key-file"):
+        call_command("vault", creator="alice", withdraw=True)
+    chain.bind(alice, KEY)
+    capsys.readouterr()
+
+    call_command("vault", creator="alice", withdraw=True, key_file=str(daves))
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith(f"divided {shared.digest} in transaction 0x")
+    assert said[1].startswith(f"withdrew 7.007001\N{NO-BREAK SPACE}tUSD to {WALLET} in transaction 0x")
+    assert said[2:] == [f"wallet: {WALLET}", "to withdraw: 0.00\N{NO-BREAK SPACE}tUSD"]
+    assert chain.reader.view("ERC20", "balanceOf", WALLET, at=token.address) == 7_007_001
+    assert chain.reader.view("SplitVault", "balanceOf", bob.pk.bytes, token.address) == 3_003_000

@@ -27,7 +27,7 @@ class Command(BaseCommand):
         creator, now, known = asked_creator(options["creator"]), timezone.now(), suite()
         if creator is None or known is None:
             raise CommandError("No contracts stand on a chain here; `manage.py chain_deploy --suite` puts them there.")
-        key = _key(options["key_file"])
+        key = key_in(options["key_file"])
         address, deadline = address_of(key), int((now + wallets.USUAL).timestamp())
         binding = wallet_queries.binding_of(creator, now=now)
         values = {"payee": creator.pk.bytes, "nonce": binding.nonce, "deadline": deadline}
@@ -40,7 +40,7 @@ class Command(BaseCommand):
                     creator=creator,
                     to=address,
                     deadline=deadline,
-                    from_signature=typed.sign_digest(digest, _key(options["from_key_file"])),
+                    from_signature=typed.sign_digest(digest, key_in(options["from_key_file"])),
                     to_signature=typed.sign_digest(digest, key),
                     now=now,
                 )
@@ -54,7 +54,8 @@ class Command(BaseCommand):
         self.stdout.write(f"{address} is proved for {creator.handle}; the chain is asked. {when.capitalize()}.")
 
 
-def _key(name: str) -> bytes:
+def key_in(name: str) -> bytes:
+    """Return the private key in a file; CommandError for what is none."""
     try:
         key = bytes.fromhex(Path(name).read_text().strip().removeprefix("0x"))
         address_of(key)
