@@ -79,7 +79,7 @@ def panel(release: Release, state: TokenState, suite: Suite, wrong: Disagreement
     ask = state.ask
     rows: list[tuple[str, Any]] = []
     if state.step == "made":
-        rows.append((_("Token"), _number(release, suite)))
+        rows.append((_("Token number"), _number(release, suite)))
         rows.append((_("Owner by the log"), release.pack.owner.display_name))
         rows.append((_("Held by the wallet"), _address(state.holder)))
     elif ask is not None:
