@@ -52,7 +52,11 @@ def anchor(*, now: datetime) -> AnchorReceipt | None:
             chain: Chain = import_string(settings.ADAPTERS["chain"])()
             identity = chain.identity()
             # Without a chain no intent: whatever is sealed in the meantime is then anchored at once, by its last root.
-            chain.account(ROLE)
+            served = chain.account(ROLE).chain_id
+            if served != identity.chain_id:
+                raise ChainUnavailable(
+                    f"it serves chain {served}, but the contract was deployed on chain {identity.chain_id}"
+                )
             intent = _intend(identity, now)
             if intent is None:
                 return None

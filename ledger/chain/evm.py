@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger.chain.account import RpcAccount
-from ledger.chain.artifacts import load, signature
-from ledger.chain.base import ChainIdentity, ChainUnavailable, Receipt, UnableToAnchor
+from ledger.chain.base import ChainIdentity, ChainUnavailable, Receipt
 from ledger.chain.deployment import (
     CONTRACT,
     ChainConfig,
@@ -16,10 +15,9 @@ from ledger.chain.deployment import (
     deploy_anchor,
 )
 from ledger.chain.jsonrpc import JsonRpc, RpcRefusal
-from ledger.chain.sender import NonceTaken, Patience, Sender
-from ledger.chain.transaction import checksummed, keccak
+from ledger.chain.transaction import keccak
 
-__all__ = ["ChainConfig", "Deployment", "EvmChain", "Patience", "UnableToDeploy", "deploy_anchor"]
+__all__ = ["ChainConfig", "Deployment", "EvmChain", "UnableToDeploy", "deploy_anchor"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,49 +33,17 @@ class _Anchored:
 class EvmChain:
     """ProvenanceAnchor on one chain. Nothing is read or sent before the first question."""
 
-    def __init__(self, *, config: ChainConfig | None = None, patience: Patience | None = None) -> None:
+    def __init__(self, *, config: ChainConfig | None = None) -> None:
         """Take everything from Django's settings unless told otherwise."""
         self._given = config
-        self._patience = patience or Patience()
 
     def identity(self) -> ChainIdentity:
-        """Return the chain and the contract that `anchor` writes to, as recorded or, without a record, as asked."""
+        """Return the chain and the contract that holds the anchors, as recorded or, without a record, as asked."""
         config = self._config()
         if config.contract:
             _, identity = self._connect()
             return identity
         return _recorded(config)
-
-    def anchor(self, *, root: bytes, size: int, note_digest: bytes) -> Receipt:
-        """Anchor the tree head and wait until it is mined; a head that is already there is found, not sent again.
-
-        Raise UnableToAnchor when the contract refuses, ChainUnavailable when nothing can be known now.
-        """
-        if len(root) != 32 or len(note_digest) != 32 or not 0 < size < 2**48:
-            raise ValueError("an anchor is a 32-byte root, a size below 2^48 and a 32-byte digest")
-        rpc, identity = self._connect()
-        sender = Sender(rpc, key=self._config().key(), chain_id=identity.chain_id, patience=self._patience)
-        data = _selector("anchor(bytes32,uint64,bytes32)") + root + _uint(size) + note_digest
-        for _ in range(sender.attempts):
-            if (found := self._anchored(rpc, identity, root)) is not None:
-                if found.size != size:
-                    raise UnableToAnchor(root, f"it is anchored already, for a tree of {found.size} leaves")
-                return self._receipt(rpc, identity, root, found)
-            try:
-                signed, _nonce = sender.prepare(to=identity.contract, data=data)
-                sender.send(signed)
-            except NonceTaken:
-                sender.pause()
-                continue
-            except RpcRefusal as refusal:
-                if _error_name(refusal.data) == "AlreadyAnchored":
-                    continue
-                raise UnableToAnchor(root, _reason(refusal)) from refusal
-            mined = sender.wait(signed)
-            if mined.get("status") == "0x1":
-                return _receipt_of(rpc, identity, mined, self._block_time(rpc, mined))
-            # Between our estimate and our block somebody else changed what the contract says: ask it again.
-        raise ChainUnavailable(f"other transactions of {sender.address} keep coming first")
 
     def account(self, role: str) -> RpcAccount:
         """Return the key of a role on the chain that the endpoint serves."""
@@ -156,10 +122,6 @@ class EvmChain:
                 return rpc.as_object(logs[0], "eth_getLogs")
         raise ChainUnavailable(f"{rpc.place} knows the anchor of {root.hex()}, but not its event")
 
-    def _block_time(self, rpc: JsonRpc, mined: dict[str, Any]) -> int:
-        block = rpc.call("eth_getBlockByNumber", mined.get("blockNumber"), False)
-        return rpc.as_number(rpc.as_object(block, "eth_getBlockByNumber").get("timestamp"), "timestamp")
-
 
 def _recorded(config: ChainConfig) -> ChainIdentity:
     record = config.deployment()
@@ -185,28 +147,3 @@ def _selector(text: str) -> bytes:
 
 def _uint(value: int) -> bytes:
     return value.to_bytes(32, "big")
-
-
-def _error_name(data: bytes | None) -> str | None:
-    """Return the name of the contract's own error that `data` begins with, or None."""
-    for item in load(CONTRACT).abi:
-        if data is not None and item["type"] == "error" and _selector(signature(item)) == data[:4]:
-            return str(item["name"])
-    return None
-
-
-def _reason(refusal: RpcRefusal) -> str:
-    """Say in plain words why the contract refused."""
-    name, data = _error_name(refusal.data), refusal.data or b""
-    words = [data[place : place + 32] for place in range(4, len(data), 32)]
-    if name == "NotAnchorer":
-        return f"the account {checksummed(words[0][12:])} is not its anchorer"
-    if name == "NotGrowing":
-        size, last = (int.from_bytes(word, "big") for word in words)
-        return f"a tree of {size} leaves does not grow beyond the {last} anchored before"
-    if name is not None:
-        return f"{name}({', '.join(word.hex() for word in words)})"
-    if data[:4] == _selector("Error(string)") and len(words) > 2:
-        length = int.from_bytes(words[1][-4:], "big")
-        return data[68 : 68 + length].decode(errors="replace")
-    return str(refusal)

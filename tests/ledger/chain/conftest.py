@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from ledger.chain.deployment import deploy_anchor
-from ledger.chain.evm import EvmChain
-from tests.ledger.chain.makers import BRISK, NOW, Book, Contracts, DevChain, Place, an_anvil, deployed
+from tests.ledger.chain.makers import BRISK, NOW, Book, Contracts, DevChain, DirectChain, Place, an_anvil, deployed
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +56,7 @@ def own_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]
 def book(place: Place, tmp_path: Path) -> Book:
     config = place.config(tmp_path / "chain")
     deployment = deploy_anchor(now=NOW, config=config, patience=BRISK)
-    return Book(place, config, deployment, EvmChain(config=config, patience=BRISK))
+    return Book(place, config, deployment, DirectChain(config=config))
 
 
 @pytest.fixture

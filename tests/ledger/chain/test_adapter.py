@@ -3,7 +3,6 @@
 import hashlib
 import secrets
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ledger.chain.base import ChainIdentity, ChainUnavailable, UnableToAnchor
+from ledger.chain.base import ChainIdentity, ChainUnavailable
 from ledger.chain.deployment import UnableToDeploy, deploy_anchor
 from ledger.chain.evm import EvmChain
 from ledger.chain.transaction import address_of
-from tests.ledger.chain.makers import BRISK, NOW, RUNTIME_CODE, Book, Place, ask, replayed
+from tests.ledger.chain.makers import BRISK, NOW, RUNTIME_CODE, Book, DirectChain, Place, ask, replayed
 
 ROOT, NEXT_ROOT = hashlib.sha256(b"root").digest(), hashlib.sha256(b"next root").digest()
 NOTE = hashlib.sha256(b"note").digest()
@@ -67,38 +66,6 @@ def test_what_was_anchored_is_found_by_its_root(book: Book, tmp_path: Path) -> N
     assert EvmChain(config=other).identity() == book.chain.identity()
 
 
-def test_the_same_root_is_anchored_once(book: Book) -> None:
-    receipt = book.chain.anchor(root=ROOT, size=7, note_digest=NOTE)
-    nonce = book.nonce()
-    assert book.chain.anchor(root=ROOT, size=7, note_digest=NOTE) == receipt
-    assert book.nonce() == nonce
-
-
-def test_the_same_root_for_another_size_is_refused(book: Book) -> None:
-    book.chain.anchor(root=ROOT, size=7, note_digest=NOTE)
-    with pytest.raises(UnableToAnchor, match="anchored already, for a tree of 7 leaves"):
-        book.chain.anchor(root=ROOT, size=8, note_digest=NOTE)
-
-
-@pytest.mark.parametrize("size", [6, 7])
-def test_a_tree_that_does_not_grow_is_refused_and_costs_nothing(book: Book, size: int) -> None:
-    book.chain.anchor(root=ROOT, size=7, note_digest=NOTE)
-    nonce, head = book.nonce(), book.chain.head()
-    with pytest.raises(UnableToAnchor) as refused:
-        book.chain.anchor(root=NEXT_ROOT, size=size, note_digest=NOTE)
-    assert refused.value.reason == f"a tree of {size} leaves does not grow beyond the 7 anchored before"
-    assert refused.value.root == NEXT_ROOT
-    assert (book.nonce(), book.chain.head()) == (nonce, head)
-    assert book.chain.find(root=NEXT_ROOT) is None
-
-
-def test_a_key_without_the_role_is_refused_by_name(book: Book, tmp_path: Path) -> None:
-    chain, dave = book.stranger(tmp_path)
-    with pytest.raises(UnableToAnchor, match=rf"the account {dave} is not its anchorer"):
-        chain.anchor(root=ROOT, size=7, note_digest=NOTE)
-    assert book.events() == []
-
-
 def test_a_key_without_money_is_a_matter_of_time(book: Book, tmp_path: Path) -> None:
     poor = tmp_path / "poor.key"
     key = secrets.token_bytes(32)
@@ -113,7 +80,7 @@ def test_an_endpoint_of_another_chain_is_refused(book: Book) -> None:
     record = book.config.folder / "deployment.json"
     record.write_text(record.read_text().replace("31337", "1"))
     with pytest.raises(ChainUnavailable, match="serves chain 31337, but the contract was deployed on chain 1"):
-        book.chain.anchor(root=ROOT, size=7, note_digest=NOTE)
+        book.chain.find(root=ROOT)
     with pytest.raises(UnableToDeploy, match=r"recorded on chain 1, but .* serves chain 31337"):
         deploy_anchor(now=NOW, config=book.config, patience=BRISK)
     assert book.events() == []
@@ -130,36 +97,7 @@ def test_before_the_deployment_the_remedy_is_named(place: Place, tmp_path: Path)
     with pytest.raises(ChainUnavailable, match="chain_deploy does that"):
         chain.identity()
     with pytest.raises(ChainUnavailable, match="chain_deploy does that"):
-        chain.anchor(root=ROOT, size=7, note_digest=NOTE)
-
-
-@pytest.mark.parametrize(("root", "size"), [(b"short", 7), (ROOT, 0), (ROOT, 2**48), (ROOT, -1)])
-def test_what_cannot_be_an_anchor_is_a_mistake_of_the_caller(book: Book, root: bytes, size: int) -> None:
-    with pytest.raises(ValueError, match="32-byte root"):
-        book.chain.anchor(root=root, size=size, note_digest=NOTE)
-
-
-def test_two_workers_with_one_root_anchor_it_once(book: Book) -> None:
-    with ThreadPoolExecutor(2) as workers:
-        both = [workers.submit(book.chain.anchor, root=ROOT, size=7, note_digest=NOTE) for _ in range(2)]
-        first, second = (one.result() for one in both)
-    assert first == second
-    assert len(book.events()) == 1
-
-
-def test_workers_with_one_key_and_many_contracts_share_the_nonces(place: Place, tmp_path: Path) -> None:
-    configs = [place.config(tmp_path / str(number)) for number in range(3)]
-    for config in configs:
-        deploy_anchor(now=NOW, config=config, patience=BRISK)
-
-    def work(number: int) -> int:
-        chain = EvmChain(config=configs[number], patience=BRISK)
-        for size in (1, 2, 3):
-            chain.anchor(root=hashlib.sha256(bytes([number, size])).digest(), size=size, note_digest=NOTE)
-        return chain.head()[-1]
-
-    with ThreadPoolExecutor(3) as workers:
-        assert list(workers.map(work, range(3))) == [3, 3, 3]
+        chain.find(root=ROOT)
 
 
 def test_the_head_replays_from_the_events(book: Book) -> None:
@@ -221,7 +159,7 @@ def test_the_contract_agrees_with_the_reference_on_every_leaf(book: Book, count:
         assert not chain.verify_inclusion(root=root, leaf_hash=leaf, index=index, proof=[*proof, ROOT])
 
 
-def _fresh(book: Book, salt: bytes) -> EvmChain:
+def _fresh(book: Book, salt: bytes) -> DirectChain:
     config = replace(book.config, folder=book.config.folder / salt.hex())
     deploy_anchor(now=NOW, config=config, patience=BRISK)
-    return EvmChain(config=config, patience=BRISK)
+    return DirectChain(config=config)

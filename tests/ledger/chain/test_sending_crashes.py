@@ -20,12 +20,11 @@ from hypothesis import strategies as st
 
 from ledger.anchoring import anchor
 from ledger.chain.deployment import deploy_anchor
-from ledger.chain.evm import EvmChain
 from ledger.chain.jsonrpc import JsonRpc
 from ledger.chain_models import ChainAttempt, ChainDue, ChainOutcome, ChainSlot
 from ledger.models import AnchorIntent, AnchorReceipt
 from ledger.operations import deliver, seal
-from tests.ledger.chain.makers import BRISK, NOW, Book, Place, ask
+from tests.ledger.chain.makers import BRISK, NOW, Book, DirectChain, Place, ask
 from tests.ledger.chain.outbox import Outbox, outbox_at
 from tests.ledger.chain.proxy import Cut, Pool
 from tests.ledger.conftest import closing, committed, state_asset
@@ -100,7 +99,7 @@ def anchors_that_die(place: Place, settings: Any, folder: Path, points: Any) -> 
     config = place.config(folder / "chain", key_file=settings.CHAIN_KEY_FILE)
     made = deploy_anchor(now=NOW, config=config, patience=BRISK)
     settings.CHAIN_ANCHOR_ADDRESS = made.contract
-    book = Book(place, config, made, EvmChain(config=config))
+    book = Book(place, config, made, DirectChain(config=config))
     for die_at in points:
         state_asset(f"at {die_at}")
         seal(now=NOW)

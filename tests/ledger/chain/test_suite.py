@@ -13,7 +13,6 @@ import pytest
 from ledger.chain import steps
 from ledger.chain.base import ChainUnavailable
 from ledger.chain.deployment import ChainConfig, UnableToDeploy, deploy_anchor
-from ledger.chain.evm import EvmChain
 from ledger.chain.inspection import differences
 from ledger.chain.reading import Question, Reader, reader
 from ledger.chain.sender import Sender
@@ -21,7 +20,7 @@ from ledger.chain.suite import CONTRACTS, suite, suite_in
 from ledger.chain.suite_deployment import NOBODY, Accounts, deploy_suite, left_to_admin
 from ledger.chain.transaction import address_of, keccak
 from tests.ledger.chain.lives import PAGES, dying, nonce, one_life
-from tests.ledger.chain.makers import BRISK, HOME, NOW, Contracts, DevChain, Place, ask, deployed, fund
+from tests.ledger.chain.makers import BRISK, HOME, NOW, Contracts, DevChain, DirectChain, Place, ask, deployed, fund
 from tests.ledger.chain.test_faults import endpoint
 from tests.ledger.chain.test_reading import lying
 
@@ -66,7 +65,7 @@ def test_play_money_stands_for_dollars_and_the_settler_has_some(contracts: Contr
 
 
 def test_the_anchor_of_the_suite_is_the_one_that_checkpoints_go_to(contracts: Contracts) -> None:
-    chain = EvmChain(config=contracts.config, patience=BRISK)
+    chain = DirectChain(config=contracts.config)
     assert chain.identity().contract == contracts.suite.address("ProvenanceAnchor")
     root = keccak(b"a tree of three leaves")
     assert chain.anchor(root=root, size=3, note_digest=keccak(b"note")).block_number > contracts.suite.block_number
@@ -77,7 +76,7 @@ def test_an_anchor_that_stood_alone_keeps_its_history(place: Place, tmp_path: Pa
     config = place.config(tmp_path)
     alone = deploy_anchor(now=NOW, config=config, patience=BRISK)
     root = keccak(b"before")
-    EvmChain(config=config, patience=BRISK).anchor(root=root, size=1, note_digest=root)
+    DirectChain(config=config).anchor(root=root, size=1, note_digest=root)
     found = deployed(place, tmp_path)
     assert found.suite.address("ProvenanceAnchor") == alone.contract
     assert found.config.deployment() == alone
