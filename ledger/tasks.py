@@ -30,14 +30,14 @@ def seal(timestamp: int) -> None:
         LOGGER.error("%s", error)
 
 
-@app.periodic(cron="*/30 * * * * *")
+@app.periodic(cron="* * * * * */30")
 @app.task(queueing_lock="ledger.anchor", pass_context=False)
 def anchor(timestamp: int) -> None:
     """Anchors the newest checkpoint; a chain that is down is tried again at the next turn."""
     ledger.operations.anchor(now=timezone.now())
 
 
-@app.periodic(cron="*/5 * * * * *")
+@app.periodic(cron="* * * * * */5")
 @app.task(queueing_lock="ledger.deliver", pass_context=False)
 def deliver(timestamp: int) -> None:
     """Sends what waits for the chain and looks after what was sent; what keeps it is logged and no failure."""
@@ -45,7 +45,7 @@ def deliver(timestamp: int) -> None:
         LOGGER.warning("The chain: %s", trouble)
 
 
-@app.periodic(cron="*/5 * * * * *")
+@app.periodic(cron="* * * * * */5")
 @app.task(queueing_lock="ledger.follow", pass_context=False)
 def follow(timestamp: int) -> None:
     """Reads what our contracts said; a chain that is away, or no longer says the same, is logged and no failure."""
