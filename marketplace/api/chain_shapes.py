@@ -51,10 +51,28 @@ class AnchorShape(Shape):
     block_time = serializers.DateTimeField()
 
 
+class PayoutRootShape(Shape):
+    """A payout root over what `accounts` addresses were ever given, in units of the token.
+
+    `state` is `asked` until the chain has it, `waits` until `counts_at`, then `counts`, or `vetoed`; `list` is public.
+    """
+
+    root = serializers.CharField()
+    number = serializers.IntegerField(min_value=1)
+    token = serializers.CharField(help_text=_ADDRESS)
+    total_units = serializers.CharField(help_text="A whole number, as text: it may be larger than 2^53.")
+    accounts = serializers.IntegerField(min_value=1)
+    state = serializers.ChoiceField(choices=["asked", "waits", "counts", "vetoed"])
+    counts_at = serializers.DateTimeField(allow_null=True)
+    transaction = serializers.CharField(allow_null=True)
+    list = serializers.URLField()
+    list_sha256 = Sha256()
+
+
 class ChainShape(Shape):
     """What stands on chain; `chain_id` is null, and the rest empty, before anything is deployed.
 
-    `anchors` are the newest ten, the newest first; `open_calls` counts what is not final yet.
+    `anchors` and `payout_roots` are the newest ten, the newest first; `open_calls` counts what is not final yet.
     """
 
     chain_id = serializers.IntegerField(allow_null=True)
@@ -62,6 +80,7 @@ class ChainShape(Shape):
     tokens = ChainTokenShape(many=True)
     accounts = ChainAccountShape(many=True)
     anchors = AnchorShape(many=True)
+    payout_roots = PayoutRootShape(many=True)
     open_calls = serializers.IntegerField(min_value=0)
 
 
@@ -94,6 +113,20 @@ _EXAMPLE: dict[str, Any] = {
             "transaction": "0x" + "ef" * 32,
             "block_number": 12_345_700,
             "block_time": "2026-11-22T12:00:00Z",
+        }
+    ],
+    "payout_roots": [
+        {
+            "root": "0x" + "12" * 32,
+            "number": 7,
+            "token": "0x036CbD53842c5426634e7929541eC2318f3dCF7e",
+            "total_units": "1204000000",
+            "accounts": 31,
+            "state": "waits",
+            "counts_at": "2026-11-23T12:00:00Z",
+            "transaction": "0x" + "34" * 32,
+            "list": "https://worldloom.example/chain/payouts/7.json",
+            "list_sha256": "c0535e4be2b79ffd93291305436bf889314e4a3faec05ecffcbb7df31ad9e51a",
         }
     ],
     "open_calls": 0,

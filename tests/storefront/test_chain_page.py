@@ -1,19 +1,27 @@
 """Dave, who has no account, reads which contracts there are and checks them; a chain that is away stops no page."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings as settings_of
 from django.test import Client
+from django.utils import timezone
 
 from ledger import chain_facts
 from ledger.chain.artifacts import load
 from ledger.chain.suite import CONTRACTS
 from ledger.models import AnchorIntent, AnchorReceipt, Checkpoint
-from tests.cast import NOON, later
+from marketplace.payouts import operations as payouts
+from marketplace.payouts.claims.tables import PayoutRoot
+from marketplace.payouts.claims.ways import choose_way
+from marketplace.payouts.rules import WHOLE_PPB, Money
+from tests.cast import NOON, later, on_stage
 from tests.ledger.chain.conftest import contracts, embedded  # noqa: F401
 from tests.ledger.chain.makers import Contracts, Place, ask
+from tests.payouts.claims.makers import ALICES
 from tests.storefront.market import Market
 
 
@@ -125,3 +133,38 @@ def test_without_a_deployment_there_is_a_sentence(
 
     assert page.status_code == 200
     assert "No contract is deployed yet" in page.content.decode()
+
+
+def test_a_payout_root_is_shown_with_its_public_list(
+    client: Client, db: None, suite: Contracts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alice is paid on chain; the root waits to be sent, and nobody's name stands on the page."""
+    cast, now = on_stage(), timezone.now()
+    at = now - timedelta(days=settings_of.PAYOUT_HOLD_DAYS)
+    for module in ("places", "publishing", "ways"):
+        monkeypatch.setattr(
+            f"marketplace.payouts.claims.{module}.wallets_of", lambda ids, now: {cast.alice.pk: ALICES} if ids else {}
+        )
+    choose_way(creator=cast.alice, currency="USD", on_chain=True, now=at)
+    payouts.record_sale(
+        source="story:1",
+        split=payouts.ensure_split(own={cast.alice: WHOLE_PPB}, parents=[], now=at),
+        gross=Money(12_00, "USD"),
+        tax_minor=0,
+        fee_minor=0,
+        now=at,
+    )
+    payouts.allocate_royalties(now=at)
+    payouts.release_holds(now=now)
+    payouts.settle(now=now)
+    page = client.get("/chain").content.decode()
+
+    root = PayoutRoot.objects.get()
+    assert root.root in page
+    assert "$12.00" in page
+    assert "On its way to the chain" in page
+    assert "PayoutDistributor.proposePayouts" in page
+    assert "Waiting to be sent" in page
+    assert f'href="/chain/payouts/{root.pk}.json"' in page
+    assert client.get(f"/chain/payouts/{root.pk}.json").status_code == 200
+    assert "Alice" not in page

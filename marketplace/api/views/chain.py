@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,6 +12,8 @@ from ledger.chain.base import ChainUnavailable
 from marketplace.api import documentation, questions
 from marketplace.api.chain_shapes import EXAMPLES, ChainShape
 from marketplace.api.door import PublicDoor
+from marketplace.payouts.claims import queries as claims
+from marketplace.payouts.claims.standing import standings_of
 
 SHOWN = 10
 NOTHING: dict[str, Any] = {
@@ -19,6 +22,7 @@ NOTHING: dict[str, Any] = {
     "tokens": [],
     "accounts": [],
     "anchors": [],
+    "payout_roots": [],
     "open_calls": 0,
 }
 
@@ -40,10 +44,10 @@ class Chain(PublicDoor):
             known = chain_facts.facts()
         except ChainUnavailable:
             known = None
-        return Response(_told(known) if known else NOTHING)
+        return Response(_told(known, request) if known else NOTHING)
 
 
-def _told(known: chain_facts.ChainFacts) -> dict[str, Any]:
+def _told(known: chain_facts.ChainFacts, request: Request) -> dict[str, Any]:
     codes = chain_facts.codes(known)
     return {
         "chain_id": known.chain_id,
@@ -63,6 +67,7 @@ def _told(known: chain_facts.ChainFacts) -> dict[str, Any]:
             }
             for one in chain_facts.newest_anchors(known.chain_id, limit=SHOWN)
         ],
+        "payout_roots": _roots(known.chain_id, request),
         "open_calls": chain_facts.open_calls(known.chain_id),
     }
 
@@ -77,3 +82,23 @@ def _contract(one: chain_facts.ContractFacts, code: chain_facts.Code | None) -> 
         "code_keccak256": code.keccak if code else None,
         "is_ours": code.is_ours if code else None,
     }
+
+
+def _roots(chain_id: int, request: Request) -> list[dict[str, Any]]:
+    found = [root for root in claims.roots(limit=SHOWN) if root.book.chain_id == chain_id]
+    standings = standings_of(found, now=timezone.now())
+    return [
+        {
+            "root": root.root,
+            "number": root.number,
+            "token": root.book.token,
+            "total_units": str(int(root.total_units)),
+            "accounts": root.accounts,
+            "state": standings[root.pk].state,
+            "counts_at": standings[root.pk].counts_at,
+            "transaction": standings[root.pk].transaction or None,
+            "list": request.build_absolute_uri(f"/chain/payouts/{root.pk}.json"),
+            "list_sha256": root.document_sha256,
+        }
+        for root in found
+    ]

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -12,6 +13,8 @@ from ledger.chain.base import ChainUnavailable
 from ledger.chain_models import ChainCall
 from ledger.chain_queries import Standing
 from ledger.models import AnchorReceipt
+from marketplace.payouts.claims import queries as claims
+from marketplace.payouts.claims.standing import standings_of
 from marketplace.storefront import words_chain
 from marketplace.ui import onchain
 from marketplace.ui.formats import say
@@ -37,6 +40,7 @@ def chain(request: HttpRequest) -> HttpResponse:
             "others": [name for name, code in codes.items() if not code.is_ours],
             "roles": [(say(words_chain.ROLES, role), role, address) for role, address in known.accounts.items()],
             "calls": [_call(*pair) for pair in chain_facts.newest_calls(known.chain_id, limit=SHOWN)],
+            "roots": _roots(known.chain_id),
             "open_calls": chain_facts.open_calls(known.chain_id),
             "anchors": anchors,
             "anchor_count": AnchorReceipt.objects.filter(intent__chain_id=known.chain_id).count(),
@@ -68,6 +72,21 @@ def _call(call: ChainCall, standing: Standing) -> dict[str, Any]:
         "confirmations": onchain.confirmations_text(standing),
         "fee": onchain.coin_text(standing.fee_wei) if standing.fee_wei is not None else "",
     }
+
+
+def _roots(chain_id: int) -> list[dict[str, Any]]:
+    found = [root for root in claims.roots(limit=SHOWN) if root.book.chain_id == chain_id]
+    standings = standings_of(found, now=timezone.now())
+    return [
+        {
+            "root": root,
+            "total_minor": int(root.total_units / root.book.scale),
+            "state": words_chain.root_state(standings[root.pk]),
+            "transaction": standings[root.pk].transaction,
+            "link": onchain.link("tx", standings[root.pk].transaction),
+        }
+        for root in found
+    ]
 
 
 def _anchors(chain_id: int) -> list[dict[str, Any]]:
