@@ -17,6 +17,7 @@ from assets.operations import UnableToAdmit, UnableToPreview, UnableToReceive, U
 from assets.originality.compare import UnableToCompare
 from marketplace.api.problems import KINDS, TYPE_PREFIX, Finding, pointer
 from marketplace.catalog.operations import UnableToPublish
+from marketplace.catalog.tokens import UnableToAskForToken, UnableToMaterialize
 from marketplace.catalog.transferring import UnableToTransfer
 from marketplace.checkout.chain_sales import UnableToClaimLicense, UnableToSettleSale
 from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod
@@ -103,6 +104,8 @@ STATUS: Mapping[type[Exception], int] = {
     TooManyRuns: 429,
     ServiceFault: 502,
     UnableToAddMask: 422,
+    UnableToAskForToken: 409,
+    UnableToMaterialize: 409,
     UnableToTransfer: 409,
     ContradictoryTerms: 422,
     UnableToReadTerms: 422,
