@@ -38,7 +38,7 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One royalty line, from its sale to the payout that covered it.
+    """One royalty line, from its sale to the payout that covered it, or to the root under which it can be claimed.
 
     `disputed_minor` of its amount is held while disputes are open, `reversed_minor` was taken back for good: refunded,
     lost to a buyer's bank, or taken down. `held_minor` of what remains is held for a claim since `frozen_at`, for the
@@ -66,6 +66,7 @@ class Line:
     payout_id: UUID | None
     reserved_at: datetime | None
     paid_at: datetime | None
+    root_id: int | None
 
     @property
     def remaining_minor(self) -> int:
@@ -74,7 +75,7 @@ class Line:
 
     @property
     def state(self) -> str:
-        """Where the amount is: pending, available, on-the-way, paid, disputed, reversed, or frozen.
+        """Where the amount is: pending, available, on-the-way, paid, on-chain, disputed, reversed, or frozen.
 
         A line of which a part is disputed is disputed; one of which a part remains is where that part is.
         """
@@ -84,6 +85,8 @@ class Line:
             return "reversed"
         if self.held_minor:
             return "frozen"
+        if self.root_id:
+            return "on-chain"
         if self.payout_id:
             return "paid" if self.paid_at else "on-the-way"
         return "available" if self.released_at else "pending"
@@ -136,14 +139,18 @@ def balances_of(creator: Creator) -> list[Balance]:
 
 
 # The payout of a line is the first after its release that did not come back and met something of it: what was disputed,
-# taken back or held when it was reserved comes with a later one, if at all.
+# taken back or held when it was reserved comes with a later one, if at all. So it is with roots, and what came first of
+# payout and root has it.
 _LINES = f"""
 WITH mine AS MATERIALIZED ({{mine}})
 SELECT l.id, s.source, s.sold_at, s.currency, s.gross_minor, s.net_minor, s.split_id AS split, l.share_ppb,
        l.amount_minor, l.run_id, r.ran_at AS allocated_at, r.available_at, h.released_at,
        d.disputed_minor, d.taken_minor - d.disputed_minor AS reversed_minor,
        coalesce(k.amount_minor, 0) AS held_minor, z.frozen_at, coalesce(z.reason, '') AS frozen_for,
-       p.id AS payout_id, p.reserved_at, p.paid_at
+       CASE WHEN g.number < p.number THEN NULL ELSE p.id END AS payout_id,
+       CASE WHEN p.id IS NULL OR g.number < p.number THEN g.published_at ELSE p.reserved_at END AS reserved_at,
+       CASE WHEN g.number < p.number THEN NULL ELSE p.paid_at END AS paid_at,
+       CASE WHEN p.number < g.number THEN NULL ELSE g.id END AS root_id
   FROM mine
   JOIN payouts_royalty_line l ON l.id = mine.id
   JOIN payouts_sale s ON s.id = l.sale_id
@@ -168,7 +175,7 @@ SELECT l.id, s.source, s.sold_at, s.currency, s.gross_minor, s.net_minor, s.spli
        ORDER BY f.id LIMIT 1
   ) z ON true
   LEFT JOIN LATERAL (
-      SELECT p.id, p.reserved_at, paid.at AS paid_at
+      SELECT p.id, p.reserved_at, paid.at AS paid_at, n.number
         FROM payouts_payout p
         CROSS JOIN LATERAL (SELECT {number_of("p.transaction_id")} AS number) n
         LEFT JOIN payouts_payout_outcome paid ON paid.payout_id = p.id AND paid.state = 'paid'
@@ -178,6 +185,17 @@ SELECT l.id, s.source, s.sold_at, s.currency, s.gross_minor, s.net_minor, s.spli
          AND l.amount_minor > {taken_of("l.id", "n.number")} + {held_of("l.id", "n.number")}
        ORDER BY p.released_through_id, n.number, p.id LIMIT 1
   ) p ON true
+  LEFT JOIN LATERAL (
+      SELECT r.id, r.published_at, n.number
+        FROM payouts_chain_account c
+        JOIN payouts_chain_book b ON b.id = c.book_id AND b.currency = s.currency
+        JOIN payouts_root_line w ON w.account_id = c.id AND w.released_through_id >= h.id
+        JOIN payouts_root r ON r.id = w.root_id
+        CROSS JOIN LATERAL (SELECT {number_of("r.transaction_id")} AS number) n
+       WHERE c.creator_id = l.payee_id
+         AND l.amount_minor > {taken_of("l.id", "n.number")} + {held_of("l.id", "n.number")}
+       ORDER BY w.released_through_id, n.number LIMIT 1
+  ) g ON true
  ORDER BY s.id DESC
 """
 

@@ -184,6 +184,7 @@ def line_state(line: Line) -> str:
     return {
         "available": _("Available, in the next payout"),
         "on-the-way": _("On its way to you"),
+        "on-chain": _("On chain, for you to claim"),
         "disputed": _("On hold: the buyer's bank disputes it"),
         "reversed": _("Taken back by the buyer's bank"),
     }.get(line.state, line.state)

@@ -15,7 +15,7 @@ from marketplace.payouts.claims.tables import ChainAccount, ChainClaimed, Payout
 from marketplace.payouts.claims.ways import UnableToChooseWay, choose_way
 from marketplace.payouts.models import Payout, Transaction
 from marketplace.payouts.operations import release_payouts, settle
-from marketplace.payouts.queries import balances_of, check_books, house_sums
+from marketplace.payouts.queries import balances_of, check_books, house_sums, lines_of
 from tests.payouts.cast import NOON
 from tests.payouts.claims.makers import ALICES, BOBS, COIN, DAVES, DISTRIBUTOR, go_on_chain
 from tests.payouts.policing import DAY, hold, policy, transfers
@@ -110,6 +110,23 @@ def test_who_chose_the_bank_is_paid_by_the_bank(alice, bob, shared, earn, wallet
     earn(shared, "order-line:2", noon + DAY)
     settle(now=noon + DAY)
     assert (PayoutRoot.objects.count(), transfers()) == (1, [324, 756, 324])
+
+
+def test_each_line_is_where_its_money_went_first(alice, alices, earn, on_chain, asked, noon):
+    earn(alices, "order-line:1", noon)
+    root = published(noon)
+    choose_way(creator=alice, currency="USD", on_chain=False, now=noon)
+    earn(alices, "order-line:2", noon + DAY)
+    settle(now=noon + DAY)
+    earn(alices, "order-line:3", noon + 2 * DAY)
+
+    lines, _after = lines_of(alice)
+    assert [(line.source, line.state, line.root_id) for line in lines] == [
+        ("order-line:3", "available", None),
+        ("order-line:2", "paid", None),
+        ("order-line:1", "on-chain", root.pk),
+    ]
+    assert [line.payout_id is None for line in lines] == [True, False, True]
 
 
 def test_one_root_waits_at_a_time(alice, alices, earn, on_chain, asked, say, noon):
