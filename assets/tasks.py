@@ -26,7 +26,7 @@ def inspect_upload(upload_id: str) -> None:
     assets.operations.inspect_uploads(uploads=uploads, now=timezone.now())
 
 
-@app.periodic(cron="*/20 * * * * *")
+@app.periodic(cron="* * * * * */20")
 @app.task(queue="intake", queueing_lock="assets.inspect_due", pass_context=False)
 def inspect_due(timestamp: int) -> None:
     """Inspects what a killed worker left, and again what did not finish."""

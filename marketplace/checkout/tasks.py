@@ -6,7 +6,7 @@ from procrastinate.contrib.django import app
 from marketplace.checkout import billing, chain_sales, operations, renewing
 
 
-@app.periodic(cron="*/5 * * * * *")
+@app.periodic(cron="* * * * * */5")
 @app.task(queueing_lock="checkout.attend", pass_context=False)
 def attend(timestamp: int) -> None:
     """Finishes open orders and refunds, and handles the gateway's news."""
@@ -15,7 +15,7 @@ def attend(timestamp: int) -> None:
     operations.collect_events(now=timezone.now())
 
 
-@app.periodic(cron="*/5 * * * * *")
+@app.periodic(cron="* * * * * */5")
 @app.task(queueing_lock="checkout.take_in", pass_context=False)
 def take_in(timestamp: int) -> None:
     """Grants what was sold on the chain."""

@@ -26,7 +26,7 @@ def run(run_id: str) -> None:
         _come_again(row, again)
 
 
-@app.periodic(cron="*/20 * * * * *")
+@app.periodic(cron="* * * * * */20")
 @app.task(queue=QUEUE, queueing_lock="compositions.run_due", pass_context=False)
 def run_due(timestamp: int) -> None:
     """Takes up the runs that nobody comes again for."""

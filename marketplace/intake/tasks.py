@@ -14,7 +14,7 @@ def examine(submission_id: str) -> None:
     operations.examine(submission_id=UUID(submission_id), now=timezone.now())
 
 
-@app.periodic(cron="*/20 * * * * *")
+@app.periodic(cron="* * * * * */20")
 @app.task(queue="intake", queueing_lock="intake.examine_due", pass_context=False)
 def examine_due(timestamp: int) -> None:
     """Examines what a killed worker left, and again what did not finish."""

@@ -9,7 +9,7 @@ from marketplace.payouts import operations, proving, wallets
 from marketplace.payouts.bookkeeping import chain_sales
 
 
-@app.periodic(cron="*/5 * * * * *")
+@app.periodic(cron="* * * * * */5")
 @app.task(queueing_lock="payouts.allocate", pass_context=False)
 def allocate(timestamp: int) -> None:
     """Allocates new sales to their payees and moves what is no longer held to available."""
@@ -17,14 +17,14 @@ def allocate(timestamp: int) -> None:
     operations.release_holds(now=timezone.now())
 
 
-@app.periodic(cron="*/5 * * * * *")
+@app.periodic(cron="* * * * * */5")
 @app.task(queueing_lock="payouts.book_vault", pass_context=False)
 def book_vault(timestamp: int) -> None:
     """Books what the vault on the chain took in and gave out."""
     chain_sales.book_vault(now=timezone.now())
 
 
-@app.periodic(cron="*/5 * * * * *")
+@app.periodic(cron="* * * * * */5")
 @app.task(queueing_lock="payouts.hear_claims", pass_context=False)
 def hear_claims(timestamp: int) -> None:
     """Takes in what the chain said of payout roots and claims; each is booked once."""
@@ -40,7 +40,7 @@ def settle(timestamp: int) -> None:
         operations.settle(now=timezone.now())
 
 
-@app.periodic(cron="*/10 * * * * *")
+@app.periodic(cron="* * * * * */10")
 @app.task(queueing_lock="payouts.wallets", pass_context=False)
 def take_wallets(timestamp: int) -> None:
     """Takes in what the chain said of creators' wallets, and has stopped what no creator proved."""
