@@ -24,7 +24,8 @@ from tests.api.studios import ANYBODY, Market, Studio
 from tests.cast import DECLINED_CARD, later
 from tests.compositions.usage.rendering import Farm, granted, locked, metered
 
-OPEN = ("packs", "releases", "verify", "schema", "terms", "certificates", "chain", "offers", *recipes_told.OPEN)
+_CHAIN = ("chain", "splits", "offers")
+OPEN = ("packs", "releases", "verify", "schema", "terms", "certificates", *_CHAIN, *recipes_told.OPEN)
 ZERO = recipes_told.ZERO
 
 
@@ -97,6 +98,7 @@ NAMES = [
     "seats_assign",
     "seats_read",
     "seats_release",
+    "splits_read",
     "studio_entity",
     "studio_read",
     "studio_size",
@@ -285,6 +287,7 @@ def paths(market: Market, carol: Studio, order: dict[str, Any], writes: dict[str
         "releases_read": f"/releases/{market.world.digest}",
         "releases_token": f"/releases/{market.world.digest}/token",
         "chain_read": "/chain",
+        "splits_read": f"/splits/{market.world.split_id}",
         "offers_chain": f"/offers/{market.offer().pk}/chain",
         "digests_verify": f"/verify/{file}",
         "schema_read": "/schema",
@@ -383,6 +386,8 @@ def chain_refusals(carol: Studio) -> list[tuple[str, int, Any]]:
         ("offers_chain", 404, carol.get(f"/offers/{ZERO}/chain")),
         ("releases_token", 404, carol.get("/releases/" + "0" * 64 + "/token")),
         ("releases_token", 422, carol.get("/releases/1/token")),
+        ("splits_read", 404, carol.get("/splits/" + "0" * 64)),
+        ("splits_read", 422, carol.get("/splits/1")),
     ]
 
 
