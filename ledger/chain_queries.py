@@ -57,14 +57,14 @@ def standings_of(calls: Sequence[ChainCall]) -> list[Standing]:
     sightings = {}
     for sighting in ChainSighting.objects.filter(attempt__slot__call__in=ids).order_by("id"):
         sightings[sighting.attempt_id] = sighting
-    setbacks = {one.call_id: one.reason for one in ChainSetback.objects.filter(call__in=ids).order_by("id")}
+    setbacks = {one.call_id: one for one in ChainSetback.objects.filter(call__in=ids).order_by("id")}
     heads = dict(ChainHead.objects.values_list("chain_id", "number"))
     return [
         _standing(
             outcomes.get(call.pk),
             attempts.get(call.pk, []),
             sightings,
-            setbacks.get(call.pk, ""),
+            setbacks.get(call.pk),
             heads.get(call.chain_id, 0),
         )
         for call in calls
@@ -75,7 +75,7 @@ def _standing(
     outcome: ChainOutcome | None,
     attempts: list[ChainAttempt],
     sightings: dict[int, ChainSighting],
-    setback: str,
+    setback: ChainSetback | None,
     head: int,
 ) -> Standing:
     wanted = max(1, int(settings.CHAIN_CONFIRMATIONS))
@@ -90,7 +90,9 @@ def _standing(
         return Standing(state=outcome.state, wanted=wanted, attempts=count, reason=outcome.reason)
     if not in_blocks:
         state = "sent" if attempts else "waiting"
-        return Standing(state=state, transaction=newest, wanted=wanted, attempts=count, reason=setback)
+        is_fresh = setback is not None and (not attempts or setback.noticed_at > attempts[-1].made_at)
+        reason = setback.reason if setback is not None and is_fresh else ""
+        return Standing(state=state, transaction=newest, wanted=wanted, attempts=count, reason=reason)
     attempt, seen = max(in_blocks, key=lambda pair: pair[1].pk)
     depth = confirmations(int(seen.block_number or 0), head)
     return Standing(

@@ -6,6 +6,7 @@ signed bytes are committed before they leave the house, and it takes another non
 makes a block final for us, which other transaction used the first one.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,7 +33,9 @@ from ledger.chain_models import (
 IN_FLIGHT = 64
 """So many nonces of one sender wait for blocks at a time: nodes keep few from one address."""
 
-CONSIDERED = 256
+HELD = 256
+"""So many calls that were held before are looked at again in each round."""
+
 ROUNDS = 40
 REVERTS_AT_MOST = 3
 
@@ -236,8 +239,8 @@ class Rounds:
     def _take(self, moment: Moment, live: list[_Live]) -> int:
         """Give nonces to calls that can go now, and sign them, committed; return how many."""
         room = IN_FLIGHT - len(live)
-        waiting = self._waiting()
-        if room <= 0 or not waiting:
+        waiting = self._waiting(room) if room > 0 else []
+        if not waiting:
             return 0
         bid = rules.bid(moment.fees, ceiling_wei=self._ceiling_wei)
         if bid is None:
@@ -254,23 +257,31 @@ class Rounds:
             due = set(locked.values_list("call_id", flat=True))
             taken = ChainSlot.objects.filter(**self._here, nonce__gte=moment.next_nonce)
             nonces = rules.free_nonces(moment.next_nonce, set(taken.values_list("nonce", flat=True)), len(due))
+            before = Counter(ChainSlot.objects.filter(call__in=ready).values_list("call_id", flat=True))
             slots = [
                 ChainSlot(
-                    call=call, number=call.slots.count() + 1, nonce=nonce, head=moment.head, taken_at=self._now,
+                    call=call,
+                    number=before[call.pk] + 1,
+                    nonce=nonce,
+                    head=moment.head,
+                    taken_at=self._now,
                     **self._here,
                 )
                 for call, nonce in zip((call for call in ready if call.pk in due), nonces, strict=True)
-            ]  # fmt: skip
+            ]
             ChainSlot.objects.bulk_create(slots)
             ChainAttempt.objects.bulk_create([self._attempt(slot, 1, gas[slot.call_id], bid) for slot in slots])
         return len(slots)
 
-    def _waiting(self) -> list[ChainCall]:
+    def _waiting(self, room: int) -> list[ChainCall]:
         """Return calls without a nonce in the order asked; what was held before is looked at after the others."""
         has_slot = Exists(ChainSlot.objects.filter(call=OuterRef("pk"), loss=None))
         was_held = Exists(ChainSetback.objects.filter(call=OuterRef("pk")))
-        rows = self._calls.exclude(has_slot).annotate(was_held=was_held).order_by("was_held", "id")[:CONSIDERED]
-        return sorted(rows, key=lambda call: call.pk)
+        rows = self._calls.exclude(has_slot).order_by("id")
+        found = list(rows.exclude(was_held)[:room])
+        if len(found) < room:
+            found += rows.filter(was_held)[:HELD]
+        return sorted(found, key=lambda call: call.pk)
 
     def _passed(self, moment: Moment, waiting: list[ChainCall], *, first_unmined: int | None) -> dict[int, int]:
         """Return the gas of each call that would succeed now, by its id; deal with those that would not."""
@@ -294,9 +305,11 @@ class Rounds:
             return
         is_done = refusal.name != "" and refusal.name in call.done
         if is_behind and not is_done:
+            self._hold(call, "it waits for an earlier call")
             return
         settled = self._account.refusal_at(_message(call), moment.settled)
         if settled is None or settled.name in call.later or is_done != (settled.name in call.done):
+            self._hold(call, refusal.reason)
             return
         state = ChainOutcome.CONFIRMED if is_done else ChainOutcome.REFUSED
         with transaction.atomic(durable=True):
