@@ -18,14 +18,13 @@ from marketplace.api.problems import KINDS, TYPE_PREFIX
 from marketplace.compositions.uses import UsageKey
 from marketplace.licensing import operations as licensing
 from marketplace.licensing.models import Grant
-from tests.api import recipes_told, statements_told
+from tests.api import chain_told, recipes_told, statements_told
 from tests.api.shop import named, sell
 from tests.api.studios import ANYBODY, Market, Studio
 from tests.cast import DECLINED_CARD, later
 from tests.compositions.usage.rendering import Farm, granted, locked, metered
 
-_CHAIN = ("chain", "splits", "offers")
-OPEN = ("packs", "releases", "verify", "schema", "terms", "certificates", *_CHAIN, *recipes_told.OPEN)
+OPEN = ("packs", "releases", "verify", "schema", "terms", "certificates", *chain_told.OPEN, *recipes_told.OPEN)
 ZERO = recipes_told.ZERO
 
 
@@ -69,16 +68,13 @@ def test_it_is_openapi_3_1_and_valid(contract: dict[str, Any]) -> None:
 NAMES = [
     "certificates_check",
     "certificates_read",
-    "chain_read",
     "digests_verify",
     "grants_certificate",
-    "grants_chain",
     "grants_download",
     "grants_list",
     "grants_read",
     "grants_transfer",
     "may_i",
-    "offers_chain",
     "orders_create",
     "orders_quote",
     "orders_read",
@@ -93,12 +89,10 @@ NAMES = [
     "quote_requests_list",
     "quote_requests_read",
     "releases_read",
-    "releases_token",
     "schema_read",
     "seats_assign",
     "seats_read",
     "seats_release",
-    "splits_read",
     "studio_entity",
     "studio_read",
     "studio_size",
@@ -124,7 +118,7 @@ NAMES = [
 def test_every_operation_is_told_in_full(contract: dict[str, Any]) -> None:
     names = [one["operationId"] for _method, _path, one in operations(contract)]
 
-    assert sorted(names) == sorted([*NAMES, *recipes_told.NAMES, *statements_told.NAMES])
+    assert sorted(names) == sorted([*NAMES, *chain_told.NAMES, *recipes_told.NAMES, *statements_told.NAMES])
     for _method, path, one in operations(contract):
         assert one["summary"]
         assert one["description"].startswith("This will")
@@ -285,10 +279,6 @@ def paths(market: Market, carol: Studio, order: dict[str, Any], writes: dict[str
         "packs_list": "/packs",
         "packs_read": "/packs/alice/yunhai",
         "releases_read": f"/releases/{market.world.digest}",
-        "releases_token": f"/releases/{market.world.digest}/token",
-        "chain_read": "/chain",
-        "splits_read": f"/splits/{market.world.split_id}",
-        "offers_chain": f"/offers/{market.offer().pk}/chain",
         "digests_verify": f"/verify/{file}",
         "schema_read": "/schema",
         "terms_read": f"/terms/{terms}",
@@ -298,7 +288,6 @@ def paths(market: Market, carol: Studio, order: dict[str, Any], writes: dict[str
         "grants_list": "/grants",
         "grants_read": f"/grants/{grant}",
         "grants_certificate": f"/grants/{grant}/certificate",
-        "grants_chain": f"/grants/{grant}/chain",
         "grants_download": f"/grants/{grant}/download",
         "seats_read": f"/grants/{grant}/seats",
         "usage_list": f"/grants/{grant}/usage",
@@ -313,6 +302,7 @@ def paths(market: Market, carol: Studio, order: dict[str, Any], writes: dict[str
         "subscriptions_list": "/subscriptions",
         "subscriptions_read": "/subscriptions/" + carol.get("/subscriptions").json()["data"][0]["id"],
         "studio_read": "/studio",
+        **chain_told.chain_paths(market, grant),
         **recipes_told.recipe_paths(writes),
         **statements_told.statement_paths(),
     }
@@ -374,21 +364,11 @@ def test_every_refusal_is_described(sealed: Market, carol: Studio, dave: Studio,
         ("studio_entity", 422, carol.send("PUT", "/studio/legal-entity", {"legal_name": "A", "country": "9X"})),
     ]
 
-    refusals += chain_refusals(carol) + statements_told.statement_refusals(statements_told.earned(sealed), carol, dave)
+    refusals += chain_told.chain_refusals(carol)
+    refusals += statements_told.statement_refusals(statements_told.earned(sealed), carol, dave)
     for operation, status, answer in [*refusals, *recipes_told.recipe_refusals(sealed, carol, dave)]:
         assert answer.status_code == status, (operation, status, answer.content)
         told(contract, operation, answer)
-
-
-def chain_refusals(carol: Studio) -> list[tuple[str, int, Any]]:
-    return [
-        ("grants_chain", 404, carol.get(f"/grants/{ZERO}/chain")),
-        ("offers_chain", 404, carol.get(f"/offers/{ZERO}/chain")),
-        ("releases_token", 404, carol.get("/releases/" + "0" * 64 + "/token")),
-        ("releases_token", 422, carol.get("/releases/1/token")),
-        ("splits_read", 404, carol.get("/splits/" + "0" * 64)),
-        ("splits_read", 422, carol.get("/splits/1")),
-    ]
 
 
 def test_an_undescribed_field_or_status_would_be_noticed(contract: dict[str, Any]) -> None:
