@@ -41,13 +41,15 @@ class Token:
 class Suite:
     """The contracts on one chain, by name and checksummed address; `tokens` are by currency.
 
-    `block_number` is the first contract's block: no event of the suite stands before it.
+    `block_number` is the first contract's block: no event of the suite stands before it, nor one of `former`, the
+    (name, address) of contracts that others took the place of, oldest first.
     """
 
     chain_id: int
     addresses: Mapping[str, str]
     block_number: int
     tokens: Mapping[str, Token]
+    former: tuple[tuple[str, str], ...] = ()
 
     def address(self, contract: str) -> str:
         """Return a contract's address; KeyError for one that the suite does not have."""
@@ -104,12 +106,15 @@ def read_suite(document: dict[str, Any]) -> Suite:
     addresses = {name: checked(contracts[name]["address"]) for name in CONTRACTS}
     if document.get("wrapped"):
         addresses[WRAPPED] = checked(document["wrapped"])
+    former = document.get("former", [])
+    first = [contracts[name]["block_number"] for name in CONTRACTS] + [it["block_number"] for it in former]
     tokens = [Token(**{**token, "address": checked(token["address"])}) for token in document["tokens"]]
     return Suite(
         chain_id=int(document["chain_id"]),
         addresses=addresses,
-        block_number=min(int(contracts[name]["block_number"]) for name in CONTRACTS),
+        block_number=min(map(int, first)),
         tokens={token.currency: token for token in tokens},
+        former=tuple((str(it["contract"]), checked(it["address"])) for it in former),
     )
 
 

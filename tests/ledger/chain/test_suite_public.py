@@ -126,6 +126,8 @@ def test_a_successor_takes_a_contracts_place_and_the_others_stay(contracts: Cont
     assert (found.tokens, found.block_number) == (before.tokens, before.block_number)
     reader = Reader(config.rpc(), found)
     assert differences(reader, accounts=Accounts.of(config)) == []
+    assert found.former == (("LicenseMarket", before.address("LicenseMarket")),)
+    assert before.former == ()
     (gone,) = json.loads(config.record().read_text())["former"]
     assert (gone["contract"], gone["address"]) == ("LicenseMarket", before.address("LicenseMarket"))
     # What was there goes on, and is replaced once.
