@@ -41,14 +41,15 @@ def book_vault(*, now: datetime) -> int:
 
     Each event is booked once, in a transaction of its own: what came in for a sale or for a split, what a payee took,
     what the house took. Money in a token that the suite does not name, or that cannot say a minor unit, is not ours to
-    count, and is logged. Raises UnableToPost where the books refuse an event; those after it then wait for it.
+    count, and is logged. A vault whose place a successor took is booked on. Raises UnableToPost where the books refuse
+    an event; those after it then wait for it.
     """
     known = suite()
     if known is None:
         return 0
     newest = VaultMove.objects.aggregate(newest=Max("event_id"))["newest"] or 0
     rows = ChainEvent.objects.filter(
-        chain_id=known.chain_id, contract=_VAULT, address=known.address(_VAULT), event__in=_FLOWS, id__gt=newest
+        chain_id=known.chain_id, contract=_VAULT, event__in=_FLOWS, id__gt=newest
     ).order_by("id")
     booked = 0
     for event in rows[:AT_ONCE]:
