@@ -36,12 +36,19 @@ class Work:
         self._asked: dict[str, Any] = {}
         self._under_way: dict[str, Any] | None = None
 
+    @property
+    def pages(self) -> str:
+        """Return what the URI of a token begins with, as the first process was told."""
+        return str(self._asked["pages"])
+
     def begin(self, asked: dict[str, Any], former: dict[str, Any] | None) -> None:
         """Go on where an earlier process ended, or begin with what stays of what is recorded."""
         self._asked = {**asked, "tokens": [list(pair) for pair in asked["tokens"]]}
         intent = read_document(self.path)
         has_begun = intent is not None and intent.get("format") == INTENT_FORMAT
         if intent and has_begun and (intent["done"] or intent["under_way"]):
+            # A laptop may have another port by now; tokens that are made already have the first one's pages.
+            self._asked["pages"] = intent["asked"].get("pages")
             if intent["chain_id"] != self.chain_id or intent["asked"] != self._asked:
                 raise self._contradiction("is of a deployment to another chain or with other accounts")
             self.done, self._under_way = intent["done"], intent["under_way"]

@@ -129,7 +129,7 @@ def deploy_suite(
         work = Work(config, rpc, chain_id, patience or Patience(), _stamp(now))
         asked = {"accounts": asdict(accounts), "pages": pages, **asdict(given), "replace": sorted(replace)}
         work.begin(asked, former)
-        document = _Plan(work, accounts, given, pages).carry_out()
+        document = _Plan(work, accounts, given, work.pages).carry_out()
         document["former"] = _former(former, document)
         write_document(config.record(), document)
         work.path.unlink(missing_ok=True)

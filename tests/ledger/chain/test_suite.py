@@ -168,6 +168,10 @@ def test_a_deployment_under_way_goes_on_only_with_the_same_accounts(
     with pytest.raises(UnableToDeploy, match=r"suite\.intent\.json is of a deployment .* with other accounts"):
         deploy_suite(now=NOW, pages=PAGES, config=config, accounts=other, patience=BRISK)
     assert nonce(embedded) == before
+    # Another port of a laptop is nobody else's: the pages stay those that were said first.
+    found = deploy_suite(now=NOW, pages="http://127.0.0.1:8001/", config=config, patience=BRISK)
+    assert json.loads(config.record().read_text())["pages"] == PAGES
+    assert found.chain_id == 31337
 
 
 def test_an_endpoint_that_lags_or_lies_about_code_has_nothing_sent_twice(embedded: Place, tmp_path: Path) -> None:
