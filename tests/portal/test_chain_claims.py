@@ -118,6 +118,11 @@ def test_what_waits_and_what_can_be_claimed(
     )
     [row] = claimable_of(cast.alice, now=timezone.now())
     assert call_of_claim(row.claim).hex() in page
+    told = Client().get(f"/api/v1/chain/claims/{ALICES.lower()}").json()
+    assert (told["account"], len(told["claims"])) == (ALICES, 1)
+    assert told["claims"][0]["claimable_minor"] == 12_00
+    assert told["claims"][0]["call"] == {"to": DISTRIBUTOR, "data": "0x" + call_of_claim(row.claim).hex()}
+    assert (told["claims"][0]["cumulative_units"], told["claims"][0]["root"]) == ("12000000", root.root)
     assert "Counts: can be claimed" in page
     assert "Claim with your wallet" in page
     with translation.override("zh-hans"):
