@@ -5,7 +5,7 @@ from django.utils import timezone
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from marketplace.payouts import operations, proving, wallets
+from marketplace.payouts import chain_findings, operations, proving, wallets
 from marketplace.payouts.bookkeeping import chain_sales
 
 
@@ -45,6 +45,13 @@ def settle(timestamp: int) -> None:
 def take_wallets(timestamp: int) -> None:
     """Takes in what the chain said of creators' wallets, and has stopped what no creator proved."""
     wallets.take_changes(now=timezone.now())
+
+
+@app.periodic(cron="29 * * * *")
+@app.task(queueing_lock="payouts.check_chain", pass_context=False)
+def check_chain(timestamp: int) -> None:
+    """Compares wallets, splits and what was read of the chain with what we know, and logs what does not fit."""
+    chain_findings.say_findings(now=timezone.now())
 
 
 @app.periodic(cron="*/2 * * * *")

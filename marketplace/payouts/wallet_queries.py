@@ -74,8 +74,9 @@ def bindings_of(creator_ids: Iterable[UUID] | None, *, now: datetime) -> dict[UU
 
 
 def changes_on(known: Suite):  # type: ignore[no-untyped-def]  # a query set
-    """Return the changes that the contract of this suite told."""
-    return WalletChange.objects.filter(event__chain_id=known.chain_id, event__address=known.address("Payees"))
+    """Return the changes that the contract of this suite told, without those that the chain took back."""
+    told = WalletChange.objects.filter(event__chain_id=known.chain_id, event__address=known.address("Payees"))
+    return told.filter(event__lost=None)
 
 
 def asked_of(creator: Creator) -> Asked | None:

@@ -14,10 +14,12 @@ from ledger.chain import typed
 from ledger.chain.transaction import ORDER, address_of
 from ledger.chain_models import ChainCall
 from ledger.chain_queries import call_of, calls_about, standing_of
+from ledger.following import UnableToFollow, follow, follow_after_loss
 from marketplace.payouts import wallet_queries, wallets
 from marketplace.payouts.wallet_models import WalletChange, WalletProof
 from marketplace.payouts.wallets import UnableToBindWallet, bind_wallet, creators_of, move_wallet, wallet_of
 from marketplace.people.models import Creator
+from tests.ledger.chain.makers import ask
 from tests.payouts.wallets.conftest import DAY_SECONDS, Chain
 
 KEY, OTHER = (secrets.token_bytes(32) for _ in range(2))
@@ -183,6 +185,26 @@ def test_a_stolen_registrars_key_is_stopped_within_its_day(
     bound(chain, alice, signature=chain.bind_signature(alice, KEY, soon, nonce=1), deadline=soon)
     assert chain.turn() == 1
     assert wallet_of(alice, now=chain.now + timedelta(days=1)) == WALLET
+
+
+def test_a_binding_that_the_chain_took_back_does_not_count(chain: Chain, alice: Creator) -> None:
+    url = chain.contracts.place.url
+    point = ask(url, "evm_snapshot")
+    bound(chain, alice)
+    chain.turn()
+    later = chain.now + timedelta(days=2)
+    assert wallet_of(alice, now=later) == WALLET
+
+    assert ask(url, "evm_revert", point) is True
+    for _ in range(3):
+        chain.contracts.wallet()
+    with pytest.raises(UnableToFollow):
+        follow(now=chain.now, confirmations=1)
+    (gone,) = follow_after_loss(now=chain.now, confirmations=1)
+
+    assert (gone.event, gone.args["next"]) == ("WalletProposed", WALLET)
+    assert wallet_of(alice, now=later) is None
+    assert wallet_queries.binding_of(alice, now=later) == wallet_queries.Binding()
 
 
 def test_nothing_that_was_proved_or_told_is_changed(chain: Chain, alice: Creator) -> None:
