@@ -33,12 +33,16 @@ class ContractFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainFacts:
-    """One deployment; `accounts` are 0x addresses by role, empty where only the anchor was recorded."""
+    """One deployment; `accounts` are 0x addresses by role, empty where only the anchor was recorded.
+
+    `former` are contracts that others have followed, as (name, address): what they hold stays there.
+    """
 
     chain_id: int
     contracts: tuple[ContractFacts, ...]
     accounts: Mapping[str, str]
     tokens: tuple[Token, ...]
+    former: tuple[tuple[str, str], ...]
     deployed_at: str
 
 
@@ -65,6 +69,7 @@ def facts() -> ChainFacts | None:
             contracts=(_contract(_ANCHOR, only),),
             accounts={},
             tokens=(),
+            former=(),
             deployed_at=anchor.deployed_at,
         )
     try:
@@ -74,6 +79,7 @@ def facts() -> ChainFacts | None:
             contracts=tuple(_contract(name, document["contracts"][name]) for name in CONTRACTS),
             accounts={str(role): str(address) for role, address in document["accounts"].items()},
             tokens=tuple(suite.tokens.values()),
+            former=suite.former,
             deployed_at=str(document["deployed_at"]),
         )
     except (AttributeError, KeyError, TypeError, ValueError):

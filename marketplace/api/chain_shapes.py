@@ -25,6 +25,13 @@ class ContractShape(Shape):
     is_ours = serializers.BooleanField(allow_null=True)
 
 
+class FormerShape(Shape):
+    """A contract that another has followed; what it holds stays there."""
+
+    name = serializers.CharField()
+    address = serializers.CharField(help_text=_ADDRESS)
+
+
 class ChainTokenShape(Shape):
     """An ERC-20 that stands for a currency."""
 
@@ -77,6 +84,7 @@ class ChainShape(Shape):
 
     chain_id = serializers.IntegerField(allow_null=True)
     contracts = ContractShape(many=True)
+    former = FormerShape(many=True)
     tokens = ChainTokenShape(many=True)
     accounts = ChainAccountShape(many=True)
     anchors = AnchorShape(many=True)
@@ -97,6 +105,7 @@ _EXAMPLE: dict[str, Any] = {
             "is_ours": True,
         }
     ],
+    "former": [{"name": "LicenseMarket", "address": "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"}],
     "tokens": [
         {
             "currency": "USD",

@@ -124,6 +124,7 @@ def test_before_anything_is_deployed_everything_is_empty(db: None, settings: Any
     assert told.json() == {
         "chain_id": None,
         "contracts": [],
+        "former": [],
         "tokens": [],
         "accounts": [],
         "anchors": [],

@@ -13,6 +13,7 @@ from django.utils import timezone
 from ledger import chain_facts
 from ledger.chain.artifacts import load
 from ledger.chain.suite import CONTRACTS
+from ledger.chain.suite_deployment import deploy_suite
 from ledger.models import AnchorIntent, AnchorReceipt, Checkpoint
 from marketplace.payouts import operations as payouts
 from marketplace.payouts.claims.tables import PayoutRoot
@@ -20,7 +21,7 @@ from marketplace.payouts.claims.ways import choose_way
 from marketplace.payouts.rules import WHOLE_PPB, Money
 from tests.cast import NOON, later, on_stage
 from tests.ledger.chain.conftest import contracts, embedded  # noqa: F401
-from tests.ledger.chain.makers import Contracts, Place, ask
+from tests.ledger.chain.makers import BRISK, Contracts, Place, ask
 from tests.payouts.claims.makers import ALICES
 from tests.storefront.market import Market
 
@@ -105,6 +106,19 @@ def test_a_chain_that_is_away_leaves_the_page(client: Client, db: None, suite: C
     assert suite.suite.address("SplitVault") in page.content.decode()
     assert chain_facts.codes(known) == {}
     chain_facts._silent.clear()
+
+
+def test_a_contract_that_another_has_followed_is_still_named(client: Client, db: None, suite: Contracts) -> None:
+    old = suite.suite.address("LicenseMarket")
+    pages = "https://worldloom.example/releases/"
+    replaced = deploy_suite(now=NOON, pages=pages, config=suite.config, patience=BRISK, replace=["LicenseMarket"])
+    page = client.get("/chain").content.decode()
+
+    assert replaced.address("LicenseMarket") != old
+    assert replaced.address("LicenseMarket") in page
+    assert "Before these" in page
+    assert old in page
+    assert client.get("/api/v1/chain").json()["former"] == [{"name": "LicenseMarket", "address": old}]
 
 
 def test_other_code_than_ours_is_named(client: Client, db: None, suite: Contracts) -> None:

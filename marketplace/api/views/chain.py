@@ -19,6 +19,7 @@ SHOWN = 10
 NOTHING: dict[str, Any] = {
     "chain_id": None,
     "contracts": [],
+    "former": [],
     "tokens": [],
     "accounts": [],
     "anchors": [],
@@ -52,6 +53,7 @@ def _told(known: chain_facts.ChainFacts, request: Request) -> dict[str, Any]:
     return {
         "chain_id": known.chain_id,
         "contracts": [_contract(one, codes.get(one.name)) for one in known.contracts],
+        "former": [{"name": name, "address": address} for name, address in known.former],
         "tokens": [
             {"currency": one.currency, "symbol": one.symbol, "decimals": one.decimals, "address": one.address}
             for one in known.tokens

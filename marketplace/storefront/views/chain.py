@@ -36,6 +36,7 @@ def chain(request: HttpRequest) -> HttpResponse:
             "network": onchain.network_name(known.chain_id),
             "network_note": onchain.network_note(known.chain_id),
             "contracts": [_contract(one, codes.get(one.name)) for one in known.contracts],
+            "former": [(name, address, onchain.link("address", address)) for name, address in known.former],
             "is_answering": bool(codes),
             "others": [name for name, code in codes.items() if not code.is_ours],
             "roles": [(say(words_chain.ROLES, role), role, address) for role, address in known.accounts.items()],
