@@ -58,11 +58,11 @@ class Rounds:
     """The calls of one key on one chain. The caller holds the sender's lock, and no transaction is open."""
 
     def __init__(self, account: Account, *, roles: Sequence[str], now: datetime) -> None:
-        """Take the account's calls: those of the roles whose key it is."""
+        """Take the account's calls: those of the roles whose key it is. With none, its old transactions are seen to."""
         self._account = account
         self._here = {"chain_id": account.chain_id, "sender": account.address}
         self._calls = ChainCall.objects.filter(chain_id=account.chain_id, role__in=roles, due__isnull=False)
-        self._role = roles[0]
+        self._role = roles[0] if roles else ""
         self._now = now
         self._depth = max(1, int(settings.CHAIN_CONFIRMATIONS))
         self._ceiling_wei = int(settings.CHAIN_MAX_FEE_GWEI) * rules.GWEI
@@ -205,7 +205,7 @@ class Rounds:
     def _replace(self, moment: Moment, live: list[_Live]) -> int:
         """Sign anew, with higher fees, what has waited for a block beyond our patience; return how many."""
         before = self._now - timedelta(seconds=int(settings.CHAIN_PATIENCE_SECONDS))
-        stuck = [one for one in live if one.now is None and one.newest.made_at <= before]
+        stuck = [one for one in live if one.now is None and one.newest.made_at <= before and self._role]
         made = []
         for one in stuck:
             old = one.newest

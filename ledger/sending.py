@@ -8,7 +8,7 @@ from django.utils.module_loading import import_string
 
 from ledger.chain.base import Account, Chain, ChainUnavailable
 from ledger.chain_asking import UnableToAskChain, ask_chain, withdraw_call
-from ledger.chain_models import ChainDue
+from ledger.chain_models import ChainDue, ChainSlot
 from ledger.chain_rounds import Rounds
 from marketplace.database.locks import alone
 
@@ -37,17 +37,15 @@ def deliver(*, now: datetime, role: str | None = None) -> Delivery:
         return delivery
     chain: Chain = import_string(settings.ADAPTERS["chain"])()
     for account, roles in _accounts(chain, sorted({one for one, _ in wanted}), delivery):
-        if role is not None and role not in roles:
+        if role is not None and roles and role not in roles:
             continue
         chains = sorted({chain_id for one, chain_id in wanted if one in roles})
-        if account.chain_id not in chains:
+        if roles and account.chain_id not in chains:
             delivery.troubles.append(
                 f"calls wait for chain {chains[0]}, but the endpoint serves chain {account.chain_id}"
             )
             continue
-        with alone(SENDING_LOCK, f"{account.chain_id}:{account.address}") as is_mine:
-            if is_mine:
-                _run(account, roles, now, delivery)
+        _run(account, roles, now, delivery)
     return delivery
 
 
@@ -61,13 +59,23 @@ def _accounts(chain: Chain, roles: list[str], delivery: Delivery) -> list[tuple[
             delivery.troubles.append(error.reason)
             continue
         found.setdefault(account.address, (account, []))[1].append(role)
+    # A key that was changed has left transactions behind, which count as if it had not been.
+    left = ChainSlot.objects.filter(loss=None, call__due__isnull=False, call__role__in=roles)
+    for address in sorted(set(left.values_list("sender", flat=True)) - set(found)):
+        try:
+            found[address] = (chain.watched(address), [])
+        except ChainUnavailable as error:
+            delivery.troubles.append(error.reason)
     return list(found.values())
 
 
 def _run(account: Account, roles: list[str], now: datetime, delivery: Delivery) -> None:
     rounds = Rounds(account, roles=roles, now=now)
-    try:
-        rounds.run()
-    except ChainUnavailable as error:
-        delivery.troubles.append(error.reason)
-    delivery.sent += rounds.sent
+    with alone(SENDING_LOCK, f"{account.chain_id}:{account.address}") as is_mine:
+        if not is_mine:
+            return
+        try:
+            rounds.run()
+        except ChainUnavailable as error:
+            delivery.troubles.append(error.reason)
+        delivery.sent += rounds.sent

@@ -26,9 +26,9 @@ _T = TypeVar("_T")
 class RpcAccount:
     """A key on the chain that an endpoint serves; `chain_id` is what the endpoint says when the account is opened."""
 
-    def __init__(self, rpc: JsonRpc, *, key: bytes) -> None:
-        """Ask which chain it is; nothing else is asked yet."""
-        self.address = address_of(key)
+    def __init__(self, rpc: JsonRpc, *, key: bytes | None = None, address: str = "") -> None:
+        """Ask which chain it is; nothing else is asked yet. With an address and no key it can do all but sign."""
+        self.address = address if key is None else address_of(key)
         self._rpc = rpc
         self._key = key
         try:
@@ -139,7 +139,9 @@ class RpcAccount:
         return None
 
     def sign(self, draft: Draft) -> SignedBytes:
-        """Sign a transaction."""
+        """Sign a transaction; ChainUnavailable without the key."""
+        if self._key is None:
+            raise ChainUnavailable(f"the key of {self.address} is not here")
         signed = sign(
             Transaction(
                 chain_id=self.chain_id,

@@ -186,6 +186,10 @@ class Chain(Protocol):
         """Return the key of a role such as "anchorer"; the chain's id is asked."""
         ...
 
+    def watched(self, address: str) -> Account:
+        """Return an account whose key is not here any more: it cannot sign."""
+        ...
+
     def find(self, *, root: bytes) -> Receipt | None:
         """Return the receipt of the anchor of `root` when the chain has one, whoever sent it."""
         ...

@@ -50,6 +50,10 @@ class EvmChain:
         config = self._config()
         return RpcAccount(config.rpc(), key=config.key(role))
 
+    def watched(self, address: str) -> RpcAccount:
+        """Return an account that looks and hands over, and cannot sign."""
+        return RpcAccount(self._config().rpc(), address=address)
+
     def find(self, *, root: bytes) -> Receipt | None:
         """Return the receipt of the anchor of `root` when the chain has one, whoever sent it."""
         rpc, identity = self._connect()

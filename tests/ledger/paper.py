@@ -48,6 +48,9 @@ class PaperChain:
         self.answer()
         return PaperAccount(self)
 
+    def watched(self, address: str) -> "PaperAccount":
+        return PaperAccount(self, address)
+
     def find(self, *, root: bytes) -> Receipt | None:
         self.answer()
         for number, block in enumerate(self.blocks, start=1):

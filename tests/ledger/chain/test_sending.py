@@ -368,6 +368,31 @@ def test_a_call_that_reverts_in_its_block_is_spent_and_looked_at_again(alice: Ou
     assert (alice.balance(), alice.nonce()) == (7, 3)
 
 
+def test_what_an_old_key_left_behind_is_seen_to_and_the_new_one_goes_on(alice: Outbox, tmp_path: Path) -> None:
+    with Pool(alice.place.url).serving() as pool:
+        alice.look_through(pool.url)
+        alice.ask("a", 7)
+        alice.ask("lost", 8)
+        alice.deliver()
+        new = secrets.token_bytes(32)
+        (tmp_path / "new.key").write_text(new.hex())
+        ask(alice.place.url, "eth_sendRawTransaction", "0x" + pool.waiting.pop((alice.sender.lower(), 0)).raw[2:])
+        alice.settings.CHAIN_KEY_FILE = str(tmp_path / "new.key")
+        alice.deliver(now=NOW + timedelta(hours=1))
+        # The new key is the one that has to pay for what nobody signed yet; the old one's transactions count.
+        alice.ask("b", 9)
+        assert (alice.state("a"), alice.state("lost")) == ("confirmed", "sent")
+        pool.forget()
+        ask(alice.place.url, "eth_sendRawTransaction", "0x" + _gift(alice, address_of(new)))
+        for _ in range(3):
+            alice.deliver(now=NOW + timedelta(hours=1))
+            pool.release()
+        alice.deliver(now=NOW + timedelta(hours=1))
+    assert [alice.state(key) for key in ("a", "lost", "b")] == ["confirmed", "confirmed", "confirmed"]
+    assert {slot.sender for slot in ChainSlot.objects.filter(call__key="lost")} == {alice.sender, address_of(new)}
+    assert alice.balance() == 24
+
+
 # --- what the database refuses ----------------------------------------------------------------------------------------
 
 
