@@ -1,6 +1,7 @@
 """What the worker does again and again comes evenly: where a cron has six fields, the seconds are the last of them."""
 
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 from croniter import croniter
@@ -21,6 +22,6 @@ def test_there_are_periodic_tasks():
 def test_what_counts_seconds_comes_evenly(name):
     turns = croniter(crons()[name], NOON, ret_type=datetime)
     times = [NOON, *(next(turns) for _turn in range(4_000))]
-    gaps = {(later - earlier).total_seconds() for earlier, later in zip(times, times[1:], strict=False)}
+    gaps = {(later - earlier).total_seconds() for earlier, later in pairwise(times)}
     assert len(gaps) == 1, gaps
     assert gaps <= {1.0, 5.0, 10.0, 20.0, 30.0}
