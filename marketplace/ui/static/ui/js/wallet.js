@@ -194,7 +194,7 @@ class WalletSend extends WalletElement {
     return answer.length > 2 && BigInt(answer) >= BigInt(least);
   }
 
-  #kept = ({ from, to, data }) => `wallet ${from} ${to} ${data}`;
+  #kept = (wanted) => `wallet ${Object.values(wanted).join(" ")}`;
 
   // What was sent from this tab and is still on its way is waited for, however often the button is pressed.
   async #earlier(ask, wanted) {
