@@ -51,7 +51,7 @@ def gas_anchor() -> Iterator[Figure]:
     """Anchors checkpoints of a log that grows to a million entries, and takes the dearest."""
     told = _told()["anchors"]
     each = ", ".join(f"{used:,} for {int(size):,}" for size, used in told.items())
-    against = f"Story: 273,637 to register one asset and 71,494 for its NFT; {each} entries"
+    against = f"Story 1.3.2: 273,637 to register one asset and 71,494 for its NFT; {each} entries"
     yield Gas("gas-anchor", max(told.values()), "gas", against, ANCHOR_GOAL)
 
 
@@ -60,8 +60,8 @@ def gas_materialize() -> Iterator[Figure]:
     told = _told()
     used = told["materialize"]
     against = (
-        f"Story: 273,637 to register and 71,494 for the NFT; {_forge('rights', 'materialize', used)}; the owner signs,"
-        f" somebody else pays; {SIBLINGS} hashes prove one entry of {ENTRIES:,}"
+        f"Story 1.3.2: 273,637 to register and 71,494 for the NFT; {_forge('rights', 'materialize', used)}; the owner"
+        f" signs, somebody else pays; {SIBLINGS} hashes prove one entry of {ENTRIES:,}"
     )
     yield Gas("gas-materialize", used, "gas", against, MATERIALIZE_GOAL)
 
@@ -70,9 +70,9 @@ def gas_split_create() -> Iterator[Figure]:
     """Takes what all blocks hold between the writing of a split's document and its first payment: nothing."""
     told = _told()["split"]
     against = (
-        f"0xSplits: 183,270 for two payees; {_forge('splits', 'create', told['create'])}; paying it by its digest the"
-        f" first time {told['first']:,} ({_forge('splits', 'pay-new-split', told['first'])}), then {told['later']:,}"
-        f" ({_forge('splits', 'pay', told['later'])})"
+        f"0xSplits v2: 183,270 for two payees; {_forge('splits', 'create', told['create'])}; paying it by its digest"
+        f" the first time {told['first']:,} ({_forge('splits', 'pay-new-split', told['first'])}), then"
+        f" {told['later']:,} ({_forge('splits', 'pay', told['later'])})"
     )
     yield Gas("gas-split-create", told["create"], "gas", against, 0)
 
@@ -82,7 +82,7 @@ def gas_settle_100k() -> Iterator[Figure]:
     told = _told()["payouts"]
     used = told["settle"][-1]
     against = (
-        f"0xSplits: 940,000,000, reckoned from 9,414 a recipient; {_forge('payouts', 'settle-100k', used)};"
+        f"0xSplits v2: 940,000,000, reckoned from 9,414 a recipient; {_forge('payouts', 'settle-100k', used)};"
         f" {CREATORS:,} accounts under one root, paid for in the same call; the first of a token {told['settle'][0]:,}"
         f" ({_forge('payouts', 'settle-first', told['settle'][0])})"
     )
@@ -94,7 +94,7 @@ def gas_claim() -> Iterator[Figure]:
     told = _told()["payouts"]
     used = max(told["claim"][1:])
     against = (
-        f"Story: 131,412; {_forge('payouts', 'claim', used)}; {PROVEN} hashes; the account's first time"
+        f"Story 1.3.2: 131,412; {_forge('payouts', 'claim', used)}; {PROVEN} hashes; the account's first time"
         f" {told['claim'][0]:,} ({_forge('payouts', 'claim-first', told['claim'][0])})"
     )
     yield Gas("gas-claim", used, "gas", against, CLAIM_GOAL)
@@ -104,8 +104,8 @@ def gas_license_sale() -> Iterator[Figure]:
     """Sells a license to a buyer who has none yet, of a work whose split has been paid before."""
     told = _told()["sales"]
     against = (
-        f"Story: 707,215; {_forge('rights', 'license-sale', told['next'])}; two signatures checked, the price paid to"
-        f" the split, the receipt kept; the market's first {told['first']:,}"
+        f"Story 1.3.2: 707,215; {_forge('rights', 'license-sale', told['next'])}; two signatures checked, the price"
+        f" paid to the split, the receipt kept; the market's first {told['first']:,}"
         f" ({_forge('rights', 'license-sale-first', told['first'])}), the same buyer again {told['again']:,}"
         f" ({_forge('rights', 'license-sale-same-buyer', told['again'])})"
     )
