@@ -105,8 +105,11 @@ def _card(row: claims.Claimable) -> dict[str, Any]:
         standing=proposal.standing if proposal else None,
         gas="platform" if row.waits_for else "wallet",
         gas_estimate=None if row.waits_for else CLAIM_GAS,
-        rows=[(name, money_text(minor, book.currency)) for name, minor in amounts],
-        state="" if proposal else ("confirmed" if row.claimed_minor and not row.claimable_minor else "none"),
+        rows=[
+            (_("Account"), row.account.address),
+            *((name, money_text(minor, book.currency)) for name, minor in amounts),
+        ],
+        state="" if proposal else ("confirmed" if row.claimable_minor or row.claimed_minor else "none"),
         state_label=_state(row),
     )
     call = call_of_claim(claim) if claim else b""
@@ -117,7 +120,7 @@ def _card(row: claims.Claimable) -> dict[str, Any]:
     }
     return {
         "row": row,
-        "title": f"{book.currency} · {row.account.address}",
+        "title": f"{book.currency} · {row.account.address[:6]}…{row.account.address[-4:]}",
         "panel": panel,
         "when": _when(row),
         "steps": onchain.steps([step]) if claim else "",
