@@ -31,12 +31,13 @@ SELECT who.owner_id, who.balance_minor
            AND NOT EXISTS (SELECT FROM payouts_payout p
                             WHERE p.creator_id = who.owner_id AND p.currency = who.currency
                               AND p.reserved_at BETWEEN slot.since AND %(ahead)s)
-           AND NOT EXISTS (SELECT FROM payouts_chain_account c
-                             JOIN payouts_chain_book b ON b.id = c.book_id AND b.currency = who.currency
-                             JOIN payouts_root_line l ON l.account_id = c.id
-                             JOIN payouts_root r ON r.id = l.root_id
-                            WHERE c.creator_id = who.owner_id
-                              AND r.published_at BETWEEN slot.since AND %(ahead)s) END
+           AND NOT (%(on_chain)s
+                    AND EXISTS (SELECT FROM payouts_chain_account c
+                                  JOIN payouts_chain_book b ON b.id = c.book_id AND b.currency = who.currency
+                                  JOIN payouts_root_line l ON l.account_id = c.id
+                                  JOIN payouts_root r ON r.id = l.root_id
+                                 WHERE c.creator_id = who.owner_id
+                                   AND r.published_at BETWEEN slot.since AND %(ahead)s)) END
    AND (who.owner_id IN ({ON_CHAIN})) = %(on_chain)s
    AND NOT EXISTS (SELECT {HOLDS})
    AND NOT EXISTS (SELECT FROM payouts_payout p

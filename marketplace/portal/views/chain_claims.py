@@ -103,8 +103,8 @@ def _card(row: claims.Claimable) -> dict[str, Any]:
         chain_id=book.chain_id,
         contracts=[("PayoutDistributor", book.distributor), (book.symbol, book.token)],
         standing=proposal.standing if proposal else None,
-        gas="platform" if row.waits_for else "wallet",
-        gas_estimate=None if row.waits_for else CLAIM_GAS,
+        gas="wallet" if claim else "platform" if row.waits_for else "",
+        gas_estimate=CLAIM_GAS if claim else None,
         rows=[
             (_("Account"), row.account.address),
             *((name, money_text(minor, book.currency)) for name, minor in amounts),

@@ -16,6 +16,7 @@ from marketplace.payouts.claims.ways import UnableToChooseWay, choose_way
 from marketplace.payouts.models import Payout, Transaction
 from marketplace.payouts.operations import release_payouts, settle
 from marketplace.payouts.queries import balances_of, check_books, house_sums, lines_of
+from tests.limited import become, limit
 from tests.payouts.cast import NOON
 from tests.payouts.claims.makers import ALICES, BOBS, COIN, DAVES, DISTRIBUTOR, go_on_chain
 from tests.payouts.policing import DAY, hold, policy, transfers
@@ -98,6 +99,17 @@ def test_its_list_is_public_and_proves_every_line(shared, earn, on_chain, asked,
         assert (claim.units, list(claim.proof)) == (line.units, line.proof)
         assert found.proves(bytes.fromhex(account.address[2:]), claim.units, claim.proof)
     assert [address for address, _call in calls_under(root)] == [ALICES.lower(), BOBS.lower()]
+
+
+def test_the_applications_role_may_do_all_of_it(alice, alices, earn, wallets, asked, say, noon):
+    become(limit())
+    go_on_chain(alice, wallets, ALICES, now=noon)
+    earn(alices, "order-line:1", noon)
+    propose(say, published(noon), noon)
+    say("Claimed", account=ALICES, amount=10_800_000, at=noon + DAY)
+    hear_claims(now=noon + DAY)
+    [had] = on_chain_of(alice, now=noon + DAY)
+    assert (had.claimable_minor, had.claimed_minor) == (0, 1080)
 
 
 def test_who_chose_the_bank_is_paid_by_the_bank(alice, bob, shared, earn, wallets, asked, noon):
