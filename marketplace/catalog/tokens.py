@@ -7,6 +7,8 @@ import logging
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Value
+from django.db.models.functions import Concat
 from django.utils.translation import gettext as _
 
 import ledger.operations
@@ -25,6 +27,7 @@ from marketplace.people.models import Creator
 LOGGER = logging.getLogger(__name__)
 LONGEST_SIGNATURE = 4096
 _AT_ONCE = 500
+_OVERTAKING = ("transfer", "asset-token")
 _NOBODY = "0x" + "00" * 20
 
 
@@ -197,14 +200,20 @@ def supersede_overtaken(*, now: datetime) -> int:
     An entry is overtaken by the transfer of its release and by a later ask, once that is sealed. Releases for which
     nobody asked need nothing, nor do those that have their token: both cost no gas.
     """
-    count = 0
     place = token_queries.token_place()
     if place is None:
         return 0
+    told = TokenSupersession.objects.filter(release=OuterRef(OuterRef("release")), before__gte=OuterRef("index"))
+    later = Leaf.objects.filter(
+        ~Exists(told),
+        entry__type__in=_OVERTAKING,
+        entry__subject=Concat(Value("release:"), OuterRef("release__digest")),
+        entry__id__gt=OuterRef("entry_id"),
+    )
     asks = TokenAsk.objects.filter(chain_id=place[0].chain_id, contract=place[1])
-    made = TokenEvent.objects.filter(kind=TokenEvent.Kind.MADE).values("release")
-    first = asks.exclude(release__digest__in=made).order_by("release", "entry").distinct("release")
-    for ask in first.select_related("release").iterator():
+    asks = asks.exclude(release__digest__in=TokenEvent.objects.filter(kind=TokenEvent.Kind.MADE).values("release"))
+    count = 0
+    for ask in asks.filter(Exists(later)).order_by("release", "entry").distinct("release").select_related("release"):
         with transaction.atomic():
             count += _supersede(ask, now)
     return count
@@ -213,7 +222,7 @@ def supersede_overtaken(*, now: datetime) -> int:
 def _supersede(ask: TokenAsk, now: datetime) -> int:
     _held(ask.release)
     subject = f"release:{ask.release.digest}"
-    later = Entry.objects.filter(type__in=["transfer", "asset-token"], subject=subject, id__gt=ask.entry_id)
+    later = Entry.objects.filter(type__in=_OVERTAKING, subject=subject, id__gt=ask.entry_id)
     newest = Leaf.objects.filter(entry__in=later).order_by("-index").first()
     if newest is None or ask.release.token_supersessions.filter(before__gte=newest.index).exists():
         return 0

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 import ledger.queries
 from ledger.chain_models import ChainCall
 from ledger.custody import current_key
+from ledger.event_models import ChainEvent, ChainEventLost
 from ledger.models import Entry
 from ledger.operations import Hands
 from marketplace.catalog import handing_over, token_queries, tokens, transferring
@@ -174,6 +175,7 @@ def test_a_pack_without_tokens_is_handed_over_as_before(cast: Cast, release: Rel
     assert leaf is not None
     assert TokenSupersession.objects.get().before == leaf.index
     assert ChainCall.objects.get().key == f"supersede:{release.digest}:{leaf.index}"
+    assert tokens.supersede_overtaken(now=later(hours=4)) == 0
     asks(Release.objects.get(pk=release.pk), cast.bob, now=later(hours=4))
     assert findings() == []
 
@@ -242,6 +244,20 @@ def test_a_key_that_ended_meanwhile_is_named_and_the_two_may_agree_again(
     again = propose(release, cast.bob, now=later(hours=5))
     browser.does(lambda hands: take(again, cast.bob, hands=hands, now=later(hours=6)))
     assert owner(release) == "bob"
+
+
+def test_what_the_chain_took_back_counts_no_more_and_is_named(cast: Cast, release: Release) -> None:
+    """The move was final for us, and a reorganization deeper than that undid it after the log had followed."""
+    has_token(release, cast.alice)
+    take(propose(release, cast.bob), cast.bob)
+    moves(release, wallet_of("bob"), before=wallet_of("alice"), at=later(hours=3))
+    task(later(hours=3))
+    assert owner(release) == "bob"
+    ChainEventLost.objects.create(event=ChainEvent.objects.latest("id"), lost_at=later(hours=4))
+    (wrong,) = token_queries.disagreements(now=later(hours=4))
+    assert (wrong.owner, wrong.holder) == (cast.bob, wallet_of("alice").lower())
+    moves(release, wallet_of("bob"), before=wallet_of("alice"), at=later(hours=5))
+    assert token_queries.disagreements(now=later(hours=5)) == []
 
 
 def test_two_workers_state_it_once(

@@ -1,16 +1,19 @@
 """Alice asks for a token on her page, her wallet signs, and the page says how far it is; others see what it means."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from ledger.chain.base import ChainUnavailable
 from ledger.chain.suite import checked
 from ledger.chain.typed import sign_digest
 from ledger.chain_models import ChainCall
+from ledger.custody import current_key
 from marketplace.catalog import token_queries
 from marketplace.catalog.models import Pack, Release, TransferProposal
 from marketplace.catalog.token_models import Handover, TokenAsk, TokenSigning
@@ -20,8 +23,9 @@ from marketplace.portal.views import tokens as views
 from tests import packs
 from tests.cast import NOON, Cast, later, on_stage
 from tests.catalog.tokens import anchored, asks, has_token, makes, moves, record_suite, task, wallet_key, wallet_of
+from tests.ledger.keyholders import Browser, findings, makes_own_key
 from tests.portal.sending import signed_in
-from tests.portal.test_signing_keys import page
+from tests.portal.test_signing_keys import page, signs
 
 
 @pytest.fixture
@@ -173,6 +177,26 @@ def test_the_tokens_move_before_the_pack_does(cast: Cast, release: Release) -> N
     task(later(hours=3))
     assert Pack.objects.get().owner == cast.bob
     assert "Handed over" in page(bob.get(address))
+
+
+def test_own_keys_sign_the_transfer_on_the_page_that_asks_for_the_wallet(cast: Cast, release: Release) -> None:
+    now = timezone.now() - timedelta(minutes=5)
+    has_token(release, cast.alice)
+    browsers = {one: Browser() for one in (cast.alice, cast.bob)}
+    for one, browser in browsers.items():
+        key = current_key(one)
+        makes_own_key(one, browser, after=key.kid if key else "", now=now)
+    alice, bob = (signed_in(one.person) for one in (cast.alice, cast.bob))
+    signs(alice, browsers[cast.alice], "/portal/packs/alice/yunhai/transfer", new_owner="bob")
+    address = f"/portal/transfers/{TransferProposal.objects.get().pk}"
+    assert "Sign and accept" in page(bob.get(address))
+    answer = signs(bob, browsers[cast.bob], f"{address}/accept", wallet=wallet_of("bob"))
+    assert answer.json() == {"next": address}
+    assert Handover.objects.get().signatures.keys() == {release.digest}
+    moves(release, wallet_of("bob"), before=wallet_of("alice"))
+    task(timezone.now())
+    assert Pack.objects.get().owner == cast.bob
+    assert findings() == []
 
 
 def test_visitors_read_what_the_token_is_and_where_log_and_chain_differ(cast: Cast, release: Release) -> None:
