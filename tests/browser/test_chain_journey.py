@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.utils import timezone
 
+import ledger.operations
+from marketplace.catalog import tokens
 from marketplace.checkout import chain_sales
 from marketplace.licensing.models import ChainOffer, Grant
 from marketplace.payouts.bookkeeping.chain_sales import book_vault
@@ -14,7 +17,7 @@ from marketplace.payouts.queries import check_books
 from tests.browser.conftest import NARROW, violations
 from tests.browser.wallets import Wallet, install
 from tests.cast import PASSWORD
-from tests.ledger.chain.makers import DevChain, Place, deployed
+from tests.ledger.chain.makers import DevChain, Place, deployed, until
 from tests.payouts.wallets.conftest import DAY_SECONDS, Chain
 from tests.storefront.market import Market
 
@@ -110,3 +113,42 @@ def test_a_wallet_is_proved_an_offer_signed_a_license_bought_and_the_money_taken
     assert chain.reader.view("ERC20", "balanceOf", carols.address, at=coin) == 0
     turn(chain)
     assert check_books() == []
+
+
+def test_a_release_becomes_a_token_of_the_wallet_that_signs_for_it(
+    market: Market, chain: Chain, open_page: Callable[..., Any]
+) -> None:
+    release = market.world
+    alices = Wallet(chain.contracts.wallet(), chain.contracts.place.url)
+    address = f"/portal/releases/{release.digest}/token"
+    alice = browser(open_page, "alice", alices, address, viewport=NARROW, color_scheme="dark")
+    alice.get_by_label("Your wallet").fill(alices.address)
+    alice.get_by_label("Royalty of later sales, in percent").fill("2.5")
+    alice.get_by_role("button", name="State it in the log").click()
+    alice.get_by_text("Asked for. The log says so in a moment").wait_for()
+    assert violations(alice) == []
+
+    now = timezone.now()
+    ledger.operations.seal(now=now)
+    assert until(lambda: ledger.operations.anchor(now=now)) is not None
+    # Another wallet than the one that was named may not sign.
+    daves = Wallet(chain.contracts.wallet(), chain.contracts.place.url)
+    other = alice.context.new_page()
+    install(other, daves)
+    other.goto(address)
+    other.get_by_role("button", name="Sign with your wallet").click()
+    other.get_by_text(f"Choose {alices.address} in it and try again.").wait_for()
+    assert "eth_signTypedData_v4" not in daves.asked
+
+    alice.goto(address)
+    assert violations(alice) == []
+    alice.get_by_role("button", name="Sign with your wallet").click()
+    alice.get_by_text("Signed. The chain makes the token now; we pay its fee.").wait_for()
+    chain.turn()
+    tokens.take_token_events()
+    alice.goto(address)
+    alice.get_by_text("This release is a token, made from its entry in the log.").wait_for()
+    assert violations(alice) == []
+    assert chain.reader.view("AssetToken", "ownerOf", int(release.digest, 16)) == alices.address
+    assert chain.reader.view("AssetToken", "royaltyInfo", int(release.digest, 16), 10_000)[1] == 250
+    assert "eth_sendTransaction" not in alices.asked  # we send it and pay the fee
