@@ -13,6 +13,7 @@ from ledger.chain import typed
 from ledger.chain.suite import checked, suite
 from ledger.event_models import ChainEvent
 from ledger.stating import UnableToState
+from marketplace.checkout import chain_cases
 from marketplace.checkout.chain_sale_models import ChainSale, ChainSaleStep
 from marketplace.licensing import operations as licensing
 from marketplace.licensing.models import ChainOffer, Grant, LicenseeCommitment, OfferWithdrawal
@@ -174,7 +175,10 @@ def _grant(sale: ChainSale, bought: ChainOffer, studio: Studio, ordered_at: date
 
 
 def _open_case(sale: ChainSale, reason: str, note: str, now: datetime) -> ChainSaleStep:
+    """Keeps why a sale cannot be honored; the operators hear of it the first time."""
     log.error("%s cannot be honored (%s) %s", sale.source, reason, note)
+    if not sale.steps.filter(state=ChainSaleStep.CASE).exists():
+        chain_cases.tell_operators(sale)
     return ChainSaleStep.objects.create(sale=sale, state=ChainSaleStep.CASE, reason=reason, note=note, at=now)
 
 

@@ -1,9 +1,10 @@
 """What the worker does for orders: finish what is open, hear gateway and chain, renew subscriptions, bill use."""
 
 from django.utils import timezone
+from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from marketplace.checkout import billing, chain_sales, operations, renewing
+from marketplace.checkout import billing, chain_cases, chain_sales, operations, renewing
 
 
 @app.periodic(cron="* * * * * */5")
@@ -34,3 +35,12 @@ def renew(timestamp: int) -> None:
 def bill(timestamp: int) -> None:
     """Rates the months that are over, and bills what was used and reported before this month."""
     billing.bill_usage(now=timezone.now())
+
+
+# A mail server that is away takes the letter later. A worker that is killed meanwhile does not send it again.
+@app.task(
+    name="checkout.tell_of_case", retry=RetryStrategy(max_attempts=8, exponential_wait=8, retry_exceptions={OSError})
+)
+def tell_of_case(sale_id: int, address: str, language: str) -> None:
+    """Writes one operator of a sale on the chain that could not be honored."""
+    chain_cases.send_letter(sale_id=sale_id, address=address, language=language)

@@ -103,7 +103,7 @@ class ChainOfferClosing(models.Model):
 class LicenseeCommitment(models.Model):
     """Who a license bought on a chain is for: the chain sees `commitment`, and the grant says the same bytes.
 
-    It is the SHA-256 of licensee.json, made of name and salt (docs/formats/licensee.md). Name and salt may be erased,
+    It is the SHA-256 of licensee.json, made of name and salt (docs/formats/bundle.md). Name and salt may be erased,
     together and for good; then nobody can open it.
     """
 

@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from marketplace.storefront.views import entity, holding, licenses, may_i, projects, quotes, usage
+from marketplace.storefront.views import chain_license, entity, holding, licenses, may_i, projects, quotes, usage
 
 urlpatterns = [
     path("licenses", licenses.licenses, name="licenses"),
     path("licenses.csv", licenses.licenses_csv, name="licenses-csv"),
     path("licenses/<uuid:grant>", licenses.license, name="license"),
+    path("licenses/<uuid:grant>/chain", chain_license.chain_license, name="license-chain"),
     path("licenses/<uuid:grant>/download", licenses.download, name="download"),
     path("licenses/<uuid:grant>/seats", holding.assign_seat, name="license-seat"),
     path("licenses/<uuid:grant>/seats/<uuid:person>/release", holding.release_seat, name="license-seat-release"),

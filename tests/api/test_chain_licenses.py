@@ -7,13 +7,12 @@ import pytest
 
 import ledger.operations
 from ledger.chain.abi import call_data
-from ledger.chain.suite import suite
-from ledger.models import AnchorIntent, AnchorReceipt, Checkpoint, Entry
+from ledger.models import Checkpoint, Entry
 from marketplace.licensing import chain_offers
 from marketplace.licensing import operations as licensing
 from tests.api.studios import ANYBODY, Market, Studio
 from tests.cast import later
-from tests.checkout.chain import on_chain, record_suite
+from tests.checkout.chain import anchored, on_chain, record_suite
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +52,7 @@ def test_a_license_is_proven_once_it_is_anchored(sealed: Market, carol: Studio) 
     ledger.operations.seal(now=later(hours=3))
     assert carol.get(f"/grants/{grant}/chain").json()["proof"] is None
     newest = Checkpoint.objects.latest("size")
-    anchor_of(newest)
+    anchored(newest)
     proof = carol.get(f"/grants/{grant}/chain").json()["proof"]
     entry = Entry.objects.get(type="grant", subject=f"grant:{grant}")
     assert bytes.fromhex(proof["entry"][2:]) == bytes(entry.body)
@@ -61,21 +60,3 @@ def test_a_license_is_proven_once_it_is_anchored(sealed: Market, carol: Studio) 
     hashes = [bytes.fromhex(one[2:]) for one in proof["proof"]]
     args = (bytes(entry.body), bytes(newest.root), proof["index"], hashes)
     assert proof["data"] == "0x" + call_data("LicenseMarket", "verifyGrant", *args).hex()
-
-
-def anchor_of(checkpoint: Checkpoint) -> None:
-    """What the chain's side of anchoring leaves, in the book of the recorded suite."""
-    known = suite()
-    assert known is not None
-    book = known.address("ProvenanceAnchor")
-    intent = AnchorIntent.objects.create(
-        checkpoint=checkpoint, chain_id=known.chain_id, contract=book, intended_at=later(hours=3)
-    )
-    AnchorReceipt.objects.create(
-        intent=intent,
-        transaction="0x" + "a" * 64,
-        block_number=1,
-        block_time=later(hours=3),
-        gas_used=1,
-        received_at=later(hours=3),
-    )

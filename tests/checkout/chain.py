@@ -10,6 +10,7 @@ from ledger.chain import typed
 from ledger.chain.suite import CONTRACTS, suite
 from ledger.chain.transaction import address_of
 from ledger.event_models import ChainEvent
+from ledger.models import AnchorIntent, AnchorReceipt, Checkpoint
 from marketplace.licensing import chain_offers
 from marketplace.licensing.chain_offers import Limits, offer_on_chain
 from marketplace.licensing.models import ChainOffer, Offer
@@ -105,4 +106,22 @@ def sold_event(
         block_hash=f"0x{number:064x}",
         block_time=at,
         seen_at=at,
+    )
+
+
+def anchored(checkpoint: Checkpoint) -> None:
+    """What the chain's side of anchoring leaves, in the book of the recorded suite."""
+    known = suite()
+    assert known is not None
+    book = known.address("ProvenanceAnchor")
+    intent = AnchorIntent.objects.create(
+        checkpoint=checkpoint, chain_id=known.chain_id, contract=book, intended_at=later(hours=3)
+    )
+    AnchorReceipt.objects.create(
+        intent=intent,
+        transaction="0x" + "a" * 64,
+        block_number=1,
+        block_time=later(hours=3),
+        gas_used=1,
+        received_at=later(hours=3),
     )

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 from django.db import DatabaseError, transaction
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 import ledger.operations
 from ledger.chain import typed
 from ledger.chain.transaction import address_of
 from ledger.models import Entry
-from marketplace.checkout import chain_sales
+from marketplace.checkout import chain_cases, chain_sales
 from marketplace.checkout.chain_sales import UnableToClaimLicense, UnableToSettleSale, take_in
 from marketplace.checkout.models import ChainSale, ChainSaleStep
 from marketplace.licensing import chain_offers
@@ -219,3 +220,22 @@ def test_what_was_sold_and_what_became_of_it_stays(market, row, committed):
     with pytest.raises(DatabaseError), transaction.atomic():
         ChainSaleStep.objects.create(sale=sale, state="case", at=SEEN)
     assert ChainOffer.objects.get().sales.count() == 1
+
+
+def test_operators_are_told_once_of_a_case(market, row, committed, settings, mailoutbox):
+    settings.ALARM_ADDRESSES = ["desk@example.com"]
+    buy(row, committed)
+    take_in(now=SEEN)
+    licensing.withdraw_offer(offer=row.offer, now=SOLD)
+    buy(row, committed)
+    take_in(now=SEEN)
+    sale = ChainSale.objects.first()
+    jobs = ProcrastinateJob.objects.filter(task_name="checkout.tell_of_case")
+    assert [job.args for job in jobs] == [{"sale_id": sale.pk, "address": "desk@example.com", "language": "en"}]
+    chain_cases.send_letter(**jobs.get().args)
+    (letter,) = mailoutbox
+    assert (letter.to, letter.subject) == (["desk@example.com"], "A sale on the chain waits for you")
+    assert f"{sale.source} (withdrawn)" in letter.body
+    assert f"chain_sales {sale.pk} --again" in letter.body
+    chain_sales.try_again(sale=sale, now=SEEN)
+    assert jobs.count() == 1

@@ -4,6 +4,8 @@ from itertools import count
 
 import pytest
 from django.db import IntegrityError, transaction
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ledger.chain.suite import Suite, Token
 from ledger.event_models import ChainEvent
@@ -256,3 +258,17 @@ def test_units_of_tokens():
     assert vault_rules.unit_of(1, "USD") is None
     assert vault_rules.unit_of(30, "USD") is None
     assert vault_rules.whole_minor(19_999, 20_001, 10_000) == 1
+
+
+@given(
+    unit=st.sampled_from([1, 10, 10_000, 10**16]),
+    moves=st.lists(st.integers(1, 10**20), min_size=1, max_size=30),
+    whole=st.integers(1, 10**6),
+)
+def test_any_number_of_moves_is_within_a_minor_unit_of_the_exact_sum(unit, moves, whole):
+    had, booked = 0, 0
+    for units in moves:
+        booked += vault_rules.whole_minor(had, had + units, unit)
+        had += units
+    assert booked * unit <= had < (booked + 1) * unit
+    assert vault_rules.whole_minor(had, had + whole * unit, unit) == whole

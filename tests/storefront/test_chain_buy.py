@@ -8,15 +8,18 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+import ledger.operations
 from ledger.chain import typed
 from ledger.chain.abi import call_data
 from ledger.chain.transaction import address_of
+from ledger.models import Checkpoint
 from marketplace.checkout import chain_sales
-from marketplace.licensing import chain_offers, queries
+from marketplace.licensing import chain_offers, chain_proofs, queries
 from marketplace.licensing import operations as licensing
 from marketplace.licensing.models import Grant, LicenseeCommitment
 from marketplace.ui import onchain
-from tests.checkout.chain import CAROLS, on_chain, record_suite, sold_event
+from tests.cast import later
+from tests.checkout.chain import CAROLS, anchored, on_chain, record_suite, sold_event
 
 
 @pytest.fixture(autouse=True)
@@ -148,3 +151,23 @@ def test_a_case_is_not_hidden(market, row, carol):
     assert "not forgotten" in page
     chain_sales.settle_case(sale=row.sales.model.objects.get(), by=None, note="Sent back.", now=timezone.now())
     assert "Sent back." in text(carol, f"/bought-on-chain?transaction={event.transaction}")
+
+
+def test_a_license_is_shown_to_a_contract_by_whoever_holds_it(market, sealed, carol):
+    offer = next(one for one in queries.live_offers(market.world) if one.terms.name == "studio")
+    grant = licensing.grant(
+        offer=offer, studio=market.cast.studio, source=f"order-line:{market.world.pk}", now=later(hours=2)
+    )
+    address = f"/licenses/{grant.pk}/chain"
+    assert address in text(carol, f"/licenses/{grant.pk}")
+    page = text(carol, address)
+    assert "is not anchored yet" in page
+    assert "cast call" not in page
+    ledger.operations.seal(now=later(hours=3))
+    anchored(Checkpoint.objects.latest("size"))
+    proof = chain_proofs.prove_on_chain(grant)
+    assert f"cast call {proof.market} 0x{proof.data().hex()}" in text(carol, address)
+    dave = Client()
+    dave.force_login(market.cast.dave)
+    assert dave.get(address).status_code == 404
+    assert Client().get(address).status_code == 302
