@@ -24,6 +24,25 @@ NETWORKS: Names = {
     "84532": "Base Sepolia",
     "31337": gettext_lazy("Development chain"),
 }
+# What a contract answers a wallet with: the first four bytes of its error, and what that means to people.
+REFUSALS: Names = {
+    "0x64ab3466": gettext_lazy("there is nothing to claim; perhaps it was claimed already"),  # NothingToClaim
+    "0x947dffdf": gettext_lazy("a newer root counts by now; open this page again"),  # WrongProof
+    "0xd0d04f60": gettext_lazy("there is nothing to withdraw; perhaps it was taken out already"),  # NothingToWithdraw
+    "0x309be71a": gettext_lazy("the pot is empty; perhaps it was divided already"),  # PotEmpty
+    "0xf53bad4a": gettext_lazy("no wallet counts for this creator yet"),  # NoWallet
+    "0x4f285c73": gettext_lazy("another wallet counts for this creator"),  # NotTheWallet
+    "0x180f8501": gettext_lazy("the contract is paused for some days; what is yours stays yours"),  # PausedUntil
+    "0x62a798cb": gettext_lazy("the offer has ended"),  # OfferExpired
+    "0x8e403c09": gettext_lazy("the offer was closed"),  # OfferIsClosed
+    "0x07d4ec1d": gettext_lazy("the offer has not begun"),  # OfferNotYet
+    "0x1166dd6e": gettext_lazy("all licenses of this offer are sold"),  # SoldOut
+    "0xe450d38c": gettext_lazy("the account has too little of the token"),  # ERC20InsufficientBalance
+    "0xfb8f41b2": gettext_lazy("the contract may not take that much of the token yet"),  # ERC20InsufficientAllowance
+    "0x5274afe7": gettext_lazy("the token refused the transfer"),  # SafeERC20FailedOperation
+    "0x177e802f": gettext_lazy("the token belongs to another wallet"),  # ERC721InsufficientApproval
+    "0x64283d7b": gettext_lazy("the token belongs to another wallet"),  # ERC721IncorrectOwner
+}
 WORTHLESS = {11155111, 84532, 31337}
 STATES: Names = {
     "none": gettext_lazy("Not on chain"),

@@ -235,6 +235,13 @@ def test_what_would_fail_is_not_sent(wallet: Wallet, shown: Callable[..., Any]) 
     press(page, "Claim")
 
     said(page, "The contract would refuse this now, so nothing was sent: It is over.")
+    page.evaluate(
+        "() => { const at = document.getElementById('wallet').dataset;"
+        " at.refusals = at.refusals.replace('0x1166dd6e', '0xdeadbeef');"
+        " delete document.querySelector('wallet-send').dataset.reasons; }"
+    )
+    press(page, "Claim")
+    said(page, "so nothing was sent: all licenses of this offer are sold")
     assert "eth_sendTransaction" not in wallet.asked
     assert wallet.rpc.number("eth_getTransactionCount", wallet.address, "latest") == before
 

@@ -1,13 +1,17 @@
 """What a page says of something on a chain, in the reader's words, whatever is known of it."""
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.conf import settings as settings_of
 
+from ledger.chain.artifacts import signature
+from ledger.chain.transaction import keccak
 from marketplace.ui import onchain
 
 TOKEN = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
@@ -156,3 +160,16 @@ def test_steps_are_written_for_the_wallet() -> None:
         },
         {"to": TOKEN, "data": "0x03", "value": "0xde0b6b3a7640000", "label": "Buy"},
     ]
+
+
+def test_what_contracts_answer_is_said_by_the_right_four_bytes() -> None:
+    """Each sentence is of an error that a contract of ours, or a usual token, has."""
+    errors = {}
+    for path in (Path(settings_of.HOME) / "contracts/abi").glob("*.json"):
+        for item in json.loads(path.read_text())["abi"]:
+            if item["type"] == "error":
+                errors["0x" + keccak(signature(item).encode())[:4].hex()] = item["name"]
+    source = Path(onchain.__file__).read_text()
+
+    for selector in onchain.REFUSALS:
+        assert re.search(rf'"{selector}": .*# {errors[selector]}$', source, re.MULTILINE), selector

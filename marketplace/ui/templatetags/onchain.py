@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from django import template
+from django.utils.html import conditional_escape
 from django.utils.translation import gettext as _
 
 from marketplace.ui import onchain
@@ -15,6 +16,13 @@ register = template.Library()
 def address_word() -> str:
     """This will write the 64 hexadecimal digits that stand in call data for the account that sends it."""
     return onchain.ADDRESS_WORD
+
+
+@register.simple_tag
+def refusals() -> str:
+    """This will write what contracts may answer a wallet with, by the first four bytes of their errors, as JSON."""
+    said = {selector: str(sentence) for selector, sentence in onchain.REFUSALS.items()}
+    return conditional_escape(json.dumps(said, ensure_ascii=False))
 
 
 @register.filter

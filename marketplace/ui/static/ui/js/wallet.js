@@ -227,7 +227,8 @@ class WalletSend extends WalletElement {
       return `${form.format(Number(BigInt(gas) * BigInt(price)) / 1e18)} ${chain.nativeCurrency.symbol}`;
     } catch (error) {
       if (codeOf(error) === 4001 || isPoor(error)) throw error;
-      const known = JSON.parse(this.dataset.reasons || "{}")[revertOf(error).slice(0, 10).toLowerCase()];
+      const told = { ...JSON.parse(words().refusals), ...JSON.parse(this.dataset.reasons || "{}") };
+      const known = told[revertOf(error).slice(0, 10).toLowerCase()];
       throw new Trouble("fails", { reason: known || textOf(error) });
     }
   }
