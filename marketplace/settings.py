@@ -252,6 +252,8 @@ CHAIN_KEY_FILES = {
 CHAIN_CONFIRMATIONS = int(os.environ.get("WORLDLOOM_CHAIN_CONFIRMATIONS", 12 if CHAIN_RPC_URL else 1))
 CHAIN_PATIENCE_SECONDS = int(os.environ.get("WORLDLOOM_CHAIN_PATIENCE_SECONDS", 300))
 CHAIN_MAX_FEE_GWEI = int(os.environ.get("WORLDLOOM_CHAIN_MAX_FEE_GWEI", 500))
+# A call may run code of somebody else's wallet, which would take what it is given.
+CHAIN_MAX_GAS = int(os.environ.get("WORLDLOOM_CHAIN_MAX_GAS", 1_000_000))
 # What pages and wallets are told of the chain. The endpoint above may hold a key and is told to nobody.
 CHAIN_NAME = os.environ.get("WORLDLOOM_CHAIN_NAME", "")
 CHAIN_COIN = os.environ.get("WORLDLOOM_CHAIN_COIN", "ETH")
