@@ -253,3 +253,12 @@ def test_what_was_signed_and_closed_stays(market, alice):
         with pytest.raises((DatabaseError, ProtectedError)), transaction.atomic():
             change()
     assert row.closing.reason == "asked"
+
+
+def test_a_record_that_cannot_be_read_stops_no_withdrawal(market, alice, settings, tmp_path):
+    row = on_chain(market.offer(), alice)
+    (tmp_path / "torn.json").write_text("{")
+    settings.CHAIN_SUITE = str(tmp_path / "torn.json")
+    licensing.withdraw_offer(offer=market.offer(), now=later(hours=2))
+    assert row.closing.reason == "withdrawn"
+    assert (ChainCall.objects.get().contract, ChainCall.objects.get().chain_id) == (row.market, 31337)

@@ -106,10 +106,12 @@ def test_an_offer_that_cannot_be_sold_there_says_why(contracts, alice, market):
 
 
 def test_without_contracts_the_page_says_so(alice, offer, settings, tmp_path):
-    settings.CHAIN_SUITE = str(tmp_path / "none.json")
-    page = shown(alice, page_of(offer))
-    assert "No chain here" in page
-    assert "data-typed" not in page
+    (tmp_path / "torn.json").write_text("{")
+    for name in ("none.json", "torn.json"):
+        settings.CHAIN_SUITE = str(tmp_path / name)
+        page = shown(alice, page_of(offer))
+        assert "No chain here" in page
+        assert "data-typed" not in page
 
 
 def test_it_is_nobody_elses(contracts, market, offer):

@@ -10,6 +10,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from ledger.chain.base import ChainUnavailable
 from marketplace.api import chain_license_shapes as shapes
 from marketplace.api import documentation, questions
 from marketplace.api.asked import grant_of
@@ -62,7 +63,7 @@ class GrantOnChain(Door):
         grant = grant_of(request, grant_id, timezone.now())
         try:
             proof = _proof(prove_on_chain(grant))
-        except UnableToProveOnChain:
+        except (UnableToProveOnChain, ChainUnavailable):
             proof = None
         return Response({"grant": str(grant.pk), "proof": proof})
 

@@ -17,7 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from ledger.chain.base import ChainUnavailable
-from ledger.chain.suite import suite
+from ledger.chain.suite import Suite, suite
 from ledger.chain_queries import calls_about, standing_of
 from marketplace.licensing import chain_offers
 from marketplace.licensing.chain_offers import Limits, UnableToOfferOnChain
@@ -83,7 +83,7 @@ def _sign(request: HttpRequest, creator: Creator, offer: Offer, now: datetime) -
 
 
 def _page(request: HttpRequest, offer: Offer, now: datetime, *, error: str = "") -> HttpResponse:
-    known = suite()
+    known = _suite()
     rows = list(ChainOffer.objects.filter(offer=offer).select_related("closing", "offer"))
     hinders = chain_offers.what_hinders(offer, now) if known else ""
     days = min(max(_whole(request.GET.get("days"), USUAL_DAYS), 1), 365)
@@ -111,17 +111,28 @@ def _page(request: HttpRequest, offer: Offer, now: datetime, *, error: str = "")
     return render(request, "portal/chain_offer.html", context, status=422 if error else 200)
 
 
+def _suite() -> Suite | None:
+    """Finds the contracts; a record that cannot be read is none for this page."""
+    try:
+        return suite()
+    except ChainUnavailable:
+        return None
+
+
 def _row(row: ChainOffer, now: datetime) -> dict[str, Any]:
     """Says one signed offer: its panel, and whether it is still sold."""
     closing = getattr(row, "closing", None)
     call = next(iter(calls_about(f"chain-offer:{row.digest}")), None)
-    sold = row.sales.count()
+    counted = {"sold": row.sales.count(), "supply": row.supply}
     is_open = closing is None and row.deadline >= now
     price, units = money_text(row.price_minor, row.currency), number_text(int(row.price_units))
     paid = {"price": price, "symbol": row.symbol, "units": units}
     rows = [
         (_("Price"), _("%(price)s in %(symbol)s (%(units)s units)") % paid),
-        (_("Sold so far"), _("%(sold)s of %(supply)s") % {"sold": sold, "supply": row.supply} if row.supply else str(sold)),
+        (
+            _("Sold so far"),
+            _("%(sold)s of %(supply)s") % {"sold": sold, "supply": row.supply} if row.supply else str(sold),
+        ),
         (_("Until"), date_text(row.deadline)),
     ]
     if closing is not None:

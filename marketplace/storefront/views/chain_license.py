@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from ledger.chain.base import ChainUnavailable
 from marketplace.licensing.chain_proofs import ChainProof, UnableToProveOnChain, prove_on_chain
 from marketplace.storefront.views.licenses import find_held
 from marketplace.ui import onchain
@@ -22,7 +23,7 @@ def chain_license(request: HttpRequest, grant: UUID) -> HttpResponse:
     held, proof, why = find_held(request, grant), None, ""
     try:
         proof = prove_on_chain(held)
-    except UnableToProveOnChain as refusal:
+    except (UnableToProveOnChain, ChainUnavailable) as refusal:
         why = str(refusal)
     context = {
         "here": "licenses",
