@@ -76,8 +76,8 @@ def _finish(pk: object, now: datetime) -> Transfer | None:
     pack, accepted = held(row.pack), row.handover
     TransferProposal.objects.select_for_update().get(pk=pk)
     row.refresh_from_db(fields=["state"])
-    moves = token_queries.tokens_of(pack).values()
-    if row.state != State.OPEN or not moves or any(move.holder != accepted.wallet for move in moves):
+    tokens = token_queries.tokens_of(pack)
+    if row.state != State.OPEN or not tokens or any(move.holder != accepted.wallet for _, move in tokens):
         return None
     signed = (accepted.kid, accepted.signatures)
     return complete(pack, row, lambda: signer_then(pack, row, row.new_owner, signed, now), now)

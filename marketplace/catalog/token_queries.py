@@ -1,6 +1,6 @@
 """Questions about tokens of releases: how far one is, who holds it, and where log and chain disagree."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -79,7 +79,9 @@ def state_of(release: Release) -> TokenState:
     place = token_place()
     if place is None:
         return TokenState("none")
-    made, moved = first_made([release.digest]).get(release.digest), newest_moves([release.digest]).get(release.digest)
+    made = newest_made([release.digest]).get(release.digest)
+    moves = newest_moves([release.digest]) if made else []
+    moved = next((one for one in moves if made and one.event.address == made.event.address), None)
     ask = ask_behind(made) if made else current_ask(release)
     signing = ask.signings.order_by("-number").first() if ask else None
     call = call_of(signing.call) if signing else None
@@ -161,33 +163,41 @@ def proof_of(ask: TokenAsk, anchor: AnchorReceipt) -> Proof | None:
 
 
 # --- what the chain said -----------------------------------------------------------------------------------
-def first_made(digests: Iterable[str]) -> dict[str, TokenEvent]:
-    """This will find the event that made each token, by the release's digest."""
-    rows = _here().filter(release__in=list(digests), kind=Kind.MADE).order_by("release", "-event")
+def newest_made(digests: Iterable[str]) -> dict[str, TokenEvent]:
+    """This will find the event that made each token, by the release's digest; the newest where there are several."""
+    rows = _ours().filter(release__in=list(digests), kind=Kind.MADE).order_by("release", "-event")
     return {row.release: row for row in rows.distinct("release")}
 
 
-def newest_moves(digests: Iterable[str]) -> dict[str, TokenEvent]:
-    """This will find the newest event that gave each token to somebody, by the release's digest."""
-    rows = _here().filter(release__in=list(digests), kind=Kind.MOVED).order_by("release", "-event")
-    return {row.release: row for row in rows.distinct("release")}
+def newest_moves(digests: Iterable[str] | None = None) -> list[TokenEvent]:
+    """This will find the newest event that gave each token to somebody, of all releases without `digests`.
+
+    A release has one token at most in each contract: a successor of the contract may make another.
+    """
+    rows = _ours().filter(kind=Kind.MOVED)
+    if digests is not None:
+        rows = rows.filter(release__in=list(digests))
+    return list(rows.order_by("release", "event__address", "-event").distinct("release", "event__address"))
 
 
-def _here() -> Any:
-    """Return the events of the contract that stands now, without those that the chain took back."""
+def _ours() -> Any:
+    """Return the events of our contracts, also of those that others have followed; none that the chain took back."""
     place = token_place()
     if place is None:
         return TokenEvent.objects.none()
+    known = place[0]
+    addresses = [known.address(CONTRACT), *(address for name, address in known.former if name == CONTRACT)]
     rows = TokenEvent.objects.select_related("event").filter(event__lost=None)
-    return rows.filter(event__chain_id=place[0].chain_id, event__address=place[0].address(CONTRACT))
+    return rows.filter(event__chain_id=known.chain_id, event__address__in=addresses)
 
 
-def tokens_of(pack: Pack) -> dict[Release, TokenEvent]:
-    """This will list the releases of a pack that have a token, each with its newest event: who holds it."""
+def tokens_of(pack: Pack) -> list[tuple[Release, TokenEvent]]:
+    """This will list the tokens of a pack's releases, the oldest first, each with its newest event: who holds it."""
     releases = {row.digest: row for row in Release.objects.filter(pack=pack)}
     if not TokenEvent.objects.filter(release__in=list(releases)).exists():
-        return {}  # nearly all packs: these need no chain to be set up
-    return {releases[digest]: move for digest, move in newest_moves(releases).items()}
+        return []  # nearly all packs: these need no chain to be set up
+    found = [(releases[move.release], move) for move in newest_moves(releases)]
+    return sorted(found, key=lambda pair: (pair[0].published_at, pair[1].pk))
 
 
 # --- where they disagree -----------------------------------------------------------------------------------
@@ -197,13 +207,7 @@ def disagreements(*, now: datetime) -> list[Disagreement]:
     The owner is who the log says. A token that moved to the wallet of whoever accepted the pack is on its way and no
     disagreement, as long as that proposal stands.
     """
-    return sorted(_wrong(all_moves(), now), key=lambda one: (one.since, one.release.digest))
-
-
-def all_moves() -> dict[str, TokenEvent]:
-    """This will find the newest event that gave each token there is to somebody, by the release's digest."""
-    rows = _here().filter(kind=Kind.MOVED).order_by("release", "-event").distinct("release")
-    return {row.release: row for row in rows}
+    return sorted(_wrong(newest_moves(), now), key=lambda one: (one.since, one.release.digest))
 
 
 def disagreement_about(release: Release, *, now: datetime) -> Disagreement | None:
@@ -211,14 +215,18 @@ def disagreement_about(release: Release, *, now: datetime) -> Disagreement | Non
     return next(iter(_wrong(newest_moves([release.digest]), now)), None)
 
 
-def _wrong(moves: Mapping[str, TokenEvent], now: datetime) -> Sequence[Disagreement]:
-    rows = Release.objects.filter(digest__in=list(moves)).select_related("pack__owner", "pack__creator")
-    releases, made = list(rows), first_made(moves)
-    named = _named_wallets(releases)
-    paid_to = wallets_of([release.pack.owner_id for release in releases], now=now)
+def _wrong(moves: Sequence[TokenEvent], now: datetime) -> Sequence[Disagreement]:
+    digests = {move.release for move in moves}
+    rows = Release.objects.filter(digest__in=digests).select_related("pack__owner", "pack__creator")
+    releases, made = {row.digest: row for row in rows}, newest_made(digests)
+    named = _named_wallets(list(releases.values()))
+    paid_to = wallets_of([release.pack.owner_id for release in releases.values()], now=now)
     found = []
-    for release in releases:
-        move, owner, begun = moves[release.digest], release.pack.owner, made.get(release.digest)
+    for move in moves:
+        release, begun = releases.get(move.release), made.get(move.release)
+        if release is None:
+            continue  # made from no entry of ours, of a release that this house does not have
+        owner = release.pack.owner
         if begun is not None and ask_behind(begun) is None:
             found.append(Disagreement(release, owner, move.holder, "unknown-entry", move.event.block_time))
         elif move.holder not in {*named[release.pk], paid_to.get(owner.pk, "").lower()}:

@@ -77,9 +77,10 @@ def said_of(release: Release, *, now: datetime) -> dict[str, Any] | None:
 def panel(release: Release, state: TokenState, suite: Suite, wrong: Disagreement | None) -> dict[str, Any]:
     """This will write the panel about a token as `<c-onchain>` takes it."""
     ask = state.ask
+    contract = state.made.event.address if state.made else suite.address(CONTRACT)
     rows: list[tuple[str, Any]] = []
     if state.step == "made":
-        rows.append((_("Token number"), _number(release, suite)))
+        rows.append((_("Token number"), _number(release, contract)))
         rows.append((_("Owner by the log"), release.pack.owner.display_name))
         rows.append((_("Held by the wallet"), _address(state.holder)))
     elif ask is not None:
@@ -90,7 +91,7 @@ def panel(release: Release, state: TokenState, suite: Suite, wrong: Disagreement
     label = _("Owner and holder differ") if wrong else say(STEPS, state.step)
     return onchain.panel(
         chain_id=suite.chain_id,
-        contracts=[(CONTRACT, suite.address(CONTRACT))],
+        contracts=[(CONTRACT, contract)],
         standing=state.standing,
         gas="platform" if state.signing is not None else "",
         rows=rows,
@@ -99,9 +100,9 @@ def panel(release: Release, state: TokenState, suite: Suite, wrong: Disagreement
     )
 
 
-def _number(release: Release, suite: Suite) -> Any:
+def _number(release: Release, contract: str) -> Any:
     shown = short(release.digest)
-    href = onchain.link("token", f"{suite.address(CONTRACT)}?a={token_id(release)}")
+    href = onchain.link("token", f"{contract}?a={token_id(release)}")
     if href:
         return format_html('<a class="mono" href="{}" rel="noopener">{}</a>', href, shown)
     return format_html('<span class="mono" title="{}">{}</span>', f"0x{release.digest}", shown)
@@ -116,13 +117,14 @@ def as_document(release: Release, *, now: datetime) -> dict[str, Any]:
     place = token_queries.token_place()
     state = token_queries.state_of(release)
     ask, standing = state.ask, state.standing
+    contract = state.made.event.address if state.made else place[0].address(CONTRACT) if place else None
     wrong = token_queries.disagreement_about(release, now=now) if state.step == "made" else None
     return {
         "release": release.digest,
         "step": state.step,
         "token_id": str(token_id(release)),
         "chain_id": place[0].chain_id if place else None,
-        "contract": place[0].address(CONTRACT) if place else None,
+        "contract": contract,
         "owner": release.pack.owner.handle,
         "holder": checked(state.holder) if state.holder else None,
         "wallet": checked(ask.wallet) if ask else None,

@@ -150,8 +150,8 @@ def _expire(rows: QuerySet[TransferProposal], now: datetime) -> int:
 def _has_moved(row: TransferProposal) -> bool:
     """Whether a token of the pack is in the wallet that the new owner named."""
     accepted = getattr(row, "handover", None)
-    moves = token_queries.tokens_of(row.pack).values() if accepted is not None else ()
-    return any(move.holder == accepted.wallet for move in moves)
+    tokens = token_queries.tokens_of(row.pack) if accepted is not None else []
+    return any(move.holder == accepted.wallet for _, move in tokens)
 
 
 def proposal_of(pack: Pack) -> TransferProposal | None:

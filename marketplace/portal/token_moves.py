@@ -1,5 +1,6 @@
 """What the page of a transfer says of the pack's tokens: where they are, where they go, and how they get there."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -25,31 +26,29 @@ def tokens_in(row: TransferProposal, viewer: UUID) -> dict[str, Any] | None:
         return None
     accepted = Handover.objects.filter(pk=row.pk).first()
     wallet = accepted.wallet if accepted else ""
-    left = {release: move for release, move in tokens.items() if move.holder != wallet}
+    left = [(release, move) for release, move in tokens if move.holder != wallet]
     return {
         "count": len(tokens),
         "left": len(left),
         "wallet": checked(wallet) if wallet else "",
         "rows": [
-            {"release": release, "holder": checked(move.holder), "moved": release not in left}
-            for release, move in sorted(tokens.items(), key=lambda pair: pair[0].published_at)
+            {"release": release, "holder": checked(move.holder), "moved": move.holder == wallet}
+            for release, move in tokens
         ],
-        "steps": _steps(place[0].address(token_queries.CONTRACT), left, wallet)
-        if wallet and left and viewer == row.owner_id
-        else "",
-        "holder": checked(next(iter(left.values())).holder) if left else "",
+        "steps": _steps(left, wallet) if wallet and left and viewer == row.owner_id else "",
+        "holder": checked(left[0][1].holder) if left else "",
         "chain": onchain.wallet_chain(place[0].chain_id),
         "network": onchain.network_name(place[0].chain_id),
     }
 
 
-def _steps(contract: str, left: dict[Release, TokenEvent], wallet: str) -> str:
+def _steps(left: Sequence[tuple[Release, TokenEvent]], wallet: str) -> str:
     """Write the transactions that give each token to the new owner's wallet; one that cannot take it refuses."""
     steps = []
-    for release, move in left.items():
+    for release, move in left:
         data = call_data(
             token_queries.CONTRACT, _MOVE, checked(move.holder), checked(wallet), token_words.token_id(release)
         )
         label = _("Give away the token of version %(version)s") % {"version": release.version}
-        steps.append({"to": contract, "data": data, "label": label})
+        steps.append({"to": move.event.address, "data": data, "label": label})
     return onchain.steps(steps)

@@ -246,6 +246,30 @@ def test_a_key_that_ended_meanwhile_is_named_and_the_two_may_agree_again(
     assert owner(release) == "bob"
 
 
+def test_a_token_of_a_former_contract_goes_along_as_well(cast: Cast, release: Release, settings: Any) -> None:
+    has_token(release, cast.alice)
+    place = token_queries.token_place()
+    assert place is not None
+    old = place[0].address("AssetToken")
+    record_suite(
+        settings.DATA_FOLDER, former=[{"contract": "AssetToken", "address": old, "block_number": 1}], salt="successor"
+    )
+    state = token_queries.state_of(release)
+    assert (state.step, state.made and state.made.event.address) == ("made", old)
+    with pytest.raises(UnableToAskForToken, match="has its token"):
+        asks(release, cast.alice)
+    proposal = propose(release, cast.bob)
+    take(proposal, cast.bob)
+    task(later(hours=3))
+    assert owner(release) == "alice"
+    moves(release, wallet_of("bob"), at=later(hours=4), address=old)
+    task(later(hours=4))
+    assert owner(release) == "bob"
+    assert token_queries.disagreements(now=later(hours=5)) == []
+    moves(release, wallet_of("stranger"), at=later(hours=6), address=old)
+    assert len(token_queries.disagreements(now=later(hours=6))) == 1
+
+
 def test_what_the_chain_took_back_counts_no_more_and_is_named(cast: Cast, release: Release) -> None:
     """The move was final for us, and a reorganization deeper than that undid it after the log had followed."""
     has_token(release, cast.alice)

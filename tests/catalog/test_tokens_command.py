@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 
 from ledger.chain.base import ChainUnavailable
 from ledger.chain_models import ChainCall
+from marketplace.catalog import token_queries
 from marketplace.catalog.management.commands import tokens as command
 from marketplace.catalog.models import Release
 from marketplace.catalog.token_models import TokenAsk, TokenSigning
@@ -78,11 +79,14 @@ def test_log_and_chain_are_compared(cast: Cast, release: Release, monkeypatch: p
     has_token(release, cast.alice)
     assert run("check") == "tokens: 1, each with its release's owner\n"
     holders = [wallet_of("alice")]
+    place = token_queries.token_place()
+    assert place is not None
+    contract = place[0].address("AssetToken")
 
     class Told:
         def views(self, asked: Any) -> list[str]:
-            assert [(one.contract, one.function, one.args) for one in asked] == [
-                ("AssetToken", "ownerOf", (int(release.digest, 16),))
+            assert [(one.function, one.args, one.at) for one in asked] == [
+                ("ownerOf", (int(release.digest, 16),), contract)
             ]
             return holders
 

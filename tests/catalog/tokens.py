@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -35,16 +36,25 @@ def wallet_of(name: str) -> str:
     return address_of(wallet_key(name))
 
 
-def record_suite(folder: Path) -> None:
-    """Records contracts as a deployment does, at addresses of their own."""
+def record_suite(folder: Path, *, former: Sequence[Mapping[str, Any]] = (), salt: str = "") -> None:
+    """Records contracts as a deployment does, at addresses of their own; with `salt` at others."""
     contracts = {
-        name: {"address": checked("0x" + sha256(name.encode()).hexdigest()[:40]), "block_number": 1}
+        name: {"address": checked("0x" + sha256(f"{name}{salt}".encode()).hexdigest()[:40]), "block_number": 1}
         for name in CONTRACTS
     }
     path = folder / "chain" / "deployment.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(
-        json.dumps({"format": FORMAT, "chain_id": CHAIN_ID, "contracts": contracts, "wrapped": "", "tokens": []})
+        json.dumps(
+            {
+                "format": FORMAT,
+                "chain_id": CHAIN_ID,
+                "contracts": contracts,
+                "wrapped": "",
+                "tokens": [],
+                "former": [*former],
+            }
+        )
     )
 
 
@@ -69,7 +79,9 @@ def anchored(*, now: datetime = NOON) -> AnchorReceipt:
     )
 
 
-def says(event: str, args: dict[str, Any], *, at: datetime = NOON, contract: str = "AssetToken") -> ChainEvent:
+def says(
+    event: str, args: dict[str, Any], *, at: datetime = NOON, contract: str = "AssetToken", address: str = ""
+) -> ChainEvent:
     """What a contract said in a confirmed block."""
     found = suite()
     assert found is not None
@@ -77,7 +89,7 @@ def says(event: str, args: dict[str, Any], *, at: datetime = NOON, contract: str
     return ChainEvent.objects.create(
         chain_id=found.chain_id,
         contract=contract,
-        address=found.address(contract),
+        address=address or found.address(contract),
         event=event,
         args=args,
         transaction="0x" + f"{number:064x}",
@@ -89,9 +101,10 @@ def says(event: str, args: dict[str, Any], *, at: datetime = NOON, contract: str
     )
 
 
-def moves(release: Release, to: str, *, before: str = ZERO, at: datetime = NOON) -> None:
-    """The token goes to an address, and is heard of."""
-    says("Transfer", {"from": before, "to": checked(to), "tokenId": int(release.digest, 16)}, at=at)
+def moves(release: Release, to: str, *, before: str = ZERO, at: datetime = NOON, address: str = "") -> None:
+    """The token goes to an address, and is heard of; `address` is that of a former contract."""
+    args = {"from": before, "to": checked(to), "tokenId": int(release.digest, 16)}
+    says("Transfer", args, at=at, address=address)
     tokens.take_token_events()
 
 

@@ -75,13 +75,16 @@ class Command(BaseCommand):
 
     def _check(self, *, ask_chain: bool) -> None:
         wrong = [str(one) for one in token_queries.disagreements(now=timezone.now())]
-        moves = token_queries.all_moves()
+        moves = token_queries.newest_moves()
         if ask_chain and moves:
-            asked = [Question(token_queries.CONTRACT, "ownerOf", (int(digest, 16),)) for digest in moves]
-            for (digest, move), holder in zip(moves.items(), reader().views(asked), strict=True):
+            asked = [
+                Question(token_queries.CONTRACT, "ownerOf", (int(move.release, 16),), move.event.address)
+                for move in moves
+            ]
+            for move, holder in zip(moves, reader().views(asked), strict=True):
                 if isinstance(holder, Reverted) or holder.lower() != move.holder:
                     wrong.append(
-                        f"The chain says that {holder} holds the token {token_words.short(digest)}, "
+                        f"The chain says that {holder} holds the token {token_words.short(move.release)}, "
                         f"and what was read of it so far {move.holder}."
                     )
         if wrong:
