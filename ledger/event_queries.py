@@ -6,9 +6,10 @@ from ledger.event_models import ChainEvent, ChainEventLost, ChainFollowed, Chain
 def events(contract: str, event: str = "", *, after: int = 0, limit: int = 1000) -> list[ChainEvent]:
     """Return events of a contract with ids above `after`, in the chain's order; those of one name, or all.
 
+    What the chain took back before anybody came to it is left out.
     Whoever acts on events keeps a row of its own for each, and goes on after the newest of them.
     """
-    rows = ChainEvent.objects.filter(contract=contract, id__gt=after)
+    rows = ChainEvent.objects.filter(contract=contract, id__gt=after, lost=None)
     if event:
         rows = rows.filter(event=event)
     return list(rows.order_by("id")[:limit])

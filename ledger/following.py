@@ -8,7 +8,7 @@ and stops the reading: nothing of the new branch is applied before a person has 
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -91,7 +91,9 @@ class _Follower:
         self._suite = found
         self._rpc = rpc
         self._now = now
-        self._names = {found.addresses[name]: name for name in CONTRACTS}
+        # Contracts that others took the place of are still heard: what was sold there, say, is owed all the same.
+        self._names = {address: name for name, address in found.former}
+        self._names |= {found.addresses[name]: name for name in CONTRACTS}
         self._topics = {topic for name in self._names.values() for topic in _topics(name)}
         told = "\n".join(f"{name} {address}" for address, name in sorted(self._names.items()))
         self._contracts = hashlib.sha256(told.encode()).hexdigest()
@@ -102,7 +104,44 @@ class _Follower:
         self._check_past()
         cursor = self._newest()
         first, parent = (cursor.last + 1, cursor.last_hash) if cursor else (self._suite.block_number, "")
-        count, size = 0, RANGE_BLOCKS
+        return sum(self._store(chain, found) for chain, found in self._ranges(first, last, parent))
+
+    def go_round(self, confirmations: int) -> list[ChainEvent]:
+        """Read the blocks once more that were read and are others now, and name what is gone; `read_on` does the rest.
+
+        Raise ChainUnavailable while the chain is not as deep there as it was: what is gone may yet be mined again.
+        """
+        last = self._last_final(confirmations)
+        was = ChainFollowed.objects.filter(chain_id=self._suite.chain_id).order_by("-id").first()
+        since = self._common()
+        if was is None or since is None:
+            return []
+        if last < was.last:
+            raise ChainUnavailable(
+                f"{self._rpc.place} is final to block {last} and was read to {was.last}: wait for it"
+            )
+        there: list[ChainEvent] = []
+        for chain, found in self._ranges(since + 1, was.last, ""):
+            there += self._events(chain, found)
+            end = chain[-1]
+        return self._replace(since, end, there)
+
+    def _replace(self, since: int, end: Header, there: list[ChainEvent]) -> list[ChainEvent]:
+        """Store what was never seen, and that what is no more there is lost; return that. All or nothing."""
+        with transaction.atomic(durable=True):
+            gone = list(self._known().filter(block_number__gt=since).order_by("id"))
+            found, kept = (Counter(event.identity for event in events) for events in (there, gone))
+            ChainEvent.objects.bulk_create(_some(there, found - kept))
+            away = _some(gone, kept - found)
+            ChainEventLost.objects.bulk_create([ChainEventLost(event=event, lost_at=self._now) for event in away])
+            self._followed(since + 1, end, after_loss=True)
+        for event in away:
+            LOGGER.error("An event was taken back by the chain: %s of transaction %s", event, event.transaction)
+        return away
+
+    def _ranges(self, first: int, last: int, parent: str) -> Iterator[tuple[list[Header], list[Log]]]:
+        """Yield blocks and logs from `first` to `last`, as many at a time as the endpoint gives, in one chain."""
+        size = RANGE_BLOCKS
         while first <= last:
             try:
                 chain, found = self._range(first, min(last, first + size - 1), parent)
@@ -111,33 +150,8 @@ class _Follower:
                     raise ChainUnavailable(f"{self._rpc.place} does not give logs of one block: {refusal}") from refusal
                 size = max(1, size // 4)
                 continue
-            count += self._store(chain, found)
+            yield chain, found
             first, parent = chain[-1].number + 1, _hex(chain[-1].hash)
-        return count
-
-    def go_round(self, confirmations: int) -> list[ChainEvent]:
-        """Find the newest block that is still the chain's, read on from there, and name what is gone."""
-        last = self._last_final(confirmations)
-        since = self._common()
-        if since is None or since >= last:
-            return []
-        try:
-            chain, found = self._range(since + 1, last, "")
-        except RangeTooLarge as refusal:
-            raise ChainUnavailable(f"{self._rpc.place} does not give logs of these blocks: {refusal}") from refusal
-        with transaction.atomic(durable=True):
-            ours = ChainEvent.objects.filter(chain_id=self._suite.chain_id, lost=None)
-            gone = list(ours.filter(block_number__gt=since).order_by("id"))
-            there = Counter(event.identity for event in self._events(chain, found))
-            kept = Counter(event.identity for event in gone)
-            fresh, lost = there - kept, kept - there
-            ChainEvent.objects.bulk_create(_some(self._events(chain, found), fresh))
-            away = _some(gone, lost)
-            ChainEventLost.objects.bulk_create([ChainEventLost(event=event, lost_at=self._now) for event in away])
-            self._followed(chain, after_loss=True)
-        for event in away:
-            LOGGER.error("An event was taken back by the chain: %s of transaction %s", event, event.transaction)
-        return away
 
     def _last_final(self, confirmations: int) -> int:
         served, head = self._rpc.batch([("eth_chainId",), ("eth_blockNumber",)])
@@ -178,7 +192,9 @@ class _Follower:
         for place, row in enumerate(rows.iterator()):
             there = header_at(self._rpc, row.last)
             if there is not None and _hex(there.hash) == row.last_hash:
-                return row.last if place else None
+                # Contracts of which nothing was read yet are read from their beginning.
+                is_read = self._newest() is not None
+                return None if not place else row.last if is_read else self._suite.block_number - 1
         return self._suite.block_number - 1
 
     def _range(self, first: int, last: int, parent: str) -> tuple[list[Header], list[Log]]:
@@ -195,27 +211,25 @@ class _Follower:
     def _store(self, chain: Sequence[Header], found: Sequence[Log]) -> int:
         rows = self._events(chain, found)
         with transaction.atomic(durable=True):
-            # Of other contracts' cursors, after a successor: what was read before is there already.
-            hashes = {row.block_hash for row in rows}
-            known = set(
-                ChainEvent.objects.filter(chain_id=self._suite.chain_id, block_hash__in=hashes).values_list(
-                    "block_hash", "log_index"
-                )
-            )
-            fresh = [row for row in rows if (row.block_hash, row.log_index) not in known]
+            # Read once more, after a successor, say, it is the same event, also where it stood in a block that is gone.
+            before = self._known().filter(transaction__in={row.transaction for row in rows})
+            fresh = _some(rows, Counter(row.identity for row in rows) - Counter(row.identity for row in before))
             ChainEvent.objects.bulk_create(fresh)
             # A few blocks in which nothing was said are read again next time: that is less than a row for each run.
             if rows or len(chain) >= QUIET_BLOCKS:
-                self._followed(chain)
+                self._followed(chain[0].number, chain[-1])
         return len(fresh)
 
-    def _followed(self, chain: Sequence[Header], *, after_loss: bool = False) -> None:
+    def _known(self):  # type: ignore[no-untyped-def]  # a query set
+        return ChainEvent.objects.filter(chain_id=self._suite.chain_id, lost=None)
+
+    def _followed(self, first: int, end: Header, *, after_loss: bool = False) -> None:
         ChainFollowed.objects.create(
             chain_id=self._suite.chain_id,
             contracts=self._contracts,
-            first=chain[0].number,
-            last=chain[-1].number,
-            last_hash=_hex(chain[-1].hash),
+            first=first,
+            last=end.number,
+            last_hash=_hex(end.hash),
             after_loss=after_loss,
             followed_at=self._now,
         )

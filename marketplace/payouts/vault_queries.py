@@ -86,11 +86,16 @@ def split_on_chain(digest: str, *, ask: Reader | None = None) -> SplitOnChain:
     )
 
 
-def vault_of(creator_id: UUID, *, ask: Reader | None = None) -> Vault:
-    """Return what a creator has in the vault and in pots; ChainUnavailable when the chain does not answer in time."""
+def vault_of(creator_id: UUID, *, ask: Reader | None = None, fresh: bool = False) -> Vault:
+    """Return what a creator has in the vault and in pots; ChainUnavailable when the chain does not answer in time.
+
+    `fresh` for who has just changed it; others may see what was so some seconds ago.
+    """
     known = _suite(ask)
     return _kept(
-        f"vault:{_place(known)}:{creator_id}", lambda: _read_vault(creator_id, ask or _reader()), fresh=ask is not None
+        f"vault:{_place(known)}:{creator_id}",
+        lambda: _read_vault(creator_id, ask or _reader()),
+        fresh=fresh or ask is not None,
     )
 
 

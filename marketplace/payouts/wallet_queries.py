@@ -70,7 +70,7 @@ def bindings_of(creator_ids: Iterable[UUID] | None, *, now: datetime) -> dict[UU
     found: dict[UUID, Binding] = defaultdict(Binding)
     for row in rows.order_by("event_id"):
         found[row.payee] = _after(found[row.payee], row)
-    return {payee: _settled(binding, now) for payee, binding in found.items()}
+    return _proved_later(known, {payee: _settled(binding, now) for payee, binding in found.items()})
 
 
 def changes_on(known: Suite):  # type: ignore[no-untyped-def]  # a query set
@@ -122,6 +122,18 @@ def findings(*, now: datetime) -> list[str]:
         if one.address and not one.is_proved:
             said.append(f"{one.address} counts for {who} on the chain, and nobody proved it here.")
     return said
+
+
+def _proved_later(known: Suite, found: dict[UUID, Binding]) -> dict[UUID, Binding]:
+    """Tell of wallets that the chain knew first, as after a recovery, which their owners have proved here since."""
+    strange = {payee: one.address for payee, one in found.items() if one.address and not one.is_proved}
+    if strange:
+        rows = WalletProof.objects.filter(chain_id=known.chain_id, contract=known.address("Payees"))
+        told = set(rows.filter(creator__in=strange).values_list("creator_id", "address"))
+        for payee, address in strange.items():
+            if (payee, address) in told:
+                found[payee] = replace(found[payee], is_proved=True)
+    return found
 
 
 def _who_named(*addresses: str) -> list[UUID]:

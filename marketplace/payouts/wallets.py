@@ -62,6 +62,7 @@ def bind_wallet(*, creator: Creator, address: str, signature: bytes, deadline: i
 
     `signature` is the wallet's over `Bind`, `deadline` the seconds since the Unix epoch that it was signed with. Raise
     UnableToBindWallet for a signature of somebody else's or too late, a wallet that is another's, or a second one.
+    A wallet that counts on the chain already, as after a recovery, is proved in the same way and asks for nothing.
     """
     known = _suite(address)
     address = _readable(known, address)
@@ -211,6 +212,8 @@ def _in_time(address: str, deadline: int, now: datetime) -> None:
 
 def _free_for_first(creator: Creator, address: str, now: datetime) -> int:
     binding = wallet_queries.binding_of(creator, now=now)
+    if binding.address == address and not binding.is_proved:
+        return binding.nonce
     if binding.address:
         raise UnableToBindWallet(address, _("you have a wallet already; move it, signed by both"))
     if binding.waiting:
@@ -256,6 +259,8 @@ def _prove(known: Suite, creator: Creator, now: datetime, **said: Any) -> Wallet
         proved_at=now,
         **said,
     )
+    if wallet_queries.binding_of(creator, now=now).address == proof.address:
+        return proof
     signatures = [proof.previous_signature, proof.signature] if proof.previous else [proof.signature]
     try:
         ask_chain(

@@ -38,7 +38,8 @@ def _page(request: HttpRequest, creator: Creator, *, error: str = "") -> HttpRes
     context: dict[str, Any] = {"here": "sell", "known": known, "error": error}
     if known is not None:
         binding, asked = wallet_queries.binding_of(creator, now=now), wallet_queries.asked_of(creator)
-        may_bind = not binding.address and not binding.waiting and not (asked and asked.is_open)
+        free = not binding.address or not binding.is_proved
+        may_bind = free and not binding.waiting and not (asked and asked.is_open)
         document, deadline = wallets.bind_document(creator, now=now) if may_bind else ({}, 0)
         context |= {
             "binding": binding,
@@ -48,7 +49,8 @@ def _page(request: HttpRequest, creator: Creator, *, error: str = "") -> HttpRes
             "typed": json.dumps(document) if may_bind else "",
             "deadline": deadline,
             "wallet_chain": onchain.wallet_chain(known.chain_id),
-            "vault": _vault(known, creator),
+            # Somebody who comes from sending something there wants to see what came of it.
+            "vault": _vault(known, creator, fresh="sent" in request.GET),
         }
     return render(request, "portal/wallet.html", context, status=422 if error else 200)
 
@@ -170,11 +172,11 @@ def _mono(address: str) -> str:
     return format_html('<span class="mono small" title="{}">{}</span>', address, short_hash(address, 12))
 
 
-def _vault(known: Suite, creator: Creator) -> dict[str, Any]:
+def _vault(known: Suite, creator: Creator, *, fresh: bool) -> dict[str, Any]:
     """Say what a creator has in the vault, or that the chain does not answer just now."""
     contracts = [("SplitVault", known.address("SplitVault"))]
     try:
-        found = vault_queries.vault_of(creator.pk)
+        found = vault_queries.vault_of(creator.pk, fresh=fresh)
     except ChainUnavailable:
         away = _("The chain does not answer just now. What is yours in the vault stays yours; look again in a minute.")
         return {"panel": onchain.panel(chain_id=known.chain_id, contracts=contracts, unavailable=away)}
@@ -188,7 +190,7 @@ def _vault(known: Suite, creator: Creator) -> dict[str, Any]:
             rows=[(_("To withdraw"), vault_queries.amount_text(one.amount_units, one.token)) for one in found.balances],
         ),
         "wallet": found.wallet,
-        "done": reverse("portal-wallet"),
+        "done": reverse("portal-wallet") + "?sent=1",
         "balances": [
             {
                 "amount": (amount := vault_queries.amount_text(one.amount_units, one.token)),

@@ -2,20 +2,21 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
 from ledger import event_queries, following, tasks
 from ledger.chain.base import ChainUnavailable
-from ledger.chain.blocks import header_at
+from ledger.chain.deployment import deploy_anchor
 from ledger.chain.jsonrpc import JsonRpc, RpcRefusal
 from ledger.chain.suite import CONTRACTS, Suite
-from ledger.event_models import ChainEvent, ChainEventLost, ChainFollowed, ChainReorganization
-from ledger.following import UnableToFollow, follow, follow_after_loss
-from tests.ledger.chain.makers import NOW, Book, ask
+from ledger.event_models import ChainEvent, ChainFollowed, ChainReorganization
+from ledger.following import follow
+from tests.ledger.chain.makers import BRISK, NOW, Book, ask
 
 pytestmark = pytest.mark.usefixtures("committed")
 Bend = Callable[[str, list[Any], Any], Any]
@@ -115,19 +116,26 @@ def test_two_workers_take_each_event_once(book: Book, inbox: JsonRpc, at_once: C
     assert roots() == list("abcdef")
 
 
-def test_an_endpoint_that_wants_few_blocks_is_asked_for_few(book: Book, inbox: JsonRpc) -> None:
-    anchor(book, *"abcdef")
-    asked = []
+def few_blocks(most: int, asked: list[int] | None = None) -> Bend:
+    """An endpoint that searches only so many blocks at a time for logs, and says how many it was asked for."""
 
     def bend(method: str, params: list[Any], answer: Any) -> Any:
         if method == "eth_getLogs":
             many = int(params[0]["toBlock"], 16) - int(params[0]["fromBlock"], 16) + 1
-            asked.append(many)
-            if many > 2:
-                raise RpcRefusal(-32005, "query returned more than 2 blocks", None)
+            if asked is not None:
+                asked.append(many)
+            if many > most:
+                raise RpcRefusal(-32005, f"query returned more than {most} blocks", None)
         return answer
 
-    follow(now=NOW, confirmations=1, rpc=Bent(book.place.url, bend))
+    return bend
+
+
+def test_an_endpoint_that_wants_few_blocks_is_asked_for_few(book: Book, inbox: JsonRpc) -> None:
+    anchor(book, *"abcdef")
+    asked: list[int] = []
+
+    follow(now=NOW, confirmations=1, rpc=Bent(book.place.url, few_blocks(2, asked)))
 
     assert roots() == list("abcdef")
     assert max(asked) == 7
@@ -143,11 +151,6 @@ def test_an_endpoint_that_refuses_even_one_block_is_unavailable(book: Book, inbo
     with pytest.raises(ChainUnavailable, match="logs of one block: not on your plan"):
         follow(now=NOW, confirmations=1, rpc=Bent(book.place.url, bend))
     assert silent()
-
-
-def snapshot(book: Book) -> str:
-    """Returns where the chain can be taken back to."""
-    return str(ask(book.place.url, "evm_snapshot"))
 
 
 def silent() -> bool:
@@ -230,60 +233,6 @@ def test_an_endpoint_that_lags_behind_is_not_believed(book: Book, inbox: JsonRpc
     assert not ChainReorganization.objects.exists()
 
 
-def test_five_blocks_that_are_replaced_before_they_are_deep_leave_no_trace(book: Book, inbox: JsonRpc) -> None:
-    anchor(book, "a")
-    point = snapshot(book)
-    anchor(book, *"bcdef")
-    follow(now=NOW, confirmations=6, rpc=inbox)
-    assert roots() == ["a"]
-
-    assert ask(book.place.url, "evm_revert", point) is True
-    anchor(book, *"vwxyz")
-    follow(now=NOW, confirmations=6, rpc=inbox)
-    assert roots() == ["a"]
-    follow(now=NOW, confirmations=1, rpc=inbox)
-
-    assert roots() == list("avwxyz")
-    assert not ChainReorganization.objects.exists()
-
-
-def test_five_blocks_that_are_replaced_after_they_were_final_stop_the_reading(book: Book, inbox: JsonRpc) -> None:
-    anchor(book, "a")
-    follow(now=NOW, confirmations=1, rpc=inbox)
-    point = snapshot(book)
-    anchor(book, *"bcdef")
-    follow(now=NOW, confirmations=1, rpc=inbox)
-    was = ChainFollowed.objects.latest("id")
-    assert ask(book.place.url, "evm_revert", point) is True
-    # The first of them is mined again, in another block; the others are not.
-    anchor(book, *"bxyzw")
-
-    for _ in range(2):
-        with pytest.raises(UnableToFollow, match="and final, and is now 0x"):
-            follow(now=NOW, confirmations=1, rpc=inbox)
-
-    assert roots() == list("abcdef")
-    found = ChainReorganization.objects.get()
-    there = header_at(inbox, was.last)
-    assert there is not None
-    assert found.read == was
-    assert found.found_hash == "0x" + there.hash.hex()
-    (said_so,) = event_queries.findings()
-    assert said_so.startswith(f"Block {was.last} of chain 31337 was {was.last_hash} and is now 0x")
-
-    gone = follow_after_loss(now=NOW, confirmations=1, rpc=inbox)
-
-    # What stands in another block now is the same event: whoever acted on it does not act again.
-    assert [one.args["root"] for one in gone] == ["0x" + said(word).hex() for word in "cdef"]
-    assert roots() == list("abcdefxyzw")
-    assert [row.event_id for row in ChainEventLost.objects.order_by("event_id")] == [one.id for one in gone]
-    assert len(event_queries.findings()) == 4
-    assert event_queries.open_reorganizations() == []
-    anchor(book, "g")
-    assert follow(now=NOW, confirmations=1, rpc=inbox) == 1
-    assert follow_after_loss(now=NOW, confirmations=1, rpc=inbox) == []
-
-
 def test_a_branch_that_changes_while_it_is_read_stores_nothing(book: Book, inbox: JsonRpc) -> None:
     anchor(book, "a", "b")
     asked: list[str] = []
@@ -310,33 +259,38 @@ def test_nothing_that_was_taken_in_is_ever_changed(book: Book, inbox: JsonRpc) -
     assert roots() == ["a"]
 
 
+def test_a_contract_that_another_took_the_place_of_is_still_heard(
+    book: Book, inbox: JsonRpc, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    anchor(book, "a")
+    follow(now=NOW, confirmations=1, rpc=inbox)
+    config = book.place.config(tmp_path / "successor")
+    successor = deploy_anchor(now=NOW, config=config, patience=BRISK)
+    new = Book(book.place, config, successor, type(book.chain)(config=config))
+    before = following.suite()
+    assert before is not None
+    addresses = before.addresses | {"ProvenanceAnchor": successor.contract}
+    former = (("ProvenanceAnchor", book.deployment.contract),)
+    monkeypatch.setattr(following, "suite", lambda: replace(before, addresses=addresses, former=former))
+    anchor(book, "b")
+    anchor(new, "c")
+
+    follow(now=NOW, confirmations=1, rpc=inbox)
+
+    assert roots() == ["a", "b", "c"]
+    assert [row.address for row in ChainEvent.objects.filter(event="CheckpointAnchored").order_by("id")] == [
+        book.deployment.contract,
+        book.deployment.contract,
+        successor.contract,
+    ]
+    assert follow(now=NOW, confirmations=1, rpc=inbox) == 0
+
+
 def test_without_a_suite_there_is_nothing_to_follow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "suite", lambda: None)
 
     assert follow(now=NOW) == 0
     assert silent()
-
-
-def test_the_command_reads_and_says_what_was_taken_back(
-    book: Book, inbox: JsonRpc, settings: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
-    settings.CHAIN_RPC_URL, settings.CHAIN_CONFIRMATIONS = book.place.url, 1
-    anchor(book, "a")
-    point = snapshot(book)
-    anchor(book, "b")
-
-    call_command("chain_follow")
-    newest = ChainFollowed.objects.latest("id").last
-    assert capsys.readouterr().out == f"4 new events; read to block {newest}.\n"
-
-    assert ask(book.place.url, "evm_revert", point) is True
-    anchor(book, "c")
-    with pytest.raises(CommandError, match="is not read any further"):
-        call_command("chain_follow")
-    with pytest.raises(CommandError, match="is no more on the chain: look at what was done because of it"):
-        call_command("chain_follow", after_loss=True)
-    assert capsys.readouterr().out.startswith("gone: ProvenanceAnchor.CheckpointAnchored in block ")
-    assert roots() == ["a", "b", "c"]
 
 
 def test_the_worker_reads_every_few_seconds_and_never_fails(

@@ -187,6 +187,33 @@ def test_a_stolen_registrars_key_is_stopped_within_its_day(
     assert wallet_of(alice, now=chain.now + timedelta(days=1)) == WALLET
 
 
+def test_a_recovered_wallet_is_proved_here_before_anything_is_sent_to_it(chain: Chain, alice: Creator) -> None:
+    """Alice lost her key; the contract's admin names her next wallet, which counts after seven days."""
+    chain.bind(alice, KEY)
+    soon = int(chain.now.timestamp()) + 3600
+    values = {"payee": alice.pk.bytes, "from": WALLET, "to": NEXT, "nonce": 1, "deadline": soon}
+    signature = typed.sign_digest(chain.digest(typed.RECOVER, values), OTHER)
+    chain.contracts.send("Payees", "recover", alice.pk.bytes, NEXT, soon, signature)
+    assert chain.turn() == 1
+    assert wallet_of(alice, now=chain.now) == WALLET
+
+    chain.pass_seconds(7 * DAY_SECONDS)
+    assert chain.reader.view("Payees", "walletOf", alice.pk.bytes) == NEXT
+    assert wallet_of(alice, now=chain.now) is None
+    assert wallet_queries.findings(now=chain.now) == [
+        f"{NEXT} counts for alice on the chain, and nobody proved it here."
+    ]
+    calls = ChainCall.objects.count()
+    soon = int(chain.now.timestamp()) + 3600
+    bound(chain, alice, OTHER, signature=chain.bind_signature(alice, OTHER, soon, nonce=2), deadline=soon)
+
+    assert wallet_of(alice, now=chain.now) == NEXT
+    assert ChainCall.objects.count() == calls
+    assert wallet_queries.asked_of(alice) is None
+    assert wallet_queries.findings(now=chain.now) == []
+    refused(chain, alice, "you have a wallet already", key=OTHER)
+
+
 def test_a_binding_that_the_chain_took_back_does_not_count(chain: Chain, alice: Creator) -> None:
     url = chain.contracts.place.url
     point = ask(url, "evm_snapshot")
@@ -233,15 +260,15 @@ def test_the_command_binds_and_moves_with_key_files(
     for name, key in (("old", KEY), ("new", OTHER)):
         (tmp_path / name).write_text("0x" + key.hex() + "\n")
 
-    call_command("wallet_bind", creator="alice", key_file=str(tmp_path / "old"))
+    with freeze(chain.now):
+        call_command("wallet_bind", creator="alice", key_file=str(tmp_path / "old"))
     assert capsys.readouterr().out.startswith(f"{WALLET} is proved for alice; the chain is asked.")
     chain.turn()
-    with pytest.raises(CommandError, match="another one waits to be yours"):
+    both = {"key_file": str(tmp_path / "new"), "from_key_file": str(tmp_path / "old")}
+    with freeze(chain.now), pytest.raises(CommandError, match="another one waits to be yours"):
         call_command("wallet_bind", creator="alice", key_file=str(tmp_path / "new"))
-    with pytest.raises(CommandError, match="no wallet yet that could be moved"):
-        call_command(
-            "wallet_bind", creator="alice", key_file=str(tmp_path / "new"), from_key_file=str(tmp_path / "old")
-        )
+    with freeze(chain.now), pytest.raises(CommandError, match="no wallet yet that could be moved"):
+        call_command("wallet_bind", creator="alice", **both)
     (tmp_path / "none").write_text("ink")
     with pytest.raises(CommandError, match="is not a private key"):
         call_command("wallet_bind", creator="alice", key_file=str(tmp_path / "none"))
@@ -251,12 +278,11 @@ def test_the_command_binds_and_moves_with_key_files(
 
 
 def test_the_command_moves_a_wallet_with_both_key_files(chain: Chain, alice: Creator, tmp_path: Any) -> None:
-    """The day passes in our clock's past: the command is of the moment in which it is called."""
+    """A day passes on the chain; the command is of the moment in which it is called."""
     for name, key in (("old", KEY), ("new", OTHER)):
         (tmp_path / name).write_text(key.hex())
     chain.bind(alice, KEY)
-    row = WalletChange.objects.get()
-    with freeze(row.counts_from):
+    with freeze(chain.now):
         call_command(
             "wallet_bind", creator="alice", key_file=str(tmp_path / "new"), from_key_file=str(tmp_path / "old")
         )
