@@ -129,10 +129,7 @@ def _row(row: ChainOffer, now: datetime) -> dict[str, Any]:
     paid = {"price": price, "symbol": row.symbol, "units": units}
     rows = [
         (_("Price"), _("%(price)s in %(symbol)s (%(units)s units)") % paid),
-        (
-            _("Sold so far"),
-            _("%(sold)s of %(supply)s") % {"sold": sold, "supply": row.supply} if row.supply else str(sold),
-        ),
+        (_("Sold so far"), _("%(sold)s of %(supply)s") % counted if row.supply else str(counted["sold"])),
         (_("Until"), date_text(row.deadline)),
     ]
     if closing is not None:
