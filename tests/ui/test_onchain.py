@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 from django.conf import settings as settings_of
+from django.template import Context, Template
+from django.utils.html import escape
+from django_cotton.compiler_regex import CottonCompiler
 
 from ledger.chain.artifacts import signature
 from ledger.chain.transaction import keccak
@@ -160,6 +163,36 @@ def test_steps_are_written_for_the_wallet() -> None:
         },
         {"to": TOKEN, "data": "0x03", "value": "0xde0b6b3a7640000", "label": "Buy"},
     ]
+
+
+def test_what_is_signed_is_set_out_to_be_read() -> None:
+    typed = json.dumps({"domain": {"name": "Worldloom Payees"}, "message": {"wallet": "$address"}})
+
+    html = Template(CottonCompiler().process('<c-wallet-sign :typed="typed" id="a">Sign</c-wallet-sign>')).render(
+        Context({"typed": typed})
+    )
+
+    assert "{\n  &quot;domain&quot;: {\n    &quot;name&quot;: &quot;Worldloom Payees&quot;\n  }" in html
+    assert f'data-typed="{escape(typed)}"' in html
+    assert 'id="id_a-signature" name="signature"' in html
+
+
+def test_each_transaction_is_also_a_command() -> None:
+    steps = onchain.steps(
+        [
+            {"to": TOKEN, "data": "0x12", "value": 7, "label": "First"},
+            {"to": TOKEN, "data": "0xabcd" + onchain.ADDRESS_WORD},
+        ]
+    )
+
+    html = Template(CottonCompiler().process('<c-wallet-send :steps="steps" id="b">Send</c-wallet-send>')).render(
+        Context({"steps": steps})
+    )
+
+    assert f"cast send {TOKEN} 0x12 --interactive --value 7 --rpc-url $RPC_URL" in html
+    assert f"$ADDRESS | cut -c3-)\ncast send {TOKEN} 0xabcd$ME --interactive --rpc-url $RPC_URL" in html
+    assert "First" in html
+    assert "Transaction 2" in html
 
 
 def test_what_contracts_answer_is_said_by_the_right_four_bytes() -> None:

@@ -26,6 +26,12 @@ def refusals() -> str:
 
 
 @register.filter
+def indented(document: str) -> str:
+    """This will set out JSON over lines, so that people can read what they sign; "" stays as it is."""
+    return json.dumps(json.loads(document), indent=2, ensure_ascii=False) if document else ""
+
+
+@register.filter
 def wallet_steps(steps: str) -> list[dict[str, Any]]:
     """This will read what `onchain.steps` wrote, each with its `label` and the `command` that sends it with cast."""
     return [
