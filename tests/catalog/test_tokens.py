@@ -8,12 +8,14 @@ import pytest
 from django.db import connection, transaction
 
 import ledger.operations
-from ledger.chain.suite import checked
+from ledger.chain.suite import checked, suite
 from ledger.chain.typed import sign_digest
 from ledger.chain_models import ChainCall
 from ledger.custody import signer_of
+from ledger.event_models import ChainEvent
 from ledger.log.merkle import leaf_hash
 from ledger.models import Entry
+from ledger.sending import withdraw_call
 from marketplace.catalog import token_queries, tokens
 from marketplace.catalog.models import Release
 from marketplace.catalog.token_models import TokenAsk, TokenEvent, TokenSigning, TokenSupersession
@@ -22,6 +24,7 @@ from marketplace.intake.operations import publish_folder
 from tests import packs
 from tests.cast import NOON, Cast, later, on_stage
 from tests.catalog.tokens import (
+    ZERO,
     anchored,
     asks,
     has_token,
@@ -187,14 +190,26 @@ def test_another_wish_takes_the_place_of_the_first_on_chain_too(cast: Cast, rele
     assert (told.release, told.before) == (release, leaf.index)
     call = ChainCall.objects.get()
     assert (call.key, call.function) == (f"supersede:{release.digest}:{leaf.index}", "supersede")
-    assert call.done == ["NotLater"]
+    assert (call.done, call.later) == (["NotLater"], ["AccessControlUnauthorizedAccount"])
     signs(second, cast.alice, "alices safe")
     assert findings() == []
 
 
-def test_a_refused_call_may_be_asked_for_again(cast: Cast, release: Release) -> None:
-    from ledger.sending import withdraw_call
+def test_what_the_chain_would_not_be_told_is_named(
+    cast: Cast, release: Release, caplog: pytest.LogCaptureFixture
+) -> None:
+    asks(release, cast.alice)
+    asks(release, cast.alice, bps=250, now=later(minutes=5))
+    anchored(now=later(minutes=6))
+    tokens.supersede_overtaken(now=later(minutes=6))
+    assert tokens.watch_tokens(now=later(minutes=7)) == 0
+    told = TokenSupersession.objects.get()
+    assert withdraw_call(key=told.call, reason="by hand", now=later(minutes=8))
+    assert tokens.watch_tokens(now=later(minutes=9)) == 1
+    assert f"The chain was not told that the log has overtaken {release} before leaf {told.before}." in caplog.text
 
+
+def test_a_refused_call_may_be_asked_for_again(cast: Cast, release: Release) -> None:
     ask = asks(release, cast.alice)
     anchored()
     first = signs(ask, cast.alice)
@@ -252,6 +267,38 @@ def test_a_token_that_went_elsewhere_is_named_and_the_log_counts(
     assert release.pack.owner == cast.alice
     moves(release, wallet_of("alice"), before=wallet_of("stranger"), at=later(hours=4))
     assert token_queries.disagreements(now=later(hours=5)) == []
+
+
+def test_all_tokens_are_gone_through_a_few_at_once(
+    cast: Cast, release: Release, django_assert_max_num_queries: Any
+) -> None:
+    digests = [f"{number:064x}" for number in range(1, 8)]
+    found = suite()
+    assert found is not None
+    events = ChainEvent.objects.bulk_create(
+        ChainEvent(
+            chain_id=31337,
+            contract="AssetToken",
+            address=found.address("AssetToken"),
+            event="Transfer",
+            args={"from": ZERO, "to": wallet_of("alice"), "tokenId": number},
+            transaction="0x" + digest,
+            log_index=turn,
+            block_number=number,
+            block_hash="0x" + digest,
+            block_time=NOON,
+            seen_at=NOON,
+        )
+        for turn in range(2)
+        for number, digest in enumerate(digests, 1)
+    )
+    assert tokens.take_token_events() == 14
+    pages = list(token_queries.all_moves(at_once=3))
+    assert [[move.release for move in page] for page in pages] == [digests[:3], digests[3:6], digests[6:]]
+    assert [move.event_id for page in pages for move in page] == [event.pk for event in events[7:]]
+    has_token(release, cast.alice)
+    with django_assert_max_num_queries(10):
+        assert token_queries.disagreements(now=later(hours=1)) == []
 
 
 def test_a_token_may_be_where_its_owner_is_paid(cast: Cast, release: Release) -> None:

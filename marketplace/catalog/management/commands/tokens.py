@@ -75,8 +75,11 @@ class Command(BaseCommand):
 
     def _check(self, *, ask_chain: bool) -> None:
         wrong = [str(one) for one in token_queries.disagreements(now=timezone.now())]
-        moves = token_queries.newest_moves()
-        if ask_chain and moves:
+        count = 0
+        for moves in token_queries.all_moves():
+            count += len(moves)
+            if not ask_chain:
+                continue
             asked = [
                 Question(token_queries.CONTRACT, "ownerOf", (int(move.release, 16),), move.event.address)
                 for move in moves
@@ -89,7 +92,7 @@ class Command(BaseCommand):
                     )
         if wrong:
             raise CommandError("\n".join(wrong))
-        self.stdout.write(f"tokens: {len(moves)}, each with its release's owner")
+        self.stdout.write(f"tokens: {count}, each with its release's owner")
 
 
 def _release(name: str) -> Release:
