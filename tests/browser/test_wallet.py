@@ -205,6 +205,7 @@ def test_without_a_wallet_the_page_says_what_to_do(shown: Callable[..., Any]) ->
 
     said(page, "This browser has no wallet that the page can reach.")
     assert violations(page) == []
+    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
     page.get_by_role("textbox", name="Address").fill(NOBODY)
     page.get_by_label("Signature").fill("0x" + "12" * 65)
     page.get_by_role("button", name="Hand in the signature").click()
