@@ -19,7 +19,7 @@ class Binding:
     """A payee's wallet on the chain: `address` counts now, `waiting` from `counts_from` on; empty for none.
 
     `is_proved` tells that the creator proved the wallet to us; nothing is sent to one that only the chain knows.
-    `nonce` is what the next signature carries, as far as events tell.
+    `nonce` is what the next signature carries, as far as events tell; `since` the event by which the address counts.
     """
 
     address: str = ""
@@ -28,6 +28,8 @@ class Binding:
     waiting_is_proved: bool = False
     counts_from: datetime | None = None
     nonce: int = 0
+    since: int = 0
+    waiting_since: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +51,23 @@ def wallet_of(creator: Creator, *, now: datetime) -> str | None:
 
 
 def wallets_of(creator_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, str]:
-    """Return creator's id → the address that they proved and that counts now, for those who have one; one query."""
+    """Return creator's id → the address that they proved and that counts now, for those who have one; few queries.
+
+    The contract lets two payees have one wallet; payouts are by account, so it is the one's who had it first.
+    """
     found = bindings_of(creator_ids, now=now)
-    return {payee: one.address for payee, one in found.items() if one.address and one.is_proved}
+    proved = {payee: one for payee, one in found.items() if one.address and one.is_proved}
+    first = _first_with({one.address for one in proved.values()}, now)
+    return {payee: one.address for payee, one in proved.items() if first[one.address] == payee}
+
+
+def _first_with(addresses: Iterable[str], now: datetime) -> dict[str, UUID]:
+    """Return address → who proved it and had it first, of all whose wallet it is now."""
+    found: dict[str, tuple[int, UUID]] = {}
+    for payee, one in bindings_of(_who_named(*addresses), now=now).items():
+        if one.address and one.is_proved:
+            found[one.address] = min(found.get(one.address, (one.since, payee)), (one.since, payee))
+    return {address: payee for address, (_, payee) in found.items()}
 
 
 def binding_of(creator: Creator, *, now: datetime) -> Binding:
@@ -115,12 +131,19 @@ def findings(*, now: datetime) -> list[str]:
     """Return, in English for operators, wallets on the chain that no creator proved to us; empty for none."""
     names = dict(Creator.objects.values_list("pk", "handle"))
     said = []
-    for payee, one in sorted(bindings_of(None, now=now).items()):
+    bindings = bindings_of(None, now=now)
+    owners = _first_with({one.address for one in bindings.values() if one.address}, now)
+    for payee, one in sorted(bindings.items()):
         who = names.get(payee, str(payee))
         if one.waiting and not one.waiting_is_proved:
             said.append(f"{one.waiting} is proposed for {who} on the chain, and nobody proved it here: stop it.")
         if one.address and not one.is_proved:
             said.append(f"{one.address} counts for {who} on the chain, and nobody proved it here.")
+        elif one.address and owners[one.address] != payee:
+            first = names.get(owners[one.address], str(owners[one.address]))
+            said.append(
+                f"{one.address} counts for {who} on the chain and was {first}’s before: it is not paid for {who}."
+            )
     return said
 
 
@@ -152,15 +175,17 @@ def _settled(binding: Binding, at: datetime) -> Binding:
         binding,
         address=binding.waiting,
         is_proved=binding.waiting_is_proved,
+        since=binding.waiting_since,
         waiting="",
         waiting_is_proved=False,
         counts_from=None,
+        waiting_since=0,
     )
 
 
 def _after(binding: Binding, row: WalletChange) -> Binding:
     binding = _settled(binding, row.happened_at)
-    waits_no_more = {"waiting": "", "waiting_is_proved": False, "counts_from": None}
+    waits_no_more = {"waiting": "", "waiting_is_proved": False, "counts_from": None, "waiting_since": 0}
     if row.kind == WalletChange.PROPOSED:
         return replace(
             binding,
@@ -168,8 +193,11 @@ def _after(binding: Binding, row: WalletChange) -> Binding:
             waiting_is_proved=row.proof_id is not None,
             counts_from=row.counts_from,
             nonce=binding.nonce + 1,
+            waiting_since=row.event_id,
         )
     if row.kind == WalletChange.MOVED:
         # Both wallets signed, and nobody can sign for the one before but its owner.
-        return replace(binding, address=row.address, nonce=binding.nonce + 1, **waits_no_more)
+        proved = binding.is_proved or row.proof_id is not None
+        moved = {"address": row.address, "is_proved": proved, "since": row.event_id, "nonce": binding.nonce + 1}
+        return replace(binding, **moved, **waits_no_more)
     return replace(binding, **waits_no_more)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from ledger import event_queries
@@ -28,6 +28,7 @@ from marketplace.payouts.wallet_queries import wallets_of as wallets_of
 from marketplace.people.models import Creator
 
 LOGGER = logging.getLogger(__name__)
+ADDRESS_LOCK = 0x5741  # with the address's hash: whoever proves it next waits
 LONGEST = timedelta(days=30)
 USUAL = timedelta(days=7)
 """How long a signature is good that our pages ask for: a chain that is away for days does not make it worthless."""
@@ -186,6 +187,19 @@ def _move_values(creator: Creator, binding: wallet_queries.Binding, to: str, dea
     }
 
 
+def recover_document(creator: Creator, to: str, *, now: datetime, deadline: int = 0) -> tuple[dict[str, Any], bytes]:
+    """Return what the next wallet of a creator who lost theirs is to sign, and its digest; UnableToBindWallet as above.
+
+    The contract's admin sends it with `Payees.recover`; it counts seven days later, unless the old wallet refuses.
+    """
+    known = _suite(to)
+    to = _readable(known, to)
+    deadline = deadline or int((now + USUAL).timestamp())
+    values = _move_values(creator, wallet_queries.binding_of(creator, now=now), to, deadline)
+    place = {"chain_id": known.chain_id, "contract": known.address("Payees")}
+    return typed.as_json(typed.RECOVER, values, **place), typed.typed_digest(typed.RECOVER, values, **place)
+
+
 def _suite(address: str) -> Suite:
     known = suite()
     if known is None:
@@ -229,6 +243,9 @@ def _nothing_on_its_way(creator: Creator, address: str) -> None:
 
 
 def _of_nobody_else(address: str, creator: Creator, now: datetime) -> None:
+    # Two who prove the same wallet in the same moment come one after the other.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [ADDRESS_LOCK, address])
     owner = wallet_queries.owner_of(address, now=now)
     if owner is not None and owner != creator.pk:
         raise UnableToBindWallet(address, _("it is another creator's"))

@@ -1,6 +1,7 @@
 """A creator's wallet: proving one, moving to another, and what is theirs in the vault."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -45,7 +46,7 @@ def _page(request: HttpRequest, creator: Creator, *, error: str = "") -> HttpRes
             "binding": binding,
             "asked": asked,
             "panel": _panel(known, binding, asked),
-            "sentence": _sentence(binding, asked),
+            "sentence": _sentence(creator, binding, asked, now),
             "typed": json.dumps(document) if may_bind else "",
             "deadline": deadline,
             "wallet_chain": onchain.wallet_chain(known.chain_id),
@@ -151,7 +152,9 @@ def _panel(known: Suite, binding: wallet_queries.Binding, asked: wallet_queries.
     )
 
 
-def _sentence(binding: wallet_queries.Binding, asked: wallet_queries.Asked | None) -> str:
+def _sentence(
+    creator: Creator, binding: wallet_queries.Binding, asked: wallet_queries.Asked | None, now: datetime
+) -> str:
     if asked is not None and asked.is_open:
         return _("Your proof is on its way to the chain; we pay the fee.")
     if (binding.waiting and not binding.waiting_is_proved) or (binding.address and not binding.is_proved):
@@ -159,6 +162,10 @@ def _sentence(binding: wallet_queries.Binding, asked: wallet_queries.Asked | Non
     if binding.waiting and binding.counts_from is not None:
         said = _("It counts from %(moment)s. Until then it can be stopped, should somebody have stolen our key.")
         return said % {"moment": moment_text(binding.counts_from)}
+    if binding.address and wallet_queries.wallet_of(creator, now=now) is None:
+        return _(
+            "This wallet was another creator's before: payouts for you are not sent to it. Move to one of your own."
+        )
     if binding.address:
         return _("What you earn on chain is yours to take with this wallet, and with no other.")
     return _("You need none to earn or to be paid. Your part of what is earned on chain waits for you under your name.")
