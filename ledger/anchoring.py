@@ -1,5 +1,6 @@
 """Anchor the log on chain: an intent, a call in the outbox to the chain, a receipt once that is final."""
 
+import logging
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
@@ -20,6 +21,8 @@ from marketplace.database.locks import alone
 ANCHOR_LOCK = 0x574C_0003
 ROLE = "anchorer"
 TRY_AGAIN = timedelta(minutes=10)
+
+LOGGER = logging.getLogger(__name__)
 
 
 class UnableToReachChain(Exception):
@@ -107,10 +110,10 @@ def _is_overtaken(intent: AnchorIntent, wanted: Checkpoint | None, now: datetime
     return withdraw_call(key=call.key, reason="a larger checkpoint took its place", now=now)
 
 
-def _ask(intent: AnchorIntent, now: datetime) -> None:
-    """Put the anchor into the outbox; anew some time after the contract refused it."""
-    checkpoint, last = intent.checkpoint, _call_for(intent)
-    if last is not None and not last.was_refused(before=now - TRY_AGAIN):
+def _ask(intent: AnchorIntent, now: datetime, *, was_done: bool = False) -> None:
+    """Put the anchor into the outbox; anew some time after the contract refused it, or said falsely that it has it."""
+    checkpoint, last, before = intent.checkpoint, _call_for(intent), now - TRY_AGAIN
+    if last is not None and not last.was_refused(before=before) and not (was_done and last.asked_at <= before):
         return
     number = 1 if last is None else int(last.key.rpartition(":")[2]) + 1
     ask_chain(
@@ -145,6 +148,8 @@ def _receive(chain: Chain, intent: AnchorIntent, delivery: Delivery, now: dateti
     standing = standing_of(call)
     root = bytes(intent.checkpoint.root)
     if standing.state == ChainOutcome.REFUSED:
+        # Our trees only grow, so that somebody else anchors with our key, or the contract is another log's.
+        LOGGER.critical("The contract %s refuses an anchor of the log: %s", intent.contract, standing.reason)
         raise UnableToAnchor(root, standing.reason)
     if standing.state == ChainOutcome.CONFIRMED:
         if standing.block_time is not None:
@@ -168,7 +173,9 @@ def _record_found(chain: Chain, intent: AnchorIntent, now: datetime) -> AnchorRe
     """Record the anchor that somebody else's transaction brought: a process with the same key and another database."""
     found = chain.find(root=bytes(intent.checkpoint.root))
     if found is None:
-        raise UnableToReachChain("it knows the anchor, and now it does not")
+        # It was told to be there, and is not: by a false answer, or before a deep reorganization. It is asked for anew.
+        _ask(intent, now, was_done=True)
+        raise UnableToReachChain("it knew the anchor, and now it does not")
     return _record(
         intent,
         now,

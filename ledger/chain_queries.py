@@ -90,7 +90,7 @@ def _standing(
         return Standing(state=outcome.state, wanted=wanted, attempts=count, reason=outcome.reason)
     if not in_blocks:
         state = "sent" if attempts else "waiting"
-        is_fresh = setback is not None and (not attempts or setback.noticed_at > attempts[-1].made_at)
+        is_fresh = setback is not None and (not attempts or setback.noticed_at >= attempts[-1].made_at)
         reason = setback.reason if setback is not None and is_fresh else ""
         return Standing(state=state, transaction=newest, wanted=wanted, attempts=count, reason=reason)
     attempt, seen = max(in_blocks, key=lambda pair: pair[1].pk)

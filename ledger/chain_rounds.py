@@ -37,7 +37,7 @@ HELD = 256
 """So many calls that were held before are looked at again in each round."""
 
 ROUNDS = 40
-REVERTS_AT_MOST = 3
+REVERTS_AT_MOST = 2
 
 
 @dataclass
@@ -66,6 +66,7 @@ class Rounds:
         self._now = now
         self._depth = max(1, int(settings.CHAIN_CONFIRMATIONS))
         self._ceiling_wei = int(settings.CHAIN_MAX_FEE_GWEI) * rules.GWEI
+        self._max_gas = int(settings.CHAIN_MAX_GAS)
         self._submitted: set[str] = set()
 
     @property
@@ -285,9 +286,10 @@ class Rounds:
 
     def _passed(self, moment: Moment, waiting: list[ChainCall], *, first_unmined: int | None) -> dict[int, int]:
         """Return the gas of each call that would succeed now, by its id; deal with those that would not."""
-        found = self._account.estimates([_message(call) for call in waiting])
+        limit = min(self._max_gas, moment.gas_limit)
+        found = self._account.estimates([_message(call) for call in waiting], limit=limit)
         gas = {
-            call.pk: answer + answer // 4
+            call.pk: min(answer + answer // 4, limit)
             for call, answer in zip(waiting, found, strict=True)
             if not isinstance(answer, Refusal)
         }
@@ -300,15 +302,21 @@ class Rounds:
 
     def _refused(self, moment: Moment, call: ChainCall, refusal: Refusal, *, is_behind: bool) -> None:
         """Decide what a refusal means. It is final when the contract says the same in the newest final block."""
-        if refusal.name in call.later:
+        if refusal.name in call.later or not refusal.is_sure:
             self._hold(call, refusal.reason)
             return
         is_done = refusal.name != "" and refusal.name in call.done
         if is_behind and not is_done:
             self._hold(call, "it waits for an earlier call")
             return
-        settled = self._account.refusal_at(_message(call), moment.settled)
-        if settled is None or settled.name in call.later or is_done != (settled.name in call.done):
+        limit = min(self._max_gas, moment.gas_limit)
+        settled = self._account.refusal_at(_message(call), moment.settled, limit=limit)
+        if (
+            settled is None
+            or not settled.is_sure
+            or settled.name in call.later
+            or is_done != (settled.name in call.done)
+        ):
             self._hold(call, refusal.reason)
             return
         state = ChainOutcome.CONFIRMED if is_done else ChainOutcome.REFUSED
@@ -349,7 +357,10 @@ class Rounds:
         """Hand over what is in no block, each once in this run: as new, or again, which the chain does not mind."""
         absent = [one for one in self._live() if one.last is None or one.last.status == ChainSighting.GONE]
         ready = [one.newest for one in absent if one.newest.digest not in self._submitted]
-        self._account.submit([SignedBytes(bytes(attempt.raw), attempt.digest) for attempt in ready])
+        refused = self._account.submit([SignedBytes(bytes(attempt.raw), attempt.digest) for attempt in ready])
+        for attempt in ready:
+            if attempt.digest in refused:
+                self._hold(attempt.slot.call, f"the endpoint refuses it: {refused[attempt.digest]}")
         self._submitted.update(attempt.digest for attempt in ready)
         return len(ready)
 

@@ -16,7 +16,11 @@ _NO_FAULT = (
     *("less than block base fee", "fee too low", "transaction already"),
 )
 _NO_FUNDS = ("insufficient funds", "insufficient balance", "cannot afford", "enough funds")
-_REVERTS = ("revert", "gas required exceeds", "invalid opcode", "out of gas", "execution failed", "outofgas")
+# How nodes say that the machine stopped: with the gas that we give, nothing else comes of the call.
+_REVERTS = (
+    *("revert", "gas required exceeds", "out of gas", "outofgas", "intrinsic gas", "execution failed"),
+    *("invalid opcode", "invalid jump", "stack underflow", "evm error", "vm execution error"),
+)
 _DEFAULT_TIP_WEI = 1_000_000_000
 _ASKED_AT_ONCE, _SENT_AT_ONCE = 50, 20
 
@@ -68,6 +72,7 @@ class RpcAccount:
             settled_nonce=self._number(counted, "eth_getTransactionCount"),
             mined_nonce=self._number(mined, "eth_getTransactionCount"),
             next_nonce=self._number(waiting, "eth_getTransactionCount"),
+            gas_limit=rpc.as_number(newest.get("gasLimit"), "gasLimit"),
             fees=Fees(
                 base_wei=rpc.as_number(newest["baseFeePerGas"], "baseFeePerGas"),
                 # Not every endpoint offers an opinion.
@@ -109,7 +114,8 @@ class RpcAccount:
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (low, middle) if self._count(middle) > nonce else (middle, high)
-        block = self._block(self._rpc.call("eth_getBlockByNumber", hex(high), True), high)
+        (answer,) = self._rpc.batch([("eth_getBlockByNumber", hex(high), True)])
+        block = self._block(answer, high)
         inside = block.get("transactions")
         for one in inside if isinstance(inside, list) else []:
             told = self._rpc.as_object(one, "transactions")
@@ -118,22 +124,26 @@ class RpcAccount:
                 return Winner(self._word(told.get("hash"), "hash"), high)
         raise ChainUnavailable(f"{self._rpc.place} does not show who used nonce {nonce} of {self.address}")
 
-    def estimates(self, messages: Sequence[Message]) -> list[int | Refusal]:
+    def estimates(self, messages: Sequence[Message], *, limit: int) -> list[int | Refusal]:
         """Return gas or refusals, as ledger.chain.base.Account says."""
         found: list[int | Refusal] = []
         for part in _parts(messages, _ASKED_AT_ONCE):
-            answers = self._rpc.batch([("eth_estimateGas", self._spoken(message)) for message in part])
+            answers = self._rpc.batch([("eth_estimateGas", self._spoken(message, limit)) for message in part])
             for message, answer in zip(part, answers, strict=True):
                 if isinstance(answer, RpcRefusal):
                     found.append(self._refusal(message, answer))
                 else:
                     found.append(self._rpc.as_number(answer, "eth_estimateGas"))
+        unsure = [one for one in found if isinstance(one, Refusal) and not one.is_sure]
+        if len(unsure) == len(found) > 1:
+            # Not one call that it cannot estimate, but an endpoint that is busy or lacks the method.
+            raise ChainUnavailable(f"{self._rpc.place} estimates nothing: {unsure[0].reason}")
         return found
 
-    def refusal_at(self, message: Message, block_number: int) -> Refusal | None:
+    def refusal_at(self, message: Message, block_number: int, *, limit: int) -> Refusal | None:
         """Return why a message fails after a block, as ledger.chain.base.Account says."""
         try:
-            self._rpc.data("eth_call", self._spoken(message), hex(block_number))
+            self._rpc.data("eth_call", self._spoken(message, limit), hex(block_number))
         except RpcRefusal as refusal:
             return self._refusal(message, refusal)
         return None
@@ -156,34 +166,37 @@ class RpcAccount:
         )
         return SignedBytes(signed.raw, "0x" + signed.digest.hex())
 
-    def submit(self, signed: Sequence[SignedBytes]) -> None:
+    def submit(self, signed: Sequence[SignedBytes]) -> dict[str, str]:
         """Hand transactions over, as ledger.chain.base.Account says."""
+        refused = {}
         for part in _parts(signed, _SENT_AT_ONCE):
             answers = self._rpc.batch([("eth_sendRawTransaction", "0x" + one.raw.hex()) for one in part])
             for one, answer in zip(part, answers, strict=True):
-                self._taken(one, answer)
+                if (reason := self._taken(one, answer)) is not None:
+                    refused[one.digest] = reason
+        return refused
 
-    def _taken(self, signed: SignedBytes, answer: Any) -> None:
+    def _taken(self, signed: SignedBytes, answer: Any) -> str | None:
+        """Return why a transaction is refused for its own sake, or None."""
         if not isinstance(answer, RpcRefusal):
             if self._word(answer, "eth_sendRawTransaction") != signed.digest:
                 raise ChainUnavailable(f"{self._rpc.place} took {signed.digest} for another transaction")
-            return
+            return None
         said = answer.message.lower()
         if any(words in said for words in _NO_FUNDS):
             raise self._unfunded()
-        if not any(words in said for words in _NO_FAULT):
-            raise ChainUnavailable(f"{self._rpc.place} refuses transaction {signed.digest}: {answer}")
+        return None if any(words in said for words in _NO_FAULT) else str(answer)
 
-    def _spoken(self, message: Message) -> dict[str, str]:
-        return {"from": self.address, "to": message.to, "data": "0x" + message.data.hex()}
+    def _spoken(self, message: Message, limit: int) -> dict[str, str]:
+        return {"from": self.address, "to": message.to, "data": "0x" + message.data.hex(), "gas": hex(limit)}
 
     def _refusal(self, message: Message, refusal: RpcRefusal) -> Refusal:
         said = refusal.message.lower()
         if refusal.data is None and any(words in said for words in _NO_FUNDS):
             raise self._unfunded()
         if not refusal.data and not any(words in said for words in _REVERTS):
-            # An endpoint that is busy, lacks the block or the method: nothing is known of the contract.
-            raise ChainUnavailable(f"{self._rpc.place} does not say whether {message.to} would take it: {refusal}")
+            # An endpoint that is busy or lacks the block, or a call that it gives up: nothing is known of the contract.
+            return Refusal("", str(refusal), is_sure=False)
         return refusal_in(message.artifact, refusal)
 
     def _unfunded(self) -> ChainUnavailable:

@@ -36,10 +36,14 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """That a contract reverts: its error's name, "" where it has none, and the reason in words."""
+    """That a contract reverts: its error's name, "" where it has none, and the reason in words.
+
+    With `is_sure` False the endpoint did not say whether the contract would: the call is held, and nothing decided.
+    """
 
     name: str
     reason: str
+    is_sure: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +59,8 @@ class Moment:
     """The chain as one sender finds it.
 
     `settled` is the newest block that is final for us, `settled_hash` its hash as 0x hex. The nonces are the numbers of
-    the sender's transactions: up to that block, up to the newest, and with those that wait for a block.
+    the sender's transactions: up to that block, up to the newest, and with those that wait for a block. `gas_limit` is
+    the newest block's: no transaction can take more.
     """
 
     head: int
@@ -64,6 +69,7 @@ class Moment:
     settled_nonce: int
     mined_nonce: int
     next_nonce: int
+    gas_limit: int
     fees: Fees
 
 
@@ -157,21 +163,27 @@ class Account(Protocol):
         """
         ...
 
-    def estimates(self, messages: Sequence[Message]) -> list[int | Refusal]:
-        """Return for each message the gas with which it succeeds at the chain's end, or why it does not."""
+    def estimates(self, messages: Sequence[Message], *, limit: int) -> list[int | Refusal]:
+        """Return for each message the gas with which it succeeds at the chain's end, or why it does not.
+
+        One that takes more than `limit` does not.
+        """
         ...
 
-    def refusal_at(self, message: Message, block_number: int) -> Refusal | None:
-        """Return why a message would fail after that block, None when it would succeed."""
+    def refusal_at(self, message: Message, block_number: int, *, limit: int) -> Refusal | None:
+        """Return why a message would fail after that block with so much gas, None when it would succeed."""
         ...
 
     def sign(self, draft: Draft) -> SignedBytes:
         """Sign a transaction; the same draft gives the same bytes."""
         ...
 
-    def submit(self, signed: Sequence[SignedBytes]) -> None:
-        """Hand transactions over, in this order. What is known there already, came too late, or pays too little is
-        no fault: what is in the chain is looked at afterwards."""
+    def submit(self, signed: Sequence[SignedBytes]) -> dict[str, str]:
+        """Hand transactions over, in this order; return the reason of each that is refused for its own sake, by digest.
+
+        What is known there already, came too late, or pays too little is no fault: what is in the chain is looked at
+        afterwards.
+        """
         ...
 
 

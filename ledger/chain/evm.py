@@ -79,7 +79,10 @@ class EvmChain:
         """Return the endpoint and the contract, having checked that the endpoint serves that contract's chain."""
         config = self._config()
         rpc = config.rpc()
-        served = rpc.number("eth_chainId")
+        try:
+            served = rpc.number("eth_chainId")
+        except RpcRefusal as refusal:
+            raise ChainUnavailable(f"{rpc.place} does not say which chain it serves: {refusal}") from refusal
         if config.contract:
             identity = ChainIdentity(chain_id=served, contract=checked_address(config.contract))
         else:
@@ -105,10 +108,25 @@ class EvmChain:
         return found if found.seq else None
 
     def _receipt(self, rpc: JsonRpc, identity: ChainIdentity, root: bytes, found: _Anchored) -> Receipt:
+        """Return the receipt of an anchor whoever sent it, checked as those of our own transactions are."""
         log = self._log(rpc, identity, root, found.block_number)
-        mined = rpc.call("eth_getTransactionReceipt", log.get("transactionHash"))
-        mined = rpc.as_object(mined, "eth_getTransactionReceipt")
-        return _receipt_of(rpc, identity, mined, found.anchored_at)
+        digest = "0x" + rpc.as_bytes(log.get("transactionHash"), "transactionHash").hex()
+        (answer,) = rpc.batch([("eth_getTransactionReceipt", digest)])
+        if isinstance(answer, RpcRefusal):
+            raise ChainUnavailable(f"{rpc.place} does not give the receipt of {digest}: {answer}")
+        sender = str(rpc.as_object(answer, "eth_getTransactionReceipt").get("from"))
+        account = RpcAccount(rpc, address=sender)
+        (seen,) = account.seen([digest], account.moment(depth=1))
+        if seen is None or not seen.success or seen.block_time != found.anchored_at:
+            raise ChainUnavailable(f"{rpc.place} gives a receipt of {digest} that does not fit the anchor")
+        return Receipt(
+            transaction=digest,
+            block_number=seen.block_number,
+            block_time=seen.block_time,
+            chain_id=identity.chain_id,
+            contract=identity.contract,
+            gas_used=seen.gas_used,
+        )
 
     def _log(self, rpc: JsonRpc, identity: ChainIdentity, root: bytes, block_number: int) -> dict[str, Any]:
         """Return the event of an anchored root: from its block, or where block numbers are not the chain's own
@@ -132,17 +150,6 @@ def _recorded(config: ChainConfig) -> ChainIdentity:
     if record is None:
         raise ChainUnavailable(f"no {CONTRACT} is deployed yet; manage.py chain_deploy does that")
     return ChainIdentity(chain_id=record.chain_id, contract=checked_address(record.contract))
-
-
-def _receipt_of(rpc: JsonRpc, identity: ChainIdentity, mined: dict[str, Any], block_time: int) -> Receipt:
-    return Receipt(
-        transaction="0x" + rpc.as_bytes(mined.get("transactionHash"), "transactionHash").hex(),
-        block_number=rpc.as_number(mined.get("blockNumber"), "blockNumber"),
-        block_time=block_time,
-        chain_id=identity.chain_id,
-        contract=identity.contract,
-        gas_used=rpc.as_number(mined.get("gasUsed"), "gasUsed"),
-    )
 
 
 def _selector(text: str) -> bytes:

@@ -37,10 +37,10 @@ def chain(settings: pytest.FixtureRequest) -> PaperChain:
     return THE_CHAIN
 
 
-def in_another_thread(work: Callable[[], Any]) -> Any:
+def in_another_thread(work: Callable[[], Any], *, seconds: float = 900) -> Any:
     """Return what the work returns on a connection of its own, which commits."""
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(closing, work).result(timeout=60)
+        return pool.submit(closing, work).result(timeout=seconds)
 
 
 def closing(work: Callable[[], Any]) -> Any:

@@ -114,6 +114,7 @@ class PaperAccount:
             settled_nonce=self.count(settled),
             mined_nonce=self.count(head),
             next_nonce=self.count(head),
+            gas_limit=30_000_000,
             fees=Fees(base_wei=1, tip_wei=1),
         )
 
@@ -129,10 +130,10 @@ class PaperAccount:
         number = [number for number, block in enumerate(self.chain.blocks, start=1) if block["to"] is not None][nonce]
         return Winner(self.chain.blocks[number - 1]["digest"], number)
 
-    def estimates(self, messages: Sequence[Message]) -> list[int | Refusal]:
-        return [self.refusal_at(message, len(self.chain.blocks)) or 50_000 for message in messages]
+    def estimates(self, messages: Sequence[Message], *, limit: int) -> list[int | Refusal]:
+        return [self.refusal_at(message, len(self.chain.blocks), limit=limit) or 50_000 for message in messages]
 
-    def refusal_at(self, message: Message, block_number: int) -> Refusal | None:
+    def refusal_at(self, message: Message, block_number: int, *, limit: int) -> Refusal | None:
         self.chain.answer()
         if self.chain.refuses:
             return Refusal(self.chain.refuses_by, self.chain.refuses)
@@ -150,7 +151,7 @@ class PaperAccount:
         raw = json.dumps(said).encode()
         return SignedBytes(raw, "0x" + hashlib.sha256(raw).hexdigest())
 
-    def submit(self, signed: Sequence[SignedBytes]) -> None:
+    def submit(self, signed: Sequence[SignedBytes]) -> dict[str, str]:
         for one in signed:
             self.chain.answer()
             said = json.loads(one.raw)
@@ -159,6 +160,7 @@ class PaperAccount:
             self.chain.add({"digest": one.digest, "to": said["to"], "data": said["data"]})
             if self.chain.dies_after_sending:
                 raise KeyboardInterrupt
+        return {}
 
 
 def block_hash(number: int) -> str:

@@ -157,7 +157,7 @@ def test_a_crash_after_sending_adopts_what_is_on_chain(chain: PaperChain):
     assert len(chain.blocks) == ChainAttempt.objects.count() == 2
 
 
-def test_a_refusal_is_told_and_tried_again(chain: PaperChain):
+def test_a_refusal_is_told_and_tried_again(chain: PaperChain, caplog: pytest.LogCaptureFixture):
     state_asset("a")
     seal(now=NOW)
     chain.refuses = "the tree shrinks"
@@ -165,6 +165,9 @@ def test_a_refusal_is_told_and_tried_again(chain: PaperChain):
     for minutes in (0, 1, 2):
         with pytest.raises(UnableToAnchor, match=refused):
             anchor(now=NOW + timedelta(minutes=minutes))
+    assert {(record.levelname, record.message) for record in caplog.records} == {
+        ("CRITICAL", f"The contract {chain.contract} refuses an anchor of the log: the tree shrinks")
+    }
     assert chain.blocks == []
     assert not AnchorReceipt.objects.exists()
     assert not ChainAttempt.objects.exists()
@@ -197,6 +200,22 @@ def test_an_anchor_that_another_process_brought_is_adopted(chain: PaperChain):
     assert (receipt.transaction, receipt.block_number) == ("0x" + "1c" * 32, 1)
     assert ChainOutcome.objects.get().reason == "AlreadyAnchored"
     assert not ChainAttempt.objects.exists()
+
+
+def test_an_anchor_that_was_there_by_a_false_word_is_asked_for_anew(chain: PaperChain):
+    state_asset("a")
+    seal(now=NOW)
+    chain.refuses, chain.refuses_by = "again", "AlreadyAnchored"
+    for minutes in (0, 1, 9):
+        with pytest.raises(UnableToReachChain, match="it knew the anchor, and now it does not"):
+            anchor(now=NOW + timedelta(minutes=minutes))
+    assert ChainCall.objects.count() == 1
+    chain.refuses = ""
+    with pytest.raises(UnableToReachChain):
+        anchor(now=NOW + timedelta(minutes=10))
+    assert anchor(now=NOW + timedelta(minutes=10)).intent == AnchorIntent.objects.get()
+    assert (ChainCall.objects.count(), len(chain.blocks)) == (2, 1)
+    assert Entry.objects.filter(type="anchor-receipt").count() == 1
 
 
 def test_another_contract_gets_its_own_anchor(chain: PaperChain):

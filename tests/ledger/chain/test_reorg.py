@@ -219,6 +219,83 @@ def test_a_transaction_that_is_taken_for_another_is_looked_for(alice: Outbox) ->
     assert (alice.state("a"), alice.balance(), alice.nonce()) == ("confirmed", 7, 1)
 
 
+def test_one_call_that_cannot_be_estimated_keeps_no_other_waiting(alice: Outbox) -> None:
+    poisoned = alice.ask("poisoned", 1)
+    needle = bytes(poisoned.data).hex()
+
+    def bend(method: str, params: list[Any], real: Callable[[], Any]) -> Any:
+        if method in ("eth_estimateGas", "eth_call") and needle in params[0]["data"]:
+            raise Refused("execution aborted (timeout = 5s)")
+        return real()
+
+    with Proxy(alice.place.url, bend).serving() as proxy:
+        alice.look_through(proxy.url)
+        for amount in (2, 3):
+            alice.ask(str(amount), amount)
+        assert alice.deliver().troubles == []
+        assert (alice.state("2"), alice.state("3"), alice.balance()) == ("confirmed", "confirmed", 5)
+        assert alice.state("poisoned") == "waiting"
+        assert "execution aborted (timeout = 5s)" in alice.standing("poisoned").reason
+    alice.look_through(alice.place.url)
+    alice.deliver()
+    assert (alice.state("poisoned"), alice.balance()) == ("confirmed", 6)
+
+
+def test_an_endpoint_that_estimates_nothing_is_busy(alice: Outbox) -> None:
+    def bend(method: str, params: list[Any], real: Callable[[], Any]) -> Any:
+        if method == "eth_estimateGas":
+            raise Refused("rate limit exceeded")
+        return real()
+
+    for amount in (2, 3):
+        alice.ask(str(amount), amount)
+    with Proxy(alice.place.url, bend).serving() as proxy:
+        alice.look_through(proxy.url)
+        (trouble,) = alice.deliver().troubles
+    assert "estimates nothing: rate limit exceeded" in trouble
+    assert (alice.state("2"), alice.state("3"), alice.nonce()) == ("waiting", "waiting", 0)
+
+
+def test_a_transaction_that_is_refused_for_its_own_sake_keeps_no_other_waiting(alice: Outbox) -> None:
+    refused: list[str] = []
+
+    def bend(method: str, params: list[Any], real: Callable[[], Any]) -> Any:
+        if method == "eth_sendRawTransaction" and (not refused or params[0] in refused):
+            refused.append(params[0])
+            raise Refused("tx fee exceeds the configured cap")
+        return real()
+
+    with Pool(alice.place.url).serving() as pool:
+        # A node behind the endpoint that keeps what is ahead of its turn.
+        with Proxy(pool.url, bend).serving() as proxy:
+            alice.look_through(proxy.url)
+            alice.ask("a", 1)
+            alice.ask("b", 2)
+            assert alice.deliver().troubles == []
+            assert "tx fee exceeds the configured cap" in alice.standing("a").reason
+            assert [one.nonce for one in pool.taken] == [1]
+        alice.look_through(pool.url)
+        alice.deliver()
+        pool.release()
+        alice.deliver()
+    assert (alice.state("a"), alice.state("b"), alice.balance()) == ("confirmed", "confirmed", 3)
+
+
+@pytest.mark.parametrize("method", ["eth_chainId", "eth_getBlockByNumber", "eth_getTransactionCount"])
+def test_an_error_for_an_answer_is_a_trouble_and_no_crash(alice: Outbox, method: str) -> None:
+    def bend(asked: str, params: list[Any], real: Callable[[], Any]) -> Any:
+        if asked == method:
+            raise Refused("the request cannot be served")
+        return real()
+
+    alice.ask("a", 7)
+    with Proxy(alice.place.url, bend).serving() as proxy:
+        alice.look_through(proxy.url)
+        (trouble,) = alice.deliver().troubles
+    assert "the request cannot be served" in trouble
+    assert (alice.state("a"), alice.nonce()) == ("waiting", 0)
+
+
 def test_an_endpoint_that_fails_now_and_then_only_delays(alice: Outbox) -> None:
     chance = Random(8)
 

@@ -202,6 +202,19 @@ def test_gas_above_our_ceiling_is_waited_out(alice: Outbox) -> None:
     assert (alice.state("a"), alice.balance()) == ("confirmed", 7)
 
 
+def test_a_call_that_takes_too_much_gas_is_refused_and_costs_nothing(alice: Outbox) -> None:
+    alice.settings.CHAIN_MAX_GAS = 30_000
+    alice.ask("a", 7)
+    alice.deliver()
+    assert (alice.state("a"), "gas" in alice.standing("a").reason.lower()) == ("refused", True), alice.standing("a")
+    assert (alice.nonce(), alice.balance()) == (0, 0)
+    alice.settings.CHAIN_MAX_GAS = 100_000
+    alice.ask("b", 8)
+    alice.deliver()
+    assert (alice.state("b"), alice.balance()) == ("confirmed", 8)
+    assert ChainAttempt.objects.get().gas <= 100_000
+
+
 def test_what_was_never_signed_can_be_withdrawn(alice: Outbox) -> None:
     alice.ask("a", 7)
     assert withdraw_call(key="a", reason="Alice changed her mind", now=NOW)
