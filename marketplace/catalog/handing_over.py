@@ -12,7 +12,6 @@ from django.utils.translation import gettext as _
 
 import ledger.operations
 from ledger.operations import Hands
-from marketplace.catalog import token_queries
 from marketplace.catalog.models import Transfer, TransferProposal
 from marketplace.catalog.token_models import Handover
 from marketplace.catalog.tokens import checked_wallet
@@ -24,6 +23,7 @@ from marketplace.catalog.transferring import (
     held,
     signed_now,
     signer_then,
+    tokens_of,
 )
 from marketplace.people.models import Creator
 
@@ -49,7 +49,7 @@ def take_over(*, proposal: TransferProposal, by: Creator, wallet: str, hands: Ha
     if lower is None:
         text = _("This is no address of a wallet: 0x and 40 digits, as the wallet shows it.")
         raise UnableToTransfer(pack, text)
-    if not token_queries.tokens_of(pack):
+    if not tokens_of(pack):
         raise UnableToTransfer(pack, _("It has no token: it needs no wallet."))
     kid, signatures = signed_now(pack, row.owner, row.new_owner, signs=row.new_owner, hands=hands)
     made = Handover.objects.create(proposal=row, wallet=lower, kid=kid, signatures=signatures, accepted_at=now)
@@ -76,7 +76,7 @@ def _finish(pk: object, now: datetime) -> Transfer | None:
     pack, accepted = held(row.pack), row.handover
     TransferProposal.objects.select_for_update().get(pk=pk)
     row.refresh_from_db(fields=["state"])
-    tokens = token_queries.tokens_of(pack)
+    tokens = tokens_of(pack)
     if row.state != State.OPEN or not tokens or any(move.holder != accepted.wallet for _, move in tokens):
         return None
     signed = (accepted.kid, accepted.signatures)

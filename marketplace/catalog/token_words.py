@@ -114,8 +114,10 @@ def _address(address: str) -> Any:
 
 def as_document(release: Release, *, now: datetime) -> dict[str, Any]:
     """This will write how far a release's token is, for programs (`GET /api/v1/releases/<digest>/token`)."""
-    place = token_queries.token_place()
-    state = token_queries.state_of(release)
+    try:
+        place, state = token_queries.token_place(), token_queries.state_of(release)
+    except ChainUnavailable:
+        place, state = None, TokenState("none")  # nothing can be said of the contracts now
     ask, standing = state.ask, state.standing
     contract = state.made.event.address if state.made else place[0].address(CONTRACT) if place else None
     wrong = token_queries.disagreement_about(release, now=now) if state.step == "made" else None

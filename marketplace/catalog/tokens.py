@@ -4,7 +4,7 @@ Whoever brings proof and signature may pay the gas; the marketplace does. docs/d
 """
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Value
@@ -27,6 +27,8 @@ from marketplace.people.models import Creator
 
 LOGGER = logging.getLogger(__name__)
 LONGEST_SIGNATURE = 4096
+# A wallet that is a contract may say yes when asked and no when it counts, and each time costs us gas.
+TRIES_A_DAY = 3
 _AT_ONCE = 500
 _OVERTAKING = ("transfer", "asset-token")
 _NOBODY = "0x" + "00" * 20
@@ -162,6 +164,10 @@ def materialize_token(
         raise UnableToMaterialize(release, _("The release has its token."))
     if state.step == "signed" and state.signing is not None:
         return state.signing
+    since = now - timedelta(days=1)
+    if TokenSigning.objects.filter(ask__release=release, signed_at__gt=since).count() >= TRIES_A_DAY:
+        text = _("The chain has refused it %(count)d times within a day, and we paid for that. Try again tomorrow.")
+        raise UnableToMaterialize(release, text % {"count": TRIES_A_DAY})
     given = normalized(signature)
     if not is_contract and recover(token_queries.digest_of(ask), given) != checked(ask.wallet):
         raise UnableToMaterialize(release, _("The signature is not of the wallet %(wallet)s.") % {"wallet": ask.wallet})

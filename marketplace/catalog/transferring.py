@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 import ledger.operations
 import ledger.queries
+from ledger.chain.base import ChainUnavailable
 from ledger.custody import current_key, own_key
 from ledger.operations import Hands
 from ledger.rules import signing_input
@@ -18,6 +19,7 @@ from ledger.signing.jwk import encode_base64url
 from ledger.signing.jws import decode_base64url
 from marketplace.catalog import token_queries
 from marketplace.catalog.models import Pack, Release, Transfer, TransferProposal
+from marketplace.catalog.token_models import TokenEvent
 from marketplace.people.models import Creator
 
 State = TransferProposal.State
@@ -52,7 +54,7 @@ def propose_transfer(*, pack: Pack, new_owner: Creator, by: Creator, hands: Hand
         if there.new_owner_id == new_owner.pk:
             return there
         raise UnableToTransfer(pack, _("It is proposed to another creator: withdraw that first."))
-    if any(token_queries.state_of(release).step == "signed" for release in pack.releases.exclude(token_asks=None)):
+    if _is_made_now(pack):
         raise UnableToTransfer(pack, _("Its token is being made: wait until the chain has answered."))
     kid, signatures = signed_now(pack, by, new_owner, signs=by, hands=hands)
     return TransferProposal.objects.create(
@@ -79,7 +81,7 @@ def transfer_pack(*, proposal: TransferProposal, by: Creator, hands: Hands, now:
         return Transfer.objects.get(pk=row.pk)
     if row.due_at <= now:
         raise UnableToTransfer(pack, _("The proposal is over: its owner may propose it again."))
-    if token_queries.tokens_of(pack):
+    if tokens_of(pack):
         raise UnableToTransfer(pack, _("It has tokens, which come first: say which wallet of yours gets them."))
     new_owner = row.new_owner
     return complete(pack, row, lambda: ledger.operations.any_signer(creator=new_owner, hands=hands, now=now), now)
@@ -150,7 +152,7 @@ def _expire(rows: QuerySet[TransferProposal], now: datetime) -> int:
 def _has_moved(row: TransferProposal) -> bool:
     """Whether a token of the pack is in the wallet that the new owner named."""
     accepted = getattr(row, "handover", None)
-    tokens = token_queries.tokens_of(row.pack) if accepted is not None else []
+    tokens = tokens_of(row.pack) if accepted is not None else []
     return any(move.holder == accepted.wallet for _, move in tokens)
 
 
@@ -163,6 +165,23 @@ def proposals_to(creator: Creator, now: datetime) -> Sequence[TransferProposal]:
     """This will list the proposals that wait for a creator's answer, the oldest first."""
     rows = TransferProposal.objects.select_related("pack__creator", "owner", "new_owner")
     return list(rows.filter(new_owner=creator, state=State.OPEN, due_at__gt=now).order_by("proposed_at", "id"))
+
+
+def tokens_of(pack: Pack) -> list[tuple[Release, TokenEvent]]:
+    """This will list a pack's tokens; UnableToTransfer while nobody can tell, since they come first."""
+    try:
+        return token_queries.tokens_of(pack)
+    except ChainUnavailable as error:
+        raise UnableToTransfer(pack, error.reason) from error
+
+
+def _is_made_now(pack: Pack) -> bool:
+    """Whether the chain makes the token of one of its releases at this moment."""
+    try:
+        asked = pack.releases.exclude(token_asks=None)
+        return any(token_queries.state_of(release).step == "signed" for release in asked)
+    except ChainUnavailable as error:
+        raise UnableToTransfer(pack, error.reason) from error
 
 
 def held(pack: Pack) -> Pack:

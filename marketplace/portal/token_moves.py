@@ -7,6 +7,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from ledger.chain.abi import call_data
+from ledger.chain.base import ChainUnavailable
 from ledger.chain.suite import checked
 from marketplace.catalog import token_queries, token_words
 from marketplace.catalog.models import Release, TransferProposal
@@ -21,7 +22,10 @@ def tokens_in(row: TransferProposal, viewer: UUID) -> dict[str, Any] | None:
 
     `steps` are the transactions that the old wallet still has to send, for the owner alone.
     """
-    place, tokens = token_queries.token_place(), token_queries.tokens_of(row.pack)
+    try:
+        place, tokens = token_queries.token_place(), token_queries.tokens_of(row.pack)
+    except ChainUnavailable:
+        return None  # whoever accepts is told why it cannot be done now
     if place is None or not tokens:
         return None
     accepted = Handover.objects.filter(pk=row.pk).first()

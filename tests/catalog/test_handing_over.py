@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.test import Client
 
 import ledger.queries
 from ledger.chain_models import ChainCall
@@ -24,6 +25,7 @@ from tests import packs
 from tests.cast import NOON, Cast, later, on_stage
 from tests.catalog.tokens import anchored, asks, has_token, makes, moves, record_suite, signs, task, wallet_of
 from tests.ledger.keyholders import Browser, findings, makes_own_key, said
+from tests.portal.sending import signed_in
 
 State = TransferProposal.State
 
@@ -268,6 +270,28 @@ def test_a_token_of_a_former_contract_goes_along_as_well(cast: Cast, release: Re
     assert token_queries.disagreements(now=later(hours=5)) == []
     moves(release, wallet_of("stranger"), at=later(hours=6), address=old)
     assert len(token_queries.disagreements(now=later(hours=6))) == 1
+
+
+def test_while_nobody_can_tell_where_the_tokens_are_the_pack_stays(cast: Cast, release: Release, settings: Any) -> None:
+    has_token(release, cast.alice)
+    proposal = propose(release, cast.bob)
+    record = settings.DATA_FOLDER / "chain" / "deployment.json"
+    kept = record.read_text()
+    record.write_text("{")
+    with pytest.raises(UnableToTransfer, match="not a worldloom/deployment/2 document"):
+        transferring.transfer_pack(proposal=proposal, by=cast.bob, hands=Hands([]), now=later(hours=2))
+    with pytest.raises(UnableToTransfer, match="not a worldloom/deployment/2 document"):
+        take(proposal, cast.bob)
+    assert signed_in(cast.bob.person).get(f"/portal/transfers/{proposal.pk}").status_code == 200
+    for address in (
+        f"/releases/{release.digest}.json",
+        f"/api/v1/releases/{release.digest}/token",
+        "/packs/alice/yunhai",
+    ):
+        assert Client().get(address).status_code == 200
+    assert (owner(release), said("transfer")) == ("alice", [])
+    record.write_text(kept)
+    take(proposal, cast.bob)
 
 
 def test_what_the_chain_took_back_counts_no_more_and_is_named(cast: Cast, release: Release) -> None:

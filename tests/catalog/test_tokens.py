@@ -218,6 +218,14 @@ def test_a_refused_call_may_be_asked_for_again(cast: Cast, release: Release) -> 
     second = signs(ask, cast.alice, now=later(minutes=2))
     assert (second.number, second.call) == (2, first.call[:-1] + "2")
     assert token_queries.state_of(release).step == "signed"
+    assert withdraw_call(key=second.call, reason="tried in vain", now=later(minutes=3))
+    third = signs(ask, cast.alice, now=later(minutes=4))
+    assert withdraw_call(key=third.call, reason="tried in vain", now=later(minutes=5))
+    again = asks(release, cast.alice, bps=1, now=later(minutes=6))
+    anchored(now=later(minutes=7))
+    with pytest.raises(UnableToMaterialize, match="refused it 3 times within a day"):
+        signs(again, cast.alice, now=later(hours=23))
+    assert signs(again, cast.alice, now=later(hours=25)).number == 1
 
 
 def test_nothing_follows_once_it_is_made_or_taken_down(cast: Cast, release: Release, tmp_path: Path) -> None:

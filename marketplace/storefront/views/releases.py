@@ -11,9 +11,12 @@ from django.utils.translation import override
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
+from ledger.chain.base import ChainUnavailable
 from marketplace.catalog import queries as catalog
 from marketplace.catalog import token_queries
 from marketplace.catalog.models import Release
+from marketplace.catalog.token_models import TokenAsk
+from marketplace.catalog.token_queries import Disagreement
 from marketplace.storefront import pictures, words
 from marketplace.ui import formats
 
@@ -62,7 +65,7 @@ def metadata(found: Release) -> dict[str, Any]:
     summary, _language = formats.choose_title(found.summary) if found.summary else ("", "")
     cover = catalog.cover_of(found)
     shown = pictures.gallery([cover], [], title) if cover else []
-    ask = token_queries.state_of(found).ask
+    ask, wrong = _token_of(found)
     document: dict[str, Any] = {
         "name": f"{title} {found.version}",
         "description": summary,
@@ -83,7 +86,15 @@ def metadata(found: Release) -> dict[str, Any]:
     }
     if shown:
         document["image"] = f"{settings.SITE_URL}{shown[0]['href']}"
-    wrong = token_queries.disagreement_about(found, now=timezone.now()) if ask else None
     if wrong is not None:
         document["properties"]["disagreement"] = str(wrong)
     return document
+
+
+def _token_of(found: Release) -> tuple[TokenAsk | None, Disagreement | None]:
+    """Return what was asked for and where log and chain differ; nothing while the contracts' record is unreadable."""
+    try:
+        ask = token_queries.state_of(found).ask
+        return ask, token_queries.disagreement_about(found, now=timezone.now()) if ask else None
+    except ChainUnavailable:
+        return None, None
