@@ -95,15 +95,13 @@ class _Follower:
         self._names = {address: name for name, address in found.former}
         self._names |= {found.addresses[name]: name for name in CONTRACTS}
         self._topics = {topic for name in self._names.values() for topic in _topics(name)}
-        told = "\n".join(f"{name} {address}" for address, name in sorted(self._names.items()))
-        self._contracts = hashlib.sha256(told.encode()).hexdigest()
+        self._contracts = self._digest_of(self._names)
 
     def read_on(self, confirmations: int) -> int:
         """Read from where the last run ended to the newest block that is deep enough."""
         last = self._last_final(confirmations)
         self._check_past()
-        cursor = self._newest()
-        first, parent = (cursor.last + 1, cursor.last_hash) if cursor else (self._suite.block_number, "")
+        first, parent = self._start()
         return sum(self._store(chain, found) for chain, found in self._ranges(first, last, parent))
 
     def go_round(self, confirmations: int) -> list[ChainEvent]:
@@ -165,10 +163,25 @@ class _Follower:
         # A block that stands at the end is one confirmation deep.
         return self._rpc.as_number(head, "eth_blockNumber") - max(1, confirmations) + 1
 
-    def _newest(self) -> ChainFollowed | None:
-        rows = ChainFollowed.objects.filter(chain_id=self._suite.chain_id)
-        newest: ChainFollowed | None = rows.filter(contracts=self._contracts).order_by("-id").first()
-        return newest
+    def _start(self) -> tuple[int, str]:
+        """Return the first block to read, and the hash of the one before it where that was read.
+
+        After a successor only its own blocks are read once more: the newest range that was read of all contracts older
+        than it is right for these. Contracts are as old as their first blocks.
+        """
+        blocks = {address: self._suite.blocks.get(address, self._suite.block_number) for address in self._names}
+        for newest in sorted(set(blocks.values()), reverse=True):
+            older = {address: name for address, name in self._names.items() if blocks[address] <= newest}
+            rows = ChainFollowed.objects.filter(chain_id=self._suite.chain_id, contracts=self._digest_of(older))
+            cursor = rows.order_by("-id").first()
+            if cursor is not None:
+                first = min([block for block in blocks.values() if block > newest], default=cursor.last + 1)
+                return (cursor.last + 1, cursor.last_hash) if first > cursor.last else (first, "")
+        return self._suite.block_number, ""
+
+    def _digest_of(self, names: dict[str, str]) -> str:
+        told = "\n".join(f"{name} {address}" for address, name in sorted(names.items()))
+        return hashlib.sha256(told.encode()).hexdigest()
 
     def _check_past(self) -> None:
         """Raise UnableToFollow when the newest block that was read is no longer the chain's."""
@@ -193,8 +206,7 @@ class _Follower:
             there = header_at(self._rpc, row.last)
             if there is not None and _hex(there.hash) == row.last_hash:
                 # Contracts of which nothing was read yet are read from their beginning.
-                is_read = self._newest() is not None
-                return None if not place else row.last if is_read else self._suite.block_number - 1
+                return min(row.last, self._start()[0] - 1) if place else None
         return self._suite.block_number - 1
 
     def _range(self, first: int, last: int, parent: str) -> tuple[list[Header], list[Log]]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,8 @@ class Suite:
     """The contracts on one chain, by name and checksummed address; `tokens` are by currency.
 
     `block_number` is the first contract's block: no event of the suite stands before it, nor one of `former`, the
-    (name, address) of contracts that others took the place of, oldest first.
+    (name, address) of contracts that others took the place of, oldest first. `blocks` are address → first block, of
+    both, where the record says it.
     """
 
     chain_id: int
@@ -50,6 +51,7 @@ class Suite:
     block_number: int
     tokens: Mapping[str, Token]
     former: tuple[tuple[str, str], ...] = ()
+    blocks: Mapping[str, int] = field(default_factory=dict)
 
     def address(self, contract: str) -> str:
         """Return a contract's address; KeyError for one that the suite does not have."""
@@ -107,14 +109,16 @@ def read_suite(document: dict[str, Any]) -> Suite:
     if document.get("wrapped"):
         addresses[WRAPPED] = checked(document["wrapped"])
     former = document.get("former", [])
-    first = [contracts[name]["block_number"] for name in CONTRACTS] + [it["block_number"] for it in former]
+    blocks = {addresses[name]: int(contracts[name]["block_number"]) for name in CONTRACTS}
+    blocks |= {checked(it["address"]): int(it["block_number"]) for it in former}
     tokens = [Token(**{**token, "address": checked(token["address"])}) for token in document["tokens"]]
     return Suite(
         chain_id=int(document["chain_id"]),
         addresses=addresses,
-        block_number=min(map(int, first)),
+        block_number=min(blocks.values()),
         tokens={token.currency: token for token in tokens},
         former=tuple((str(it["contract"]), checked(it["address"])) for it in former),
+        blocks=blocks,
     )
 
 

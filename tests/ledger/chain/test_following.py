@@ -271,11 +271,18 @@ def test_a_contract_that_another_took_the_place_of_is_still_heard(
     assert before is not None
     addresses = before.addresses | {"ProvenanceAnchor": successor.contract}
     former = (("ProvenanceAnchor", book.deployment.contract),)
-    monkeypatch.setattr(following, "suite", lambda: replace(before, addresses=addresses, former=former))
+    blocks = dict.fromkeys(addresses.values(), before.block_number) | {
+        book.deployment.contract: before.block_number,
+        successor.contract: successor.block_number,
+    }
+    found = replace(before, addresses=addresses, former=former, blocks=blocks)
+    monkeypatch.setattr(following, "suite", lambda: found)
     anchor(book, "b")
     anchor(new, "c")
 
-    follow(now=NOW, confirmations=1, rpc=inbox)
+    asked: list[int] = []
+    follow(now=NOW, confirmations=1, rpc=Bent(book.place.url, few_blocks(1000, asked)))
+    assert asked == [3]  # from the successor's own block on, and nothing from before it
 
     assert roots() == ["a", "b", "c"]
     assert [row.address for row in ChainEvent.objects.filter(event="CheckpointAnchored").order_by("id")] == [
