@@ -1,4 +1,6 @@
-"""Telling the operators of a sale on a chain that could not be honored: once, when its case is opened."""
+"""Telling the operators of sales on a chain that could not be honored: at once, and once an hour at most."""
+
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.core.mail import send_mail
@@ -9,9 +11,18 @@ from procrastinate.contrib.django import app
 from marketplace.checkout.chain_sale_models import ChainSale, ChainSaleStep
 from marketplace.people.queries import operators
 
+TOLD_EVERY = timedelta(hours=1)
+"""How long one letter stands for all cases that follow it: whoever stole a key can sell a thousand times a minute."""
 
-def tell_operators(sale: ChainSale) -> None:
-    """This will lay down a letter to each operator, in the transaction of the case: a mail server may be away."""
+
+def tell_operators(sale: ChainSale, now: datetime) -> None:
+    """This will lay down a letter to each operator, unless one went out within the last hour.
+
+    In the transaction of the case, since a mail server may be away. `manage.py chain_sales` lists all cases.
+    """
+    recently = ChainSaleStep.objects.filter(state=ChainSaleStep.CASE, at__gt=now - TOLD_EVERY, at__lte=now)
+    if recently.exclude(sale=sale).exists():
+        return
     told = {person.email: person.language for person in operators() if person.is_active}
     job = app.configure_task("checkout.tell_of_case")
     for address in {**dict.fromkeys(settings.ALARM_ADDRESSES, settings.LANGUAGE_CODE), **told}:

@@ -10,6 +10,7 @@ from django.db.models import Max, OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
 from ledger.chain import typed
+from ledger.chain.reading import reader
 from ledger.chain.suite import checked, suite
 from ledger.event_models import ChainEvent
 from ledger.stating import UnableToState
@@ -69,7 +70,7 @@ def take_in(*, now: datetime) -> int:
         return 0
     newest = ChainSale.objects.aggregate(newest=Max("event_id"))["newest"] or 0
     rows = ChainEvent.objects.filter(
-        chain_id=known.chain_id, contract="LicenseMarket", event="LicenseSold", id__gt=newest
+        chain_id=known.chain_id, contract="LicenseMarket", event="LicenseSold", id__gt=newest, lost=None
     ).order_by("id")
     return sum(take_in_event(event=event, now=now) for event in rows[:AT_ONCE])
 
@@ -178,7 +179,7 @@ def _open_case(sale: ChainSale, reason: str, note: str, now: datetime) -> ChainS
     """Keeps why a sale cannot be honored; the operators hear of it the first time."""
     log.error("%s cannot be honored (%s) %s", sale.source, reason, note)
     if not sale.steps.filter(state=ChainSaleStep.CASE).exists():
-        chain_cases.tell_operators(sale)
+        chain_cases.tell_operators(sale, now)
     return ChainSaleStep.objects.create(sale=sale, state=ChainSaleStep.CASE, reason=reason, note=note, at=now)
 
 
@@ -191,17 +192,37 @@ def _claim(sale: ChainSale, studio: Studio) -> dict[str, Any]:
     return {"seq": sale.seq, "licensee": sale.licensee, "studio": studio.pk.bytes}
 
 
+def is_signed(*, sale: ChainSale, studio: Studio, signature: bytes) -> bool:
+    """This will tell whether the licensee signed for the studio: by key, or, where it is a contract, by ERC-1271.
+
+    Only for a contract the chain is asked, so never inside a transaction; raises ChainUnavailable.
+    """
+    digest, signature = _digest(sale, studio), typed.normalized(signature)
+    licensee = checked(sale.licensee)
+    if typed.recover(digest, signature) == licensee:
+        return True
+    asked = reader()
+    return bool(signature) and bool(asked.code(licensee)) and asked.is_signed_by(licensee, digest, signature)
+
+
+def _digest(sale: ChainSale, studio: Studio) -> bytes:
+    return typed.typed_digest(CLAIM, _claim(sale, studio), chain_id=sale.chain_id, contract=sale.market)
+
+
 @transaction.atomic
-def claim_license(*, sale: ChainSale, studio: Studio, person: Person, signature: bytes, now: datetime) -> ChainSaleStep:
+def claim_license(
+    *, sale: ChainSale, studio: Studio, person: Person, signature: bytes, now: datetime, is_contract: bool = False
+) -> ChainSaleStep:
     """This will give a studio the license that a wallet bought without naming one, by that wallet's signature.
 
-    The same again is the first. Raises UnableToClaimLicense; where the license cannot be granted any more, the sale is
+    `is_contract` says that the wallet is a contract, which vouched for the signature (`is_signed`). The same again is
+    the first. Raises UnableToClaimLicense; where the license cannot be granted any more, the sale is
     a case, which the answer says.
     """
     sale = ChainSale.objects.select_for_update(of=("self",)).get(pk=sale.pk)
     newest = standing(sale)
-    digest = typed.typed_digest(CLAIM, _claim(sale, studio), chain_id=sale.chain_id, contract=sale.market)
-    if typed.recover(digest, typed.normalized(signature)) != checked(sale.licensee):
+    by_key = typed.recover(_digest(sale, studio), typed.normalized(signature)) == checked(sale.licensee)
+    if not by_key and not is_contract:
         raise UnableToClaimLicense(sale, _("The signature is not by the wallet %s.") % sale.licensee)
     if not Seat.objects.filter(studio=studio, person=person, role__in=[Seat.OWNER, Seat.BUYER]).exists():
         raise UnableToClaimLicense(sale, _("You cannot buy for %s: ask its owner for a buyer's seat.") % studio.name)

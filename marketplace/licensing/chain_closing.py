@@ -34,18 +34,29 @@ def close_one(*, chain_offer: ChainOffer, reason: str, now: datetime) -> bool:
         chain_offer=chain_offer, defaults={"reason": reason, "closed_at": now}
     )
     if made and reason != ChainOfferClosing.CANCELLED and _is_ours(chain_offer.chain_id):
-        ask_chain(
-            key=f"withdraw-offer:{chain_offer.digest}",
-            role="offers",
-            contract="LicenseMarket",
-            function="withdrawOffer",
-            args=(chain_offer.licensor, chain_offer.nonce),
-            subject=f"chain-offer:{chain_offer.digest}",
-            now=now,
-            address=chain_offer.market,
-            chain_id=chain_offer.chain_id,
-        )
+        ask_to_close(chain_offer, number=1, now=now)
     return made
+
+
+def subject_of(chain_offer: ChainOffer) -> str:
+    """This will name the offer as calls about it do."""
+    return f"chain-offer:{chain_offer.digest}"
+
+
+def ask_to_close(chain_offer: ChainOffer, *, number: int, now: datetime) -> None:
+    """This will ask the chain to close it; a key that is not the offer key there yet waits until it is."""
+    ask_chain(
+        key=f"withdraw-offer:{chain_offer.digest}:{number}",
+        role="offers",
+        contract="LicenseMarket",
+        function="withdrawOffer",
+        args=(chain_offer.licensor, chain_offer.nonce),
+        subject=subject_of(chain_offer),
+        now=now,
+        address=chain_offer.market,
+        chain_id=chain_offer.chain_id,
+        later=("NotOfferKey",),
+    )
 
 
 def _is_ours(chain_id: int) -> bool:

@@ -62,7 +62,7 @@ class ChainOffer(models.Model):
 class ChainOfferClosing(models.Model):
     """From here on the marketplace wants an offer closed on the chain; a call there follows from it."""
 
-    WITHDRAWN, PRICE, TAKEN_DOWN, EXCLUSIVE, TRANSFERRED, ASKED, FEE, CANCELLED = (
+    WITHDRAWN, PRICE, TAKEN_DOWN, EXCLUSIVE, TRANSFERRED, ASKED, FEE, CANCELLED, SUCCESSOR = (
         "withdrawn",
         "price",
         "taken-down",
@@ -71,6 +71,7 @@ class ChainOfferClosing(models.Model):
         "asked",
         "fee",
         "cancelled",
+        "successor",
     )
 
     chain_offer = models.OneToOneField(ChainOffer, on_delete=models.PROTECT, primary_key=True, related_name="closing")
@@ -90,6 +91,7 @@ class ChainOfferClosing(models.Model):
                         "asked",
                         "fee",
                         "cancelled",
+                        "successor",
                     ]
                 ),
                 name="licensing_chain_offer_closes_for_a_reason",

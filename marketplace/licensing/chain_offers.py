@@ -13,10 +13,10 @@ from django.utils.translation import gettext as _
 
 from ledger.chain import typed
 from ledger.chain.abi import call_data
+from ledger.chain.base import ChainUnavailable
 from ledger.chain.deployment import ChainConfig
 from ledger.chain.suite import Suite, Token, checked, suite
-from ledger.event_models import ChainEvent
-from marketplace.licensing import chain_closing, exclusivity, pricing_queries, rules
+from marketplace.licensing import chain_closing, chain_stale, exclusivity, pricing_queries, rules
 from marketplace.licensing.chain_offer_models import ChainOffer, ChainOfferClosing, LicenseeCommitment
 from marketplace.licensing.models import Offer, OfferPrice
 from marketplace.payouts.vault_rules import unit_of
@@ -226,37 +226,17 @@ def stop_on_chain(*, chain_offer: ChainOffer, by: Creator, now: datetime) -> boo
     return chain_closing.close_one(chain_offer=chain_offer, reason=ChainOfferClosing.ASKED, now=now)
 
 
-def close_stale(*, now: datetime) -> int:
-    """This will close what is sold on the chain and could not be signed so today; tell how many that is.
-
-    Most changes close it themselves, at once. This finds the rest: what its licensor closed on the chain, a pack that
-    was handed over, a new fee, another token.
-    """
-    rows = chain_closing.open_now(ChainOffer.objects.all(), now)
-    closed = 0
-    for row in rows.select_related("offer__terms", "offer__release__pack").order_by("pk"):
-        if reason := _why_stale(row, now):
-            with transaction.atomic():
-                closed += chain_closing.close_one(chain_offer=row, reason=reason, now=now)
-    return closed
-
-
-def _why_stale(row: ChainOffer, now: datetime) -> str:
-    closed = ChainEvent.objects.filter(contract="LicenseMarket", event="OfferClosed", address=row.market)
-    if closed.filter(args__licensor=row.licensor, args__nonce=row.nonce).exists():
-        return ChainOfferClosing.CANCELLED
-    if row.offer.release.pack.owner_id != row.by_id:
-        return ChainOfferClosing.TRANSFERRED
-    if row.fee_bps * 100_000 != settings.PLATFORM_FEE_PPB:
-        return ChainOfferClosing.FEE
-    if pricing_queries.price_now(row.offer, now).price_minor != row.price_minor:
-        return ChainOfferClosing.PRICE
-    return next((code for code, _told in _hindrances(row.offer, now) if code), "")
-
-
 def open_chain_offers(offers: Sequence[Offer], now: datetime) -> dict[UUID, ChainOffer]:
-    """This will find for each offer the newest that is open on the chain, if there is one."""
-    rows = chain_closing.open_now(ChainOffer.objects.filter(offer__in=[one.pk for one in offers]), now)
+    """This will find for each offer the newest that is open on the chain, if there is one.
+
+    One of contracts that others took the place of is none: it is being closed.
+    """
+    try:
+        known = suite()
+    except ChainUnavailable:
+        return {}
+    mine = ChainOffer.objects.filter(chain_stale.of_the_suite(known), offer__in=[one.pk for one in offers])
+    rows = chain_closing.open_now(mine, now)
     return {row.offer_id: row for row in rows.select_related("offer").order_by("pk")}
 
 

@@ -6,7 +6,7 @@ from django.utils import timezone
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from marketplace.licensing import chain_offers, credentialed, noticing
+from marketplace.licensing import chain_stale, credentialed, noticing
 from marketplace.licensing.models import Grant
 
 
@@ -28,7 +28,7 @@ def give_notices(timestamp: int) -> None:
 @app.task(queueing_lock="licensing.close_stale", pass_context=False)
 def close_stale(timestamp: int) -> None:
     """Closes on the chain what could not be offered there so today."""
-    chain_offers.close_stale(now=timezone.now())
+    chain_stale.close_stale(now=timezone.now())
 
 
 # A mail server that is away takes the letter later. A worker that is killed meanwhile does not send it again.

@@ -61,6 +61,8 @@ def test_alice_signs_with_a_key_file_and_stops(market, tmp_path):
         with pytest.raises(CommandError):
             call_command(*asked, *words)
     assert ChainOffer.objects.count() == 1
+    said(*asked, "--key-file", str(tmp_path / "key"))
+    assert said("offer_on_chain", "--stop-all").startswith("1 closed")
 
 
 def test_a_license_that_is_not_anchored_is_not_shown(market):

@@ -1,6 +1,7 @@
 """Carol pays on a chain: the marketplace grants what it signed for, once, and keeps what it cannot honor as a case."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from django.db import DatabaseError, transaction
@@ -21,6 +22,7 @@ from marketplace.licensing.terms.ready import READY
 from marketplace.payouts.rules import Money
 from tests.cast import later
 from tests.checkout.chain import CAROLS, DAVES, on_chain, record_suite, sold_event
+from tests.payouts.tampering import tamper
 
 HOUR = later(hours=1)
 SOLD = later(hours=2)
@@ -238,4 +240,34 @@ def test_operators_are_told_once_of_a_case(market, row, committed, settings, mai
     assert f"{sale.source} (withdrawn)" in letter.body
     assert f"chain_sales {sale.pk} --again" in letter.body
     chain_sales.try_again(sale=sale, now=SEEN)
-    assert jobs.count() == 1
+    for _ in range(5):
+        buy(row, committed)
+    take_in(now=SEEN)
+    assert (jobs.all().count(), chain_sales.open_cases().count()) == (1, 6)
+    buy(row, committed)
+    take_in(now=later(hours=5))
+    assert jobs.all().count() == 2
+
+
+def test_a_contract_wallet_names_its_studio_by_its_own_word(market, row, monkeypatch):
+    buy(row)
+    take_in(now=SEEN)
+    sale, cast = ChainSale.objects.get(), market.cast
+    asked = {"sale": sale, "studio": cast.studio, "person": cast.carol, "signature": b"its own", "now": SEEN}
+    with pytest.raises(UnableToClaimLicense):
+        chain_sales.claim_license(**asked)
+    told = SimpleNamespace(code=lambda address: b"\x60", is_signed_by=lambda *said: said[2] == b"its own")
+    monkeypatch.setattr(chain_sales, "reader", lambda: told)
+    assert chain_sales.is_signed(sale=sale, studio=cast.studio, signature=b"its own")
+    assert not chain_sales.is_signed(sale=sale, studio=cast.studio, signature=b"another's")
+    assert chain_sales.claim_license(**asked, is_contract=True).state == "granted"
+
+
+def test_a_sale_at_a_contract_of_before_is_taken_in_as_well(market, row, committed):
+    event = buy(row, committed)
+    elsewhere = "0x" + "b6" * 20
+    tamper(f"UPDATE ledger_chain_event SET address = '{elsewhere}' WHERE id = {event.pk}")
+    tamper(f"UPDATE licensing_chainoffer SET market = '{elsewhere}'")
+    take_in(now=SEEN)
+    assert outcome() == ("granted", "")
+    assert Grant.objects.get().source.startswith(f"chain-sale:31337:{elsewhere}:")

@@ -1,21 +1,24 @@
 """Alice sells on a chain what she sells here: her wallet signs, the marketplace signs, and both can close it."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import ProtectedError
+from django.test.utils import CaptureQueriesContext
 
 from ledger.chain import typed
 from ledger.chain.abi import call_data
 from ledger.chain.suite import suite
 from ledger.chain.transaction import address_of
-from ledger.chain_models import ChainCall
+from ledger.chain_models import ChainCall, ChainOutcome
 from ledger.event_models import ChainEvent
 from ledger.operations import Hands
 from marketplace.catalog.transferring import propose_transfer, transfer_pack
-from marketplace.licensing import chain_offers, rules
+from marketplace.licensing import chain_offers, chain_stale, rules
 from marketplace.licensing import operations as licensing
 from marketplace.licensing.chain_offers import UnableToOfferOnChain, offer_on_chain
 from marketplace.licensing.erasing import erase_licensee
@@ -189,13 +192,13 @@ def test_what_is_taken_exclusively_is_not_sold_on_the_chain(market, alice):
 
 def test_a_pack_that_was_handed_over_is_found(market, alice):
     row = on_chain(market.offer(), alice)
-    assert chain_offers.close_stale(now=later(hours=2)) == 0
+    assert chain_stale.close_stale(now=later(hours=2)) == 0
     hands, bob = Hands([]), market.cast.bob
     proposal = propose_transfer(pack=market.world.pack, new_owner=bob, by=alice, hands=hands, now=later(hours=2))
     transfer_pack(proposal=proposal, by=bob, hands=hands, now=later(hours=2))
-    assert chain_offers.close_stale(now=later(hours=2)) == 1
+    assert chain_stale.close_stale(now=later(hours=2)) == 1
     assert row.closing.reason == "transferred"
-    assert chain_offers.close_stale(now=later(hours=3)) == 0
+    assert chain_stale.close_stale(now=later(hours=3)) == 0
 
 
 def test_what_its_licensor_closed_on_the_chain_is_closed_here(market, alice):
@@ -213,7 +216,7 @@ def test_what_its_licensor_closed_on_the_chain_is_closed_here(market, alice):
         block_time=HOUR,
         seen_at=HOUR,
     )
-    assert chain_offers.close_stale(now=later(hours=2)) == 1
+    assert chain_stale.close_stale(now=later(hours=2)) == 1
     assert row.closing.reason == "cancelled"
     assert calls() == []  # it is closed there already
 
@@ -262,3 +265,76 @@ def test_a_record_that_cannot_be_read_stops_no_withdrawal(market, alice, setting
     licensing.withdraw_offer(offer=market.offer(), now=later(hours=2))
     assert row.closing.reason == "withdrawn"
     assert (ChainCall.objects.get().contract, ChainCall.objects.get().chain_id) == (row.market, 31337)
+
+
+def test_what_was_signed_for_contracts_of_before_is_closed_there(market, alice, settings, tmp_path):
+    row = on_chain(market.offer(), alice)
+    known = Path(settings.CHAIN_SUITE)
+    document = json.loads(known.read_text())
+    document["contracts"]["LicenseMarket"]["address"] = "0x" + "b6" * 20
+    (tmp_path / "next.json").write_text(json.dumps(document))
+    settings.CHAIN_SUITE = str(tmp_path / "next.json")
+    # It is shown to nobody from that moment on, and closed at the contract that it was signed for.
+    assert chain_offers.open_chain_offers([row.offer], HOUR) == {}
+    assert chain_stale.close_stale(now=later(hours=2)) == 1
+    assert row.closing.reason == "successor"
+    assert ChainCall.objects.get().contract == row.market
+    anew = on_chain(market.offer(), alice, now=later(hours=2))
+    assert anew.market != row.market
+    assert chain_offers.open_chain_offers([row.offer], later(hours=2)) == {row.offer_id: anew}
+    assert chain_stale.close_stale(now=later(hours=3)) == 0
+
+
+def test_another_token_for_the_currency_closes_what_was_signed_in_the_one_before(market, alice, settings, tmp_path):
+    row = on_chain(market.offer(), alice)
+    document = json.loads(Path(settings.CHAIN_SUITE).read_text())
+    document["tokens"][0]["address"] = "0x" + "c1" * 20
+    (tmp_path / "next.json").write_text(json.dumps(document))
+    settings.CHAIN_SUITE = str(tmp_path / "next.json")
+    assert chain_stale.close_stale(now=later(hours=2)) == 1
+    assert row.closing.reason == "successor"
+
+
+def test_everything_is_closed_before_a_successor_comes(market, alice):
+    rows = [on_chain(market.offer(), alice), on_chain(more_of(market), alice)]
+    assert chain_stale.close_all(now=HOUR) == 2
+    assert {row.closing.reason for row in rows} == {"successor"}
+    assert chain_stale.close_all(now=HOUR) == 0
+
+
+def test_a_new_fee_closes_what_was_signed_under_the_old_one(market, alice, settings):
+    row = on_chain(market.offer(), alice)
+    settings.PLATFORM_FEE_PPB = 50_000_000
+    assert chain_stale.close_stale(now=later(hours=2)) == 1
+    assert row.closing.reason == "fee"
+
+
+def test_a_closing_waits_for_the_offer_key_and_is_asked_again_when_it_was_refused(market, alice):
+    row = on_chain(market.offer(), alice)
+    licensing.withdraw_offer(offer=market.offer(), now=HOUR)
+    call = ChainCall.objects.get()
+    assert call.later == ["NotOfferKey"]
+    chain_stale.close_stale(now=later(hours=2))
+    assert ChainCall.objects.count() == 1
+    ChainOutcome.objects.create(call=call, state="refused", reason="reverted", decided_at=later(hours=2))
+    chain_stale.close_stale(now=later(hours=2))
+    chain_stale.close_stale(now=later(hours=3))
+    assert [one.key for one in ChainCall.objects.order_by("id")] == [
+        f"withdraw-offer:{row.digest}:1",
+        f"withdraw-offer:{row.digest}:2",
+    ]
+    newest = ChainCall.objects.latest("id")
+    ChainOutcome.objects.create(call=newest, state="refused", reason="reverted", decided_at=later(hours=3))
+    chain_stale.close_stale(now=row.deadline + timedelta(seconds=1))  # nobody can buy any more
+    assert ChainCall.objects.count() == 2
+
+
+def test_looking_for_what_is_stale_costs_the_same_for_one_and_for_many(market, alice):
+    on_chain(market.offer(), alice)
+    with CaptureQueriesContext(connection) as one:
+        chain_stale.close_stale(now=HOUR)
+    for _ in range(5):
+        on_chain(more_of(market), alice)
+    with CaptureQueriesContext(connection) as many:
+        chain_stale.close_stale(now=HOUR)
+    assert len(many) == len(one) <= 10

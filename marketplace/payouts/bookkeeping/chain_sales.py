@@ -49,7 +49,7 @@ def book_vault(*, now: datetime) -> int:
         return 0
     newest = VaultMove.objects.aggregate(newest=Max("event_id"))["newest"] or 0
     rows = ChainEvent.objects.filter(
-        chain_id=known.chain_id, contract=_VAULT, event__in=_FLOWS, id__gt=newest
+        chain_id=known.chain_id, contract=_VAULT, event__in=_FLOWS, id__gt=newest, lost=None
     ).order_by("id")
     booked = 0
     for event in rows[:AT_ONCE]:

@@ -39,6 +39,7 @@ CLOSINGS: Names = {
     "asked": gettext_lazy("You stopped it."),
     "fee": gettext_lazy("The marketplace's fee changed."),
     "cancelled": gettext_lazy("Your wallet closed it on the chain."),
+    "successor": gettext_lazy("Other contracts took the place of those that it was signed for: sign anew."),
 }
 
 

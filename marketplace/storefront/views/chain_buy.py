@@ -18,6 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ledger.chain.abi import call_data
+from ledger.chain.base import ChainUnavailable
 from marketplace.checkout import chain_sales
 from marketplace.checkout.chain_sales import UnableToClaimLicense
 from marketplace.checkout.models import ChainSale, ChainSaleStep
@@ -204,9 +205,14 @@ def _claimed(request: HttpRequest, rows: list[ChainSale], person: Person, now: d
         return _("Choose a studio for which you may buy.")
     try:
         signature = bytes.fromhex(str(request.POST.get("signature", "")).strip().removeprefix("0x"))
-        chain_sales.claim_license(sale=sale, studio=studio, person=person, signature=signature, now=now)
+        vouched = signature != b"" and chain_sales.is_signed(sale=sale, studio=studio, signature=signature)
+        chain_sales.claim_license(
+            sale=sale, studio=studio, person=person, signature=signature, now=now, is_contract=vouched
+        )
     except ValueError:
         return _("The signature is 0x and hexadecimal digits: paste all of it.")
+    except ChainUnavailable:
+        return _("The signature is not by that wallet’s key, and the chain does not say whether its contract takes it.")
     except UnableToClaimLicense as refusal:
         return str(refusal)
     return ""

@@ -10,7 +10,7 @@ from django.utils import timezone
 from ledger.chain import typed
 from ledger.chain.base import ChainUnavailable
 from ledger.chain.transaction import address_of
-from marketplace.licensing import chain_offers
+from marketplace.licensing import chain_offers, chain_stale
 from marketplace.licensing.chain_offers import UnableToOfferOnChain
 from marketplace.licensing.models import Offer
 from marketplace.payouts.management.creators import asked_creator
@@ -22,14 +22,19 @@ class Command(BaseCommand):
     help = "Sell an offer on the chain as well: sign it with a wallet's key; --stop closes it there."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("offer", type=UUID, help="the offer's id")
-        parser.add_argument("--as", dest="creator", required=True, metavar="HANDLE", help="the owner's handle")
+        parser.add_argument("offer", type=UUID, nargs="?", help="the offer's id")
+        parser.add_argument("--as", dest="creator", metavar="HANDLE", help="the owner's handle")
         parser.add_argument("--key-file", type=Path, help="the wallet's private key, 64 hexadecimal digits")
         parser.add_argument("--days", type=int, default=90, help="how long, at most 365 (90)")
         parser.add_argument("--supply", type=int, default=0, help="how many licenses at most; 0 is any number (0)")
         parser.add_argument("--stop", action="store_true", help="close it on the chain")
+        parser.add_argument("--stop-all", action="store_true", help="close every offer there, as before a successor")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["stop_all"]:
+            count = chain_stale.close_all(now=timezone.now())
+            self.stdout.write(f"{count} closed: the chain hears of it with the next delivery")
+            return
         offer = Offer.objects.select_related("terms", "release__pack").filter(pk=options["offer"]).first()
         creator = asked_creator(options["creator"])
         if offer is None or creator is None:
