@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from marketplace.payouts.claims.lists import root_problems
 from marketplace.payouts.invariants import INVARIANTS, split_problems
 from marketplace.payouts.invariants_statements import statement_problems
 from marketplace.payouts.models import AccountKind
@@ -356,7 +357,7 @@ def check_books() -> list[str]:
     problems = []
     for sentence, sql in INVARIANTS:
         problems += [sentence.format(**row) for row in rows_of(sql)]
-    return problems + split_problems() + statement_problems()
+    return problems + split_problems() + statement_problems() + root_problems()
 
 
 def _before(cursor: str | None) -> int | None:

@@ -13,6 +13,7 @@ from django.db import IntegrityError
 
 from marketplace.payouts.bookkeeping import (
     closing,
+    due,
     outcomes,
     refunds,
     releasing,
@@ -76,7 +77,7 @@ def frozen_money_returned_as_available(patch: pytest.MonkeyPatch) -> None:
 
 
 def holds_ignored(patch: pytest.MonkeyPatch) -> None:
-    said(patch, settlement, "_DUE", "h.creator_id = who.owner_id", "false")
+    said(patch, due, "_DUE", "h.creator_id = who.owner_id", "false")
 
 
 def held_payouts_sent(patch: pytest.MonkeyPatch) -> None:
@@ -85,7 +86,7 @@ def held_payouts_sent(patch: pytest.MonkeyPatch) -> None:
 
 
 def threshold_ignored(patch: pytest.MonkeyPatch) -> None:
-    said(patch, settlement, "_DUE", "who.balance_minor >= terms.threshold_minor", "true")
+    said(patch, due, "_DUE", "who.balance_minor >= terms.threshold_minor", "true")
 
 
 def won_money_available_while_frozen(patch: pytest.MonkeyPatch) -> None:

@@ -7,11 +7,11 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from ledger.event_models import ChainEvent
-from ledger.event_queries import events
 from marketplace.payouts.bookkeeping.books import UnableToPost
 from marketplace.payouts.bookkeeping.prepaying import record_claimed
+from marketplace.payouts.claims.lists import is_as_given
 from marketplace.payouts.claims.tables import ChainAccount, ChainBook, ChainClaimed, PayoutRoot, RootSeen
-from marketplace.payouts.rails.onchain import DELAY, DISTRIBUTOR, ask_veto
+from marketplace.payouts.rails.onchain import DELAY, DISTRIBUTOR, ask_veto, withdraw_veto
 from marketplace.payouts.rules import MAX_AMOUNT_MINOR, Money
 
 log = logging.getLogger(__name__)
@@ -36,16 +36,12 @@ def hear_claims(*, now: datetime) -> int:
             " (SELECT max(event) FROM payouts_chain_claimed))"
         )
         after = cursor.fetchone()[0] or 0
-    heard = 0
-    for event in events(DISTRIBUTOR, after=after, limit=AT_ONCE):
-        if event.event in _KINDS:
-            _hear_root(event, now)
-        elif event.event == "Claimed":
-            _hear_claim(event, now)
-        else:
-            continue
-        heard += 1
-    return heard
+    # By name: what is passed over would not move the place from which the next turn reads.
+    rows = ChainEvent.objects.filter(contract=DISTRIBUTOR, event__in=[*_KINDS, "Claimed"], pk__gt=after)
+    heard = list(rows.order_by("pk")[:AT_ONCE])
+    for event in heard:
+        (_hear_root if event.event in _KINDS else _hear_claim)(event, now)
+    return len(heard)
 
 
 def _book(event: ChainEvent) -> ChainBook | None:
@@ -69,20 +65,33 @@ def _hear_root(event: ChainEvent, now: datetime) -> None:
         at=event.block_time,
         seen_at=now,
     )
-    if ours is None and kind == RootSeen.PROPOSED:
-        log.critical(
-            "The payout root %s of token %s was proposed in %s and is not ours: the settler's key is in other hands.",
-            *(root, event.args["token"], event.transaction),
+    if kind == RootSeen.VETOED:
+        _withdraw_vetoes(event)
+    elif ours is None:
+        _alarm(event, "is not ours: the settler's key is in other hands", now)
+    elif not is_as_given(ours):
+        _alarm(event, "is not the root of what we gave: somebody wrote it into the database", now)
+
+
+def _alarm(event: ChainEvent, what: str, now: datetime) -> None:
+    """Say aloud that a root waits which must not count, and ask for the guardian's veto while there is time."""
+    token, root = event.args["token"], event.args["root"]
+    log.critical("The payout root %s of token %s was proposed in %s and %s.", root, token, event.transaction, what)
+    if event.block_time + DELAY > now:
+        ask_veto(
+            chain_id=event.chain_id,
+            token=token,
+            distributor=event.address,
+            root=root,
+            because=event.transaction,
+            now=now,
         )
-        if event.block_time + DELAY > now:
-            ask_veto(
-                chain_id=event.chain_id,
-                token=event.args["token"],
-                distributor=event.address,
-                root=root,
-                because=event.transaction,
-                now=now,
-            )
+
+
+def _withdraw_vetoes(event: ChainEvent) -> None:
+    """Take back what was asked of the guardian about a root that is vetoed: sent late, it would meet the next one."""
+    for word in RootSeen.objects.filter(root=event.args["root"], token=event.args["token"], kind=RootSeen.PROPOSED):
+        withdraw_veto(token=word.token, because=word.transaction, now=event.seen_at)
 
 
 def _ours(book: ChainBook, root: str, kind: str, event: ChainEvent) -> PayoutRoot | None:
@@ -133,7 +142,7 @@ def _booked(row: ChainClaimed) -> str:
         return _("it is no whole number of minor units")
     try:
         row.posted_id = record_claimed(
-            source=f"chain-claim:{row.transaction}:{row.address}",
+            source=f"chain-claim:{book.pk}:{row.transaction}:{row.address}",
             amount=Money(amount_minor, book.currency),
             token=book.detail,
             now=row.seen_at,

@@ -80,7 +80,8 @@ CLAIMS = [
     (
         "The chain paid {units} units to {address} in {transaction}, which is not booked: {why}.",
         """
-        SELECT units, address, transaction, why FROM payouts_chain_claimed WHERE why <> ''
+        SELECT units, address, transaction, why FROM payouts_chain_claimed k
+         WHERE why <> '' AND NOT EXISTS (SELECT FROM payouts_chain_case_end e WHERE e.claim_id = k.id)
         """,
     ),
     (
@@ -88,6 +89,7 @@ CLAIMS = [
         """
         SELECT s.root, s.token, s.transaction FROM payouts_root_seen s
          WHERE s.kind = 'proposed' AND s.ours_id IS NULL
+           AND NOT EXISTS (SELECT FROM payouts_chain_case_end e WHERE e.root_id = s.id)
            AND NOT EXISTS (SELECT FROM payouts_root_seen v
                             WHERE v.kind = 'vetoed' AND v.token = s.token AND v.root = s.root AND v.event > s.event)
         """,

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import accumulate
 
 from django.db import connection
 
 from marketplace.payouts.claims.document import write_list
 from marketplace.payouts.claims.places import place_of
-from marketplace.payouts.claims.tables import ChainAccount, ChainBook, PayoutRoot
-from marketplace.payouts.claims.tree import NODE_BYTES, claim_calls, sizes_of, spots_of
+from marketplace.payouts.claims.tables import ChainAccount, ChainBook, PayoutRoot, RootSeen
+from marketplace.payouts.claims.tree import NODE_BYTES, claim_calls, leaves_of, levels_of, sizes_of, spots_of
 
 # Every account of a book with what it was given up to a root, in the order of the leaves.
 _GIVEN = """
@@ -44,6 +45,27 @@ def list_of(root: PayoutRoot) -> bytes:
     """Return the public list of a root (docs/formats/payout-root.md): the bytes whose SHA-256 it keeps."""
     given = given_in(root.book, root)
     return write_list(place_of(root.book), root.number, bytes.fromhex(root.root[2:]), given)
+
+
+def is_as_given(root: PayoutRoot) -> bool:
+    """Whether a root, its total and its list are those of what its book's accounts were given, built again."""
+    given = given_in(root.book, root)
+    if not given or len(given) != root.accounts or sum(units for _, units in given) != root.total_units:
+        return False
+    [top] = levels_of(leaves_of(place_of(root.book), given))[-1]
+    listed = write_list(place_of(root.book), root.number, top, given)
+    return root.root == "0x" + top.hex() and root.document_sha256 == sha256(listed).hexdigest()
+
+
+def root_problems() -> list[str]:
+    """Return a sentence for each newest root that is not what its accounts were given, unless it was vetoed."""
+    newest = PayoutRoot.objects.order_by("book_id", "-number").distinct("book_id").select_related("book")
+    vetoed = set(RootSeen.objects.filter(kind=RootSeen.VETOED, ours__isnull=False).values_list("ours_id", flat=True))
+    return [
+        f"Root {root.number} of {root.book.detail} is not the root of what its accounts were given."
+        for root in newest
+        if root.pk not in vetoed and not is_as_given(root)
+    ]
 
 
 def claim_of(root: PayoutRoot, account: ChainAccount) -> Claim | None:

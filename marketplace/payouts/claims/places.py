@@ -71,7 +71,8 @@ def opened(coin: Coin, *, now: datetime) -> ChainBook:
             "decimals": coin.decimals,
             "scale": coin.scale,
             "currency": coin.currency,
-            "detail": f"{coin.symbol.lower()[:16]}-payouts:{coin.chain_id}"[:40],
+            # Of a distributor of its own: a successor's escrow and claims are others.
+            "detail": f"{coin.symbol.lower()[:10]}-payouts:{coin.chain_id}:{coin.distributor[2:8].lower()}"[:40],
             "opened_at": now,
         },
     )

@@ -43,43 +43,59 @@ def publish_due(*, currency: str, creator: Creator | None, now: datetime) -> Pay
     """Publish one root over what is due on chain in a currency, and return it; None where there is nothing to do.
 
     One root of a token waits at a time: while the newest is not on the chain, or waits there, nothing is taken from
-    anybody. A root that was vetoed is followed by one over the same amounts and what came due since. Books, list and
-    the calls to the chain are one transaction, and nothing in it asks a network; a chain that is away keeps the calls
-    waiting. Where the chain refused to take a root, it is asked again here.
+    anybody. A root that was vetoed is followed by one over the same amounts and what came due since, and where the
+    chain refused to take a root, it is asked again here; also those of a distributor that has a successor, which get
+    nothing new. Books, list and calls to the chain are one transaction, and nothing in it asks a network; a chain that
+    is away keeps the calls waiting.
     """
     coin = coin_of(currency)
+    current = book_of(coin) if coin else None
+    for former in ChainBook.objects.filter(currency=currency).exclude(pk=current.pk if current else None):
+        if _state_of(former, now=now) == VETOED:
+            _publish(former, creator=None, again=True, now=now)
     if coin is None:
         return None
-    book = book_of(coin)
-    newest = newest_root(book) if book else None
-    state = standing_of_root(newest, now=now).state if newest else None
-    if newest is not None and state == ASKED:
-        _ask_again(newest, now=now)
-        return None
-    if state == WAITS:
+    state = _state_of(current, now=now) if current else None
+    if state in (ASKED, WAITS):
         return None
     return _publish(coin, creator=creator, again=state == VETOED, now=now)
 
 
+def _state_of(book: ChainBook, *, now: datetime) -> str | None:
+    """Return where the newest root of a book stands; one that the chain refused to take is asked for again."""
+    newest = newest_root(book)
+    if newest is None:
+        return None
+    state = standing_of_root(newest, now=now).state
+    if state == ASKED:
+        _ask_again(newest, now=now)
+    return state
+
+
 @transaction.atomic(durable=True)
-def _publish(coin: Coin, *, creator: Creator | None, again: bool, now: datetime) -> PayoutRoot | None:
-    lock_currency(coin.currency)
-    book = opened(coin, now=now)
-    due = whom_due(
-        currency=coin.currency, creator=creator, after=None, refused_before=0, on_chain=True, limit=None, now=now
-    )
+def _publish(at: Coin | ChainBook, *, creator: Creator | None, again: bool, now: datetime) -> PayoutRoot | None:
+    """Publish the next root of a coin over what is due; of a book, whose distributor has a successor, over nothing."""
+    lock_currency(at.currency)
+    book = at if isinstance(at, ChainBook) else opened(at, now=now)
+    due = [] if at is book else _due(book.currency, creator, now)
     lines = _lines(book, due, now=now)
     if not lines and not again:
         return None
     before = newest_root(book)
     given = given_in(book)
     for line in lines:  # in the order of their places: those of new accounts come last
-        pair = (bytes.fromhex(line.account.address[2:]), line.cumulative_minor * coin.scale)
+        pair = (bytes.fromhex(line.account.address[2:]), line.cumulative_minor * int(book.scale))
         given[line.account.place : line.account.place + 1] = [pair]
     root = _write(book, before, lines, given, now=now)
     more_units = int(root.total_units) - (int(before.total_units) if before else 0)
     ask_proposal(root, total_units=int(root.total_units), more_units=more_units, attempt=1, now=now)
     return root
+
+
+def _due(currency: str, creator: Creator | None, now: datetime) -> list[tuple[UUID, int]]:
+    return whom_due(
+        currency=currency, creator=creator, after=None, refused_before=0, on_chain=True, limit=None, now=now
+    )
 
 
 def _lines(book: ChainBook, due: Sequence[tuple[UUID, int]], *, now: datetime) -> list[_Given]:

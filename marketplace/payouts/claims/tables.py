@@ -1,7 +1,7 @@
 """Roots of what creators may claim on a chain, and what the chain said of them: more tables of models.py.
 
-Nothing of a creator but an address goes into a root. Guards are in migration 0019; what is summed over rows is proven
-by claims/invariants.py.
+Nothing of a creator but an address goes into a root. Guards are in migrations 0019 and 0020; what is summed over rows
+is proven by claims/invariants.py.
 """
 
 from django.db import models
@@ -231,3 +231,32 @@ class ChainClaimed(models.Model):
 
     def __str__(self) -> str:
         return f"{self.units} to {self.address}"
+
+
+class ChainCaseEnd(models.Model):
+    """An operator has looked at what the chain said and the books could not follow, and says what became of it.
+
+    Of a claim that was not booked, or of a root that nobody here published. `posted` is the transaction that books what
+    the chain paid out as not understood yet, where it is a whole minor unit or more.
+    """
+
+    claim = models.OneToOneField(ChainClaimed, models.PROTECT, null=True, related_name="end")
+    root = models.OneToOneField(RootSeen, models.PROTECT, null=True, related_name="end")
+    posted = models.OneToOneField("payouts.Transaction", models.PROTECT, null=True, related_name="+")
+    note = models.CharField(max_length=400)
+    by = models.CharField(max_length=200)
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "payouts_chain_case_end"
+        constraints = [
+            models.CheckConstraint(
+                condition=(Q(claim__isnull=False, root=None) | Q(claim=None, root__isnull=False, posted=None))
+                & ~Q(note="")
+                & ~Q(by=""),
+                name="payouts_chain_case_end_says_what",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.note

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from ledger.chain_queries import calls_about, standing_of
-from ledger.sending import ask_chain
+from ledger.sending import ask_chain, withdraw_call
 from marketplace.payouts.claims.tables import PayoutRoot
 
 DELAY = timedelta(hours=24)
@@ -26,17 +26,21 @@ NOT_YET = ("RootWaits", "PausedUntil")
 def ask_proposal(root: PayoutRoot, *, total_units: int, more_units: int, attempt: int, now: datetime) -> None:
     """Ask for a root to be proposed with a total, after the distributor was allowed to take `more_units` for it.
 
-    Within the transaction that publishes the root, or later where an attempt was refused. Two calls of one sender go
-    out in this order.
+    Within the transaction that publishes the root, or later where an attempt was refused. Calls of one sender go out in
+    this order.
     """
     key, book = root.name, root.book
+    # An allowance may be left of an attempt that was refused, and some tokens change none that is not zero.
+    allowed = [("clear", 0)] if attempt > 1 else []
     if more_units:
+        allowed.append(("approve", more_units))
+    for what, units in allowed:
         _ask(
             root,
-            f"{key}:approve:{attempt}",
+            f"{key}:{what}:{attempt}",
             contract=TOKEN,
             function="approve",
-            args=(book.distributor, more_units),
+            args=(book.distributor, units),
             address=book.token,
             now=now,
         )
@@ -55,7 +59,7 @@ def ask_proposal(root: PayoutRoot, *, total_units: int, more_units: int, attempt
 def ask_veto(*, chain_id: int, token: str, distributor: str, root: str, because: str, now: datetime) -> None:
     """Ask the guardian to drop the root of a token that waits; `because` names the transaction that proposed it."""
     ask_chain(
-        key=f"payout-veto:{because}:{token.lower()}",
+        key=_veto_key(token, because),
         role=GUARDIAN,
         contract=DISTRIBUTOR,
         function="veto",
@@ -66,6 +70,15 @@ def ask_veto(*, chain_id: int, token: str, distributor: str, root: str, because:
         done=("NoRootWaits",),
         now=now,
     )
+
+
+def withdraw_veto(*, token: str, because: str, now: datetime) -> bool:
+    """Take back a call for a veto that was not sent yet, and say whether it was: it drops whatever waits by then."""
+    return withdraw_call(key=_veto_key(token, because), reason="the root was vetoed before", now=now)
+
+
+def _veto_key(token: str, because: str) -> str:
+    return f"payout-veto:{because}:{token.lower()}"
 
 
 class Proposal(NamedTuple):

@@ -162,6 +162,10 @@ def test_a_total_that_fell_below_what_is_there_is_asked_for_again(house, alice, 
     house.act()
     assert standing_of_root(root, now=house.now).state == "waits"
     assert PayoutRoot.objects.count() == 1
+    keys = ChainCall.objects.filter(subject=root.name).order_by("pk").values_list("key", flat=True)
+    assert [key.removeprefix(f"{root.name}:") for key in keys] == ["approve:1", "propose:1", "clear:2", "propose:2"]
+    settler = address_of(house.contracts.place.key)
+    assert house.contracts.reader.view("ERC20", "allowance", settler, distributor, at=house.coin) == 0
     assert house.contracts.reader.view("PayoutDistributor", "statusOf", house.coin)[3] == 99_000_000
 
 

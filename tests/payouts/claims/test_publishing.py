@@ -22,7 +22,7 @@ from tests.payouts.claims.makers import ALICES, BOBS, COIN, DAVES, DISTRIBUTOR, 
 from tests.payouts.policing import DAY, hold, policy, transfers
 
 HOUR = timedelta(hours=1)
-DETAIL = "tusd-payouts:31337"
+DETAIL = "tusd-payouts:31337:d1d1d1"
 NEXT = {"place": 1, "opened_at": NOON}
 
 
@@ -310,7 +310,7 @@ def test_our_own_root_proposed_once_more_by_a_thief_is_not_ours(alices, earn, on
         ("DELETE FROM payouts_root_line", "payouts_root_line_append_only"),
         ("UPDATE payouts_chain_account SET place = 9", "payouts_chain_account_append_only"),
         ("DELETE FROM payouts_way", "payouts_way_append_only"),
-        ("TRUNCATE payouts_chain_claimed", "payouts_chain_claimed_append_only"),
+        ("TRUNCATE payouts_chain_claimed CASCADE", "payouts_chain_claimed_append_only"),
         ("DELETE FROM payouts_root_tree", "payouts_root_tree_append_only"),
     ],
     ids=lambda value: value[:40],
