@@ -7,6 +7,7 @@ from ledger.chain.abi import call_data, error_of
 from ledger.chain.jsonrpc import RpcRefusal
 from ledger.chain.reading import Question, Reader
 from ledger.chain.sender import NonceTaken, Patience, Sender
+from ledger.chain.suite import Suite, checked
 
 PAUSABLE = ("SplitVault", "AssetToken", "PayoutDistributor", "LicenseMarket", "ClaimBook")
 
@@ -26,13 +27,20 @@ class UnableToGuard(Exception):
 
 
 def guard(
-    reader: Reader, contract: str, function: str, *args: Any, key: bytes | None, patience: Patience | None = None
+    reader: Reader,
+    contract: str,
+    function: str,
+    *args: Any,
+    key: bytes | None,
+    at: str = "",
+    patience: Patience | None = None,
 ) -> str:
     """Send a call with the guardian's key and wait until it is mined; without a key only say what a wallet would send.
 
+    `at` names a contract that another took the place of: money lies there for as long as nobody takes it out.
     Return a sentence. Raise UnableToGuard when the chain refuses, ChainUnavailable when it does not answer.
     """
-    to, data = reader.suite.address(contract), call_data(contract, function, *args)
+    to, data = _place(reader.suite, contract, at), call_data(contract, function, *args)
     if key is None:
         return f"From the guardian's wallet, on chain {reader.suite.chain_id}: send 0x{data.hex()} to {to}."
     reader.check()
@@ -53,19 +61,39 @@ def guard(
 
 
 def standings(reader: Reader) -> list[str]:
-    """Return a sentence for each contract that can be paused, and for each token's newest root."""
-    asked = [Question(contract, view) for contract in PAUSABLE for view in ("paused", "pausedUntil")]
-    told = reader.views(asked)
+    """Return a sentence for each contract that can be paused, and for each token's newest root; former ones too."""
+    places = [(name, "") for name in PAUSABLE] + [(name, at) for name, at in reader.suite.former if name in PAUSABLE]
+    told = reader.views([Question(name, view, at=at) for name, at in places for view in ("paused", "pausedUntil")])
     lines = [
-        f"{contract} is paused until {_at(until)}." if paused else f"{contract} is not paused."
-        for contract, paused, until in zip(PAUSABLE, told[::2], told[1::2], strict=True)
+        f"{name}{_of(at)} is paused until {_at(until)}." if paused else f"{name}{_of(at)} is not paused."
+        for (name, at), paused, until in zip(places, told[::2], told[1::2], strict=True)
     ]
-    tokens = list(reader.suite.tokens.values())
-    books = reader.views([Question("PayoutDistributor", "statusOf", (token.address,)) for token in tokens])
-    for token, (_, pending, since, funded) in zip(tokens, books, strict=True):
+    books = [
+        (token, at) for name, at in places if name == "PayoutDistributor" for token in reader.suite.tokens.values()
+    ]
+    said = reader.views([Question("PayoutDistributor", "statusOf", (token.address,), at=at) for token, at in books])
+    for (token, at), (_, pending, since, funded) in zip(books, said, strict=True):
         waits = f"root {pending.hex()} counts from {_at(since)}" if since else "no root waits"
-        lines.append(f"{token.symbol}: {funded} units were ever paid in, and {waits}.")
+        lines.append(f"{token.symbol}{_of(at)}: {funded} units were ever paid in, and {waits}.")
     return lines
+
+
+def _place(suite: Suite, contract: str, at: str) -> str:
+    """Return the address of a contract of ours; UnableToGuard where `at` is none that ever had this name."""
+    if not at:
+        return suite.address(contract)
+    known = {suite.address(contract), *(address for name, address in suite.former if name == contract)}
+    try:
+        place = checked(at)
+    except ValueError:
+        place = ""
+    if place not in known:
+        raise UnableToGuard(contract, f"{at} is no {contract} of ours, now or formerly")
+    return place
+
+
+def _of(at: str) -> str:
+    return f" at {at}" if at else ""
 
 
 def _at(moment: int) -> str:

@@ -20,6 +20,7 @@ from ledger.chain.sender import Patience
 from ledger.chain.steps import Step, Work
 from ledger.chain.suite import CONTRACTS, FORMAT, WRAPPED, Suite, Token, checked, read_suite
 from ledger.chain.transaction import address_of
+from marketplace.ui.currencies import ISO_4217
 
 DEVELOPMENT_CHAINS = (31337, 1337)
 PLAY_MONEY = ("Development dollar", "tUSD", 6, "USD")
@@ -205,9 +206,9 @@ class _Plan:
                 f"chain {self._work.chain_id} has a wrapped coin, which must be named",
                 "RoyaltyReceiverFactory",
             )
-        return _address(given.wrapped), [
-            _token(self._work.rpc, self._work.chain_id, currency, at) for currency, at in given.tokens
-        ]
+        tokens = [_token(self._work.rpc, self._work.chain_id, currency, at) for currency, at in given.tokens]
+        _check_tokens(tokens)
+        return _address(given.wrapped), tokens
 
     def _list(self, token: Token) -> None:
         """Put a token on the vault's list where the admin's key is ours; else it is left to the admin's wallet."""
@@ -271,10 +272,24 @@ def _former(before: dict[str, Any] | None, document: dict[str, Any]) -> list[dic
 def _with_tokens(rpc: JsonRpc, document: dict[str, Any], config: ChainConfig, given: Given) -> Suite:
     known = {token["currency"] for token in document["tokens"]}
     new = [_token(rpc, document["chain_id"], *pair) for pair in given.tokens if pair[0] not in known]
+    _check_tokens([*(Token(**token) for token in document["tokens"]), *new])
     document["tokens"] += [asdict(token) for token in new]
     found = read_suite(document)
     write_document(config.record(), document)
     return found
+
+
+def _check_tokens(tokens: Sequence[Token]) -> None:
+    """Refuse a token that stands for two currencies, or that cannot say a minor unit of its currency."""
+    for token in tokens:
+        if token.currency not in ISO_4217:
+            raise UnableToDeploy(f"{token.currency} is no currency of ISO 4217", "SplitVault")
+        if token.decimals < ISO_4217[token.currency]:
+            why = f"{token.symbol} has {token.decimals} decimals, and {token.currency} has {ISO_4217[token.currency]}"
+            raise UnableToDeploy(why, "SplitVault")
+        if same := [other for other in tokens if other.address == token.address and other != token]:
+            why = f"{token.symbol} would stand for {token.currency} and for {same[0].currency}"
+            raise UnableToDeploy(why, "SplitVault")
 
 
 def _token(rpc: JsonRpc, chain_id: int, currency: str, address: str) -> Token:

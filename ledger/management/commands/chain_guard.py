@@ -30,6 +30,7 @@ class Command(BaseCommand):
         verbs.add_parser("stop", help="a creator's first wallet").add_argument("payee", type=uuid.UUID)
         for verb in verbs.choices.values():
             verb.add_argument("--key-file", default="", help="the guardian's; as settings say without it")
+            verb.add_argument("--at", default="", help="a former contract's address, where another took its place")
             verb.add_argument("--print", action="store_true", help="only say what a wallet would send")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -42,7 +43,7 @@ class Command(BaseCommand):
             if options["key_file"]:
                 config = ChainConfig(folder=config.folder, rpc_url=config.rpc_url, key_file=_path(options["key_file"]))
             key = None if options["print"] else config.key("guardian")
-            self.stdout.write(guard(asking, *_call(options, asking.suite), key=key))
+            self.stdout.write(guard(asking, *_call(options, asking.suite), key=key, at=options["at"]))
         except (ChainUnavailable, UnableToGuard) as error:
             raise CommandError(str(error)) from None
 

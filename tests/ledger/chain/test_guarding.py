@@ -7,9 +7,11 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from ledger.chain.guarding import UnableToGuard, guard, standings
+from ledger.chain.suite_deployment import deploy_suite
 from ledger.chain.transaction import address_of, keccak
 from ledger.chain.typed import BIND, sign_digest, typed_digest
-from tests.ledger.chain.makers import BRISK, Contracts
+from tests.ledger.chain.lives import PAGES
+from tests.ledger.chain.makers import BRISK, NOW, Contracts
 
 PAYEE = b"\x01" * 16
 ROOT = keccak(b"all to Dave")
@@ -97,3 +99,24 @@ def test_a_key_without_money_is_named(contracts: Contracts) -> None:
     assert not isinstance(refused.value, AssertionError)
     with pytest.raises(UnableToGuard, match="NotPaused"):
         guard(contracts.reader, "SplitVault", "unpause", key=contracts.place.key, patience=BRISK)
+
+
+def test_what_others_took_the_place_of_is_stopped_as_well(
+    contracts: Contracts, settings: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings_of(contracts, settings)
+    token, former = proposed(contracts), contracts.suite.address("PayoutDistributor")
+    found = deploy_suite(now=NOW, pages=PAGES, config=contracts.config, replace=["PayoutDistributor"], patience=BRISK)
+    assert found.former == (("PayoutDistributor", former),)
+    call_command("chain_guard", "status")
+    said = capsys.readouterr().out
+    assert f"tUSD at {former}: 5000000 units were ever paid in, and root {ROOT.hex()} counts from " in said
+    assert f"PayoutDistributor at {former} is not paused." in said
+    with pytest.raises(CommandError, match="NoRootWaits"):
+        call_command("chain_guard", "veto", "USD")
+    for stranger in (token, contracts.suite.address("SplitVault"), "0x12"):
+        with pytest.raises(CommandError, match="is no PayoutDistributor of ours, now or formerly"):
+            call_command("chain_guard", "veto", "USD", "--at", stranger)
+    call_command("chain_guard", "veto", "USD", "--at", former)
+    status = contracts.reader.view("PayoutDistributor", "statusOf", token, at=former)
+    assert status[1:3] == (bytes(32), 0)

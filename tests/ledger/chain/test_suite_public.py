@@ -10,13 +10,12 @@ from django.core.management import CommandError, call_command
 
 from ledger.chain import suite_deployment
 from ledger.chain.abi import creation_data, error_of
-from ledger.chain.artifacts import load
 from ledger.chain.deployment import UnableToDeploy
 from ledger.chain.inspection import differences
 from ledger.chain.jsonrpc import RpcRefusal
 from ledger.chain.reading import Reader
 from ledger.chain.sender import Sender
-from ledger.chain.suite import suite, suite_in
+from ledger.chain.suite import Token, suite, suite_in
 from ledger.chain.suite_deployment import Accounts, Given, deploy_suite, left_to_admin
 from ledger.chain.transaction import address_of
 from tests.ledger.chain.lives import PAGES, Killed, dying, nonce
@@ -84,15 +83,16 @@ def test_play_money_does_not_deploy_where_it_could_be_taken_for_money(tmp_path: 
 
 
 def test_the_command_deploys_to_a_chain_that_is_really_another(
-    tmp_path: Path, settings: Any, capsys: pytest.CaptureFixture[str]
+    contracts: Contracts, tmp_path: Path, settings: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    coin = contracts.reader.rpc.call("eth_getCode", contracts.suite.tokens["USD"].address, "latest")
     dollar, wrapped, guardian = ("0x" + pair * 20 for pair in ("d0", "e0", "60"))
     with an_anvil(tmp_path, "--chain-id", "8453") as place:
         settings.DATA_FOLDER, settings.CHAIN_RPC_URL = tmp_path / "data", place.url
         settings.CHAIN_SUITE, settings.CHAIN_KEY_FILE, settings.CHAIN_KEY_FILES = "", str(place.key_file), {}
         for at in (dollar, wrapped):
             # Any ERC-20; its constructor, which refuses this chain, is not run.
-            ask(place.url, "anvil_setCode", at, "0x" + load("DevelopmentCoin").runtime_code.hex())
+            ask(place.url, "anvil_setCode", at, coin)
         with pytest.raises(CommandError, match="is also a hot key: name another, whose key is kept offline"):
             call_command("chain_deploy", "--suite", "--wrapped", wrapped)
         given = ("--admin", COLD, "--guardian", guardian, "--wrapped", wrapped)
@@ -166,3 +166,18 @@ def test_dying_while_a_vault_is_replaced_leaves_the_old_suite_until_the_new_one_
     assert Reader(config.rpc(), found).view("LicenseMarket", "VAULT") == found.address("SplitVault")
     assert found.address("Payees") == contracts.suite.address("Payees")
     assert differences(Reader(config.rpc(), found), accounts=Accounts.of(config)) == []
+
+
+@pytest.mark.parametrize(
+    ("tokens", "why"),
+    [
+        ([("USD", 6, "0x" + "11" * 20), ("EUR", 6, "0x" + "11" * 20)], "COIN would stand for USD and for EUR"),
+        ([("USD", 6, "0x" + "11" * 20), ("KWD", 2, "0x" + "22" * 20)], "COIN has 2 decimals, and KWD has 3"),
+        ([("USDC", 6, "0x" + "11" * 20)], "USDC is no currency of ISO 4217"),
+    ],
+)
+def test_a_token_stands_for_one_currency_and_can_say_its_minor_unit(tokens: list[Any], why: str) -> None:
+    told = [Token(address=at, symbol="COIN", decimals=digits, currency=code) for code, digits, at in tokens]
+    with pytest.raises(UnableToDeploy, match=why):
+        suite_deployment._check_tokens(told)
+    suite_deployment._check_tokens(told[:1] if len(told) > 1 else [])
