@@ -58,6 +58,28 @@ def take_over(*, proposal: TransferProposal, by: Creator, wallet: str, hands: Ha
     return made
 
 
+@transaction.atomic
+def take_without_tokens(*, proposal: TransferProposal, by: Creator, hands: Hands, now: datetime) -> Transfer:
+    """This will accept a pack whose tokens stay where they are: their key is lost, or another has them for good.
+
+    The log says who owns, whatever the chain says, so no token may keep a pack from changing hands. From here on each
+    of them is named as being with another. Raise UnableToTransfer, UnableToSignFor or UnableToCount.
+    """
+    pack, row = answerable(proposal, by)
+    known = Handover.objects.filter(pk=row.pk).first()
+    if row.state == State.ACCEPTED:
+        return Transfer.objects.get(pk=row.pk)
+    if row.due_at <= now:
+        raise UnableToTransfer(pack, _("The proposal is over: its owner may propose it again."))
+    if known is not None:
+        raise UnableToTransfer(pack, _("You named a wallet before: decline, and have it proposed again."))
+    if not tokens_of(pack):
+        raise UnableToTransfer(pack, _("It has no token: it needs no wallet."))
+    Handover.objects.create(proposal=row, wallet="", accepted_at=now)
+    new_owner = row.new_owner
+    return complete(pack, row, lambda: ledger.operations.any_signer(creator=new_owner, hands=hands, now=now), now)
+
+
 def finish_handovers(*, now: datetime) -> int:
     """This will state the transfers whose tokens have all arrived, and return how many packs changed hands."""
     count = 0

@@ -121,13 +121,14 @@ class TokenEvent(models.Model):
 class Handover(models.Model):
     """That the new owner accepted a pack whose tokens come first: they move to `wallet`, then the log says the rest.
 
-    `signatures` are the new owner's of each release's `transfer` entry, as a proposal has those of the owner.
+    `signatures` are the new owner's of each release's `transfer` entry, as a proposal has those of the owner. Without a
+    wallet the new owner took the pack without its tokens, knowing that they stay with their holder.
     """
 
     proposal = models.OneToOneField(
         "catalog.TransferProposal", on_delete=models.PROTECT, primary_key=True, related_name="handover"
     )
-    wallet = models.CharField(max_length=42)
+    wallet = models.CharField(max_length=42, blank=True)
     kid = models.CharField(max_length=43, blank=True)
     signatures = models.JSONField(default=dict)
     accepted_at = models.DateTimeField()
@@ -135,7 +136,9 @@ class Handover(models.Model):
     class Meta:
         db_table = "catalog_handover"
         constraints = [
-            models.CheckConstraint(condition=Q(wallet__regex=_ADDRESS), name="catalog_handover_wallet_is_lower"),
+            models.CheckConstraint(
+                condition=Q(wallet="") | Q(wallet__regex=_ADDRESS), name="catalog_handover_wallet_is_lower"
+            ),
         ]
 
     def __str__(self) -> str:

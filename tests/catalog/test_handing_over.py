@@ -23,7 +23,18 @@ from marketplace.intake.operations import publish_folder
 from marketplace.people.models import Creator
 from tests import packs
 from tests.cast import NOON, Cast, later, on_stage
-from tests.catalog.tokens import anchored, asks, has_token, makes, moves, record_suite, signs, task, wallet_of
+from tests.catalog.tokens import (
+    anchored,
+    asks,
+    has_token,
+    is_paid_to,
+    makes,
+    moves,
+    record_suite,
+    signs,
+    task,
+    wallet_of,
+)
 from tests.ledger.keyholders import Browser, findings, makes_own_key, said
 from tests.portal.sending import signed_in
 
@@ -270,6 +281,44 @@ def test_a_token_of_a_former_contract_goes_along_as_well(cast: Cast, release: Re
     assert token_queries.disagreements(now=later(hours=5)) == []
     moves(release, wallet_of("stranger"), at=later(hours=6), address=old)
     assert len(token_queries.disagreements(now=later(hours=6))) == 1
+
+
+def test_a_token_that_is_lost_keeps_no_pack_from_changing_hands(cast: Cast, release: Release) -> None:
+    """Her key is lost, or the token is with somebody who is no creator here: Bob takes the pack without it."""
+    has_token(release, cast.alice)
+    proposal = propose(release, cast.bob)
+    for refused in (cast.mo, cast.alice):
+        with pytest.raises(UnableToTransfer, match="Only the creator to whom it is proposed"):
+            handing_over.take_without_tokens(proposal=proposal, by=refused, hands=Hands([]), now=later(hours=2))
+    with pytest.raises(UnableToTransfer, match="is over"):
+        handing_over.take_without_tokens(proposal=proposal, by=cast.bob, hands=Hands([]), now=later(days=15))
+    made = handing_over.take_without_tokens(proposal=proposal, by=cast.bob, hands=Hands([]), now=later(hours=2))
+    assert (owner(release), Handover.objects.get().wallet) == ("bob", "")
+    assert handing_over.take_without_tokens(proposal=proposal, by=cast.bob, hands=Hands([]), now=later(hours=3)) == made
+    (wrong,) = token_queries.disagreements(now=later(hours=3))
+    assert (wrong.owner, wrong.holder) == (cast.bob, wallet_of("alice").lower())
+    task(later(hours=3))
+    assert len(said("transfer")) == 1
+    # She finds her key after all, and gives the token to the wallet that he is paid to.
+    is_paid_to(cast.bob, "bob", now=later(hours=4))
+    moves(release, wallet_of("bob"), at=later(hours=5))
+    assert token_queries.disagreements(now=later(hours=5)) == []
+    assert findings() == []
+
+
+def test_a_pack_is_not_taken_without_tokens_that_it_does_not_have_or_that_were_agreed_on(
+    cast: Cast, release: Release
+) -> None:
+    proposal = propose(release, cast.bob)
+    with pytest.raises(UnableToTransfer, match="no token"):
+        handing_over.take_without_tokens(proposal=proposal, by=cast.bob, hands=Hands([]), now=later(hours=2))
+    transferring.end_proposal(proposal=proposal, by=cast.alice, now=later(hours=2))
+    has_token(release, cast.alice, now=later(hours=3))
+    proposal = propose(release, cast.bob, now=later(hours=4))
+    take(proposal, cast.bob, now=later(hours=5))
+    with pytest.raises(UnableToTransfer, match="named a wallet before"):
+        handing_over.take_without_tokens(proposal=proposal, by=cast.bob, hands=Hands([]), now=later(hours=6))
+    assert (owner(release), said("transfer")) == ("alice", [])
 
 
 def test_while_nobody_can_tell_where_the_tokens_are_the_pack_stays(cast: Cast, release: Release, settings: Any) -> None:

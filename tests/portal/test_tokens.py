@@ -179,6 +179,18 @@ def test_the_tokens_move_before_the_pack_does(cast: Cast, release: Release) -> N
     assert "Handed over" in page(bob.get(address))
 
 
+def test_he_takes_the_pack_without_its_token(cast: Cast, release: Release) -> None:
+    has_token(release, cast.alice)
+    alice, bob = signed_in(cast.alice.person), signed_in(cast.bob.person)
+    alice.post("/portal/packs/alice/yunhai/transfer", {"new_owner": "bob"})
+    address = f"/portal/transfers/{TransferProposal.objects.get().pk}"
+    assert "Take the pack without its tokens" in page(bob.get(address))
+    shown = page(bob.post(f"{address}/accept", {"without_tokens": "1"}, follow=True))
+    assert "alice/yunhai is yours." in shown
+    assert Pack.objects.get().owner == cast.bob
+    assert "The log says that this pack is yours, but the wallet" in page(bob.get(where(release)))
+
+
 def test_own_keys_sign_the_transfer_on_the_page_that_asks_for_the_wallet(cast: Cast, release: Release) -> None:
     now = timezone.now() - timedelta(minutes=5)
     has_token(release, cast.alice)

@@ -85,7 +85,10 @@ def accept(request: HttpRequest, creator: Creator, proposal: UUID) -> HttpRespon
     row = _found(creator, proposal)
 
     def act(hands: Hands, now: datetime, given: Mapping[str, Any]) -> str:
-        if "wallet" in given:
+        if "without_tokens" in given:
+            handing_over.take_without_tokens(proposal=row, by=creator, hands=hands, now=now)
+            row.state = TransferProposal.State.ACCEPTED
+        elif "wallet" in given:
             wallet = str(given["wallet"])
             handing_over.take_over(proposal=row, by=creator, wallet=wallet, hands=hands, now=now)
             row.refresh_from_db(fields=["state"])
