@@ -275,18 +275,58 @@ def test_a_transaction_on_its_way_is_waited_for_and_not_sent_twice(wallet: Walle
     assert page.evaluate("() => sessionStorage.length") == 0
 
 
-def test_what_was_canceled_in_the_wallet_is_said(wallet: Wallet, shown: Callable[..., Any]) -> None:
+def held_back(wallet: Wallet, shown: Callable[..., Any]) -> Any:
+    """A page that waits for a transaction which the wallet has and the chain has not."""
     wallet.hold = True
-    before = balance(wallet, NOBODY)
     page = shown(wallet, steps=[{"to": NOBODY, "data": "0x", "value": 5}])
     press(page, "Claim")
-    said(page, "Waiting for a block…")
     page.wait_for_function("() => Object.values(sessionStorage).some((kept) => kept.includes('nonce'))")
+    return page
+
+
+def test_what_was_canceled_in_the_wallet_is_said(wallet: Wallet, shown: Callable[..., Any]) -> None:
+    before = balance(wallet, NOBODY)
+    page = held_back(wallet, shown)
     wallet.replace()
 
-    said(page, "It was replaced or canceled in your wallet.")
+    said(page, "It was canceled or replaced in your wallet, so it did not happen.")
     assert balance(wallet, NOBODY) == before
     assert page.evaluate("() => sessionStorage.length") == 0
+
+
+def test_what_the_wallet_sent_faster_is_found_and_not_sent_twice(wallet: Wallet, shown: Callable[..., Any]) -> None:
+    before = balance(wallet, NOBODY)
+    page = held_back(wallet, shown)
+    wallet.speed_up()
+
+    said(page, "Done: it is in block")
+    assert balance(wallet, NOBODY) - before == 5
+    assert wallet.asked.count("eth_sendTransaction") == 1
+
+
+def test_a_node_that_is_behind_makes_nobody_pay_twice(wallet: Wallet, shown: Callable[..., Any]) -> None:
+    before = balance(wallet, NOBODY)
+    page = held_back(wallet, shown)
+    wallet.blind = {"eth_getTransactionReceipt"}
+    wallet.release()
+    asked = wallet.asked.count("eth_getTransactionReceipt")
+    while wallet.asked.count("eth_getTransactionReceipt") < asked + 9:
+        page.wait_for_timeout(100)
+    assert "Waiting for a block…" in page.locator("wallet-send [data-says]").inner_text()
+    wallet.blind.clear()
+
+    said(page, "Done: it is in block")
+    assert balance(wallet, NOBODY) - before == 5
+    assert wallet.asked.count("eth_sendTransaction") == 1
+
+
+def test_where_nothing_of_the_past_is_answered_one_looks_first(wallet: Wallet, shown: Callable[..., Any]) -> None:
+    page = held_back(wallet, shown)
+    wallet.blind = {"eth_getBlockByNumber"}
+    wallet.speed_up()
+
+    said(page, "Something took its place in your wallet, and this page cannot see what.")
+    assert wallet.asked.count("eth_sendTransaction") == 1
 
 
 def deployed(wallet: Wallet, runtime: bytes) -> str:

@@ -48,6 +48,7 @@ class Wallet:
     """One account's wallet; with `chain_id` it stands on another network, of `known` ones it can switch to.
 
     `asked` lists the methods in order; while `hold`, transactions are signed and known to the wallet, but not sent.
+    To methods in `blind` it answers null, as a node that is behind does.
     """
 
     key: bytes
@@ -59,7 +60,8 @@ class Wallet:
     hold: bool = False
     gas: int = 0
     asked: list[str] = field(default_factory=list)
-    held: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    blind: set[str] = field(default_factory=set)
+    held: dict[str, tuple[int, bytes, dict[str, Any]]] = field(default_factory=dict)
     added: list[dict[str, Any]] = field(default_factory=list)
     _refusals: list[int] = field(default_factory=list)
 
@@ -80,7 +82,7 @@ class Wallet:
 
     def release(self) -> None:
         """Sends what was held back."""
-        for _, raw in self.held.values():
+        for _, raw, _ in self.held.values():
             self.rpc.call("eth_sendRawTransaction", "0x" + raw.hex())
         self.held.clear()
 
@@ -88,6 +90,13 @@ class Wallet:
         """Sends another transaction with the nonce of the one that was held back, as "cancel" in a wallet does."""
         self.held.clear()
         self.rpc.call("eth_sendRawTransaction", "0x" + self._signed({"to": self.address})[1].raw.hex())
+
+    def speed_up(self) -> None:
+        """Sends what was held back with the same number and a higher fee: it has another hash then."""
+        ((nonce, _raw, wanted),) = self.held.values()
+        self.held.clear()
+        self.rpc.call("eth_sendRawTransaction", "0x" + self._signed(wanted, dearer=2)[1].raw.hex())
+        assert self.rpc.number("eth_getTransactionCount", self.address, "latest") == nonce + 1
 
     def answer(self, text: str) -> str:
         """Answers one request of the page, as JSON."""
@@ -116,6 +125,8 @@ class Wallet:
             return own[method](*params)
         if method == "eth_getTransactionByHash" and params[0] in self.held:
             return {"hash": params[0], "nonce": hex(self.held[params[0]][0]), "blockNumber": None}
+        if method in self.blind:
+            return None
         if self.chain_id != self.home:
             raise Declined(-32603, "this network is not served here")
         return self.rpc.call(method, *params)
@@ -157,19 +168,19 @@ class Wallet:
         nonce, signed = self._signed(wanted)
         digest = "0x" + signed.digest.hex()
         if self.hold:
-            self.held[digest] = nonce, signed.raw
+            self.held[digest] = nonce, signed.raw, wanted
         else:
             self.rpc.call("eth_sendRawTransaction", "0x" + signed.raw.hex())
         return digest
 
-    def _signed(self, wanted: dict[str, Any]) -> tuple[int, Signed]:
+    def _signed(self, wanted: dict[str, Any], dearer: int = 1) -> tuple[int, Signed]:
         message = {name: wanted[name] for name in ("to", "data", "value") if name in wanted} | {"from": self.address}
         price = self.rpc.number("eth_gasPrice")
         nonce = self.rpc.number("eth_getTransactionCount", self.address, "latest")
         transaction = Transaction(
             chain_id=self.chain_id,
             nonce=nonce,
-            max_fee_wei=price * 3,
+            max_fee_wei=price * 3 * dearer,
             max_tip_wei=min(price, 10**9),
             gas=self.gas or self.rpc.number("eth_estimateGas", message) * 5 // 4,
             to=wanted["to"],

@@ -3,6 +3,7 @@
 // do too, and the page says how. Its sentences are the data attributes of #wallet, in the reader's language.
 const POLL_MS = 700;
 const PATIENCE_MS = 600_000;
+const SURE_POLLS = 6;
 const KEY_OF_CODE = { 4001: "declined", 4100: "locked", 4900: "away", 4901: "away", "-32002": "pending" };
 
 const wallets = new Map();
@@ -176,7 +177,7 @@ class WalletSend extends WalletElement {
       const mine = (data) => data.replaceAll(words().word, account.slice(2).toLowerCase().padStart(64, "0"));
       const before = steps.length > 1 ? `${at + 1}/${steps.length} ${step.label}: ` : "";
       const wanted = { from: account, to: step.to, data: mine(step.data), value: step.value, chainId: chain.chainId };
-      const sent = await this.#earlier(ask, wanted);
+      const sent = this.#earlier(wanted);
       if (!sent && step.unless && (await this.#enough(ask, step.unless, mine))) continue;
       receipt = await this.#mined(ask, wanted, sent || (await this.#send(ask, wanted, chain, before)), before);
     }
@@ -196,26 +197,19 @@ class WalletSend extends WalletElement {
 
   #kept = (wanted) => `wallet ${Object.values(wanted).join(" ")}`;
 
-  // What was sent from this tab and is still on its way is waited for, however often the button is pressed.
-  async #earlier(ask, wanted) {
-    const sent = JSON.parse(sessionStorage.getItem(this.#kept(wanted)) || "null");
-    if (!sent || (await ask("eth_getTransactionByHash", [sent.hash]))) return sent;
-    if (sent.nonce && (await this.#count(ask, wanted.from)) > Number(sent.nonce)) return sent;
-    sessionStorage.removeItem(this.#kept(wanted)); // The network has dropped it.
-    return null;
-  }
+  // What was sent from this tab is waited for, however often the button is pressed, until its fate is known.
+  #earlier = (wanted) => JSON.parse(sessionStorage.getItem(this.#kept(wanted)) || "null");
 
-  #count = async (ask, account) => Number(await ask("eth_getTransactionCount", [account, "latest"]));
+  #keep = (wanted, sent) => sessionStorage.setItem(this.#kept(wanted), JSON.stringify(sent));
+
+  #forget = (wanted) => sessionStorage.removeItem(this.#kept(wanted));
 
   async #send(ask, wanted, chain, before) {
     this.tell("checking", {}, before);
     this.tell("sending", { fee: await this.#fee(ask, wanted, chain) }, before);
-    const hash = await ask("eth_sendTransaction", [wanted]);
-    const sent = { hash };
-    const keep = () => sessionStorage.setItem(this.#kept(wanted), JSON.stringify(sent));
-    keep();
-    sent.nonce = (await ask("eth_getTransactionByHash", [hash]).catch(() => null))?.nonce;
-    keep();
+    const block = await ask("eth_blockNumber");
+    const sent = { block, hash: await ask("eth_sendTransaction", [wanted]) };
+    this.#keep(wanted, sent);
     return sent;
   }
 
@@ -233,19 +227,54 @@ class WalletSend extends WalletElement {
     }
   }
 
-  async #mined(ask, wanted, { hash, nonce }, before) {
-    const receiptOf = () => ask("eth_getTransactionReceipt", [hash]).catch(() => null); // A wallet may doze.
-    this.tell("waiting", { transaction: `${hash.slice(0, 10)}…${hash.slice(-4)}` }, before);
+  // An endpoint is many nodes, of which one is ahead and one behind: nothing is concluded from one answer.
+  async #mined(ask, wanted, sent, before) {
+    const quiet = (method, ...params) => ask(method, params).catch(() => undefined); // A wallet may doze.
+    this.tell("waiting", { transaction: `${sent.hash.slice(0, 10)}…${sent.hash.slice(-4)}` }, before);
+    let [lost, known] = [0, null];
     for (const began = Date.now(); Date.now() - began < PATIENCE_MS; ) {
-      const passed = nonce && (await this.#count(ask, wanted.from).catch(() => 0)) > Number(nonce);
-      const receipt = await receiptOf();
-      if (receipt?.blockNumber || passed) sessionStorage.removeItem(this.#kept(wanted));
-      if (receipt?.blockNumber && Number(receipt.status) !== 1) throw new Trouble("failed");
-      if (receipt?.blockNumber) return receipt;
-      if (passed) throw new Trouble("replaced");
+      const receipt = await quiet("eth_getTransactionReceipt", sent.hash);
+      if (receipt?.blockNumber) {
+        this.#forget(wanted);
+        if (Number(receipt.status) !== 1) throw new Trouble("failed");
+        return receipt;
+      }
+      known = await quiet("eth_getTransactionByHash", sent.hash);
+      if (known?.nonce && !sent.nonce) this.#keep(wanted, Object.assign(sent, { nonce: known.nonce }));
+      const count = await quiet("eth_getTransactionCount", wanted.from, "latest");
+      const isPast = sent.nonce && Number(count) > Number(sent.nonce);
+      lost = receipt === null && isPast ? lost + 1 : 0;
+      if (lost >= SURE_POLLS) {
+        lost = 0;
+        sent.hash = await this.#taker(ask, wanted, sent);
+        this.#keep(wanted, sent);
+      }
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
-    throw new Trouble("slow");
+    if (known === null) this.#forget(wanted);
+    throw new Trouble(known === null ? "unknownSent" : "slow");
+  }
+
+  // Another transaction of the account has its number: the same, sent faster by the wallet, or one instead of it.
+  async #taker(ask, wanted, { block, nonce }) {
+    let found;
+    try {
+      let [low, high] = [Number(block), Number(await ask("eth_blockNumber"))];
+      while (low < high) {
+        const middle = (low + high) >> 1;
+        const count = await ask("eth_getTransactionCount", [wanted.from, `0x${middle.toString(16)}`]);
+        if (Number(count) > Number(nonce)) high = middle;
+        else low = middle + 1;
+      }
+      const { transactions } = await ask("eth_getBlockByNumber", [`0x${low.toString(16)}`, true]);
+      found = transactions.find((one) => same(one.from, wanted.from) && Number(one.nonce) === Number(nonce));
+    } catch {
+      // Not every endpoint answers about blocks that are past.
+    }
+    const isCall = found && same(found.to, wanted.to) && same(found.input, wanted.data);
+    if (isCall && BigInt(found.value) === BigInt(wanted.value)) return found.hash;
+    this.#forget(wanted);
+    throw new Trouble(found ? "replaced" : "unclear");
   }
 }
 
