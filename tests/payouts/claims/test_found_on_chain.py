@@ -1,8 +1,10 @@
 """What the chain says and the books cannot follow: named, nothing booked, until a person says what became of it."""
 
 from datetime import timedelta
+from io import StringIO
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from ledger.chain.suite import Suite, Token
 from ledger.chain.transaction import checksummed
@@ -77,6 +79,18 @@ def test_a_case_is_ended_by_who_looked_at_it(root, say, noon):
     assert (open_cases(), check_books()) == ([], [])
     left = {kind: made for (_, kind, _), made in house_sums("USD").items() if kind in ("suspense", "chain_escrow")}
     assert left == {"chain_escrow": 10_80 - 99_99, "suspense": 99_99}
+
+
+def test_the_command_lists_cases_and_ends_them(root, say, noon):
+    event = say("Claimed", account=DAVES, amount=5, at=noon + DAY)
+    hear_claims(now=noon + DAY)
+    call_command("payout_case", stdout=(said := StringIO()))
+    assert said.getvalue() == f"{event.pk}  2026-11-23 12:00  5 units to {DAVES}: we never gave that account anything\n"
+
+    with pytest.raises(CommandError, match="there is no such case"):
+        call_command("payout_case", end=event.pk + 1, because="dust")
+    call_command("payout_case", end=event.pk, because="dust", stdout=said)
+    assert (open_cases(), check_books()) == ([], [])
 
 
 def test_one_transaction_may_claim_in_two_currencies(root, alice, alices, earn, wallets, say, noon):
