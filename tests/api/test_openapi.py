@@ -363,7 +363,6 @@ def test_every_refusal_is_described(sealed: Market, carol: Studio, dave: Studio,
         ("studio_size", 422, carol.send("PUT", "/studio/size", {"people": 0, "revenue_usd": 0})),
         ("studio_entity", 422, carol.send("PUT", "/studio/legal-entity", {"legal_name": "A", "country": "9X"})),
     ]
-
     refusals += chain_told.chain_refusals(carol)
     refusals += statements_told.statement_refusals(statements_told.earned(sealed), carol, dave)
     for operation, status, answer in [*refusals, *recipes_told.recipe_refusals(sealed, carol, dave)]:
