@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.cache import cache
+from django.db.models import Max
 
 from ledger.chain.abi import call_data
 from ledger.chain.base import ChainUnavailable
@@ -17,9 +18,10 @@ from ledger.chain.reading import Question, Reader, Reverted, reader
 from ledger.chain.suite import Suite, Token, suite
 from marketplace.payouts.models import SplitShare
 from marketplace.payouts.rules import allocate, exponent_of
+from marketplace.payouts.vault_moves import VaultMove
 
 KEPT_SECONDS, TIMEOUT_SECONDS = 15, 2
-SPLITS_SHOWN = 200
+SPLITS_SHOWN, NEWEST_SPLITS = 200, 50
 
 Shares = Sequence[tuple[UUID, int]]
 
@@ -52,8 +54,15 @@ class SplitOnChain:
 
 @dataclass(frozen=True, slots=True)
 class InVault:
-    """What a creator may withdraw in one token, in its units, and the call that sends it to their wallet."""
+    """What a creator may withdraw in one token, in its units, and the call that sends it to their wallet.
 
+    `vault` is the contract to call, `wallet` where that pays to, "" for nowhere yet; `is_former` tells that another
+    contract took the vault's place since.
+    """
+
+    vault: str
+    is_former: bool
+    wallet: str
     token: Token
     amount_units: int
     withdraw: bytes
@@ -61,8 +70,9 @@ class InVault:
 
 @dataclass(frozen=True, slots=True)
 class Undivided:
-    """A pot in which a creator has a part, and the call that divides it; anyone may make it."""
+    """A pot in which a creator has a part, and the call that divides it at `vault`; anyone may make it."""
 
+    vault: str
     split: str
     pot: Pot
     part_units: int
@@ -71,7 +81,10 @@ class Undivided:
 
 @dataclass(frozen=True, slots=True)
 class Vault:
-    """What a creator has in the vault. `wallet` is the address that the vault pays to now, "" for none."""
+    """What a creator has in the vault and in those before it, of which only what is there is told.
+
+    `wallet` is the address that the vault pays to now, "" for none.
+    """
 
     wallet: str
     balances: tuple[InVault, ...]
@@ -146,44 +159,67 @@ def _read_split(digest: str, ask: Reader) -> SplitOnChain:
 
 
 def _read_vault(creator_id: UUID, ask: Reader) -> Vault:
-    tokens = list(ask.suite.tokens.values())
-    newest = SplitShare.objects.filter(payee=creator_id).order_by("-split__created_at", "split")
-    digests = list(newest.values_list("split_id", flat=True)[:SPLITS_SHOWN])
-    wallet, *answers = ask.views(
+    vaults = [ask.suite.address("SplitVault"), *(at for name, at in ask.suite.former if name == "SplitVault")]
+    tokens, digests = list(ask.suite.tokens.values()), _splits_of(creator_id)
+    payees = [_answer(one) for one in ask.views([Question("SplitVault", "PAYEES", at=vault) for vault in vaults])]
+    places = [(vault, token) for vault in vaults for token in tokens]
+    answers = ask.views(
         [
-            Question("Payees", "walletOf", (creator_id.bytes,)),
-            *(Question("SplitVault", "balanceOf", (creator_id.bytes, token.address)) for token in tokens),
+            *(Question("Payees", "walletOf", (creator_id.bytes,), at) for at in payees),
+            *(Question("SplitVault", "balanceOf", (creator_id.bytes, token.address), at) for at, token in places),
             *(
-                Question("SplitVault", "potOf", (bytes.fromhex(digest), token.address))
+                Question("SplitVault", "potOf", (bytes.fromhex(digest), token.address), at)
                 for digest in digests
-                for token in tokens
+                for at, token in places
             ),
         ]
     )
     amounts = [_answer(one) for one in answers]
-    balances, pots = amounts[: len(tokens)], amounts[len(tokens) :]
-    full = [
-        (digest, token, amount)
-        for (digest, token), amount in zip(((d, t) for d in digests for t in tokens), pots, strict=True)
-        if amount
-    ]
-    shares = shares_of({digest for digest, _, _ in full})
+    wallets = {
+        vault: "" if int(wallet, 16) == 0 else wallet
+        for vault, wallet in zip(vaults, amounts[: len(vaults)], strict=True)
+    }
+    balances, pots = amounts[len(vaults) :][: len(places)], amounts[len(vaults) + len(places) :]
+    spots = [(digest, vault, token) for digest in digests for vault, token in places]
+    full = [(spot, amount) for spot, amount in zip(spots, pots, strict=True) if amount]
+    shares = shares_of({digest for (digest, _, _), _ in full})
     return Vault(
-        wallet="" if int(_answer(wallet), 16) == 0 else wallet,
+        wallet=wallets[vaults[0]],
         balances=tuple(
-            InVault(token, amount, call_data("SplitVault", "withdraw", creator_id.bytes, token.address))
-            for token, amount in zip(tokens, balances, strict=True)
+            InVault(
+                vault,
+                vault != vaults[0],
+                wallets[vault],
+                token,
+                amount,
+                call_data("SplitVault", "withdraw", creator_id.bytes, token.address),
+            )
+            for (vault, token), amount in zip(places, balances, strict=True)
+            if amount or vault == vaults[0]
         ),
         undivided=tuple(
-            _undivided(creator_id, digest, token, amount, shares[digest]) for digest, token, amount in full
+            _undivided(creator_id, vault, digest, token, amount, shares[digest])
+            for (digest, vault, token), amount in full
         ),
     )
 
 
-def _undivided(creator_id: UUID, digest: str, token: Token, amount: int, shares: Shares) -> Undivided:
+def _splits_of(creator_id: UUID) -> list[str]:
+    """Return a creator's splits that were paid on chain, the last paid first, and their newest, of which it may be."""
+    shares = SplitShare.objects.filter(payee=creator_id)
+    paid = VaultMove.objects.filter(flow=VaultMove.IN, split_digest__in=shares.values("split_id"))
+    last = paid.values("split_digest").annotate(last=Max("id")).order_by("-last")
+    newest = shares.order_by("-split__created_at", "split").values_list("split_id", flat=True)
+    found = [row["split_digest"] for row in last[:SPLITS_SHOWN]]
+    return list(dict.fromkeys([*found, *newest[:NEWEST_SPLITS]]))
+
+
+def _undivided(creator_id: UUID, vault: str, digest: str, token: Token, amount: int, shares: Shares) -> Undivided:
     pot = _pot(token, amount, shares)
     part = dict(pot.parts_units).get(creator_id, 0)
-    return Undivided(digest, pot, part, call_data("SplitVault", "distribute", *arguments_of(shares), token.address))
+    return Undivided(
+        vault, digest, pot, part, call_data("SplitVault", "distribute", *arguments_of(shares), token.address)
+    )
 
 
 def _pot(token: Token, amount: int, shares: Shares) -> Pot:

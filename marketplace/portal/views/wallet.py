@@ -187,23 +187,26 @@ def _vault(known: Suite, creator: Creator, *, fresh: bool) -> dict[str, Any]:
     except ChainUnavailable:
         away = _("The chain does not answer just now. What is yours in the vault stays yours; look again in a minute.")
         return {"panel": onchain.panel(chain_id=known.chain_id, contracts=contracts, unavailable=away)}
-    to = known.address("SplitVault")
+    names = {True: _("To withdraw from the vault before"), False: _("To withdraw")}
     return {
         "panel": onchain.panel(
             chain_id=known.chain_id,
             contracts=contracts,
             gas="wallet",
             gas_estimate=WITHDRAW_GAS,
-            rows=[(_("To withdraw"), vault_queries.amount_text(one.amount_units, one.token)) for one in found.balances],
+            rows=[
+                (names[one.is_former], vault_queries.amount_text(one.amount_units, one.token)) for one in found.balances
+            ],
         ),
         "wallet": found.wallet,
         "done": reverse("portal-wallet") + "?sent=1",
         "balances": [
             {
                 "amount": (amount := vault_queries.amount_text(one.amount_units, one.token)),
-                "id": f"withdraw-{one.token.currency.lower()}",
+                "id": f"withdraw-{one.token.currency.lower()}-{one.vault[2:8].lower()}",
+                "wallet": one.wallet,
                 "steps": onchain.steps(
-                    [{"to": to, "data": one.withdraw, "label": _("Withdraw %(amount)s") % {"amount": amount}}]
+                    [{"to": one.vault, "data": one.withdraw, "label": _("Withdraw %(amount)s") % {"amount": amount}}]
                 ),
             }
             for one in found.balances
@@ -214,8 +217,8 @@ def _vault(known: Suite, creator: Creator, *, fresh: bool) -> dict[str, Any]:
                 "split": one.split,
                 "amount": vault_queries.amount_text(one.pot.amount_units, one.pot.token),
                 "part": vault_queries.amount_text(one.part_units, one.pot.token),
-                "id": f"divide-{one.split[:8]}-{one.pot.token.currency.lower()}",
-                "steps": onchain.steps([{"to": to, "data": one.distribute, "label": _("Divide the pot")}]),
+                "id": f"divide-{one.split[:8]}-{one.pot.token.currency.lower()}-{one.vault[2:8].lower()}",
+                "steps": onchain.steps([{"to": one.vault, "data": one.distribute, "label": _("Divide the pot")}]),
             }
             for one in found.undivided
         ],

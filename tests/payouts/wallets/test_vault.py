@@ -1,6 +1,7 @@
 """A split has one name everywhere; what its works earn on chain is divided as the books divide, and taken out."""
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,11 +14,13 @@ from ledger.chain.reading import Reader
 from ledger.chain.suite import Token
 from ledger.models import Entry
 from marketplace.payouts import split_proofs, vault_queries
+from marketplace.payouts.bookkeeping.chain_sales import book_vault
 from marketplace.payouts.models import Split
 from marketplace.payouts.operations import ensure_split
 from marketplace.payouts.rules import WHOLE_PPB, allocate
 from marketplace.payouts.vault_queries import amount_text, split_on_chain, vault_of
 from marketplace.people.models import Creator
+from tests.ledger.chain.makers import deployed
 from tests.payouts.cast import NOON, add_creator
 from tests.payouts.wallets.conftest import Chain
 from tests.payouts.wallets.test_wallets import KEY, WALLET
@@ -205,3 +208,46 @@ def test_the_command_divides_and_withdraws_for_whoever_pays_the_gas(
     assert said[2:] == [f"wallet: {WALLET}", "to withdraw: 0.00\N{NO-BREAK SPACE}tUSD"]
     assert chain.reader.view("ERC20", "balanceOf", WALLET, at=token.address) == 7_007_001
     assert chain.reader.view("SplitVault", "balanceOf", bob.pk.bytes, token.address) == 3_003_000
+
+
+def test_what_lies_in_a_vault_that_another_replaced_is_taken_out_as_well(
+    chain: Chain, shared: Split, alice: Creator, monkeypatch: pytest.MonkeyPatch, tmp_path: Any, settings: Any
+) -> None:
+    """A second suite has the first one's vault as its former; Alice's pot lies there, her wallet is bound there."""
+    chain.bind(alice, KEY)
+    paid(chain, shared, 2_000_000)
+    old = chain.suite.address("SplitVault")
+    fresh = deployed(chain.contracts.place, tmp_path / "second")
+    former = (("SplitVault", old), ("Payees", chain.suite.address("Payees")))
+    found = replace(fresh.suite, former=former, tokens=chain.suite.tokens)
+    ask = Reader(chain.reader.rpc, found)
+
+    before = vault_of(alice.pk, ask=ask)
+    assert [(one.vault, one.amount_units, one.wallet) for one in before.balances] == [
+        (found.address("SplitVault"), 0, "")
+    ]
+    (undivided,) = before.undivided
+    assert (undivided.vault, undivided.part_units) == (old, 1_400_000)
+    sent(chain, undivided.distribute)
+
+    after = vault_of(alice.pk, ask=ask)
+    assert [(one.vault, one.is_former, one.amount_units, one.wallet) for one in after.balances] == [
+        (found.address("SplitVault"), False, 0, ""),
+        (old, True, 1_400_000, WALLET),
+    ]
+    assert after.undivided == ()
+    sent(chain, after.balances[1].withdraw)
+    assert chain.reader.view("ERC20", "balanceOf", WALLET, at=chain.suite.tokens["USD"].address) == 1_400_000
+
+
+def test_a_pot_of_an_old_split_is_found_by_what_was_paid_into_it(
+    chain: Chain, shared: Split, alice: Creator, bob: Creator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paid(chain, shared, 1_000_000)
+    chain.turn()
+    book_vault(now=chain.now)
+    ensure_split(own={alice: 400_000_000, bob: 600_000_000}, parents=[], now=chain.now)
+    monkeypatch.setattr(vault_queries, "NEWEST_SPLITS", 1)
+
+    (undivided,) = vault_of(alice.pk, ask=chain.reader).undivided
+    assert (undivided.split, undivided.part_units) == (shared.digest, 700_000)

@@ -44,7 +44,8 @@ class Command(BaseCommand):
         found = vault_queries.vault_of(creator.pk, ask=ask)
         self.stdout.write(f"wallet: {found.wallet or 'none'}")
         for one in found.balances:
-            self.stdout.write(f"to withdraw: {vault_queries.amount_text(one.amount_units, one.token)}")
+            where = f" from the vault before, {one.vault}" if one.is_former else ""
+            self.stdout.write(f"to withdraw: {vault_queries.amount_text(one.amount_units, one.token)}{where}")
         for pot in found.undivided:
             amount, part = (
                 vault_queries.amount_text(units, pot.pot.token) for units in (pot.pot.amount_units, pot.part_units)
@@ -53,18 +54,18 @@ class Command(BaseCommand):
 
     def _withdraw(self, creator: Creator, ask: Reader, key: bytes) -> None:
         found = vault_queries.vault_of(creator.pk, ask=ask)
-        if not found.wallet:
+        if not any(one.wallet for one in found.balances):
             raise CommandError(f"{creator.handle} has no wallet that counts yet; `manage.py wallet_bind` proves one.")
         sender = Sender(ask.rpc, key=key, chain_id=ask.suite.chain_id, patience=Patience())
         for pot in found.undivided:
-            self._send(sender, ask, pot.distribute, f"divided {pot.split}")
+            self._send(sender, pot.vault, pot.distribute, f"divided {pot.split}")
         for one in vault_queries.vault_of(creator.pk, ask=ask).balances:
-            if one.amount_units:
+            if one.amount_units and one.wallet:
                 amount = vault_queries.amount_text(one.amount_units, one.token)
-                self._send(sender, ask, one.withdraw, f"withdrew {amount} to {found.wallet}")
+                self._send(sender, one.vault, one.withdraw, f"withdrew {amount} to {one.wallet}")
 
-    def _send(self, sender: Sender, ask: Reader, data: bytes, what: str) -> None:
-        signed, _ = sender.prepare(to=ask.suite.address("SplitVault"), data=data)
+    def _send(self, sender: Sender, vault: str, data: bytes, what: str) -> None:
+        signed, _ = sender.prepare(to=vault, data=data)
         sender.send(signed)
         receipt = sender.wait(signed)
         if receipt.get("status") != "0x1":
