@@ -218,7 +218,22 @@ class _Follower:
         there = header_at(self._rpc, last)
         if there is None or there.hash != chain[-1].hash:
             raise ChainUnavailable(f"{self._rpc.place} changed its chain while it was read")
+        self._ask_second(chain, found)
         return chain, found
+
+    def _ask_second(self, chain: Sequence[Header], found: Sequence[Log]) -> None:
+        """Raise ChainUnavailable unless the second endpoint, where there is one, says the same of these blocks.
+
+        One endpoint can make up a chain that fits together; two of different people's do not make up the same one.
+        """
+        if not settings.CHAIN_SECOND_RPC_URL:
+            return
+        second = JsonRpc(settings.CHAIN_SECOND_RPC_URL)
+        there = header_at(second, chain[-1].number)
+        if there is None:
+            raise ChainUnavailable(f"{second.place} does not have block {chain[-1].number} yet")
+        if there.hash != chain[-1].hash or logs(second, chain, list(self._names), self._topics) != list(found):
+            raise ChainUnavailable(f"{second.place} says otherwise than {self._rpc.place} of block {there.number}")
 
     def _store(self, chain: Sequence[Header], found: Sequence[Log]) -> int:
         rows = self._events(chain, found)

@@ -238,6 +238,8 @@ DEFAULT_FROM_EMAIL = os.environ.get("WORLDLOOM_MAIL_FROM", "Worldloom <worldloom
 # Who is told of books that disagree, besides the people who are named as operators.
 ALARM_ADDRESSES = _words("WORLDLOOM_ALARM_ADDRESSES", "")
 CHAIN_RPC_URL = os.environ.get("WORLDLOOM_CHAIN_RPC_URL", "")
+# Another endpoint of the same chain, asked for what the first one said before it is believed.
+CHAIN_SECOND_RPC_URL = os.environ.get("WORLDLOOM_CHAIN_SECOND_RPC_URL", "")
 CHAIN_KEY_FILE = os.environ.get("WORLDLOOM_CHAIN_KEY_FILE", "")
 CHAIN_ANCHOR_ADDRESS = os.environ.get("WORLDLOOM_CHAIN_ANCHOR_ADDRESS", "")
 # The record that `chain_deploy --suite` wrote, where it is not in the data folder.

@@ -1,6 +1,7 @@
 """The inbox of the chain: each event once, in order, from blocks that stay; whatever does not fit stores nothing."""
 
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -219,6 +220,49 @@ def test_a_chain_that_is_away_is_asked_again(book: Book, inbox: JsonRpc) -> None
     assert silent()
     follow(now=NOW, confirmations=1, rpc=inbox)
     assert roots() == ["a"]
+
+
+class Forger(JsonRpc):
+    """An endpoint that makes up an event, with a receipt that fits it."""
+
+    def call(self, method: str, *params: Any) -> Any:
+        return self.forged(method, super().call(method, *params))
+
+    def batch(self, calls: Any) -> list[Any]:
+        return [self.forged(call[0], answer) for call, answer in zip(calls, super().batch(calls), strict=True)]
+
+    def forged(self, method: str, answer: Any) -> Any:
+        if method == "eth_getTransactionReceipt":
+            return answer | {"logs": [self.bent(log) for log in answer["logs"]]}
+        return [self.bent(log) for log in answer] if method == "eth_getLogs" else answer
+
+    def bent(self, log: dict[str, Any]) -> dict[str, Any]:
+        """The root of the letter a becomes that of z."""
+        return json.loads(json.dumps(log).replace(said("a").hex(), said("z").hex()))  # type: ignore[no-any-return]
+
+
+def test_a_second_endpoint_finds_a_forgery_that_fits_together(book: Book, inbox: JsonRpc, settings: Any) -> None:
+    anchor(book, "a", "b")
+    forger = Forger(book.place.url)
+    settings.CHAIN_SECOND_RPC_URL = book.place.url
+    with pytest.raises(ChainUnavailable, match="says otherwise than"):
+        follow(now=NOW, confirmations=1, rpc=forger)
+    assert silent()
+    settings.CHAIN_SECOND_RPC_URL = "http://127.0.0.1:9"
+    with pytest.raises(ChainUnavailable, match=":9 cannot be reached"):
+        follow(now=NOW, confirmations=1, rpc=inbox)
+    assert silent()
+    settings.CHAIN_SECOND_RPC_URL = book.place.url
+    follow(now=NOW, confirmations=1, rpc=inbox)
+    assert roots() == ["a", "b"]
+
+
+def test_one_endpoint_alone_is_trusted(book: Book, inbox: JsonRpc) -> None:
+    """What the documentation says of it: without a second one a forgery that fits together is believed."""
+    anchor(book, "a")
+
+    follow(now=NOW, confirmations=1, rpc=Forger(book.place.url))
+    assert roots() == ["z"]
 
 
 def test_an_endpoint_that_lags_behind_is_not_believed(book: Book, inbox: JsonRpc) -> None:
