@@ -97,6 +97,20 @@ class Outbox:
         """Alice's key used by another program: it takes her next nonce."""
         ask(self.place.url, "eth_sendRawTransaction", "0x" + self.other(self.nonce()).hex())
 
+    def gift(self, to: str) -> bytes:
+        """A tenth of an ether from Alice to another account, signed."""
+        fields = Transaction(
+            chain_id=31337,
+            nonce=self.nonce(),
+            max_fee_wei=10**10,
+            max_tip_wei=1,
+            gas=21_000,
+            to=to,
+            data=b"",
+            value_wei=10**17,
+        )
+        return sign(fields, self.key).raw
+
     def other(self, nonce: int, *, fee_wei: int = 10**10) -> bytes:
         """Another program's transaction with Alice's key, signed."""
         fields = Transaction(
