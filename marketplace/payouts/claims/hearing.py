@@ -10,6 +10,7 @@ from ledger.event_models import ChainEvent
 from marketplace.payouts.bookkeeping.books import UnableToPost
 from marketplace.payouts.bookkeeping.prepaying import record_claimed
 from marketplace.payouts.claims.lists import is_as_given
+from marketplace.payouts.claims.standing import still_said
 from marketplace.payouts.claims.tables import ChainAccount, ChainBook, ChainClaimed, PayoutRoot, RootSeen
 from marketplace.payouts.rails.onchain import DELAY, DISTRIBUTOR, ask_veto, withdraw_veto
 from marketplace.payouts.rules import MAX_AMOUNT_MINOR, Money
@@ -37,7 +38,7 @@ def hear_claims(*, now: datetime) -> int:
         )
         after = cursor.fetchone()[0] or 0
     # By name: what is passed over would not move the place from which the next turn reads.
-    rows = ChainEvent.objects.filter(contract=DISTRIBUTOR, event__in=[*_KINDS, "Claimed"], pk__gt=after)
+    rows = ChainEvent.objects.filter(contract=DISTRIBUTOR, event__in=[*_KINDS, "Claimed"], pk__gt=after, lost=None)
     heard = list(rows.order_by("pk")[:AT_ONCE])
     for event in heard:
         (_hear_root if event.event in _KINDS else _hear_claim)(event, now)
@@ -67,6 +68,8 @@ def _hear_root(event: ChainEvent, now: datetime) -> None:
     )
     if kind == RootSeen.VETOED:
         _withdraw_vetoes(event)
+        if ours is not None:
+            log.critical("Our payout root %s was vetoed; the next settlement publishes the same amounts.", ours)
     elif ours is None:
         _alarm(event, "is not ours: the settler's key is in other hands", now)
     elif not is_as_given(ours):
@@ -106,7 +109,9 @@ def _ours(book: ChainBook, root: str, kind: str, event: ChainEvent) -> PayoutRoo
     ).first()
     if again is not None:  # mined again after a reorganization
         return again.ours
-    return found.exclude(pk__in=RootSeen.objects.filter(kind=kind, ours__isnull=False).values("ours")).first()
+    return found.exclude(
+        pk__in=still_said(RootSeen.objects.filter(kind=kind, ours__isnull=False)).values("ours")
+    ).first()
 
 
 def _hear_claim(event: ChainEvent, now: datetime) -> None:

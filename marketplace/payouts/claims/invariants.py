@@ -90,6 +90,7 @@ CLAIMS = [
         SELECT s.root, s.token, s.transaction FROM payouts_root_seen s
          WHERE s.kind = 'proposed' AND s.ours_id IS NULL
            AND NOT EXISTS (SELECT FROM payouts_chain_case_end e WHERE e.root_id = s.id)
+           AND NOT EXISTS (SELECT FROM ledger_chain_event_lost l WHERE l.event_id = s.event)
            AND NOT EXISTS (SELECT FROM payouts_root_seen v
                             WHERE v.kind = 'vetoed' AND v.token = s.token AND v.root = s.root AND v.event > s.event)
         """,

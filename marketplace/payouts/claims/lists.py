@@ -1,10 +1,14 @@
 """What stands in a root: its list again from its rows, a proof out of its tree, and the call data of claims."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import accumulate
+from pathlib import Path
+from threading import get_ident
 
+from django.conf import settings
 from django.db import connection
 
 from marketplace.payouts.claims.document import write_list
@@ -45,6 +49,17 @@ def list_of(root: PayoutRoot) -> bytes:
     """Return the public list of a root (docs/formats/payout-root.md): the bytes whose SHA-256 it keeps."""
     given = given_in(root.book, root)
     return write_list(place_of(root.book), root.number, bytes.fromhex(root.root[2:]), given)
+
+
+def list_file(root: PayoutRoot) -> Path:
+    """Return the file of a root's public list, written when somebody first asks for it; it never changes."""
+    path = Path(settings.DATA_FOLDER) / "payout-roots" / f"{root.document_sha256}.json"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_name(f".{path.name}.{os.getpid()}.{get_ident()}")
+        fresh.write_bytes(list_of(root))
+        fresh.replace(path)
+    return path
 
 
 def is_as_given(root: PayoutRoot) -> bool:

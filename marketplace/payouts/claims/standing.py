@@ -4,6 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import QuerySet
+
+from ledger.event_models import ChainEventLost
 from marketplace.payouts.claims.tables import ChainBook, PayoutRoot, RootSeen
 from marketplace.payouts.rails.onchain import DELAY
 
@@ -23,6 +26,11 @@ class RootStanding:
     block_number: int | None
 
 
+def still_said(words: QuerySet[RootSeen]) -> QuerySet[RootSeen]:
+    """Return what the chain has not taken back since, by a reorganization deeper than we had thought possible."""
+    return words.exclude(event__in=ChainEventLost.objects.values("event_id"))
+
+
 def standing_of_root(root: PayoutRoot, *, now: datetime) -> RootStanding:
     """Return where a root stands now."""
     return standings_of([root], now=now)[root.pk]
@@ -31,7 +39,7 @@ def standing_of_root(root: PayoutRoot, *, now: datetime) -> RootStanding:
 def standings_of(roots: Iterable[PayoutRoot], *, now: datetime) -> dict[int, RootStanding]:
     """Return id of a root → where it stands now."""
     seen: dict[int, dict[str, RootSeen]] = {root.pk: {} for root in roots}
-    for word in RootSeen.objects.filter(ours__in=seen).order_by("event"):
+    for word in still_said(RootSeen.objects.filter(ours__in=seen)).order_by("event"):
         seen[word.ours_id][word.kind] = word
     return {pk: _told(words, now) for pk, words in seen.items()}
 
@@ -57,8 +65,8 @@ def counting_root(book: ChainBook, *, now: datetime) -> PayoutRoot | None:
 
     The newest that the chain was told more than a day ago and that nobody vetoed.
     """
-    proposed = RootSeen.objects.filter(book=book, kind=RootSeen.PROPOSED, at__lte=now - DELAY, ours__isnull=False)
-    vetoed = RootSeen.objects.filter(book=book, kind=RootSeen.VETOED, ours__isnull=False)
+    said = still_said(RootSeen.objects.filter(book=book, ours__isnull=False))
+    proposed, vetoed = said.filter(kind=RootSeen.PROPOSED, at__lte=now - DELAY), said.filter(kind=RootSeen.VETOED)
     return (
         PayoutRoot.objects.filter(book=book, pk__in=proposed.values("ours"))
         .exclude(pk__in=vetoed.values("ours"))

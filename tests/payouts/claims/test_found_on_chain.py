@@ -10,11 +10,13 @@ from ledger.chain.suite import Suite, Token
 from ledger.chain.transaction import checksummed
 from ledger.chain_models import ChainCall
 from ledger.chain_queries import standing_of
+from ledger.event_models import ChainEvent, ChainEventLost
 from ledger.sending import ask_chain
 from marketplace.payouts.claims import hearing, places, publishing
 from marketplace.payouts.claims.cases import UnableToEndCase, end_case, open_cases
 from marketplace.payouts.claims.hearing import hear_claims
 from marketplace.payouts.claims.queries import claims_of
+from marketplace.payouts.claims.standing import standing_of_root
 from marketplace.payouts.claims.tables import ChainClaimed, PayoutRoot, PayoutRootTree
 from marketplace.payouts.models import Transaction
 from marketplace.payouts.operations import settle
@@ -114,6 +116,23 @@ def test_what_is_passed_over_keeps_nothing_from_being_heard(root, alice, say, no
 
     assert hear_claims(now=noon + DAY) == 1
     assert [claim.amount_minor for claim in claims_of(alice)] == [1080]
+
+
+def test_what_the_chain_took_back_is_not_heard_and_does_not_count(root, asked, say, noon):
+    lost = say("Claimed", account=ALICES, amount=10_800_000, at=noon + DAY)
+    ChainEventLost.objects.create(event=lost, lost_at=noon + DAY)
+    assert hear_claims(now=noon + DAY) == 0
+    assert standing_of_root(root, now=noon + DAY).state == "counts"
+
+    # A reorganization deeper than we had thought: our proposal is gone, and is mined again by another transaction.
+    proposal = ChainEvent.objects.get(event="RootProposed")
+    ChainEventLost.objects.create(event=proposal, lost_at=noon + DAY)
+    assert standing_of_root(root, now=noon + DAY).state == "asked"
+    asked.clear()
+    say("RootProposed", root=root.root, at=noon + DAY)
+    hear_claims(now=noon + DAY)
+    assert (asked, check_books()) == ([], [])
+    assert standing_of_root(root, now=noon + DAY).state == "waits"
 
 
 def test_a_root_that_was_written_into_the_database_is_named_and_vetoed(root, asked, say, noon, caplog):
