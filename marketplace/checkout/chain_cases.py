@@ -15,14 +15,13 @@ TOLD_EVERY = timedelta(hours=1)
 """How long one letter stands for all cases that follow it: whoever stole a key can sell a thousand times a minute."""
 
 
-def tell_operators(sale: ChainSale, now: datetime) -> None:
-    """This will lay down a letter to each operator, unless one went out within the last hour.
+def is_due(now: datetime) -> bool:
+    """This will tell whether a case is one to write letters about: none went out within the last hour."""
+    return not ChainSaleStep.objects.filter(told=True, at__gt=now - TOLD_EVERY, at__lte=now).exists()
 
-    In the transaction of the case, since a mail server may be away. `manage.py chain_sales` lists all cases.
-    """
-    recently = ChainSaleStep.objects.filter(state=ChainSaleStep.CASE, at__gt=now - TOLD_EVERY, at__lte=now)
-    if recently.exclude(sale=sale).exists():
-        return
+
+def tell_operators(sale: ChainSale) -> None:
+    """This will lay down a letter to each operator, in the transaction of the case: a mail server may be away."""
     told = {person.email: person.language for person in operators() if person.is_active}
     job = app.configure_task("checkout.tell_of_case")
     for address in {**dict.fromkeys(settings.ALARM_ADDRESSES, settings.LANGUAGE_CODE), **told}:

@@ -54,7 +54,7 @@ class ChainSaleStep(models.Model):
     """What became of a sale on the chain: granted, waiting for whoever has the wallet, or a case for the operator.
 
     A case says why the license could not be granted; it is settled by a grant after all, or by what the operator did
-    about it, in their words.
+    about it, in their words. With `told` letters went out to the operators for this case.
     """
 
     GRANTED, WAITING, CASE, SETTLED = "granted", "waiting", "case", "settled"
@@ -65,6 +65,7 @@ class ChainSaleStep(models.Model):
     note = models.CharField(max_length=500, blank=True)
     grant = models.OneToOneField(Grant, on_delete=models.PROTECT, null=True, related_name="+")
     by = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="+")
+    told = models.BooleanField(default=False)
     at = models.DateTimeField()
 
     class Meta:

@@ -115,7 +115,7 @@ def _sale(event: ChainEvent, now: datetime) -> ChainSale:
         sold_at=event.block_time,
         seen_at=now,
     )
-    sale.chain_offer = _offer(sale)
+    sale.chain_offer = _offer(sale, _paid(event))
     if sale.chain_offer is not None:
         sale.committed = LicenseeCommitment.objects.filter(
             commitment=commitment, offer=sale.chain_offer.offer_id
@@ -123,20 +123,46 @@ def _sale(event: ChainEvent, now: datetime) -> ChainSale:
     return sale
 
 
-def _offer(sale: ChainSale) -> ChainOffer | None:
-    """Finds what was signed for the sale: the newest by then that says the same as its event."""
+def _paid(sold: ChainEvent) -> dict[str, Any]:
+    """Gives what the vault took in for a sale: its event stands next after the sale's, in the same transaction."""
+    after = ChainEvent.objects.filter(
+        chain_id=sold.chain_id,
+        transaction=sold.transaction,
+        lost=None,
+        contract__in=["LicenseMarket", "SplitVault"],
+        log_index__gt=sold.log_index,
+    )
+    taken = after.order_by("log_index").first()
+    return taken.args if taken is not None and taken.event == "Absorbed" else {}
+
+
+def _offer(sale: ChainSale, paid: dict[str, Any]) -> ChainOffer | None:
+    """Finds what was signed for the sale: the newest by then that says the same as its event and as the vault's.
+
+    The event names no licensor and no split. Whoever stole the marketplace's key can sign anything as a licensor of
+    their own, also what looks like an offer of somebody else's; so where the money went is compared as well.
+    """
+    if (paid.get("token"), paid.get("amount"), paid.get("fee")) != (sale.token, sale.price_units, sale.fee_units):
+        return None
     rows = ChainOffer.objects.filter(
         chain_id=sale.chain_id,
         market=sale.market,
         offer=sale.offer_uuid,
         token=sale.token,
         price_units=sale.price_units,
+        split_digest=paid["split"].removeprefix("0x"),
         not_before__lte=sale.sold_at,
         deadline__gte=sale.sold_at.replace(microsecond=0),
         offer__release__digest=sale.release_digest,
         offer__terms=sale.terms_digest,
     )
-    return rows.select_related("offer").order_by("-id").first()
+    same = (row for row in rows.select_related("offer").order_by("-id") if _fee(row) == sale.fee_units)
+    return next(same, None)
+
+
+def _fee(row: ChainOffer) -> int:
+    """Takes the fee from a price as the contract does."""
+    return int(row.price_units) * row.fee_bps // 10_000
 
 
 def _honor(sale: ChainSale, studio: Studio, now: datetime, by: Person | None = None) -> ChainSaleStep:
@@ -176,11 +202,14 @@ def _grant(sale: ChainSale, bought: ChainOffer, studio: Studio, ordered_at: date
 
 
 def _open_case(sale: ChainSale, reason: str, note: str, now: datetime) -> ChainSaleStep:
-    """Keeps why a sale cannot be honored; the operators hear of it the first time."""
+    """Keeps why a sale cannot be honored; the operators hear of it, once an hour at most."""
     log.error("%s cannot be honored (%s) %s", sale.source, reason, note)
-    if not sale.steps.filter(state=ChainSaleStep.CASE).exists():
-        chain_cases.tell_operators(sale, now)
-    return ChainSaleStep.objects.create(sale=sale, state=ChainSaleStep.CASE, reason=reason, note=note, at=now)
+    told = chain_cases.is_due(now)
+    if told:
+        chain_cases.tell_operators(sale)
+    return ChainSaleStep.objects.create(
+        sale=sale, state=ChainSaleStep.CASE, reason=reason, note=note, told=told, at=now
+    )
 
 
 def to_claim(*, sale: ChainSale, studio: Studio) -> dict[str, Any]:

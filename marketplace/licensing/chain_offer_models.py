@@ -102,6 +102,16 @@ class ChainOfferClosing(models.Model):
         return f"{self.chain_offer_id} {self.reason}"
 
 
+class ChainClosingRead(models.Model):
+    """How far the market's word on closed offers was read: events of the inbox up to `through`."""
+
+    through = models.BigIntegerField()
+    read_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"through {self.through}"
+
+
 class LicenseeCommitment(models.Model):
     """Who a license bought on a chain is for: the chain sees `commitment`, and the grant says the same bytes.
 

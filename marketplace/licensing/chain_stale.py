@@ -4,28 +4,21 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db import connection, transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Concat
 
+from ledger import event_queries
 from ledger.chain.suite import Suite, suite
 from ledger.chain_models import ChainCall, ChainOutcome
 from marketplace.licensing import chain_closing, exclusivity
-from marketplace.licensing.chain_offer_models import ChainOffer, ChainOfferClosing
+from marketplace.licensing.chain_offer_models import ChainClosingRead, ChainOffer, ChainOfferClosing
 from marketplace.licensing.holdings import Exclusivity
 
-AT_ONCE = 1_000
+AT_ONCE, EVENTS = 1_000, 5_000
+_LOCK = 0x700C9
 SOON = timedelta(seconds=1)
 _CLOSING = ChainOfferClosing
-
-# An offer's nonce that was closed on its chain, by whomever; what the chain took back was not said.
-_CLOSED_THERE = """
-EXISTS (SELECT FROM ledger_chain_event e
-         WHERE e.contract = 'LicenseMarket' AND e.event = 'OfferClosed'
-           AND e.chain_id = licensing_chainoffer.chain_id AND e.address = licensing_chainoffer.market
-           AND e.args->>'licensor' = licensing_chainoffer.licensor
-           AND (e.args->>'nonce')::numeric = licensing_chainoffer.nonce
-           AND NOT EXISTS (SELECT FROM ledger_chain_event_lost l WHERE l.event_id = e.id))
-"""
 
 
 def close_stale(*, now: datetime) -> int:
@@ -36,7 +29,7 @@ def close_stale(*, now: datetime) -> int:
     moment in which it ended. What a contract refused to close is asked for again.
     """
     known = suite()
-    closed = 0
+    closed = _take_in_cancelled(now)
     for reason, rows in _stale(chain_closing.open_now(ChainOffer.objects.all(), now), known):
         closed += _close(rows[:AT_ONCE], reason, now)
     taken = chain_closing.open_now(_of_packs_taken(), now).select_related("offer__terms", "offer__release")
@@ -61,7 +54,6 @@ def of_the_suite(known: Suite | None) -> Q:
 
 
 def _stale(rows: QuerySet[ChainOffer], known: Suite | None) -> Iterable[tuple[str, QuerySet[ChainOffer]]]:
-    yield _CLOSING.CANCELLED, rows.extra(where=[_CLOSED_THERE])
     yield _CLOSING.WITHDRAWN, rows.filter(offer__withdrawal__isnull=False)
     yield _CLOSING.TRANSFERRED, rows.exclude(offer__release__pack__owner=F("by"))
     yield _CLOSING.FEE, rows.exclude(fee_bps=settings.PLATFORM_FEE_PPB // 100_000)
@@ -87,18 +79,36 @@ def _close(rows: Iterable[ChainOffer], reason: str, now: datetime) -> int:
     return closed
 
 
+@transaction.atomic
+def _take_in_cancelled(now: datetime) -> int:
+    """Closes what the chain says is closed: each event is read once, and those of nobody's offers are passed by.
+
+    Anybody may close a nonce of their own for the price of a transaction, so that these events may be many.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    newest = ChainClosingRead.objects.order_by("-id").first()
+    events = event_queries.events("LicenseMarket", "OfferClosed", after=newest.through if newest else 0, limit=EVENTS)
+    if not events:
+        return 0
+    ChainClosingRead.objects.create(through=events[-1].pk, read_at=now)
+    # Ours are below 2^63.
+    said = {
+        (one.chain_id, one.address, one.args["licensor"], one.args["nonce"])
+        for one in events
+        if one.args["nonce"] < 2**63
+    }
+    rows = ChainOffer.objects.filter(closing=None, nonce__in={nonce for *_place, nonce in said})
+    mine = [row for row in rows if (row.chain_id, row.market, row.licensor, row.nonce) in said]
+    return _close(mine, _CLOSING.CANCELLED, now)
+
+
 def _ask_again(now: datetime) -> None:
-    """Asks anew for closings that the contract refused, while somebody could still buy and nothing was closed there."""
+    """Asks anew for closings that the contract refused, while somebody could still buy; closing twice is closing."""
+    newest = ChainCall.objects.filter(subject=Concat(Value("chain-offer:"), OuterRef("digest"))).order_by("-id")
     rows = ChainOffer.objects.filter(closing__isnull=False, deadline__gte=now.replace(microsecond=0))
-    rows = rows.exclude(closing__reason=_CLOSING.CANCELLED).extra(
-        where=[
-            f"NOT {_CLOSED_THERE}",
-            "EXISTS (SELECT FROM ledger_chain_outcome o JOIN ledger_chain_call c ON c.id = o.call_id"
-            " WHERE c.subject = 'chain-offer:' || licensing_chainoffer.digest AND o.state = 'refused')",
-        ]
-    )
-    for row in rows[:AT_ONCE]:
-        asked = ChainCall.objects.filter(subject=chain_closing.subject_of(row)).order_by("-id")
-        newest = asked.first()
-        if newest is not None and ChainOutcome.objects.filter(call=newest, state=ChainOutcome.REFUSED).exists():
-            chain_closing.ask_to_close(row, number=asked.count() + 1, now=now)
+    rows = rows.exclude(closing__reason=_CLOSING.CANCELLED)
+    refused = rows.alias(stands=Subquery(newest.values("outcome__state")[:1])).filter(stands=ChainOutcome.REFUSED)
+    for row in refused[:AT_ONCE]:
+        number = ChainCall.objects.filter(subject=chain_closing.subject_of(row)).count() + 1
+        chain_closing.ask_to_close(row, number=number, now=now)

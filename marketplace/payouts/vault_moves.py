@@ -13,8 +13,10 @@ class VaultMove(models.Model):
 
     Amounts in units are the token's own, exact. Those in minor units are what the move adds to the whole minor units
     of all moves of its flow in that token so far: `unit` units are one. The running totals are with the move itself.
-    Of what came in the fee is the house's, and all other is of those whom the split names. `detail` is what the books'
-    accounts of that token in that vault are called. A move that adds no whole minor unit has no transaction.
+    `subject` is what the market said that it sold: whoever stole its key may say so of any release, and the money goes
+    where `split_digest` says. Of what came in the fee is the house's, and all other is of those whom the split names.
+    `detail` is what the books' accounts of that token in that vault are called. A move that adds no whole minor unit
+    has no transaction.
     """
 
     IN, OUT, HOUSE = "in", "out", "house"

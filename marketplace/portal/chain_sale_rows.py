@@ -44,10 +44,13 @@ def _releases(moves: Iterable[VaultMove]) -> dict[str, Release]:
 
 def _sale(move: VaultMove, creator: Creator, share_ppb: int, releases: dict[str, Release]) -> dict[str, Any]:
     net = int(move.amount_units - move.fee_units)
+    release = releases.get(move.subject)
+    # A sale that paid another split than the release's is none of it, whatever the market said.
+    is_of_it = release is not None and release.split_id == move.split_digest
     parts = dict(allocate(net, [(payee.pk, share) for payee, share in shares_of(move.split_digest)]))
     return {
         "move": move,
-        "release": releases.get(move.subject),
+        "release": release if is_of_it else None,
         "share": words.percent_text(share_ppb),
         "net_minor": move.amount_minor - move.fee_minor,
         "part": coins(parts[creator.pk], move),

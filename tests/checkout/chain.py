@@ -75,9 +75,16 @@ def on_chain(offer: Offer, by: Creator, *, supply: int = 0, now: datetime | None
 
 
 def sold_event(
-    row: ChainOffer, *, commitment: str = "", wallet: bytes = CAROLS, at: datetime, **more: Any
+    row: ChainOffer,
+    *,
+    at: datetime,
+    commitment: str = "",
+    wallet: bytes = CAROLS,
+    split: str = "",
+    vault: dict[str, Any] | None = None,
+    **more: Any,
 ) -> ChainEvent:
-    """What the market says of one sale."""
+    """What the market says of one sale, and the vault right after it."""
     number = next(_NUMBERS)
     known = suite()
     assert known is not None
@@ -94,19 +101,33 @@ def sold_event(
         "price": price,
         "fee": price * row.fee_bps // 10_000,
     }
-    return ChainEvent.objects.create(
-        chain_id=31337,
+    place: Any = {
+        "chain_id": 31337,
+        "transaction": f"0x{number:064x}",
+        "block_number": number,
+        "block_hash": f"0x{number:064x}",
+        "block_time": at,
+        "seen_at": at,
+    }
+    sold = ChainEvent.objects.create(
         contract="LicenseMarket",
         address=known.address("LicenseMarket"),
         event="LicenseSold",
         args=said | more,
-        transaction=f"0x{number:064x}",
-        log_index=number,
-        block_number=number,
-        block_hash=f"0x{number:064x}",
-        block_time=at,
-        seen_at=at,
+        log_index=0,
+        **place,
     )
+    paid = {"split": "0x" + (split or row.split_digest), "token": row.token}
+    paid |= {"amount": sold.args["price"], "fee": sold.args["fee"]} | (vault or {})
+    ChainEvent.objects.create(
+        contract="SplitVault",
+        address=known.address("SplitVault"),
+        event="Absorbed",
+        args=paid,
+        log_index=1,
+        **place,
+    )
+    return sold
 
 
 def anchored(checkpoint: Checkpoint) -> None:

@@ -2,9 +2,7 @@
 
 import pytest
 
-from ledger.chain.suite import suite
 from ledger.chain_models import ChainCall
-from ledger.event_models import ChainEvent
 from marketplace.checkout import chain_sales
 from marketplace.checkout.models import ChainSale, ChainSaleStep
 from marketplace.licensing import chain_offers
@@ -24,31 +22,11 @@ def _contracts(tmp_path, settings):
     record_suite(tmp_path / "chain", settings)
 
 
-def absorbed(sale: ChainEvent) -> None:
-    """What the vault says of the same transaction."""
-
-    known, said = suite(), sale.args
-    assert known is not None
-    ChainEvent.objects.create(
-        chain_id=sale.chain_id,
-        contract="SplitVault",
-        address=known.address("SplitVault"),
-        event="Absorbed",
-        args={"split": "0x" + "77" * 32, "token": said["token"], "amount": said["price"], "fee": said["fee"]},
-        transaction=sale.transaction,
-        log_index=sale.log_index + 1000,
-        block_number=sale.block_number,
-        block_hash=sale.block_hash,
-        block_time=sale.block_time,
-        seen_at=sale.seen_at,
-    )
-
-
 def test_three_workers_take_in_and_book_each_sale_once(committed, market, at_once):
     row = on_chain(market.offer(), market.cast.alice, now=HOUR)
     named = chain_offers.commit_licensee(offer=row.offer, studio=market.cast.studio, person=market.cast.carol, now=HOUR)
     for _ in range(3):
-        absorbed(sold_event(row, commitment=named.commitment, at=SOLD))
+        sold_event(row, commitment=named.commitment, at=SOLD)
     granted = at_once(*[lambda: chain_sales.take_in(now=SEEN)] * 3)
     booked = at_once(*[lambda: book_vault(now=SEEN)] * 3)
     assert (sum(granted), sum(booked)) == (3, 3)

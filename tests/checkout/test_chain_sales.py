@@ -271,3 +271,22 @@ def test_a_sale_at_a_contract_of_before_is_taken_in_as_well(market, row, committ
     take_in(now=SEEN)
     assert outcome() == ("granted", "")
     assert Grant.objects.get().source.startswith(f"chain-sale:31337:{elsewhere}:")
+
+
+def test_a_thief_with_our_key_sells_nothing_of_alices_by_paying_himself(market, row, committed):
+    """He signs as licensor what looks like Alice's offer, with a split and a fee of his own, and buys it."""
+    stolen = {"fee": 0}
+    sold_event(row, commitment=committed.commitment, at=SOLD, split="d1" * 32)
+    sold_event(row, commitment=committed.commitment, at=SOLD, **stolen)
+    sold_event(row, commitment=committed.commitment, at=SOLD, vault={"amount": 1})
+    sold_event(row, commitment=committed.commitment, at=SOLD, vault={"token": "0x" + "ee" * 20})
+    assert take_in(now=SEEN) == 4
+    assert [chain_sales.standing(sale).reason for sale in ChainSale.objects.all()] == ["unknown-offer"] * 4
+    assert Grant.objects.count() == 0
+
+
+def test_a_sale_whose_money_nobody_saw_is_a_case(market, row, committed):
+    event = buy(row, committed)
+    tamper(f"DELETE FROM ledger_chain_event WHERE transaction = '{event.transaction}' AND event = 'Absorbed'")
+    take_in(now=SEEN)
+    assert outcome() == ("case", "unknown-offer")

@@ -20,6 +20,7 @@ from ledger.operations import Hands
 from marketplace.catalog.transferring import propose_transfer, transfer_pack
 from marketplace.licensing import chain_offers, chain_stale, rules
 from marketplace.licensing import operations as licensing
+from marketplace.licensing.chain_offer_models import ChainClosingRead
 from marketplace.licensing.chain_offers import UnableToOfferOnChain, offer_on_chain
 from marketplace.licensing.erasing import erase_licensee
 from marketplace.licensing.models import ChainOffer, ChainOfferClosing, LicenseeCommitment, OfferPrice
@@ -201,24 +202,35 @@ def test_a_pack_that_was_handed_over_is_found(market, alice):
     assert chain_stale.close_stale(now=later(hours=3)) == 0
 
 
-def test_what_its_licensor_closed_on_the_chain_is_closed_here(market, alice):
-    row = on_chain(market.offer(), alice)
+def closed_there(row, number, **other):
     ChainEvent.objects.create(
         chain_id=31337,
         contract="LicenseMarket",
         address=row.market,
         event="OfferClosed",
-        args={"licensor": row.licensor, "nonce": row.nonce, "by": row.licensor},
-        transaction="0x" + "9" * 64,
+        args={"licensor": row.licensor, "nonce": row.nonce, "by": row.licensor} | other,
+        transaction=f"0x{number:064x}",
         log_index=0,
-        block_number=99,
-        block_hash="0x" + "9" * 64,
+        block_number=number,
+        block_hash=f"0x{number:064x}",
         block_time=HOUR,
         seen_at=HOUR,
     )
+
+
+def test_what_its_licensor_closed_on_the_chain_is_closed_here(market, alice):
+    row = on_chain(market.offer(), alice)
+    # Anybody may close numbers of their own, also Alice's number under another name, and one of 256 bits.
+    closed_there(row, 1, licensor=address_of(DAVES))
+    closed_there(row, 2, nonce=2**256 - 1)
+    assert chain_stale.close_stale(now=later(hours=2)) == 0
+    closed_there(row, 3)
     assert chain_stale.close_stale(now=later(hours=2)) == 1
     assert row.closing.reason == "cancelled"
     assert calls() == []  # it is closed there already
+    assert ChainClosingRead.objects.count() == 2
+    assert chain_stale.close_stale(now=later(hours=3)) == 0
+    assert ChainClosingRead.objects.count() == 2
 
 
 def test_its_owner_closes_it_and_nobody_else(market, alice):
@@ -337,4 +349,4 @@ def test_looking_for_what_is_stale_costs_the_same_for_one_and_for_many(market, a
         on_chain(more_of(market), alice)
     with CaptureQueriesContext(connection) as many:
         chain_stale.close_stale(now=HOUR)
-    assert len(many) == len(one) <= 10
+    assert len(many) == len(one) <= 12

@@ -6,13 +6,15 @@ import re
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from ledger.chain.transaction import address_of
 from ledger.chain_models import ChainCall
 from marketplace.licensing import operations as licensing
 from marketplace.licensing import queries
 from marketplace.licensing.models import ChainOffer
-from tests.checkout.chain import ALICES, DAVES, record_suite, sign_shown
+from marketplace.payouts.bookkeeping.chain_sales import book_vault
+from tests.checkout.chain import ALICES, DAVES, on_chain, record_suite, sign_shown, sold_event
 from tests.storefront.conftest import market as market
 
 
@@ -119,3 +121,24 @@ def test_it_is_nobody_elses(contracts, market, offer):
     assert Client().get(page_of(offer)).status_code == 302
     licensing.withdraw_offer(offer=offer, now=offer.created_at)
     assert "no longer sold" in shown(signed_in(market.cast.alice.person), page_of(offer))
+
+
+def test_what_was_sold_on_the_chain_is_on_her_page_of_earnings(contracts, alice, offer, market):
+    assert "Sold on a chain" not in shown(alice, "/portal/earnings")
+    row = on_chain(offer, market.cast.alice, now=timezone.now())
+    sold_event(row, at=timezone.now())
+    assert book_vault(now=timezone.now()) == 1
+    page = shown(alice, "/portal/earnings")
+    assert "Sold on a chain" in page
+    # $100.01 less a tenth are 90.009, of which 70 % are hers and the rest is Mo's.
+    assert "63.006300\N{NO-BREAK SPACE}tUSD" in page
+    assert "27.002700\N{NO-BREAK SPACE}tUSD" in shown(signed_in(market.cast.mo.person), "/portal/earnings")
+    assert "Sold on a chain" not in shown(signed_in(market.cast.bob.person), "/portal/earnings")
+
+
+def test_money_for_another_split_is_no_sale_of_the_release(contracts, offer, market):
+    row = on_chain(offer, market.cast.alice, now=timezone.now())
+    sold_event(row, at=timezone.now(), split=market.derived.split_id)
+    book_vault(now=timezone.now())
+    page = shown(signed_in(market.cast.bob.person), "/portal/earnings")
+    assert "Paid to the split, without a sale here" in page

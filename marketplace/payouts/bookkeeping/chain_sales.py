@@ -128,7 +128,7 @@ def _sold(absorbed: ChainEvent) -> ChainEvent | None:
     before = ChainEvent.objects.filter(
         chain_id=absorbed.chain_id,
         transaction=absorbed.transaction,
-        block_hash=absorbed.block_hash,
+        lost=None,
         contract="LicenseMarket",
         event="LicenseSold",
         log_index__lt=absorbed.log_index,
