@@ -114,3 +114,17 @@ class ChainEventLost(models.Model):
 
     def __str__(self) -> str:
         return f"loss of event {self.event_id}"
+
+
+class ForeignAnchor(models.Model):
+    """That an anchor of our book is none of our checkpoints: somebody else has the anchorer's key. `why` says what."""
+
+    event = models.OneToOneField(ChainEvent, on_delete=models.PROTECT, primary_key=True, related_name="foreign_anchor")
+    why = models.CharField(max_length=300)
+    found_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "ledger_foreign_anchor"
+
+    def __str__(self) -> str:
+        return f"anchor in transaction {self.event.transaction}"

@@ -1,6 +1,6 @@
 """What the chain told us, asked."""
 
-from ledger.event_models import ChainEvent, ChainEventLost, ChainFollowed, ChainReorganization
+from ledger.event_models import ChainEvent, ChainEventLost, ChainFollowed, ChainReorganization, ForeignAnchor
 
 
 def events(contract: str, event: str = "", *, after: int = 0, limit: int = 1000) -> list[ChainEvent]:
@@ -44,4 +44,14 @@ def findings() -> list[str]:
         " look at what was done because of it."
         for one in lost[:100]
     ]
+    foreign = ForeignAnchor.objects.filter(event__lost=None).select_related("event").order_by("event_id")
+    said += [anchor_sentence(one) for one in foreign[:100]]
     return said
+
+
+def anchor_sentence(foreign: ForeignAnchor) -> str:
+    """Say, in English for operators, which anchor is not ours and what to do first."""
+    return (
+        f"The anchor in transaction {foreign.event.transaction} is not ours: {foreign.why}. Somebody has the anchorer's"
+        " key: take the role from it now (docs/operate.md, “A public chain”)."
+    )

@@ -47,6 +47,21 @@ def take_wallets(timestamp: int) -> None:
     wallets.take_changes(now=timezone.now())
 
 
+@app.periodic(cron="* * * * *")
+@app.task(queueing_lock="payouts.watch_anchors", pass_context=False)
+def watch_anchors(timestamp: int) -> None:
+    """Finds anchors that are not ours, which only a stolen key can send, and has the operators told."""
+    chain_findings.watch_anchors(now=timezone.now())
+
+
+@app.task(
+    name="payouts.tell_of_anchor", retry=RetryStrategy(max_attempts=8, exponential_wait=8, retry_exceptions={OSError})
+)
+def tell_of_anchor(event_id: int, address: str, language: str) -> None:
+    """Writes one operator of an anchor that is not ours."""
+    chain_findings.send_anchor_letter(event_id=event_id, address=address, language=language)
+
+
 @app.periodic(cron="29 * * * *")
 @app.task(queueing_lock="payouts.check_chain", pass_context=False)
 def check_chain(timestamp: int) -> None:
