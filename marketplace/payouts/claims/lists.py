@@ -53,7 +53,7 @@ def list_of(root: PayoutRoot) -> bytes:
 
 def list_file(root: PayoutRoot) -> Path:
     """Return the file of a root's public list, written when somebody first asks for it; it never changes."""
-    path = Path(settings.DATA_FOLDER) / "payout-roots" / f"{root.document_sha256}.json"
+    path = Path(settings.DATA_FOLDER, "payout-roots", f"{root.document_sha256}.json")
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_name(f".{path.name}.{os.getpid()}.{get_ident()}")
