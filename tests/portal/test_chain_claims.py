@@ -152,13 +152,19 @@ def test_the_list_is_public_and_never_changes(
     root = PayoutRoot.objects.get()
 
     answer = Client().get(f"/chain/payouts/{root.pk}.json")
-    assert sha256(answer.getvalue()).hexdigest() == root.document_sha256
-    assert sha256(Client().get(f"/chain/payouts/{root.pk}.json").getvalue()).hexdigest() == root.document_sha256
+    assert sha256(answer.content).hexdigest() == root.document_sha256
+    assert sha256(Client().get(f"/chain/payouts/{root.pk}.json").content).hexdigest() == root.document_sha256
     assert answer["ETag"] == f'"{root.document_sha256}"'
     assert "immutable" in answer["Cache-Control"]
     again = Client().get(f"/chain/payouts/{root.pk}.json", headers={"if-none-match": answer["ETag"]})
     assert again.status_code == 304
     assert Client().get("/chain/payouts/999999.json").status_code == 404
+
+    [kept] = (tmp_path / "payout-roots").iterdir()
+    kept.unlink()
+    kept.parent.rmdir()
+    kept.parent.write_bytes(b"in the way")  # a folder that cannot be written keeps nobody from reading
+    assert Client().get(f"/chain/payouts/{root.pk}.json").content == answer.content
 
 
 def test_nobody_else_sees_it(cast: Cast) -> None:

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from marketplace.payouts.bookkeeping.books import credit, debit, post
@@ -11,6 +12,8 @@ from marketplace.payouts.claims.tables import ChainCaseEnd, ChainClaimed, RootSe
 from marketplace.payouts.kinds import AccountKind, TransactionKind
 
 MOST = 400
+_ROOTS = Q(kind=RootSeen.PROPOSED, ours=None) | Q(kind=RootSeen.VETOED, ours__isnull=False)
+"""Roots that a person looks at: what nobody here published, and what was published here and vetoed."""
 
 
 class UnableToEndCase(Exception):
@@ -34,9 +37,10 @@ class Case(NamedTuple):
 def open_cases() -> list[Case]:
     """Return what nobody has ended, in the order in which the chain said it."""
     claims = ChainClaimed.objects.exclude(why="").filter(end=None)
-    roots = RootSeen.objects.filter(kind=RootSeen.PROPOSED, ours=None, end=None)
     told = [Case(one.event, one.at, f"{one.units} units to {one.address}: {one.why}") for one in claims]
-    told += [Case(one.event, one.at, f"root {one.root} of token {one.token} is not ours") for one in roots]
+    for one in RootSeen.objects.filter(_ROOTS, end=None).select_related("ours"):
+        what = f"{one.ours} was vetoed, and waits for your word" if one.ours else "is not ours"
+        told.append(Case(one.event, one.at, f"root {one.root} of token {one.token}: {what}"))
     return sorted(told)
 
 
@@ -44,7 +48,8 @@ def open_cases() -> list[Case]:
 def end_case(*, event: int, note: str, by: str, now: datetime) -> ChainCaseEnd:
     """Record what became of a case, and book what the chain paid out as not understood yet; return the end.
 
-    Whole minor units leave the escrow of the claim's book, where it is one of ours. The first end of a case stays.
+    Whole minor units leave the escrow of the claim's book, where it is one of ours. After a root of ours was vetoed,
+    the next settlement publishes the same amounts again. The first end of a case stays.
     Raises UnableToEndCase where there is no such case, or no note of up to 400 characters.
     """
     if not 0 < len(note) <= MOST or not 0 < len(by) <= 200:
@@ -52,7 +57,7 @@ def end_case(*, event: int, note: str, by: str, now: datetime) -> ChainCaseEnd:
     claim = (
         ChainClaimed.objects.select_for_update(of=("self",), no_key=True).filter(event=event).exclude(why="").first()
     )
-    root = RootSeen.objects.filter(event=event, kind=RootSeen.PROPOSED, ours=None).first()
+    root = RootSeen.objects.filter(_ROOTS, event=event).first()
     if claim is None and root is None:
         raise UnableToEndCase(event, _("there is no such case"))
     if before := ChainCaseEnd.objects.filter(claim=claim, root=root).first():

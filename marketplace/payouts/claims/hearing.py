@@ -69,7 +69,10 @@ def _hear_root(event: ChainEvent, now: datetime) -> None:
     if kind == RootSeen.VETOED:
         _withdraw_vetoes(event)
         if ours is not None:
-            log.critical("Our payout root %s was vetoed; the next settlement publishes the same amounts.", ours)
+            log.critical(
+                "%s, a payout root of ours, was vetoed: none follows before an operator ends the case (payout_case).",
+                ours,
+            )
     elif ours is None:
         _alarm(event, "is not ours: the settler's key is in other hands", now)
     elif not is_as_given(ours):

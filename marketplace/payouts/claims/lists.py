@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import accumulate
@@ -51,15 +52,23 @@ def list_of(root: PayoutRoot) -> bytes:
     return write_list(place_of(root.book), root.number, bytes.fromhex(root.root[2:]), given)
 
 
-def list_file(root: PayoutRoot) -> Path:
-    """Return the file of a root's public list, written when somebody first asks for it; it never changes."""
+def kept_list(root: PayoutRoot) -> bytes:
+    """Return the bytes of a root's public list, from its file where somebody asked before: it never changes.
+
+    Nothing is kept that is not what the root's digest was taken of, or where the data folder cannot be written.
+    """
     path = Path(settings.DATA_FOLDER, "payout-roots", f"{root.document_sha256}.json")
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_name(f".{path.name}.{os.getpid()}.{get_ident()}")
-        fresh.write_bytes(list_of(root))
-        fresh.replace(path)
-    return path
+    try:
+        return path.read_bytes()
+    except OSError:
+        content = list_of(root)
+    if sha256(content).hexdigest() == root.document_sha256:
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = path.with_name(f".{path.name}.{os.getpid()}.{get_ident()}")
+            fresh.write_bytes(content)
+            fresh.replace(path)
+    return content
 
 
 def is_as_given(root: PayoutRoot) -> bool:

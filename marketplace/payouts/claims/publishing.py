@@ -18,7 +18,7 @@ from marketplace.payouts.bookkeeping.providing import record_bank_transfer
 from marketplace.payouts.claims.document import write_list
 from marketplace.payouts.claims.lists import given_in
 from marketplace.payouts.claims.places import Coin, book_of, coin_of, opened, place_of, wallets_of
-from marketplace.payouts.claims.standing import ASKED, VETOED, WAITS, newest_root, standing_of_root
+from marketplace.payouts.claims.standing import ASKED, VETOED, WAITS, may_follow, newest_root, standing_of_root
 from marketplace.payouts.claims.tables import ChainAccount, ChainBook, PayoutRoot, PayoutRootLine, PayoutRootTree
 from marketplace.payouts.claims.tree import MAX_UNITS, leaves_of, levels_of
 from marketplace.payouts.kinds import AccountKind
@@ -29,6 +29,9 @@ from marketplace.people.models import Creator
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 5_000  # rows of one statement
+
+STOPPED = "stopped"
+"""The newest root of a book was vetoed, and no operator has said yet that publishing goes on."""
 
 
 class _Given(NamedTuple):
@@ -43,8 +46,8 @@ def publish_due(*, currency: str, creator: Creator | None, now: datetime) -> Pay
     """Publish one root over what is due on chain in a currency, and return it; None where there is nothing to do.
 
     One root of a token waits at a time: while the newest is not on the chain, or waits there, nothing is taken from
-    anybody. A root that was vetoed is followed by one over the same amounts and what came due since, and where the
-    chain refused to take a root, it is asked again here; also those of a distributor that has a successor, which get
+    anybody. A root that was vetoed is followed by one over the same amounts and what came due since, once an
+    operator has ended its case, and where the chain refused to take a root, it is asked again here; also those of a distributor that has a successor, which get
     nothing new. Books, list and calls to the chain are one transaction, and nothing in it asks a network; a chain that
     is away keeps the calls waiting.
     """
@@ -56,7 +59,7 @@ def publish_due(*, currency: str, creator: Creator | None, now: datetime) -> Pay
     if coin is None:
         return None
     state = _state_of(current, now=now) if current else None
-    if state in (ASKED, WAITS):
+    if state in (ASKED, WAITS, STOPPED):
         return None
     return _publish(coin, creator=creator, again=state == VETOED, now=now)
 
@@ -69,6 +72,9 @@ def _state_of(book: ChainBook, *, now: datetime) -> str | None:
     state = standing_of_root(newest, now=now).state
     if state == ASKED:
         _ask_again(newest, now=now)
+    if state == VETOED and not may_follow(newest):
+        log.warning("%s was vetoed: nothing is published after it before an operator ends the case.", newest)
+        return STOPPED
     return state
 
 

@@ -55,6 +55,12 @@ def _told(words: dict[str, RootSeen], now: datetime) -> RootStanding:
     return RootStanding(state, counts_at, proposed.transaction, proposed.block_number)
 
 
+def may_follow(root: PayoutRoot) -> bool:
+    """Whether an operator has said that publishing goes on after a root of ours was vetoed (claims/cases.py)."""
+    words = still_said(RootSeen.objects.filter(ours=root, kind=RootSeen.VETOED))
+    return not words.filter(end=None).exists()
+
+
 def newest_root(book: ChainBook) -> PayoutRoot | None:
     """Return the newest root of a book, whatever became of it."""
     return PayoutRoot.objects.filter(book=book).select_related("book").order_by("-number").first()

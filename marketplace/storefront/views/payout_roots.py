@@ -1,10 +1,10 @@
 """The public lists of payout roots: who wants to recompute a root downloads its list."""
 
-from django.http import FileResponse, Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import condition, require_safe
 
-from marketplace.payouts.claims.lists import list_file
+from marketplace.payouts.claims.lists import kept_list
 from marketplace.payouts.claims.queries import root_by_id
 
 YEAR = 365 * 24 * 3600
@@ -17,7 +17,7 @@ def _etag(request: HttpRequest, root: int) -> str | None:
 
 @require_safe
 @condition(etag_func=_etag)
-def payout_root(request: HttpRequest, root: int) -> FileResponse:
+def payout_root(request: HttpRequest, root: int) -> HttpResponse:
     """This will send the list of a root, to the byte what its digest was taken of; it never changes."""
     found = root_by_id(root)
     if found is None:
@@ -26,4 +26,4 @@ def payout_root(request: HttpRequest, root: int) -> FileResponse:
         "Content-Disposition": f'attachment; filename="payout-root-{found.pk}.json"',
         "Cache-Control": f"public, max-age={YEAR}, immutable",
     }
-    return FileResponse(list_file(found).open("rb"), content_type="application/json", headers=headers)
+    return HttpResponse(kept_list(found), content_type="application/json", headers=headers)

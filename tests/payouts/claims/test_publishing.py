@@ -6,6 +6,7 @@ from hashlib import sha256
 import pytest
 from django.db import DatabaseError, connection, transaction
 
+from marketplace.payouts.claims.cases import end_case, open_cases
 from marketplace.payouts.claims.document import read_list
 from marketplace.payouts.claims.hearing import hear_claims
 from marketplace.payouts.claims.lists import calls_under, claim_of, list_of
@@ -187,6 +188,10 @@ def test_a_vetoed_root_is_followed_by_one_over_the_same(alice, shared, earn, on_
     hear_claims(now=noon + HOUR)
     assert standing_of_root(first, now=noon + HOUR).state == "vetoed"
 
+    assert published(noon + 2 * HOUR) == first
+    [case] = open_cases()
+    assert case.what == f"root {first.root} of token {COIN}: {first.name} was vetoed, and waits for your word"
+    end_case(event=case.event, note="a false alarm", by="carol@example.org", now=noon + 2 * HOUR)
     second = published(noon + 2 * HOUR)
     assert (second.root, second.number, second.added_minor, second.transaction) == (first.root, 2, 0, None)
     assert [call["key"] for call in asked[2:]] == [f"{second.name}:propose:1"]  # the contract has the money
