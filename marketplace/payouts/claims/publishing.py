@@ -46,10 +46,10 @@ def publish_due(*, currency: str, creator: Creator | None, now: datetime) -> Pay
     """Publish one root over what is due on chain in a currency, and return it; None where there is nothing to do.
 
     One root of a token waits at a time: while the newest is not on the chain, or waits there, nothing is taken from
-    anybody. A root that was vetoed is followed by one over the same amounts and what came due since, once an
-    operator has ended its case, and where the chain refused to take a root, it is asked again here; also those of a distributor that has a successor, which get
-    nothing new. Books, list and calls to the chain are one transaction, and nothing in it asks a network; a chain that
-    is away keeps the calls waiting.
+    anybody. A root that was vetoed is followed by one over the same amounts and what came due since, once an operator
+    has ended its case, and where the chain refused to take a root, it is asked again here; also those of a distributor
+    that has a successor, which get nothing new. Books, list and calls to the chain are one transaction, and nothing in
+    it asks a network; a chain that is away keeps the calls waiting.
     """
     coin = coin_of(currency)
     current = book_of(coin) if coin else None
