@@ -10,11 +10,13 @@ from marketplace.people.models import Person
 class ChainSale(models.Model):
     """One license that `LicenseMarket` sold, as its event says; `seq` is the contract's own number for it.
 
+    `source` is how the grant and the books name it: by its transaction, since a reorganization may renumber sales.
     `chain_offer` is what was bought, `committed` whom the buyer committed to, each where we know it. What became of
     it is told by its steps, of which the newest counts.
     """
 
     event_id = models.BigIntegerField(unique=True)
+    source = models.CharField(max_length=80, unique=True)
     chain_id = models.BigIntegerField()
     market = models.CharField(max_length=42)
     seq = models.BigIntegerField()
@@ -37,17 +39,19 @@ class ChainSale(models.Model):
     class Meta:
         ordering = ["-id"]
         indexes = [models.Index(fields=["licensee", "-id"], name="checkout_chain_by_licensee")]
-        constraints = [
-            models.UniqueConstraint(fields=["chain_id", "market", "seq"], name="checkout_chain_sale_is_seen_once")
-        ]
-
-    @property
-    def source(self) -> str:
-        """How the grant and the books name this sale."""
-        return f"chain-sale:{self.chain_id}:{self.market}:{self.seq}"
 
     def __str__(self) -> str:
         return self.source
+
+
+class ChainSaleRead(models.Model):
+    """How far the market's sales were read: events of the inbox up to `through`, also those that came again."""
+
+    through = models.BigIntegerField()
+    read_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"through {self.through}"
 
 
 class ChainSaleStep(models.Model):

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Max, OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
 from ledger.chain import typed
@@ -15,9 +15,10 @@ from ledger.chain.suite import checked, suite
 from ledger.event_models import ChainEvent
 from ledger.stating import UnableToState
 from marketplace.checkout import chain_cases
-from marketplace.checkout.chain_sale_models import ChainSale, ChainSaleStep
+from marketplace.checkout.chain_sale_models import ChainSale, ChainSaleRead, ChainSaleStep
 from marketplace.licensing import operations as licensing
 from marketplace.licensing.models import ChainOffer, Grant, LicenseeCommitment, OfferWithdrawal
+from marketplace.payouts.bookkeeping.chain_sales import sale_source
 from marketplace.people.models import Person, Seat, Studio
 
 log = logging.getLogger(__name__)
@@ -68,19 +69,29 @@ def take_in(*, now: datetime) -> int:
     known = suite()
     if known is None:
         return 0
-    newest = ChainSale.objects.aggregate(newest=Max("event_id"))["newest"] or 0
+    newest = ChainSaleRead.objects.order_by("-id").first()
     rows = ChainEvent.objects.filter(
-        chain_id=known.chain_id, contract="LicenseMarket", event="LicenseSold", id__gt=newest, lost=None
+        chain_id=known.chain_id,
+        contract="LicenseMarket",
+        event="LicenseSold",
+        id__gt=newest.through if newest else 0,
+        lost=None,
     ).order_by("id")
     return sum(take_in_event(event=event, now=now) for event in rows[:AT_ONCE])
 
 
 @transaction.atomic
 def take_in_event(*, event: ChainEvent, now: datetime) -> bool:
-    """This will take in one sale, and grant it or say why not; False where it was taken in before."""
+    """This will take in one sale, and grant it or say why not; False where it was taken in before.
+
+    What the chain took back and mined again is the same sale, whatever its number there is now.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-    if ChainSale.objects.filter(event_id=event.pk).exists():
+    if ChainSaleRead.objects.filter(through__gte=event.pk).exists():
+        return False
+    ChainSaleRead.objects.create(through=event.pk, read_at=now)
+    if ChainSale.objects.filter(source=sale_source(event)).exists():
         return False
     sale = _sale(event, now)
     sale.save(force_insert=True)
@@ -98,6 +109,7 @@ def _sale(event: ChainEvent, now: datetime) -> ChainSale:
     commitment = said["licenseeCommitment"].removeprefix("0x")
     sale = ChainSale(
         event_id=event.pk,
+        source=sale_source(event),
         chain_id=event.chain_id,
         market=event.address,
         seq=said["seq"],

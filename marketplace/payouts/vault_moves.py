@@ -16,12 +16,14 @@ class VaultMove(models.Model):
     `subject` is what the market said that it sold: whoever stole its key may say so of any release, and the money goes
     where `split_digest` says. Of what came in the fee is the house's, and all other is of those whom the split names.
     `detail` is what the books' accounts of that token in that vault are called. A move that adds no whole minor unit
-    has no transaction.
+    has no transaction. `number` counts the vault's events in their transaction on the chain, from 0: mined again in
+    another block it is the same move.
     """
 
     IN, OUT, HOUSE = "in", "out", "house"
 
     event_id = models.BigIntegerField(unique=True)
+    number = models.IntegerField(default=0)
     chain_id = models.BigIntegerField()
     vault = models.CharField(max_length=42)
     token = models.CharField(max_length=42)
@@ -54,7 +56,7 @@ class VaultMove(models.Model):
         ]
         constraints = [
             models.UniqueConstraint(
-                fields=["chain_id", "chain_transaction", "log_index"], name="payouts_vault_event_moves_once"
+                fields=["chain_id", "chain_transaction", "number"], name="payouts_vault_event_moves_once"
             ),
             # Amounts are above zero, so each total comes once: of two that follow the same move one is refused.
             models.UniqueConstraint(
@@ -81,3 +83,16 @@ class VaultMove(models.Model):
 
     def __str__(self) -> str:
         return self.source
+
+
+class VaultRead(models.Model):
+    """How far the vault's events were read: those of the inbox up to `through`, also what was not to be booked."""
+
+    through = models.BigIntegerField()
+    read_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "payouts_vault_read"
+
+    def __str__(self) -> str:
+        return f"through {self.through}"

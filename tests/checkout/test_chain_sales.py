@@ -10,6 +10,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 import ledger.operations
 from ledger.chain import typed
 from ledger.chain.transaction import address_of
+from ledger.event_models import ChainEvent, ChainEventLost
 from ledger.models import Entry
 from marketplace.checkout import chain_cases, chain_sales
 from marketplace.checkout.chain_sales import UnableToClaimLicense, UnableToSettleSale, take_in
@@ -270,7 +271,7 @@ def test_a_sale_at_a_contract_of_before_is_taken_in_as_well(market, row, committ
     tamper(f"UPDATE licensing_chainoffer SET market = '{elsewhere}'")
     take_in(now=SEEN)
     assert outcome() == ("granted", "")
-    assert Grant.objects.get().source.startswith(f"chain-sale:31337:{elsewhere}:")
+    assert Grant.objects.get().source == f"chain-sale:{event.transaction[2:]}:0"
 
 
 def test_a_thief_with_our_key_sells_nothing_of_alices_by_paying_himself(market, row, committed):
@@ -290,3 +291,20 @@ def test_a_sale_whose_money_nobody_saw_is_a_case(market, row, committed):
     tamper(f"DELETE FROM ledger_chain_event WHERE transaction = '{event.transaction}' AND event = 'Absorbed'")
     take_in(now=SEEN)
     assert outcome() == ("case", "unknown-offer")
+
+
+def test_a_sale_that_was_mined_again_under_another_number_is_the_same_license(market, row, committed):
+    first = buy(row, committed)
+    take_in(now=SEEN)
+    grant = Grant.objects.get()
+    other = buy(row, committed, seq=first.args["seq"])  # another transaction has its number now
+    tamper(f"UPDATE ledger_chain_event SET args = args || '{{\"seq\": 77}}' WHERE id = {first.pk}")
+    for event in ChainEvent.objects.filter(transaction=first.transaction):
+        ChainEventLost.objects.create(event=event, lost_at=SEEN)
+        event.pk, event.block_hash, event.log_index = None, "0x" + "f" * 64, event.log_index + 40
+        event.save(force_insert=True)
+    assert take_in(now=SEEN) == 1
+    assert Grant.objects.count() == 2
+    assert Grant.objects.get(source=f"chain-sale:{other.transaction[2:]}:0") != grant
+    assert ChainSale.objects.filter(chain_transaction=first.transaction).count() == 1
+    assert take_in(now=SEEN) == 0

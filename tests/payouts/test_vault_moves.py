@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.chain.suite import Suite, Token
-from ledger.event_models import ChainEvent
+from ledger.event_models import ChainEvent, ChainEventLost
 from marketplace.payouts import vault_rules
 from marketplace.payouts.bookkeeping import chain_sales
 from marketplace.payouts.bookkeeping.books import constraint_of
@@ -105,7 +105,8 @@ def test_a_sale_on_chain_is_booked_once_and_awaits_no_allocation(shared, sold, n
     assert book_vault(now=noon) == 1
     assert book_vault(now=noon) == 0
     move = VaultMove.objects.get()
-    assert move.source == f"chain-sale:31337:{MARKET}:1"
+    sale = ChainEvent.objects.get(event="LicenseSold")
+    assert move.source == f"chain-sale:{sale.transaction[2:]}:0"
     assert (move.subject, move.split_digest) == (f"release:{RELEASE}", shared.digest)
     assert minor(move) == (19_99, 1_99)
     assert Transaction.objects.get().kind == "chain_sale"
@@ -173,9 +174,9 @@ def test_two_sales_in_one_transaction_are_two(shared, sold, noon):
     sold(shared, 500 * CENT, 50 * CENT)
     tamper(f"UPDATE ledger_chain_event SET transaction = '{first}'")
     assert book_vault(now=noon) == 2
-    assert list(VaultMove.objects.order_by("id").values_list("source", flat=True)) == [
-        f"chain-sale:31337:{MARKET}:1",
-        f"chain-sale:31337:{MARKET}:2",
+    assert list(VaultMove.objects.order_by("id").values_list("source", "number")) == [
+        (f"chain-sale:{first[2:]}:0", 0),
+        (f"chain-sale:{first[2:]}:1", 1),
     ]
 
 
@@ -185,6 +186,40 @@ def test_a_token_that_nobody_knows_is_not_counted(shared, happens, noon, caplog)
     assert book_vault(now=noon) == 0
     assert written() == before
     assert "not counted" in caplog.text
+    caplog.clear()
+    assert book_vault(now=noon) == 0  # it is passed by for good
+    assert caplog.text == ""
+
+
+def mined_again(event, log_index):
+    """What the follower writes when the chain took an event back and has it in another block."""
+    event = ChainEvent.objects.get(pk=event.pk)
+    ChainEventLost.objects.create(event=event, lost_at=event.seen_at)
+    event.pk, event.log_index, event.block_hash = None, log_index, "0x" + "f" * 64
+    event.save(force_insert=True)
+    return event
+
+
+def test_what_was_mined_again_is_booked_once(shared, alice, sold, happens, noon, caplog):
+    taken = sold(shared, 500 * CENT, 50 * CENT)
+    gone = happens("SplitVault", "Withdrawn", payee="0x" + alice.pk.hex, token=COIN, to=WALLET, amount=100 * CENT)
+    assert book_vault(now=noon) == 2
+    before = written(), sums()
+    mined_again(ChainEvent.objects.get(event="LicenseSold"), 70)
+    mined_again(taken, 71)
+    mined_again(gone, 3)
+    assert book_vault(now=noon) == 0
+    assert (written(), sums()) == before
+    assert caplog.text == ""
+    # What comes after it is booked as ever, and what is not the same any more is said.
+    sold(shared, 500 * CENT, 50 * CENT)
+    assert book_vault(now=noon) == 1
+    newest = ChainEvent.objects.filter(event="Withdrawn").latest("id")
+    tamper(f"UPDATE ledger_chain_event SET args = args || '{{\"amount\": 1}}' WHERE id = {newest.pk}")
+    mined_again(newest, 4)
+    assert book_vault(now=noon) == 0
+    assert "mined again as something else" in caplog.text
+    assert check_books() == []
 
 
 def test_nothing_is_booked_before_there_are_contracts(monkeypatch, db, noon):
@@ -206,7 +241,7 @@ def test_a_move_that_does_not_follow_is_refused_by_the_database(shared, sold, no
         ({}, "payouts_vault_moves_follow_each_other"),
     ):
         other = VaultMove.objects.get()
-        other.pk, other.event_id, other.log_index, other.source = None, 99, 99, "chain-sale:31337:0x:9"
+        other.pk, other.event_id, other.number, other.source = None, 99, 99, "chain-sale:0:9"
         other.transaction_id = transaction_of_a_cent(move)
         for field, value in change.items():
             setattr(other, field, value)

@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Max
 
 from ledger.chain.suite import Suite, Token, suite
 from ledger.event_models import ChainEvent
@@ -14,6 +13,7 @@ from marketplace.payouts.bookkeeping.books import Leg, credit, debit, post
 from marketplace.payouts.bookkeeping.prepaying import record_claimed
 from marketplace.payouts.models import AccountKind, TransactionKind, VaultMove
 from marketplace.payouts.rules import Money
+from marketplace.payouts.vault_moves import VaultRead
 from marketplace.payouts.vault_rules import unit_of, whole_minor
 
 log = logging.getLogger(__name__)
@@ -47,29 +47,36 @@ def book_vault(*, now: datetime) -> int:
     known = suite()
     if known is None:
         return 0
-    newest = VaultMove.objects.aggregate(newest=Max("event_id"))["newest"] or 0
+    newest = VaultRead.objects.order_by("-id").first()
     rows = ChainEvent.objects.filter(
-        chain_id=known.chain_id, contract=_VAULT, event__in=_FLOWS, id__gt=newest, lost=None
+        chain_id=known.chain_id,
+        contract=_VAULT,
+        event__in=_FLOWS,
+        id__gt=newest.through if newest else 0,
+        lost=None,
     ).order_by("id")
-    booked = 0
-    for event in rows[:AT_ONCE]:
-        booked += book_event(event=event, known=known, now=now)
-    return booked
+    return sum(book_event(event=event, known=known, now=now) for event in rows[:AT_ONCE])
 
 
 @transaction.atomic
 def book_event(*, event: ChainEvent, known: Suite, now: datetime) -> bool:
-    """Book one event of the vault; return False where it was booked before, or is of a token that is not counted."""
+    """Book one event of the vault; return False where it was booked before, or is of a token that is not counted.
+
+    What the chain took back and mined again is the same move, though it is another event of the inbox.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    if VaultRead.objects.filter(through__gte=event.pk).exists():
+        return False
+    VaultRead.objects.create(through=event.pk, read_at=now)
     token = known.token_at(event.args["token"])
     unit = token and unit_of(token.decimals, token.currency)
     if token is None or unit is None:
         log.warning("the vault moved a token that is not counted: %s in %s", event.args["token"], event.transaction)
         return False
-    if VaultMove.objects.filter(event_id=event.pk).exists():
-        return False
     move = _move(event, token, unit, now)
+    if _was_booked(move):
+        return False
     before = _newest(move)
     had, had_fee = (int(before.amount_total_units), int(before.fee_total_units)) if before else (0, 0)
     move.amount_total_units = had + move.amount_units
@@ -80,6 +87,28 @@ def book_event(*, event: ChainEvent, known: Suite, now: datetime) -> bool:
         move.transaction_id = _post(move, token, now)
     move.save(force_insert=True)
     return True
+
+
+def _was_booked(move: VaultMove) -> bool:
+    """Tell whether the same was booked before a reorganization; where it says something else now, a person looks."""
+    before = VaultMove.objects.filter(
+        chain_id=move.chain_id, chain_transaction=move.chain_transaction, number=move.number
+    ).first()
+    if before is None:
+        return False
+    same = ("flow", "token", "amount_units", "fee_units", "split_digest", "payee")
+    if any(getattr(before, name) != getattr(move, name) for name in same):
+        log.critical("%s was booked as %s and is mined again as something else", move.chain_transaction, before)
+    return True
+
+
+def number_of(event: ChainEvent) -> int:
+    """Count the events of its kind that stand before an event in its transaction: it is the same when mined again."""
+    names = _FLOWS if event.contract == _VAULT else [event.event]
+    same = ChainEvent.objects.filter(
+        chain_id=event.chain_id, transaction=event.transaction, contract=event.contract, event__in=names, lost=None
+    )
+    return same.filter(log_index__lt=event.log_index).count()
 
 
 def _newest(move: VaultMove) -> VaultMove | None:
@@ -95,7 +124,8 @@ def _move(event: ChainEvent, token: Token, unit: int, now: datetime) -> VaultMov
         vault=event.address,
         token=token.address,
         flow=_FLOWS[event.event],
-        source=f"vault:{event.chain_id}:{event.transaction}:{event.log_index}",
+        number=number_of(event),
+        source=f"vault:{event.chain_id}:{event.transaction}:{number_of(event)}",
         currency=token.currency,
         detail=account_detail(token),
         unit=unit,
@@ -119,8 +149,8 @@ def _move(event: ChainEvent, token: Token, unit: int, now: datetime) -> VaultMov
 
 
 def sale_source(sold: ChainEvent) -> str:
-    """Return the name of a sale on chain: the chain, the contract that sold, and its number there."""
-    return f"chain-sale:{sold.chain_id}:{sold.address}:{sold.args['seq']}"
+    """Return the name of a sale on chain: its transaction and which in it it is, since its number may change."""
+    return f"chain-sale:{sold.transaction.removeprefix('0x')}:{number_of(sold)}"
 
 
 def _sold(absorbed: ChainEvent) -> ChainEvent | None:
