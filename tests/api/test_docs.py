@@ -69,7 +69,7 @@ def test_the_commands_work_one_after_the_other(
         assert result.returncode == 0, (command, result.stderr)
         return json.loads(result.stdout) if result.stdout else None
 
-    search, pack, quote, order, grants, download, verify, chain, *others = COMMANDS
+    search, pack, quote, order, grants, download, verify, split, chain, claims, *others = COMMANDS
     assert [one["pack"] for one in run(search)["data"]] == ["alice/yunhai"]
     assert run(pack)["release"] == market.world.digest
     assert run(quote)["total_minor"] == 10_001
@@ -86,7 +86,10 @@ def test_the_commands_work_one_after_the_other(
         asset = json.loads(bundle.read("manifest.json"))["assets"][0]
     told["SHA256"] = asset["sha256"]
     assert run(verify)["matches"] is True
+    told |= {"SPLIT": market.world.split_id, "ACCOUNT": "0x" + "a1" * 20}
+    assert run(split)["split"] == told["SPLIT"]
     assert run(chain)["open_calls"] == 0
+    assert run(claims)["claims"] == []
 
     told |= {"TERMS": bought["grants"][0]["terms_sha256"], "EMAIL": market.cast.carol.email}
     terms, elsewhere, read, check, may, project, credits, seat, certificate, standing, *recipes, months, month = others
