@@ -235,6 +235,8 @@ def _wrong_object(value: Any, kind: type, path: str) -> list[str]:
     found = [f"{path}.{name}: unknown to this API version" for name in value if name not in known]
     for name, member in known.items():
         if name in value:
+            if value[name] is None and member.optional:
+                continue
             found += wrong(value[name], member.kind, member.module, f"{path}.{name}")
         elif not member.optional:
             found.append(f"{path}.{name}: missing")

@@ -6,7 +6,7 @@ import stripe
 
 from tests.stripe.accounts import NOBODY, method_of
 from tests.stripe.routes import listed, retrieved, route, updated
-from tests.stripe.world import DAY, SETTLES_AFTER, Call, Refused, Row, World
+from tests.stripe.world import DAY, SETTLES_AFTER, Call, Refused, Row, World, checked
 
 DISPUTED = {"disputed": "needs_response", "inquired": "warning_needs_response"}
 SMALLEST = {"usd": 50, "eur": 50, "gbp": 30, "jpy": 50}
@@ -35,6 +35,7 @@ def create_intent(world: World, call: Call) -> Row:
 def begun(world: World, params: Row) -> Row:
     """Keeps a new PaymentIntent; see the route's parameters. Raises Refused, also for a card that is declined."""
     amount, currency = params["amount"], params["currency"]
+    checked(amount, currency)
     if amount < SMALLEST.get(currency, 1):
         raise Refused("Amount must be at least $0.50 usd", "amount_too_small", param="amount")
     if "customer" in params:
@@ -144,7 +145,7 @@ def _charge(world: World, row: Row, status: str, **more: Any) -> Row:
         billing_details=dict(NOBODY), customer=row["customer"], disputed=False, metadata=dict(row["metadata"]),
         paid=status == "succeeded", payment_intent=row["id"], payment_method=method["id"], refunded=False,
         payment_method_details={"type": kind} | ({"card": details} if kind == "card" else {}), outcome=outcome,
-        transfer_group=row["transfer_group"] or f"group_{row['id']}", description=row["description"], **more,
+        transfer_group=row["transfer_group"], description=row["description"], **more,
     )  # fmt: skip
     row["latest_charge"] = charge["id"]
     return charge

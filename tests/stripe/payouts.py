@@ -4,7 +4,7 @@ import stripe
 
 from tests.stripe.accounts import NOBODY
 from tests.stripe.routes import listed, retrieved, route, updated
-from tests.stripe.world import DAY, PLATFORM, Call, Refused, Row, World
+from tests.stripe.world import DAY, PLATFORM, Call, Refused, Row, World, checked
 
 ARRIVES_AFTER = DAY
 SHORT = (
@@ -19,8 +19,7 @@ def transfer(world: World, call: Call) -> Row:
     """Moves money to a connected account: from a charge, also before it is available, or from what is available."""
     given = call.params
     amount, currency = given.get("amount", 0), given["currency"]
-    if amount <= 0:
-        raise Refused("Invalid positive integer", "parameter_invalid_integer", param="amount")
+    checked(amount, currency)
     there = world.find("account", given["destination"], param="destination")
     if (there["capabilities"] or {}).get("transfers") != "active":
         text = "Your destination account needs to have at least one of the following capabilities enabled: transfers, "
@@ -33,7 +32,9 @@ def transfer(world: World, call: Call) -> Row:
     at = _source(world, charge, amount, currency) if charge else world.now
     if charge is None and world.balance(PLATFORM, currency)[0] < amount:
         raise Refused(SHORT, "balance_insufficient")
-    group = given.get("transfer_group", charge["transfer_group"] if charge else None)
+    group = given.get("transfer_group")
+    if charge and not group:
+        group = charge["transfer_group"] or f"group_{charge['id']}"
     row = world.add(
         stripe.Transfer, "tr", amount=amount, amount_reversed=0, currency=currency, destination=there["id"],
         description=given.get("description"), metadata=given.get("metadata", {}), reversed=False, source_type="card",
@@ -41,6 +42,7 @@ def transfer(world: World, call: Call) -> Row:
         reversals={"object": "list", "data": [], "has_more": False, "url": ""},
     )  # fmt: skip
     if charge:
+        charge["transfer_group"] = charge["transfer_group"] or group
         hidden = world.hidden[charge["id"]]
         hidden["transferred"] = hidden.get("transferred", 0) + amount
     row["reversals"]["url"] = f"/v1/transfers/{row['id']}/reversals"
@@ -148,8 +150,7 @@ def payout(world: World, call: Call) -> Row:
     amount, currency = call.params["amount"], call.params["currency"]
     if call.account != PLATFORM and not world.rows[call.account]["payouts_enabled"]:
         raise Refused("Payouts are not enabled for this account.", "payouts_not_allowed")
-    if amount <= 0:
-        raise Refused("This value must be greater than or equal to 1.", "parameter_invalid_integer", param="amount")
+    checked(amount, currency, paid_out=True)
     if world.balance(call.account, currency)[0] < amount:
         raise Refused("You have insufficient funds in your Stripe account for this payout.", "balance_insufficient")
     row = world.add(

@@ -21,6 +21,7 @@ from tests.stripe.routes import ROUTES, Route, expanded, page
 from tests.stripe.world import DAY, PLATFORM, Call, Refused, Row, World
 
 KEYS_LIVE = DAY
+CONNECTED = (stripe.Balance, stripe.BalanceTransaction, stripe.Charge, stripe.Payout)
 API_ERROR = {"error": {"message": "An unknown error occurred", "type": "api_error"}}
 BEFORE = {
     Fault.CONFLICT: (409, {"error": {"code": "lock_timeout", "message": "This object cannot be accessed right now "
@@ -65,7 +66,10 @@ class Saved:
 
 
 class FakeStripe:
-    """One fake: its world, its faults, what the oracle found (`wrong`, which a test wants empty), and who asked."""
+    """One fake: its world, its faults, what the oracle found (`wrong`, which a test wants empty), and who asked.
+
+    Who plays a buyer, a bank or Stripe while others ask holds `lock` meanwhile.
+    """
 
     def __init__(self, now: int, seed: int = 1) -> None:
         self.world, self.faults = World(now, seed), Faults()
@@ -191,6 +195,8 @@ class FakeStripe:
             return 400, Refused(words, code, param=name).body(), False
         if idle := params.keys() - route.acts_on:
             self.wrong.append(f"{method} {path}: the fake does nothing about {', '.join(sorted(idle))}")
+        if account != PLATFORM and route.kind not in CONNECTED:
+            self.wrong.append(f"{method} {path}: the fake has this for the platform only, not for {account}")
         try:
             accounts.may_act(self.world, account)
             answer = self._made(route, Call(params, ids, account, self.world.request), path)

@@ -1,7 +1,11 @@
 """Idempotency keys, faults, pages and errors: what every client of Stripe must live with."""
 
+import json
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +16,7 @@ from tests.stripe.faults import Fault
 from tests.stripe.server import FakeStripe
 from tests.stripe.world import DAY
 
+HOME = Path(__file__).resolve().parents[2]
 PAYMENT = {"amount": 900, "currency": "usd"}
 
 
@@ -132,6 +137,20 @@ def test_what_is_lost_by_chance_is_the_same_for_a_seed() -> None:
 
     assert met[0] == met[1]
     assert [number for number, _ in met[0]] == [2, 3, 5, 6, 8, 9, 13, 14, 15, 16, 21, 24, 32, 34, 38, 39, 40]
+
+
+def test_the_fake_alone() -> None:
+    command = [sys.executable, "-m", "tests.stripe", "--creators", "2", "--balance", "700"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HOME) as process:
+        assert process.stdout is not None
+        said = json.loads(process.stdout.readline())
+        client = stripe.StripeClient("sk_test_x", base_addresses={"api": said["url"]})
+        given = {"amount": 700, "currency": "usd", "destination": said["creators"][1]}
+        client.v1.transfers.create(given)  # type: ignore[arg-type]
+        assert client.v1.balance.retrieve().available[0].amount == 0
+        process.communicate("")
+
+    assert process.returncode == 0
 
 
 def test_pages_by_cursor_and_by_time(fake: FakeStripe, client: stripe.StripeClient) -> None:

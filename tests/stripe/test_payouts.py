@@ -140,3 +140,38 @@ def test_an_account_turns_negative_and_another_is_closed(
     assert refused.value.error.code == "account_invalid"
     rejected = client.v1.accounts.reject(creators.alice, {"reason": "fraud_other"})
     assert rejected.requirements.disabled_reason == "rejected.fraud"
+
+
+def test_amounts_that_no_bank_knows(fake: FakeStripe, client: stripe.StripeClient) -> None:
+    accounts.adjusted(fake.world, "acct_platform", 100_000, "huf")
+
+    for amount, currency in ((1_234, "kwd"), (1_250, "isk"), (0, "usd"), (100, "USD")):
+        with pytest.raises(stripe.InvalidRequestError):
+            client.v1.payment_intents.create({"amount": amount, "currency": currency})
+    with pytest.raises(stripe.InvalidRequestError):
+        client.v1.payouts.create({"amount": 12_345, "currency": "huf"})
+
+    assert (list(client.v1.payment_intents.list()), list(client.v1.payouts.list())) == ([], [])
+    assert client.v1.payouts.create({"amount": 12_300, "currency": "huf"}).amount == 12_300
+
+
+def test_what_is_the_platforms_only_is_named(
+    fake: FakeStripe, client: stripe.StripeClient, creators: SimpleNamespace
+) -> None:
+    fake.client(creators.alice).v1.customers.list()
+
+    assert fake.wrong == [f"GET /v1/customers: the fake has this for the platform only, not for {creators.alice}"]
+    fake.wrong.clear()
+
+
+def test_a_charge_without_a_group_gets_its_transfers_group(
+    client: stripe.StripeClient, creators: SimpleNamespace
+) -> None:
+    charge = charged(client)
+    given = {"amount": 5_000, "currency": "usd", "destination": creators.alice, "source_transaction": charge}
+    assert client.v1.charges.retrieve(charge).transfer_group is None
+
+    made = client.v1.transfers.create(given)  # type: ignore[arg-type]
+
+    assert made.transfer_group == f"group_{charge}"
+    assert client.v1.charges.retrieve(charge).transfer_group == made.transfer_group

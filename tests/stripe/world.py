@@ -15,6 +15,9 @@ from tests.stripe.oracle import members, whole, wrong
 PLATFORM = "acct_platform"
 DAY = 86_400
 SETTLES_AFTER = 2 * DAY
+# Stripe's own rules, beside ISO 4217: amounts are in these steps of the minor unit.
+STEPS = {"bhd": 10, "jod": 10, "kwd": 10, "omr": 10, "tnd": 10, "isk": 100, "ugx": 100}
+PAID_OUT_IN_STEPS = {"huf": 100, "twd": 100}
 Row = dict[str, Any]
 
 
@@ -33,6 +36,18 @@ class Refused(Exception):
         """Gives the error as it is answered; what is not there is left out."""
         named = {"code": self.code, "message": self.message, "param": self.param, "type": self.kind}
         return {"error": {name: value for name, value in named.items() if value is not None} | self.more}
+
+
+def checked(amount: int, currency: str, *, paid_out: bool = False) -> None:
+    """Raises Refused for an amount that is none of the currency's, or that no bank pays out."""
+    if amount < 1:
+        raise Refused("This value must be greater than or equal to 1.", "parameter_invalid_integer", param="amount")
+    if len(currency) != 3 or currency != currency.lower():
+        raise Refused(f"Invalid currency: {currency}.", param="currency")
+    steps = STEPS | (PAID_OUT_IN_STEPS if paid_out else {})
+    if amount % steps.get(currency, 1):
+        text = f"Invalid amount: in {currency} it must be a multiple of {steps[currency]}."
+        raise Refused(text, "parameter_invalid_integer", param="amount")
 
 
 @dataclass
