@@ -123,6 +123,9 @@ def close(world: World, call: Call) -> Row:
 
 def closed(world: World, account: str) -> None:
     """Plays an account that is closed, or that took the platform's access away."""
+    row = {"id": "ca_fake", "object": "application", "name": "Worldloom"}
+    world.keep(row, account, stripe.Application)
+    world.emit("account.application.deauthorized", row)
     del world.rows[account]
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import stripe
 
+from tests.stripe.files import must_be_file
 from tests.stripe.oracle import members
 from tests.stripe.routes import listed, retrieved, route, updated
 from tests.stripe.world import DAY, Call, Refused, Row, World
@@ -11,6 +12,7 @@ from tests.stripe.world import DAY, Call, Refused, Row, World
 DISPUTE_FEE = 1_500
 FAILS_AFTER = 3 * DAY
 OPEN = ("needs_response", "under_review", "warning_needs_response", "warning_under_review")
+FILES = {name for name, each in members(stripe.Dispute.Evidence).items() if "ForwardRef('File')" in str(each.kind)}
 DECIDED = {"winning_evidence": "won", "losing_evidence": "lost", "escalate_inquiry_evidence": "needs_response"}
 
 
@@ -136,6 +138,8 @@ def answer(world: World, call: Call) -> Row:
     if row["status"] not in ("needs_response", "warning_needs_response"):
         raise Refused("This dispute is already closed", "dispute_closed" if row["status"] not in OPEN else None)
     given: dict[str, Any] = call.params.get("evidence") or {}
+    for name in FILES & {name for name, value in given.items() if value}:
+        must_be_file(world, given[name], name)
     row["evidence"] |= {name: value or None for name, value in given.items()}
     row["evidence_details"]["has_evidence"] |= bool(given)
     row["metadata"] = row["metadata"] | (call.params.get("metadata") or {})

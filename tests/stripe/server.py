@@ -16,6 +16,7 @@ import stripe
 
 from tests.stripe import accounts, backwards, billing, payments, payouts, sessions, subscriptions  # noqa: F401  (they hold routes)
 from tests.stripe.faults import Asked, Fault, Faults
+from tests.stripe.files import form_of_parts
 from tests.stripe.oracle import Ill, decode, wrong
 from tests.stripe.routes import ROUTES, Route, expanded, page
 from tests.stripe.world import DAY, PLATFORM, Call, Refused, Row, World
@@ -96,8 +97,8 @@ class FakeStripe:
     def client(self, account: str | None = None) -> stripe.StripeClient:
         """Gives stripe-python's client against this fake, which tries once and tells nobody about it."""
         return stripe.StripeClient(
-            "sk_test_fake", base_addresses={"api": self.url}, max_network_retries=0, stripe_account=account,
-            http_client=stripe.RequestsClient(timeout=20),
+            "sk_test_fake", base_addresses={"api": self.url, "files": self.url}, max_network_retries=0,
+            stripe_account=account, http_client=stripe.RequestsClient(timeout=20),
         )  # fmt: skip
 
     def books(self) -> list[str]:
@@ -234,7 +235,10 @@ def _handler(fake: FakeStripe) -> type[BaseHTTPRequestHandler]:
         disable_nagle_algorithm = True
 
         def _serve(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+            raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            kind = self.headers.get("Content-Type") or ""
+            parts = kind.startswith("multipart/form-data")
+            body = form_of_parts(fake.world, kind, raw) if parts else raw.decode()
             answer = fake.answer(self.command, self.path, body, self.headers)
             if isinstance(answer, Fault):
                 self._cut(answer)

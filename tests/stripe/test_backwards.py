@@ -1,5 +1,7 @@
 """Money goes back: refunds in parts, one that fails later, and disputes that are won, lost or only asked about."""
 
+from io import BytesIO
+
 import pytest
 import stripe
 
@@ -86,3 +88,23 @@ def test_evidence_is_kept_until_it_is_submitted(client: stripe.StripeClient) -> 
 
     assert (kept.status, kept.evidence.product_description) == ("needs_response", "A pack")
     assert client.v1.disputes.close(dispute.id).status == "lost"
+
+
+def test_evidence_may_be_a_file(fake: FakeStripe, client: stripe.StripeClient) -> None:
+    charge = charged(client, card="pm_card_createDispute")
+    [dispute] = client.v1.disputes.list({"charge": charge}).data
+    pdf = BytesIO(b"%PDF-1.7 what Carol was given")
+    pdf.name = "certificate.pdf"
+    kept = client.v1.files.create({"purpose": "dispute_evidence", "file": pdf}, {"idempotency_key": "file-1"})
+    assert (kept.type, kept.size, kept.filename) == ("pdf", 29, "certificate.pdf")
+    assert fake.world.hidden[kept.id]["content"] == pdf.getvalue()
+    with pytest.raises(stripe.InvalidRequestError):
+        client.v1.disputes.update(dispute.id, {"evidence": {"receipt": "file_nowhere"}})
+    assert client.v1.disputes.retrieve(dispute.id).status == "needs_response"
+
+    sent = client.v1.disputes.update(dispute.id, {"evidence": {"service_documentation": kept.id}, "submit": True})
+
+    assert (sent.status, sent.evidence.service_documentation) == ("under_review", kept.id)
+    with pytest.raises(stripe.InvalidRequestError):
+        client.v1.files.create({"purpose": "dispute_evidence", "file": BytesIO(b"MZ")})
+    assert len(client.v1.files.list().data) == 1

@@ -135,6 +135,9 @@ def test_an_account_turns_negative_and_another_is_closed(
 
     client.v1.accounts.delete(creators.bob)
 
+    assert (fake.world.events[-1]["type"], fake.world.events[-1]["account"]) == (
+        "account.application.deauthorized", creators.bob,
+    )  # fmt: skip
     with pytest.raises(stripe.PermissionError) as refused:
         fake.client(creators.bob).v1.balance.retrieve()
     assert refused.value.error.code == "account_invalid"
