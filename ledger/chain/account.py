@@ -23,6 +23,7 @@ _REVERTS = (
 )
 _DEFAULT_TIP_WEI = 1_000_000_000
 _ASKED_AT_ONCE, _SENT_AT_ONCE = 50, 20
+_ASKED_AGAIN = 4
 
 _T = TypeVar("_T")
 
@@ -42,6 +43,14 @@ class RpcAccount:
 
     def moment(self, *, depth: int) -> Moment:
         """Return how things stand for this key, as ledger.chain.base.Account says."""
+        for _ in range(_ASKED_AGAIN):
+            moment = self._moment(depth)
+            # What is asked together is not answered in one instant: a block may come in between.
+            if moment.settled_nonce <= moment.mined_nonce <= moment.next_nonce:
+                return moment
+        raise ChainUnavailable(f"{self._rpc.place} counts the transactions of {self.address} in two ways")
+
+    def _moment(self, depth: int) -> Moment:
         rpc, latest = self._rpc, "latest"
         served, block, mined, waiting, tip = rpc.batch(
             [
@@ -65,7 +74,7 @@ class RpcAccount:
                 ("eth_getTransactionCount", self.address, hex(settled)),
             ]
         )
-        moment = Moment(
+        return Moment(
             head=head,
             settled=settled,
             settled_hash=self._word(self._block(final, settled).get("hash"), "hash"),
@@ -79,9 +88,6 @@ class RpcAccount:
                 tip_wei=_DEFAULT_TIP_WEI if isinstance(tip, RpcRefusal) else rpc.as_number(tip, "the tip"),
             ),
         )
-        if not moment.settled_nonce <= moment.mined_nonce <= moment.next_nonce:
-            raise ChainUnavailable(f"{rpc.place} counts the transactions of {self.address} in two ways")
-        return moment
 
     def seen(self, digests: Sequence[str], at: Moment) -> list[Seen | None]:
         """Return where transactions are, as ledger.chain.base.Account says."""
