@@ -1,10 +1,8 @@
 """What the contracts are for, and who holds a role in them, in the words of the page about the chain."""
 
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from marketplace.payouts.claims.standing import COUNTS, VETOED, WAITS, RootStanding
-from marketplace.ui.formats import Names, moment_text
+from marketplace.ui.formats import Names
 
 PURPOSES: Names = {
     "ProvenanceAnchor": gettext_lazy(
@@ -47,14 +45,3 @@ ROLES: Names = {
     "offers": gettext_lazy("Offers: signs what is for sale on chain"),
     "arbiter": gettext_lazy("Arbiter: decides claims"),
 }
-
-
-def root_state(standing: RootStanding) -> str:
-    """This will say how far a payout root is."""
-    if standing.state == COUNTS:
-        return _("Counts: can be claimed")
-    if standing.state == WAITS and standing.counts_at is not None:
-        return _("Counts from %(when)s on") % {"when": moment_text(standing.counts_at)}
-    if standing.state == VETOED:
-        return _("Stopped by the guardian; the next root has the same amounts")
-    return _("On its way to the chain")

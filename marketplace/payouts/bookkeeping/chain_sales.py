@@ -23,7 +23,7 @@ AT_ONCE = 500
 
 _VAULT = "SplitVault"
 _FLOWS = {"Absorbed": VaultMove.IN, "Withdrawn": VaultMove.OUT, "HouseWithdrawn": VaultMove.HOUSE}
-_LOCK = 0x700C7
+_LOCK = 0x700CA
 
 
 def account_detail(token: Token) -> str:

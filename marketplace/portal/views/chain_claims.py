@@ -17,10 +17,10 @@ from marketplace.payouts.claims.paying import call_of_claim
 from marketplace.payouts.claims.places import coins
 from marketplace.payouts.claims.standing import standings_of
 from marketplace.payouts.claims.ways import is_on_chain
+from marketplace.payouts.claims.words import root_state
 from marketplace.payouts.rails.onchain import proposal_of
 from marketplace.payouts.wallets import wallet_of
 from marketplace.people.models import Creator
-from marketplace.portal import words_chain_claims as words
 from marketplace.portal.views.access import creators_only
 from marketplace.ui import onchain
 from marketplace.ui.formats import moment_text, money_text
@@ -75,7 +75,7 @@ def _context(creator: Creator, error: str) -> dict[str, Any]:
             {
                 "line": line,
                 "currency": line.root.book.currency,
-                "state": words.root_state(standings[line.root_id]),
+                "state": root_state(standings[line.root_id]),
                 "list": reverse("payout-root", args=[line.root_id]),
             }
             for line in lines

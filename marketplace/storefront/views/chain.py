@@ -15,6 +15,7 @@ from ledger.chain_queries import Standing
 from ledger.models import AnchorReceipt
 from marketplace.payouts.claims import queries as claims
 from marketplace.payouts.claims.standing import standings_of
+from marketplace.payouts.claims.words import root_state
 from marketplace.storefront import words_chain
 from marketplace.ui import onchain
 from marketplace.ui.formats import say
@@ -82,7 +83,7 @@ def _roots(chain_id: int) -> list[dict[str, Any]]:
         {
             "root": root,
             "total_minor": int(root.total_units / root.book.scale),
-            "state": words_chain.root_state(standings[root.pk]),
+            "state": root_state(standings[root.pk]),
             "transaction": standings[root.pk].transaction,
             "link": onchain.link("tx", standings[root.pk].transaction),
         }
