@@ -99,9 +99,9 @@ def test_a_filter_that_is_chosen_shows_at_once_and_stands_in_the_address(
 @pytest.mark.parametrize(
     "kind",
     [
-        pytest.param({"locale": "en-US", "color_scheme": "light"}, id="light"),
+        pytest.param({"locale": "en-US", "color_scheme": "light"}, id="light", marks=pytest.mark.deep),
         pytest.param({"locale": "en-US", "color_scheme": "dark", "viewport": NARROW}, id="dark, 390 px"),
-        pytest.param({"locale": "zh-CN", "color_scheme": "light"}, id="Chinese"),
+        pytest.param({"locale": "zh-CN", "color_scheme": "light"}, id="Chinese", marks=pytest.mark.deep),
         pytest.param({"locale": "en-US", "color_scheme": "dark"}, id="dark", marks=pytest.mark.deep),
         pytest.param({"locale": "en-US", "viewport": NARROW}, id="390 px", marks=pytest.mark.deep),
     ],

@@ -116,9 +116,9 @@ def test_a_copied_picture_is_held_answered_and_maintained(
 @pytest.mark.parametrize(
     "kind",
     [
-        pytest.param({"color_scheme": "light"}, id="light"),
+        pytest.param({"color_scheme": "light"}, id="light", marks=pytest.mark.deep),
         pytest.param({"color_scheme": "dark", "viewport": NARROW}, id="dark, 390 px"),
-        pytest.param({"locale": "zh-CN"}, id="Chinese"),
+        pytest.param({"locale": "zh-CN"}, id="Chinese", marks=pytest.mark.deep),
         pytest.param({"color_scheme": "dark"}, id="dark", marks=pytest.mark.deep),
         pytest.param({"viewport": NARROW}, id="390 px", marks=pytest.mark.deep),
     ],

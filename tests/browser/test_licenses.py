@@ -16,7 +16,7 @@ from marketplace.licensing.holdings import SeatAssignment
 from marketplace.licensing.models import Grant
 from marketplace.licensing.terms.ready import READY
 from marketplace.payouts.rules import Money
-from tests.browser.conftest import violations
+from tests.browser.conftest import NARROW, violations
 from tests.cast import CARD, PASSWORD
 from tests.storefront.market import Market
 
@@ -135,14 +135,18 @@ def test_a_seat_is_assigned_without_scripts(market: Market, open_page: Callable[
     assert SeatAssignment.objects.filter(released_at=None).count() == 0
 
 
+WIDE = {"width": 1360, "height": 900}
+
+
 @pytest.mark.parametrize(
     "kind",
     [
-        {"locale": "en-US", "color_scheme": "light", "viewport": {"width": 1360, "height": 900}},
-        {"locale": "en-US", "color_scheme": "dark", "viewport": {"width": 390, "height": 844}},
-        {"locale": "zh-CN", "color_scheme": "light", "viewport": {"width": 390, "height": 844}},
+        pytest.param(
+            {"locale": "en-US", "color_scheme": "light", "viewport": WIDE}, id="light", marks=pytest.mark.deep
+        ),
+        pytest.param({"locale": "en-US", "color_scheme": "dark", "viewport": NARROW}, id="dark, 390 px"),
+        pytest.param({"locale": "zh-CN", "viewport": NARROW}, id="Chinese, 390 px", marks=pytest.mark.deep),
     ],
-    ids=["light", "dark, 390 px", "Chinese, 390 px"],
 )
 def test_axe_finds_nothing_on_the_pages_of_licenses(
     market: Market,

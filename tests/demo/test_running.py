@@ -103,6 +103,7 @@ def free_port() -> str:
         return str(probe.getsockname()[1])
 
 
+@pytest.mark.deep
 def test_one_demo_after_the_other_goes_on_with_the_same_data_and_leaves_nothing_running(demo: Demo) -> None:
     port = free_port()
     demo.start("--port", port)

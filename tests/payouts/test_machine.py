@@ -7,7 +7,7 @@ from tests.payouts.machine.play import play
 
 def test_random_histories(db, faulty_rail, settings):
     settings.PAYOUT_SCHEDULE = "always"
-    play(10, 20)
+    play(6, 16)
 
 
 @pytest.mark.deep
