@@ -35,8 +35,10 @@ def refund(world: World, call: Call) -> Row:
     if not 0 < amount <= left:
         text = f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left})"
         raise Refused(text, "amount_too_large" if amount > left else "parameter_invalid_integer", param="amount")
+    goes = world.hidden[charge["payment_method"]]["goes"]
     row = world.add(
-        stripe.Refund, "re", amount=amount, charge=charge["id"], currency=charge["currency"], status="succeeded",
+        stripe.Refund, "re", amount=amount, charge=charge["id"], currency=charge["currency"],
+        status="pending" if goes == "refund waits" else "succeeded",
         metadata=call.params.get("metadata", {}), payment_intent=charge["payment_intent"],
         reason=call.params.get("reason"),
     )  # fmt: skip
@@ -46,9 +48,18 @@ def refund(world: World, call: Call) -> Row:
     charge["refunded"] = charge["amount_refunded"] == charge["amount"]
     world.emit("refund.created", row)
     world.emit("charge.refunded", charge)
-    if world.hidden[charge["payment_method"]]["goes"] == "refund fails":
+    if goes == "refund fails":
         world.later(FAILS_AFTER, lambda: refund_failed(world, row["id"]))
+    if goes == "refund waits":
+        world.later(FAILS_AFTER, lambda: refund_arrived(world, row["id"]))
     return row
+
+
+def refund_arrived(world: World, refund_id: str) -> None:
+    """Plays a bank that has taken a refund which it was asked about for days."""
+    row = world.find("refund", refund_id)
+    row["status"] = "succeeded"
+    world.emit("refund.updated", row)
 
 
 def _charge_of(world: World, params: Row) -> Row:

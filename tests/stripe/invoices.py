@@ -79,7 +79,8 @@ def collected(world: World, row: Row, card: str | None, *, off_session: bool = T
             raise Refused("This customer has no attached payment source.", "missing_payment_method")
         intent["payment_method"] = card
         tried(world, intent, off_session=off_session)
-    except Refused:
+    except Refused as refused:
+        world.hidden[row["id"]]["refused"] = refused
         world.emit("invoice.payment_failed", row)
         return False
     if intent["status"] == "requires_action":
@@ -124,7 +125,11 @@ def invoices(world: World, call: Call) -> list[Row]:
     wanted = {name: call.params[name] for name in ("customer", "status") if name in call.params}
     rows = [row for row in world.all("invoice") if all(row[name] == value for name, value in wanted.items())]
     of = call.params.get("subscription")
-    return [row for row in rows if of in (None, row["parent"]["subscription_details"]["subscription"])]
+    return [row for row in rows if of in (None, _subscription(row))]
+
+
+def _subscription(row: Row) -> str | None:
+    return row["parent"]["subscription_details"]["subscription"] if row["parent"] else None
 
 
 @route("POST", "invoices/{}/pay", "InvoicePayParams", stripe.Invoice, "payment_method off_session")
@@ -133,9 +138,12 @@ def pay(world: World, call: Call) -> Row:
     row = world.find("invoice", call.ids[0])
     if row["status"] != "open":
         raise Refused("Invoice is already paid", "invoice_already_paid" if row["status"] == "paid" else None)
-    of = world.rows[row["parent"]["subscription_details"]["subscription"]]
+    usual = world.rows.get(_subscription(row) or "", row)["default_payment_method"]
     card = method_of(world, call.params["payment_method"])["id"] if "payment_method" in call.params else None
     off_session = call.params.get("off_session", True)
-    if not collected(world, row, card or of["default_payment_method"], off_session=off_session):
-        raise Refused("Your card was declined.", "card_declined", 402, "card_error")
+    if not collected(world, row, card or usual, off_session=off_session):
+        if row["payments"]["data"] and _intent(world, row)["status"] == "processing":
+            return row
+        why = world.hidden[row["id"]].pop("refused", None)
+        raise why or Refused("Your card was declined.", "card_declined", 402, "card_error")
     return row

@@ -14,7 +14,17 @@ from urllib.parse import parse_qsl, urlsplit
 
 import stripe
 
-from tests.stripe import accounts, backwards, billing, payments, payouts, sessions, subscriptions  # noqa: F401  (they hold routes)
+from tests.stripe import (  # noqa: F401  (they hold routes)
+    accounts,
+    backwards,
+    billing,
+    endpoints,
+    own_invoices,
+    payments,
+    payouts,
+    sessions,
+    subscriptions,
+)
 from tests.stripe.faults import Asked, Fault, Faults
 from tests.stripe.files import form_of_parts
 from tests.stripe.oracle import Ill, decode, wrong
