@@ -22,6 +22,7 @@ CARDS = {
     "pm_card_createDispute": ("0259", "disputed"),
     "pm_card_createDisputeInquiry": ("1976", "inquired"),
     "pm_card_refundFail": ("5126", "refund fails"),
+    "pm_card_pendingRefund": ("7726", "refund waits"),
     "pm_usBankAccount_success": ("6789", "succeeds later"),
     "pm_usBankAccount_insufficientFunds": ("2227", "fails later"),
 }
@@ -43,7 +44,7 @@ def _requirements(due: list[str], reason: str | None) -> Row:
 
 
 @route("POST", "accounts", "AccountCreateParams", stripe.Account,
-       "controller capabilities country email metadata business_type type default_currency")  # fmt: skip
+       "controller capabilities country email metadata business_type type default_currency settings")  # fmt: skip
 def create_account(world: World, call: Call) -> Row:
     """Opens a connected account that may do nothing yet. Its losses are the platform's, or it gets no transfers."""
     given = call.params.get("controller", {})
@@ -62,6 +63,10 @@ def create_account(world: World, call: Call) -> Row:
         },
         requirements=_requirements(WANTED, "requirements.past_due"),
     )  # fmt: skip
+    interval = call.params.get("settings", {}).get("payouts", {}).get("schedule", {}).get("interval", "manual")
+    if interval != "manual":
+        raise Refused("The fake pays out by hand only.", param="settings[payouts][schedule][interval]")
+    row["external_accounts"] = {"object": "list", "data": [], "has_more": False, "url": f"/v1/accounts/{row['id']}"}
     world.owners[row["id"]] = PLATFORM
     world.emit("account.updated", row)
     return row
@@ -91,7 +96,28 @@ def onboarded(world: World, account: str) -> None:
     row = world.find("account", account)
     row.update(charges_enabled=True, details_submitted=True, payouts_enabled=True, requirements=_requirements([], None))
     row["capabilities"] = dict.fromkeys(row["capabilities"], "active")
+    banked(world, account, "6789")
+
+
+def banked(world: World, account: str, last4: str) -> None:
+    """Plays a creator who names the bank account that they want to be paid on, in place of the one before."""
+    row = world.find("account", account)
+    bank = world.add(
+        stripe.BankAccount, "ba", account, bank_name="TEST BANK", country=row["country"], last4=last4, status="new",
+        currency=row["default_currency"], default_for_currency=True, fingerprint=f"fp{last4}",
+    )  # fmt: skip
+    bank["account"] = account
+    row["external_accounts"]["data"] = [bank]
     world.emit("account.updated", row)
+
+
+@route("POST", "accounts/{}/login_links", "AccountCreateLoginLinkParams", stripe.LoginLink)
+def login(world: World, call: Call) -> Row:
+    """Gives a link to the account's own dashboard, which only one that was onboarded has."""
+    row = world.find("account", call.ids[0])
+    if not row["details_submitted"]:
+        raise Refused("Cannot create a login link for an account that has not completed onboarding.")
+    return {"object": "login_link", "created": world.now, "url": f"https://connect.stripe.test/express/{row['id']}"}
 
 
 def restricted(world: World, account: str, reason: str = "requirements.past_due") -> None:

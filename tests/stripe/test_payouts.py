@@ -178,3 +178,19 @@ def test_a_charge_without_a_group_gets_its_transfers_group(
 
     assert made.transfer_group == f"group_{charge}"
     assert client.v1.charges.retrieve(charge).transfer_group == made.transfer_group
+
+
+def test_a_creator_names_a_bank_and_visits_their_dashboard(
+    fake: FakeStripe, client: stripe.StripeClient, creators: SimpleNamespace
+) -> None:
+    new = client.v1.accounts.create({"settings": {"payouts": {"schedule": {"interval": "manual"}}}})
+    with pytest.raises(stripe.InvalidRequestError, match="has not completed onboarding"):
+        client.v1.accounts.login_links.create(new.id)
+    link = client.v1.accounts.login_links.create(creators.alice)
+
+    accounts.banked(fake.world, creators.alice, "1234")
+
+    assert link.url == f"https://connect.stripe.test/express/{creators.alice}"
+    there = client.v1.accounts.retrieve(creators.alice).external_accounts
+    assert there is not None
+    assert [each["last4"] for each in there.data] == ["1234"]
