@@ -21,6 +21,7 @@ from marketplace.catalog.tokens import UnableToAskForToken, UnableToMaterialize
 from marketplace.catalog.transferring import UnableToTransfer
 from marketplace.checkout.chain_sales import UnableToClaimLicense, UnableToSettleSale
 from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod
+from marketplace.checkout.methods import UnableToKeepMethod
 from marketplace.checkout.operations import KeyUsedOtherwise, PaymentDeclined, UnableToBuy, UnableToRefundLine
 from marketplace.checkout.rating import UnableToRate
 from marketplace.checkout.recipe_quotes import RecipePriceChanged, RecipeQuoteExpired, UnableToQuoteRecipe
@@ -141,6 +142,7 @@ STATUS: Mapping[type[Exception], int] = {
     GatewayUnavailable: 503,
     ProofPending: 503,
     NotDownloadable: 403,
+    UnableToKeepMethod: 409,
 }
 
 RETRY_SECONDS = 2

@@ -1,6 +1,6 @@
 """Orders, the intents to take money for them, and what came of it.
 
-More tables: charges.py, refunds.py, chain_sale_models.py.
+More tables: charges.py, refunds.py, chain_sale_models.py, method_models.py.
 """
 
 import uuid
@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from marketplace.checkout import chain_sale_models as chain_sale_models  # tables of this app, found by being imported
 from marketplace.checkout import charges as charges
+from marketplace.checkout import method_models as method_models
 from marketplace.checkout import refunds as refunds
 from marketplace.checkout.chain_sale_models import ChainSale as ChainSale
 from marketplace.checkout.chain_sale_models import ChainSaleStep as ChainSaleStep
