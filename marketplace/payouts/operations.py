@@ -41,7 +41,9 @@ from marketplace.payouts.bookkeeping.releasing import release_holds, release_res
 from marketplace.payouts.bookkeeping.royalties import allocate_royalties
 from marketplace.payouts.bookkeeping.sales import Sold, UnableToRecordSale, record_sale, record_sales
 from marketplace.payouts.bookkeeping.settlement import Settled, UnableToSettle, settle
+from marketplace.payouts.bookkeeping.settling import Collected, record_settlements
 from marketplace.payouts.bookkeeping.splits import Source, ensure_division, ensure_split
+from marketplace.payouts.bookkeeping.suspense import clear_suspense, record_provider_fee, suspend
 from marketplace.payouts.bookkeeping.takedowns import UnableToTakeDown, award_takedown, lift_takedown, take_down
 from marketplace.payouts.bookkeeping.tax_details import UnableToKeepTaxDetails, tell_tax_details
 from marketplace.payouts.claims.hearing import hear_claims
@@ -50,6 +52,7 @@ from marketplace.payouts.proving import prove_books
 
 __all__ = [
     "BooksDisagree",
+    "Collected",
     "Settled",
     "Sold",
     "Source",
@@ -74,6 +77,7 @@ __all__ = [
     "allocate_royalties",
     "award_takedown",
     "choose_way",
+    "clear_suspense",
     "close_dispute",
     "close_month",
     "close_months",
@@ -93,10 +97,12 @@ __all__ = [
     "record_claimed",
     "record_dispute_fee",
     "record_paid",
+    "record_provider_fee",
     "record_returned",
     "record_sale",
     "record_sales",
     "record_settled",
+    "record_settlements",
     "record_transfer_reversed",
     "refund",
     "release_holds",
@@ -104,6 +110,7 @@ __all__ = [
     "release_reserves",
     "set_policy",
     "settle",
+    "suspend",
     "take_checkpoints",
     "take_down",
     "take_subscription_payment",
