@@ -100,6 +100,7 @@ class TransactionKind(models.TextChoices):
     CHAIN_CLAIMED = "chain_claimed", "claimed on a chain"
     CHAIN_SALE = "chain_sale", "sold and paid on a chain"
     CHAIN_PAID = "chain_paid", "paid to a split on a chain"
+    COLLECTED = "collected", "in our balance with the payment provider"
     PROVIDER_FEE = "provider_fee", "fee of the payment provider"
     SUSPENDED = "suspended", "moved by the provider, not understood yet"
     SUSPENSE_CLEARED = "suspense_cleared", "understood"

@@ -43,7 +43,7 @@ from marketplace.payouts.bookkeeping.sales import Sold, UnableToRecordSale, reco
 from marketplace.payouts.bookkeeping.settlement import Settled, UnableToSettle, settle
 from marketplace.payouts.bookkeeping.settling import Collected, record_settlements
 from marketplace.payouts.bookkeeping.splits import Source, ensure_division, ensure_split
-from marketplace.payouts.bookkeeping.suspense import clear_suspense, record_provider_fee, suspend
+from marketplace.payouts.bookkeeping.suspense import clear_suspense, record_collected, record_provider_fee, suspend
 from marketplace.payouts.bookkeeping.takedowns import UnableToTakeDown, award_takedown, lift_takedown, take_down
 from marketplace.payouts.bookkeeping.tax_details import UnableToKeepTaxDetails, tell_tax_details
 from marketplace.payouts.claims.hearing import hear_claims
@@ -95,6 +95,7 @@ __all__ = [
     "publish_claims",
     "record_bank_transfer",
     "record_claimed",
+    "record_collected",
     "record_dispute_fee",
     "record_paid",
     "record_provider_fee",

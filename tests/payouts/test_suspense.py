@@ -5,10 +5,11 @@ import pytest
 from marketplace.payouts.bookkeeping.books import UnableToPost
 from marketplace.payouts.bookkeeping.providing import UnableToRecordSettlement, record_settled
 from marketplace.payouts.bookkeeping.settling import Collected, record_settlements
-from marketplace.payouts.bookkeeping.suspense import clear_suspense, record_provider_fee, suspend
+from marketplace.payouts.bookkeeping.suspense import clear_suspense, record_collected, record_provider_fee, suspend
 from marketplace.payouts.models import AccountKind, Posting, Transaction
-from marketplace.payouts.operations import open_dispute, refund
+from marketplace.payouts.operations import open_dispute, refund, take_subscription_payment
 from marketplace.payouts.queries import check_books, house_sum
+from marketplace.payouts.rules import Money
 from marketplace.payouts.statements import ProviderSettlement
 
 BALANCE, CLEARING, FEES, SUSPENSE = (
@@ -99,3 +100,11 @@ def test_one_that_cannot_be_booked_keeps_all_of_them_out(alices, sell, noon, wro
     with pytest.raises(UnableToRecordSettlement, match=why):
         record_settlements(settled=[Collected("order-line:3", 5, "txn_3"), wrong], now=noon)
     assert written() == before
+
+
+def test_what_was_collected_for_periods_to_come_is_in_the_balance(db, noon):
+    take_subscription_payment(source="order-line:1", amount=Money(30_00, "USD"), now=noon)
+    first = record_collected(amount_minor=30_00, currency="USD", reference="txn_1", now=noon)
+    assert record_collected(amount_minor=30_00, currency="USD", reference="txn_1", now=noon) == first
+    assert sums(BALANCE, CLEARING) == (30_00, 0)
+    assert check_books() == []

@@ -31,6 +31,15 @@ def record_provider_fee(*, amount_minor: int, currency: str, reference: str, now
     return _moved(TransactionKind.PROVIDER_FEE, f"provider-fee:{reference}", currency, now, psp_fee=amount_minor)
 
 
+def record_collected(*, amount_minor: int, currency: str, reference: str, now: datetime) -> UUID:
+    """Book that money is in our balance with the provider which was collected, or was given back, outside of sales.
+
+    In minor units, above zero where the balance grew; `reference` is the provider's own name for it. Of sales,
+    `record_settled` says it. The same again returns the first; other content and an amount of zero raise UnableToPost.
+    """
+    return _moved(TransactionKind.COLLECTED, f"collected:{reference}", currency, now, psp_clearing=-amount_minor)
+
+
 def suspend(*, amount_minor: int, currency: str, reference: str, now: datetime) -> UUID:
     """Book that the provider's balance moved by an amount that nobody understands yet; return the transaction's id.
 

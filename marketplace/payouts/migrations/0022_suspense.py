@@ -15,6 +15,7 @@ _WHERE = [
     "rounding",
 ]
 _MOVED = {
+    "collected": ["psp_balance", "psp_clearing"],
     "provider_fee": ["psp_balance", "psp_fee"],
     "suspended": ["psp_balance", "suspense"],
     "suspense_cleared": ["suspense", *_WHERE],
@@ -74,6 +75,7 @@ class Migration(migrations.Migration):
                     ("chain_claimed", "claimed on a chain"),
                     ("chain_sale", "sold and paid on a chain"),
                     ("chain_paid", "paid to a split on a chain"),
+                    ("collected", "in our balance with the payment provider"),
                     ("provider_fee", "fee of the payment provider"),
                     ("suspended", "moved by the provider, not understood yet"),
                     ("suspense_cleared", "understood"),
@@ -117,6 +119,7 @@ class Migration(migrations.Migration):
                             "chain_claimed",
                             "chain_sale",
                             "chain_paid",
+                            "collected",
                             "provider_fee",
                             "suspended",
                             "suspense_cleared",
