@@ -23,6 +23,12 @@ def _words(name: str, default: str) -> list[str]:
     return [word.strip() for word in os.environ.get(name, default).split(",") if word.strip()]
 
 
+def _content_of(name: str) -> str:
+    """This will read the file that a variable names; nothing where it names none."""
+    path = os.environ.get(name)
+    return Path(path).read_text().strip() if path else ""
+
+
 def _secret_key() -> str:
     """This will read the key from the environment, else from a file of mode 0600 made on first use."""
     if key := os.environ.get("WORLDLOOM_SECRET_KEY"):
@@ -109,6 +115,7 @@ INSTALLED_APPS = [
     "marketplace.licensing",
     "marketplace.catalog",
     "marketplace.payouts",
+    "marketplace.provider",
     "assets",
     "ledger",
     "marketplace.people",
@@ -299,6 +306,7 @@ TAX_1099K_GROSS_MINOR = int(os.environ.get("WORLDLOOM_TAX_1099K_GROSS_MINOR", 20
 TAX_1099K_SALES = int(os.environ.get("WORLDLOOM_TAX_1099K_SALES", 200))
 TAX_MERCHANT_CATEGORY = os.environ.get("WORLDLOOM_TAX_MERCHANT_CATEGORY", "5815")
 SANDBOX_DISPUTE_AFTER_MINUTES = int(os.environ.get("WORLDLOOM_SANDBOX_DISPUTE_AFTER_MINUTES", 60))
+SANDBOX_FEE_PPB = int(os.environ.get("WORLDLOOM_SANDBOX_FEE_PPB", 0))
 ASSET_FILE_LIMIT_BYTES = int(os.environ.get("WORLDLOOM_ASSET_FILE_LIMIT_BYTES", 4 * 1024**3))
 RELEASE_LIMIT_BYTES = int(os.environ.get("WORLDLOOM_RELEASE_LIMIT_BYTES", 16 * 1024**3))
 # What one person may have on its way in: uploads that are unfinished, or finished and not yet published.
@@ -315,6 +323,14 @@ SERVICE_RUNS_AT_ONCE = int(os.environ.get("WORLDLOOM_SERVICE_RUNS_AT_ONCE", 4))
 # What hides from thieves what weights are recognised by: hex, 32 bytes, the same on every machine of a site.
 FINGERPRINT_KEY = os.environ.get("WORLDLOOM_FINGERPRINT_KEY", "")
 CLAMD_ADDRESS = os.environ.get("WORLDLOOM_CLAMD", "")
+# The payment provider. Its key comes from the environment or from a file; secrets of its webhooks are several while one
+# replaces another; the address is for tests.
+STRIPE = {
+    "key": os.environ.get("WORLDLOOM_STRIPE_KEY") or _content_of("WORLDLOOM_STRIPE_KEY_FILE"),
+    "api": os.environ.get("WORLDLOOM_STRIPE_API", ""),
+    "webhook_secrets": tuple(_words("WORLDLOOM_STRIPE_WEBHOOK_SECRETS", "")),
+    "timeout_seconds": int(os.environ.get("WORLDLOOM_STRIPE_TIMEOUT_SECONDS", 30)),
+}
 S3 = {
     "bucket": os.environ.get("WORLDLOOM_S3_BUCKET", ""),
     "endpoint": os.environ.get("WORLDLOOM_S3_ENDPOINT", ""),

@@ -23,6 +23,7 @@ SILENT = {
     "ledger",
     "embedded",
     "marketplace.payouts",
+    "marketplace.provider",
     "assets.inspectors.clamav",
     "assets.storage",
     "assets.uploads.resumable",
@@ -174,7 +175,7 @@ def test_no_tracked_file_names_a_registry_host() -> None:
 
 def test_money_knows_no_floats() -> None:
     offenders = []
-    for folder in ("marketplace/payouts", "marketplace/checkout", "marketplace/licensing"):
+    for folder in ("marketplace/payouts", "marketplace/checkout", "marketplace/licensing", "marketplace/provider"):
         for path in sorted((HOME / folder).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 is_float = isinstance(node, ast.Constant) and isinstance(node.value, float)
@@ -201,14 +202,14 @@ def test_money_is_kept_without_floats(db: None) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT table_name || '.' || column_name FROM information_schema.columns"
-            " WHERE table_schema = current_schema() AND table_name ~ '^(payouts|checkout|licensing)_'"
+            " WHERE table_schema = current_schema() AND table_name ~ '^(payouts|checkout|licensing|provider)_'"
             "   AND (data_type ~ %s OR data_type = 'numeric' AND numeric_scale <> 0)",
             [f"^({names})$"],
         )
         columns = [name for (name,) in cursor.fetchall()]
         cursor.execute(
             "SELECT proname FROM pg_proc WHERE pronamespace = current_schema()::regnamespace"
-            " AND proname ~ '^(payouts|checkout|licensing)_' AND (prosrc ~* %s OR prosrc ~ '[0-9]\\.[0-9]')",
+            " AND proname ~ '^(payouts|checkout|licensing|provider)_' AND (prosrc ~* %s OR prosrc ~ '[0-9]\\.[0-9]')",
             [f"\\m({names})\\M"],
         )
         functions = [name for (name,) in cursor.fetchall()]
