@@ -331,6 +331,8 @@ STRIPE = {
     "webhook_secrets": tuple(_words("WORLDLOOM_STRIPE_WEBHOOK_SECRETS", "")),
     "timeout_seconds": int(os.environ.get("WORLDLOOM_STRIPE_TIMEOUT_SECONDS", 30)),
 }
+# Whether the Stripe gateway writes an invoice there for what is charged without its buyer: renewals, bills for use.
+STRIPE_INVOICES = _flag("WORLDLOOM_STRIPE_INVOICES", False)
 S3 = {
     "bucket": os.environ.get("WORLDLOOM_S3_BUCKET", ""),
     "endpoint": os.environ.get("WORLDLOOM_S3_ENDPOINT", ""),

@@ -12,6 +12,7 @@ from marketplace.checkout import chain_sale_models as chain_sale_models  # table
 from marketplace.checkout import charges as charges
 from marketplace.checkout import method_models as method_models
 from marketplace.checkout import refunds as refunds
+from marketplace.checkout import stripe_models as stripe_models
 from marketplace.checkout.chain_sale_models import ChainSale as ChainSale
 from marketplace.checkout.chain_sale_models import ChainSaleStep as ChainSaleStep
 from marketplace.checkout.charges import UsageChargeLine
