@@ -1,7 +1,5 @@
-"""Ways to pay that a studio lets us keep: kept, chosen, removed. What a card's number was, nobody here knows."""
+"""Ways to pay that a studio lets us keep: kept and chosen. What the number of a card was, nobody here knows."""
 
-import logging
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -10,20 +8,15 @@ from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from marketplace.checkout import rules
-from marketplace.checkout.gateways.base import GatewayUnavailable
 from marketplace.checkout.method_models import (
     BRANDS,
     OTHER,
     PaymentMethod,
     PaymentMethodDefault,
     PaymentMethodEnd,
-    PaymentMethodForgotten,
 )
-from marketplace.checkout.models import Subscription
 from marketplace.checkout.placing import gateway
 from marketplace.people.models import Person, Seat, Studio
-
-log = logging.getLogger(__name__)
 
 
 class UnableToKeepMethod(Exception):
@@ -116,7 +109,7 @@ def add_card(*, studio: Studio, card: str, by: Person, now: datetime) -> Payment
 
     Raises UnableToUseMethod for what is no test card, and UnableToKeepMethod for who may not.
     """
-    _check_buyer(studio, by)
+    check_buyer(studio, by)
     token = gateway().method(card)
     digits = rules.card_digits(card) or ""
     # Test cards have no last month; they end when they say so.
@@ -146,8 +139,8 @@ def choose(*, method: PaymentMethod, by: Person, now: datetime) -> PaymentMethod
 
     Raises UnableToKeepMethod for who may not, and for one that was removed.
     """
-    _check_buyer(method.studio, by)
-    _lock(method.studio)
+    check_buyer(method.studio, by)
+    lock(method.studio)
     there = kept(method.studio, method.pk)
     if there is None:
         raise UnableToKeepMethod(_("This way to pay was removed: choose another one."))
@@ -156,48 +149,18 @@ def choose(*, method: PaymentMethod, by: Person, now: datetime) -> PaymentMethod
     return PaymentMethodDefault.objects.create(method=there, by=by, at=now)
 
 
-def remove(*, method: PaymentMethod, by: Person, now: datetime) -> PaymentMethodEnd:
-    """This will use a way to pay no more, and let the gateway forget it; doing it twice changes nothing.
+def begin(*, studio: Studio, by: Person, return_url: str, key: str, now: datetime) -> str:
+    """This will give the address of the gateway's page where a studio gives a card to keep; `key` names this wish.
 
-    Raises UnableToKeepMethod for who may not, and while a subscription that is renewed needs it: the last one, or one
-    that a subscription names.
+    Raises UnableToKeepMethod for who may not, UnableToUseMethod where cards are typed here, or GatewayUnavailable.
     """
-    _check_buyer(method.studio, by)
-    with transaction.atomic():
-        _lock(method.studio)
-        end = PaymentMethodEnd.objects.filter(method=method).first()
-        if end is None:
-            _check_unused(method)
-            end = PaymentMethodEnd.objects.create(method=method, cause=PaymentMethodEnd.REMOVED, by=by, at=now)
-    try:
-        _forget(end, now)
-    except GatewayUnavailable as error:
-        log.warning("the gateway does not forget %s yet: %s", method.pk, error)
-    return end
+    check_buyer(studio, by)
+    return gateway().begin_method(studio=studio.pk, email=by.email, return_url=return_url, key=key, now=now)
 
 
-def _check_unused(method: PaymentMethod) -> None:
-    using = subscriptions_with(method)
-    if not using:
-        return
-    names = ", ".join(sorted({str(one.offer.release.pack) for one in using}))
-    others = [one for one in saved(method.studio) if one.pk != method.pk]
-    if others:
-        why = _("%(card)s pays for the subscription to %(packs)s: let that be paid by another one first.")
-    else:
-        why = _("%(card)s pays for the subscription to %(packs)s, and there is no other: add another one first.")
-    raise UnableToKeepMethod(why % {"card": label_of(method), "packs": names})
-
-
-def subscriptions_with(method: PaymentMethod) -> Sequence[Subscription]:
-    """This will list the subscriptions that are renewed with a way to pay."""
-    rows = Subscription.objects.filter(studio=method.studio, end=None).select_related("offer__release__pack__creator")
-    return [one for one in rows.order_by("started_at", "id") if token_of(one) == method.token]
-
-
-def token_of(subscription: Subscription) -> str:
-    """This will tell what a subscription is renewed with, as the gateway names it."""
-    return subscription.method
+def is_hosted() -> bool:
+    """This will tell whether cards are given at the gateway's page, and never here."""
+    return bool(getattr(gateway(), "hosted", False))
 
 
 def gone(*, gateway: str, token: str, now: datetime) -> int:
@@ -211,37 +174,12 @@ def gone(*, gateway: str, token: str, now: datetime) -> int:
     return ended
 
 
-def finish_forgetting(*, now: datetime) -> int:
-    """This will tell the gateway what was removed while it was silent; tells of how many."""
-    told = 0
-    rows = PaymentMethodEnd.objects.filter(cause=PaymentMethodEnd.REMOVED, forgotten=None).select_related("method")
-    for end in rows.filter(method__gateway=gateway().name).order_by("at", "method_id")[:100]:
-        try:
-            told += _forget(end, now)
-        except GatewayUnavailable as error:
-            log.warning("the gateway does not forget %s yet: %s", end.method_id, error)
-    return told
-
-
-def _forget(end: PaymentMethodEnd, now: datetime) -> bool:
-    """Lets the gateway forget a card that nobody here keeps any more; one that another studio keeps stays there."""
-    if PaymentMethodForgotten.objects.filter(end=end).exists():
-        return False
-    method, port = end.method, gateway()
-    if port.name != method.gateway:
-        return False
-    elsewhere = PaymentMethod.objects.filter(gateway=method.gateway, token=method.token, end=None)
-    if not elsewhere.exists() and (forget := getattr(port, "forget_method", None)):
-        forget(method.token)
-    PaymentMethodForgotten.objects.get_or_create(end=end, defaults={"at": now})
-    return True
-
-
-def _check_buyer(studio: Studio, by: Person) -> None:
+def check_buyer(studio: Studio, by: Person) -> None:
+    """This will raise UnableToKeepMethod for somebody who does not buy for a studio."""
     if not Seat.objects.filter(studio=studio, person=by, role__in=[Seat.OWNER, Seat.BUYER]).exists():
         raise UnableToKeepMethod(_("You cannot buy for %s: ask its owner for a buyer's seat.") % studio.name)
 
 
-def _lock(studio: Studio) -> None:
-    """Of two who change what a studio pays with, the second waits and sees what the first did."""
+def lock(studio: Studio) -> None:
+    """This will let the second of two who change what a studio pays with wait, and see what the first did."""
     Studio.objects.select_for_update(no_key=True).get(pk=studio.pk)

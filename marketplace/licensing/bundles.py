@@ -137,6 +137,15 @@ def digests_in(release: Release) -> dict[str, str]:
     return {asset["path"]: asset["sha256"] for asset in listed}
 
 
+def papers_of(grant: Grant, *, site: str) -> dict[str, bytes]:
+    """This will give all of a bundle but the files, by name, whatever became of the license since: what proves that it
+    was granted, for whoever must show that.
+
+    Raises ProofPending until the log has it; of a license whose holder was erased there are no papers.
+    """
+    return _papers(grant, site)
+
+
 def _papers(grant: Grant, site: str) -> dict[str, bytes]:
     """Everything but the files, by name."""
     release, terms = grant.release, grant.terms
