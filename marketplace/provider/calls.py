@@ -107,10 +107,11 @@ def perform(
     return end
 
 
-def perform_all(asks: Sequence[Ask], *, now: datetime, threads: int = 1) -> list[Body | Exception]:
+def perform_all(asks: Sequence[Ask], *, now: datetime, threads: int = 1, patience: int = 5) -> list[Body | Exception]:
     """Do many things, with one commit for all intents and one for all answers; return how each ended, in order.
 
-    See perform. With several threads, calls are made at the same time; each thread keeps a connection alive.
+    See perform. With several threads, calls are made at the same time; each thread keeps a connection alive, and none
+    touches the database. When so many in a row are not answered as `patience` says, the rest is not asked.
     """
     works = [_Work(ask) for ask in asks]
     if len({ask.key for ask in asks}) < len(asks):
@@ -121,7 +122,8 @@ def perform_all(asks: Sequence[Ask], *, now: datetime, threads: int = 1) -> list
     missing = [work for work in looking if work.end is None and work.body is None]
     if missing:
         _begin(missing, now)
-    _each(_send, [work for work in works if work.attempt_id], threads)
+    patient = _Patience(patience)
+    _each(lambda work: _send(work, patient), [work for work in works if work.attempt_id], threads)
     _keep(works, now)
     return [work.end if work.end is not None else ProviderUnavailable("unsettled") for work in works]
 
@@ -219,8 +221,28 @@ def _look(work: _Work) -> None:
     work.body, work.adopted = found, True
 
 
-def _send(work: _Work) -> None:
+class _Patience:
+    """Counts what was not answered in a row; threads may miscount by one another, which does no harm."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self.in_a_row = most, 0
+
+    def heard(self, end: Body | Exception | None) -> None:
+        """Take note of how a call ended."""
+        away = isinstance(end, ProviderUnavailable) and end.kind in ("away", "limited", "config", "failed")
+        self.in_a_row = self.in_a_row + 1 if away else 0
+
+
+def _send(work: _Work, patience: _Patience) -> None:
     """Make one attempt; nothing is written here, so that threads need no connection to the database."""
+    if patience.in_a_row >= patience.most:
+        work.end = ProviderUnavailable("unasked", "many before it were not answered")
+        return
+    _call(work)
+    patience.heard(work.end)
+
+
+def _call(work: _Work) -> None:
     assert work.plan is not None
     ask = work.ask
     service, method, ids = rules.named(ask.operation)
@@ -256,7 +278,8 @@ def _keep(works: list[_Work], now: datetime) -> None:
                     at=now,
                 )
             )
-            _warn(work.ask, end)
+            if end.kind != "unasked":
+                _warn(work.ask, end)
         elif work.body is not None:
             answers.append(_answer(work, now))
     if not troubles and not answers:
@@ -307,5 +330,5 @@ def _said(answer: ProviderAnswer) -> Body | Exception:
 
 
 def _warn(ask: Ask, end: ProviderUnavailable) -> None:
-    level = logging.CRITICAL if end.kind in ("config", "keys") else logging.WARNING
+    level = logging.CRITICAL if end.kind == "config" else logging.WARNING
     log.log(level, "%s: %s was not answered: %s", ask.key, ask.operation, end)

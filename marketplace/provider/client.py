@@ -1,10 +1,13 @@
 """The provider's client, made once for a key and an address, and the two ways in which it says no."""
 
+import json
 import logging
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+
+from marketplace.provider import rules
 
 if TYPE_CHECKING:
     from stripe import StripeClient
@@ -20,7 +23,8 @@ class ProviderUnavailable(Exception):
     `kind` says why: `away` (no answer), `busy` (the same is being done), `limited` (too many requests), `failed` (the
     provider broke down), `saved` (and answers that for ever), `keys` (the key was used otherwise), `config` (our key
     is refused, or may not act for the account), `unsettled` (too early to send it anew), `contradicts` (what is found
-    there is not what was asked for). `provider_code` is the provider's own word, where it said one.
+    there is not what was asked for), `unasked` (many before it were not answered). `provider_code` is the provider's
+    own word, where it said one.
     """
 
     code = "provider-unavailable"
@@ -34,13 +38,14 @@ class ProviderRefused(Exception):
     """It was not done, and the same key never will be.
 
     `provider_code`, `decline_code` and `param` are the provider's words (`card_declined`, `insufficient_funds`),
-    `object_id` names what was made nevertheless, such as a PaymentIntent whose card was declined.
+    `object_id` names what was made nevertheless, such as a PaymentIntent whose card was declined; `body` is all of it.
     """
 
     code = "provider-refused"
 
     def __init__(self, body: dict[str, Any]) -> None:
         super().__init__(body.get("message") or body.get("code") or "refused")
+        self.body = body
         self.message: str = body.get("message") or ""
         self.provider_code: str = body.get("code") or ""
         self.decline_code: str = body.get("decline_code") or ""
@@ -121,15 +126,11 @@ def _kind(error: Exception, status: int | None, body: dict[str, Any]) -> str | N
 
 
 def refused(error: Exception) -> dict[str, Any]:
-    """Return what is kept of a final refusal: see ProviderRefused."""
+    """Return what is kept of a final refusal: the error without whatever is private, its status, and what was made."""
     failed: Any = error
-    body = failed.json_body["error"]
-    kept = {
-        name: str(body[name])[:300] for name in ("code", "decline_code", "message", "param", "type") if body.get(name)
-    }
-    made = next((body[name] for name in ("payment_intent", "setup_intent") if body.get(name)), None)
+    said: dict[str, Any] = json.loads(json.dumps(failed.json_body["error"]), parse_float=str)
+    body = {**rules.kept(said), "status": failed.http_status}
+    made = next((said[name] for name in ("payment_intent", "setup_intent") if said.get(name)), None)
     if made:
-        kept["object_id"] = made["id"] if isinstance(made, dict) else str(made)
-    if body.get("charge"):
-        kept["charge"] = str(body["charge"])
-    return {**kept, "status": failed.http_status}
+        body["object_id"] = made["id"] if isinstance(made, dict) else str(made)
+    return body

@@ -39,6 +39,7 @@ PRIVATE = frozenset(
         "tax_ids",
     ]
 )
+_WORDS = frozenset({"description", "statement_descriptor", "statement_descriptor_suffix", "images"})
 _LINKS = ("account_link", "login_link", "billing_portal.session")
 _WITHOUT_METADATA = frozenset(
     [
@@ -132,9 +133,19 @@ def has_metadata(operation: str) -> bool:
 
 
 def fingerprint(*, operation: str, account: str, params: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of what is asked for; bytes and open files count by their content."""
-    text = json.dumps([operation, account, params], sort_keys=True, separators=(",", ":"), default=_as_text)
+    """Return the SHA-256 of what is asked for.
+
+    Names, addresses and descriptions do not count: who repeats a request may have been renamed since, and asks for the
+    same thing. Bytes and open files count by their content.
+    """
+    text = json.dumps([operation, account, _lasting(params)], sort_keys=True, separators=(",", ":"), default=_as_text)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _lasting(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _lasting(each) for name, each in value.items() if name not in PRIVATE and name not in _WORDS}
+    return [_lasting(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _as_text(value: Any) -> str:

@@ -60,7 +60,7 @@ def test_what_was_answered_is_not_asked_again(fake: FakeStripe, moving: Moving) 
 
 def test_a_key_is_for_one_thing(fake: FakeStripe, moving: Moving) -> None:
     pay(moving)
-    for other in ({"amount": 901}, {"description": "another"}):
+    for other in ({"amount": 901}, {"transfer_group": "another"}):
         with pytest.raises(UnableToAsk):
             pay(moving, **other)
     assert (posts(fake), ProviderCallSent.objects.count()) == (["order:1:1"], 1)
@@ -164,6 +164,7 @@ def test_a_declined_card_is_an_answer(fake: FakeStripe, moving: Moving) -> None:
         error = refused.value
         said.append((error.provider_code, error.decline_code, error.status, error.object_id, error.charge_id))
     assert said[0] == said[1]
+    assert error.body["payment_intent"]["id"] == error.object_id
     assert said[0][:3] == ("card_declined", "generic_decline", 402)
     assert (made(fake), posts(fake)) == ([said[0][3]], ["order:1:1"])
 
@@ -236,3 +237,98 @@ def test_nothing_is_asked_inside_a_transaction(fake: FakeStripe, moving: Moving)
     with transaction.atomic(), pytest.raises(RuntimeError):
         pay(moving)
     assert (fake.asked, ProviderCall.objects.count()) == ([], 0)
+
+
+def test_whoever_asks_again_may_have_been_renamed_meanwhile(fake: FakeStripe, moving: Moving) -> None:
+    def join(name: str) -> str:
+        params = {"email": f"{name}@example.com", "name": name, "description": name}
+        return str(perform(key="studio:1", operation="customers.create", params=params, now=moving.now)["id"])
+
+    fake.faults.at(1, Fault.DROP_RESPONSE)
+    for name, kind in (("carol", "away"), ("caroline", "keys")):
+        with pytest.raises(ProviderUnavailable) as away:
+            join(name)
+        assert away.value.kind == kind
+
+    assert [join("caroline")] == [row.id for row in fake.client().v1.customers.list()]
+
+
+def test_when_nobody_answers_the_rest_is_not_asked(fake: FakeStripe, moving: Moving) -> None:
+    asks = [Ask(f"order:{n}:1", "payment_intents.create", PAYMENT) for n in range(9)]
+    fake.faults.when(lambda asked: asked.method == "POST", Fault.LIMIT, times=5)
+
+    ends = perform_all(asks, now=moving.now)
+
+    assert [one.kind for one in ends if isinstance(one, ProviderUnavailable)] == ["limited"] * 5 + ["unasked"] * 4
+    assert troubles() == ["limited"] * 5 + ["unasked"] * 4
+    assert all(isinstance(one, dict) for one in perform_all(asks, now=moving.now))
+    assert len(made(fake)) == 9
+
+
+def test_a_killed_worker_leaves_an_attempt_that_the_next_one_repeats(
+    fake: FakeStripe, moving: Moving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from marketplace.provider import calls
+
+    class Killed(BaseException):
+        pass
+
+    def die(*_given: Any) -> None:
+        raise Killed
+
+    for step in ("_call", "_keep"):
+        with monkeypatch.context() as patch:
+            patch.setattr(calls, step, die)
+            with pytest.raises(Killed):
+                pay(moving)
+        assert (ProviderAnswer.objects.count(), troubles()) == (0, [])
+
+    found = pay(moving)
+
+    assert made(fake) == [found["id"]]
+    assert [sent.number for sent in ProviderCallSent.objects.all()] == [1, 2, 3]
+    assert posts(fake) == ["order:1:1"] * 2
+
+
+def test_reversals_of_one_transfer_are_found_below_it(fake: FakeStripe, moving: Moving) -> None:
+    from tests.stripe import accounts
+    from tests.stripe.world import PLATFORM
+
+    params = {"capabilities": {"transfers": {"requested": True}}}
+    alice = perform(key="creator:alice", operation="accounts.create", params=params, now=moving.now)["id"]
+    accounts.onboarded(fake.world, alice)
+    accounts.adjusted(fake.world, PLATFORM, 5_000)
+    given = {"amount": 700, "currency": "usd", "destination": alice, "transfer_group": "payout:1"}
+    transfer = perform(key="payout:1:1", operation="transfers.create", params=given, now=moving.now)["id"]
+    operation = f"transfers.reversals.create:{transfer}"
+    fake.faults.when(lambda asked: "reversals" in asked.path, Fault.DROP_RESPONSE)
+    with pytest.raises(ProviderUnavailable):
+        perform(key="debt:1:1", operation=operation, params={"amount": 300}, now=moving.now)
+    moving.forward(days=2)
+
+    found = perform(key="debt:1:1", operation=operation, params={"amount": 300}, now=moving.now)
+
+    assert (found["amount"], fake.client().v1.transfers.retrieve(transfer).amount_reversed) == (300, 300)
+
+
+def test_what_is_done_for_another_account_is_looked_for_there(fake: FakeStripe, moving: Moving) -> None:
+    from tests.stripe import accounts
+    from tests.stripe.world import PLATFORM
+
+    params = {"capabilities": {"transfers": {"requested": True}}}
+    alice = perform(key="creator:alice", operation="accounts.create", params=params, now=moving.now)["id"]
+    accounts.onboarded(fake.world, alice)
+    accounts.adjusted(fake.world, PLATFORM, 5_000)
+    given = {"amount": 700, "currency": "usd", "destination": alice}
+    perform(key="payout:1:1", operation="transfers.create", params=given, now=moving.now)
+    moving.forward(days=3)
+    bank = {"amount": 700, "currency": "usd"}
+    fake.faults.when(lambda asked: asked.path == "/v1/payouts", Fault.DROP_RESPONSE)
+    with pytest.raises(ProviderUnavailable):
+        perform(key="payout:1:1:bank", operation="payouts.create", params=bank, account=alice, now=moving.now)
+    moving.forward(hours=21)
+
+    found = perform(key="payout:1:1:bank", operation="payouts.create", params=bank, account=alice, now=moving.now)
+
+    assert [row.id for row in fake.client(alice).v1.payouts.list()] == [found["id"]]
+    assert ProviderAnswer.objects.get(call__key="payout:1:1:bank").adopted
