@@ -43,7 +43,13 @@ from marketplace.payouts.bookkeeping.sales import Sold, UnableToRecordSale, reco
 from marketplace.payouts.bookkeeping.settlement import Settled, UnableToSettle, settle
 from marketplace.payouts.bookkeeping.settling import Collected, record_settlements
 from marketplace.payouts.bookkeeping.splits import Source, ensure_division, ensure_split
-from marketplace.payouts.bookkeeping.suspense import clear_suspense, record_collected, record_provider_fee, suspend
+from marketplace.payouts.bookkeeping.suspense import (
+    CLEARED_TO,
+    clear_suspense,
+    record_collected,
+    record_provider_fee,
+    suspend,
+)
 from marketplace.payouts.bookkeeping.takedowns import UnableToTakeDown, award_takedown, lift_takedown, take_down
 from marketplace.payouts.bookkeeping.tax_details import UnableToKeepTaxDetails, tell_tax_details
 from marketplace.payouts.claims.hearing import hear_claims
@@ -51,6 +57,7 @@ from marketplace.payouts.claims.ways import UnableToChooseWay, choose_way
 from marketplace.payouts.proving import prove_books
 
 __all__ = [
+    "CLEARED_TO",
     "BooksDisagree",
     "Collected",
     "Settled",

@@ -1,0 +1,109 @@
+"""What the books have of the things that the gateway's lines are about: questions over the tables of both."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from django.db import connection
+
+from marketplace.checkout.reconciling.rules import Line, Movement
+
+# What moves our balance with the gateway: what it collected and what it has settled are both there.
+OURS = "('psp_clearing', 'psp_balance')"
+
+LINE = """l.id, l.line_id, l.category, l.amount_minor, l.fee_minor, l.currency, l.source, l.exchanged_minor,
+       l.exchanged_currency, l.rate, l.is_aside"""
+
+# Each way in which a line names a transaction: by the gateway's reference, which our facts keep, then by the
+# key that the books know the fact by. Parts of one refund or dispute have its key and a number. What of a sale is still
+# collected moves with its settlement; what was paid ahead, and comes back from there, is moved by itself.
+_FOUND = """
+WITH l AS MATERIALIZED (
+    SELECT id, gateway, category, source FROM checkout_provider_line WHERE id = ANY (%s) AND source <> ''
+), keys AS MATERIALIZED (
+    SELECT l.id, l.category, 'refund:' || o.intent_id AS key
+      FROM l JOIN checkout_refundoutcome o ON o.reference = l.source AND o.outcome <> 'refused'
+     WHERE l.category IN ('refund', 'refund_failure')
+     UNION ALL
+    SELECT l.id, l.category, 'dispute:' || d.reference || ':' || p.line_id
+      FROM l JOIN checkout_dispute d ON d.reference = l.source AND d.gateway = l.gateway
+      JOIN checkout_disputepart p ON p.dispute_id = d.id
+     WHERE l.category IN ('dispute', 'dispute_reversal')
+), reversals AS MATERIALIZED (
+    SELECT k.id, k.category, r.id AS reversal_id, r.transaction_id, s.paid_from <> 'psp_clearing' AS ahead
+      FROM keys k JOIN payouts_reversal r ON r.key = k.key JOIN payouts_sale s ON s.id = r.sale_id
+     UNION ALL
+    SELECT k.id, k.category, r.id, r.transaction_id, s.paid_from <> 'psp_clearing'
+      FROM keys k JOIN payouts_reversal r ON r.key ~>=~ (k.key || ':') AND r.key ~<~ (k.key || ';')
+      JOIN payouts_sale s ON s.id = r.sale_id
+), paid AS MATERIALIZED (
+    SELECT l.id, 'order-line:' || n.id AS source
+      FROM l JOIN checkout_paymentoutcome o ON o.reference = l.source AND o.outcome = 'succeeded'
+      JOIN checkout_orderline n ON n.order_id = o.order_id
+     WHERE l.category = 'charge'
+), found AS (
+    SELECT p.id, s.transaction_id, 'amount' AS role, false AS ahead,
+           CASE WHEN v.id IS NULL THEN s.source ELSE '' END AS sale
+      FROM paid p JOIN payouts_sale s ON s.source = p.source AND s.paid_from = 'psp_clearing'
+      LEFT JOIN payouts_provider_settlement v ON v.sale_id = s.id
+     UNION ALL
+    SELECT p.id, v.transaction_id, 'fee', false, ''
+      FROM paid p JOIN payouts_sale s ON s.source = p.source JOIN payouts_provider_settlement v ON v.sale_id = s.id
+     UNION ALL
+    SELECT p.id, t.id, 'amount', true, ''
+      FROM paid p JOIN payouts_transaction t ON t.idem_key = 'subscription-paid:' || p.source
+     UNION ALL
+    SELECT x.id, x.transaction_id, 'amount', x.ahead, '' FROM reversals x WHERE x.category IN ('refund', 'dispute')
+     UNION ALL
+    SELECT x.id, o.transaction_id, 'amount', x.ahead, ''
+      FROM reversals x JOIN payouts_reversal_outcome o ON o.reversal_id = x.reversal_id
+     WHERE (x.category, o.outcome) IN (('refund_failure', 'failed'), ('dispute_reversal', 'won'))
+     UNION ALL
+    SELECT l.id, t.id, 'fee', false, ''
+      FROM l JOIN payouts_transaction t ON t.idem_key = 'dispute-fee:' || l.source WHERE l.category = 'dispute'
+     UNION ALL
+    SELECT l.id, t.id, 'amount', false, ''
+      FROM l JOIN payouts_attempt_end e ON e.reference = l.source JOIN payouts_attempt a ON a.id = e.attempt_id
+      JOIN payouts_transaction t ON t.idem_key = 'payout-sent:' || a.payout_id
+     WHERE l.category = 'transfer' AND a.kind = 'transfer'
+     UNION ALL
+    SELECT l.id, r.transaction_id, 'amount', false, ''
+      FROM l JOIN payouts_transfer_reversal r ON r.reference = l.source WHERE l.category = 'transfer_reversal'
+     UNION ALL
+    SELECT l.id, t.id, 'amount', false, ''
+      FROM l JOIN payouts_transaction t ON t.idem_key = 'bank-transfer:' || l.source
+     WHERE l.category IN ('payout', 'topup')
+)
+"""
+_MOVED = f"""
+SELECT f.id, f.transaction_id::text, f.role, a.currency, sum(p.amount_minor)::bigint,
+       coalesce(sum(p.amount_minor) FILTER (WHERE f.ahead AND a.kind = 'psp_clearing'), 0)::bigint, f.sale
+  FROM found f JOIN payouts_posting p ON p.transaction_id = f.transaction_id
+  JOIN payouts_account a ON a.id = p.account_id AND a.kind IN {OURS}
+ WHERE NOT EXISTS (SELECT FROM checkout_reconciled_transaction r WHERE r.transaction_id = f.transaction_id)
+ GROUP BY f.id, f.transaction_id, f.role, a.currency, f.sale
+ ORDER BY f.id, f.role, f.sale, f.transaction_id
+"""
+_STRAY = """
+SELECT l.id FROM checkout_provider_line l
+ WHERE l.id = ANY (%s) AND l.source <> ''
+   AND (l.category = 'charge' AND EXISTS (SELECT FROM checkout_straypayment s WHERE s.reference = l.source)
+     OR l.category IN ('refund', 'refund_failure')
+        AND EXISTS (SELECT FROM checkout_strayreturn s WHERE s.reference = l.source AND s.outcome = 'succeeded'))
+"""
+
+
+def movements_of(lines: Sequence[Line]) -> dict[int, list[Movement]]:
+    """Return number of a line → the transactions that name the same thing and are not matched with another line."""
+    found: dict[int, list[Movement]] = defaultdict(list)
+    with connection.cursor() as cursor:
+        cursor.execute(_FOUND + _MOVED, [[line.number for line in lines]])
+        for number, *values in cursor.fetchall():
+            found[number].append(Movement(*values))
+    return found
+
+
+def stray(lines: Iterable[Line]) -> set[int]:
+    """Return the numbers of lines that are of money which came for no order, and of its way back."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STRAY, [[line.number for line in lines]])
+        return {number for (number,) in cursor.fetchall()}

@@ -1,0 +1,210 @@
+"""Matching lines with the books: what both say is noted together, and what a line alone says is booked, each once."""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from marketplace.checkout.reconciling import rules
+from marketplace.checkout.reconciling.finding import LINE, movements_of, stray
+from marketplace.checkout.reconciling.rules import Decision, Line, Movement
+from marketplace.checkout.reconciling.tables import ProviderLine
+from marketplace.payouts import operations as books
+from marketplace.payouts.bookkeeping.books import array_of
+from marketplace.payouts.models import AccountKind
+from marketplace.payouts.rules import Money
+
+log = logging.getLogger(__name__)
+BATCH = 2000
+
+_TAKE = f"""
+SELECT {LINE} FROM checkout_provider_line_open o JOIN checkout_provider_line l ON l.id = o.line_id
+ WHERE o.line_id > %s AND l.gateway = %s ORDER BY o.line_id LIMIT %s FOR UPDATE OF o SKIP LOCKED
+"""
+_SETTLED = """
+SELECT s.source, v.transaction_id::text FROM unnest(%s::text[]) AS n (source)
+  JOIN payouts_sale s ON s.source = n.source JOIN payouts_provider_settlement v ON v.sale_id = s.id
+"""
+_NOTE = """
+INSERT INTO checkout_reconciled_transaction (transaction_id, line_id)
+SELECT * FROM unnest(%s::uuid[], %s::bigint[])
+"""
+_MATCH = """
+INSERT INTO checkout_provider_line_matched (line_id, way, by, reason, at)
+SELECT l.line_id, l.way, %s, %s, %s FROM unnest(%s::bigint[], %s::text[]) AS l (line_id, way)
+"""
+_LINE = f"SELECT {LINE} FROM checkout_provider_line l WHERE l.id = %s"
+
+
+class _Booked:
+    """What one batch decides: matched lines with their way, and the transactions that are now each one's."""
+
+    def __init__(self) -> None:
+        self.ways: dict[int, str] = {}
+        self.transactions: list[tuple[str, int]] = []
+        self.settle: list[tuple[books.Collected, int]] = []
+
+    def add(self, line: Line, way: str, transactions: Sequence[object]) -> None:
+        self.ways[line.number] = way
+        self.transactions += [(str(one), line.number) for one in transactions]
+
+
+def match_lines(*, gateway: str, now: datetime) -> int:
+    """This will match the lines that are open and can be, and book what follows; tells how many it matched.
+
+    A line and all that it books are one transaction. What cannot be matched yet stays open and is looked at again;
+    one that cannot be booked does not hold up the others. Two at once take different lines.
+    """
+    after, matched = 0, 0
+    while True:
+        taken, done = _batch(gateway, after, BATCH, now)
+        matched += done
+        if taken is None:
+            return matched
+        after = taken
+
+
+def _batch(gateway: str, after: int, size: int, now: datetime) -> tuple[int | None, int]:
+    """Matches one batch; gives the number of its last line, or None where there was none, and how many it matched."""
+    lines: list[Line] = []
+    try:
+        with transaction.atomic():
+            lines = _take(gateway, after, size)
+            if not lines:
+                return None, 0
+            return lines[-1].number, _match(lines, now)
+    except Exception:
+        if len(lines) == 1:
+            log.exception("line %s of %s cannot be booked and stays open", lines[0].line_id, gateway)
+            return lines[0].number, 0
+    # One of them cannot be booked: each by itself, so that it alone stays open.
+    done = 0
+    for before in (after, *(line.number for line in lines[:-1])):
+        done += _batch(gateway, before, 1, now)[1]
+    return lines[-1].number, done
+
+
+def _take(gateway: str, after: int, size: int) -> list[Line]:
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE, [after, gateway, size])
+        return [Line(*row) for row in cursor.fetchall()]
+
+
+def _match(lines: Sequence[Line], now: datetime) -> int:
+    movements, strays, booked = movements_of(lines), stray(lines), _Booked()
+    for line in lines:
+        _decide(line, movements.get(line.number, []), line.number in strays, booked, now)
+    _settle(booked, now)
+    _write(booked, now)
+    return len(booked.ways)
+
+
+def line_of(row: ProviderLine) -> Line:
+    """Return a copy of a line as it is matched."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LINE, [row.pk])
+        return Line(*cursor.fetchone())
+
+
+def note(line: Line, transactions: Sequence[object], way: str, *, now: datetime, by: str, reason: str) -> None:
+    """This will write that a line is matched with these transactions, as an operator said."""
+    booked = _Booked()
+    booked.add(line, way, transactions)
+    _write(booked, now, by[:200], reason)
+
+
+def _write(booked: _Booked, now: datetime, by: str = "", reason: str = "") -> None:
+    with connection.cursor() as cursor:
+        if booked.transactions:
+            cursor.execute(_NOTE, [array_of(column) for column in zip(*booked.transactions, strict=True)])
+        if booked.ways:
+            cursor.execute(_MATCH, [by, reason, now, array_of(booked.ways), array_of(booked.ways.values())])
+
+
+def _decide(line: Line, movements: Sequence[Movement], is_stray: bool, booked: _Booked, now: datetime) -> None:
+    if line.is_aside:
+        booked.add(line, "aside", [])
+    elif is_stray:
+        booked.add(line, "stray", [*_suspended(line, line.amount_minor, now), *_fee(line, line.fee_minor, now)])
+    elif line.category in rules.KNOWN or (line.category in rules.BANK and movements):
+        _known(line, movements, rules.decide(line, movements), booked, now)
+    elif line.category in rules.BANK:
+        booked.add(line, "bank", [*_to_bank(line, now), *_fee(line, line.fee_minor, now)])
+    elif line.category == rules.FEE:
+        booked.add(line, "fee", _fee(line, line.fee_minor - line.amount_minor, now))
+    else:
+        _suspend(line, booked, now)
+
+
+def _suspend(line: Line, booked: _Booked, now: datetime) -> None:
+    """Books a line that nobody understands, loudly."""
+    net_minor = line.net_minor
+    log.critical(
+        "%s of %s: “%s” %s %s is in suspense", line.line_id, line.source, line.category, net_minor, line.currency
+    )
+    booked.add(line, "suspense", _suspended(line, net_minor, now))
+
+
+def _known(line: Line, movements: Sequence[Movement], decision: Decision, booked: _Booked, now: datetime) -> None:
+    if decision.state != rules.SAME:
+        return
+    made: list[object] = [one.transaction_id for one in movements]
+    booked.settle += [
+        (books.Collected(source, fee_minor, f"{line.line_id}:{place}"), line.number)
+        for place, (source, fee_minor) in enumerate(decision.settle)
+    ]
+    if decision.collected_minor:
+        made.append(
+            books.record_collected(
+                amount_minor=decision.collected_minor, currency=line.known_currency, reference=line.line_id, now=now
+            )
+        )
+    if line.exchanged_minor is not None:
+        made += _exchange(line, now)
+    booked.add(line, "known", [*made, *_fee(line, decision.fee_minor, now)])
+
+
+def _settle(booked: _Booked, now: datetime) -> None:
+    if not booked.settle:
+        return
+    books.record_settlements(settled=[collected for collected, _line in booked.settle], now=now)
+    line_of = {collected.source: number for collected, number in booked.settle}
+    with connection.cursor() as cursor:
+        cursor.execute(_SETTLED, [array_of(line_of)])
+        booked.transactions += [(transaction_id, line_of[source]) for source, transaction_id in cursor.fetchall()]
+
+
+def _fee(line: Line, amount_minor: int, now: datetime) -> list[UUID]:
+    if not amount_minor:
+        return []
+    named = {"currency": line.currency, "reference": line.line_id, "now": now}
+    return [books.record_provider_fee(amount_minor=amount_minor, **named)]  # type: ignore[arg-type]
+
+
+def _suspended(line: Line, amount_minor: int, now: datetime) -> list[UUID]:
+    if not amount_minor:
+        return []
+    return [books.suspend(amount_minor=amount_minor, currency=line.currency, reference=line.line_id, now=now)]
+
+
+def _to_bank(line: Line, now: datetime) -> list[UUID]:
+    """Books that money went to the house's bank, or came from there, as the line's sign says."""
+    if not line.amount_minor:
+        return []
+    there, bank = AccountKind.PSP_BALANCE, AccountKind.BANK
+    paid_from, paid_to = (there, bank) if line.amount_minor < 0 else (bank, there)
+    amount = Money(abs(line.amount_minor), line.currency)
+    return [
+        books.record_bank_transfer(amount=amount, paid_from=paid_from, paid_to=paid_to, reference=line.line_id, now=now)
+    ]
+
+
+def _exchange(line: Line, now: datetime) -> list[UUID]:
+    """Books that the gateway exchanged an amount of ours into the line's currency, or ours back from there."""
+    ours = Money(abs(line.known_minor), line.known_currency)
+    theirs = Money(abs(line.amount_minor), line.currency)
+    gave, got = (ours, theirs) if line.amount_minor > 0 else (theirs, ours)
+    made = books.exchange(gave=gave, got=got, rate=line.rate, reference=line.line_id, now=now)
+    return [made.gave_id, made.got_id]

@@ -1,0 +1,1 @@
+"""Where lines of the gateway's balance come from, behind one port."""
