@@ -44,6 +44,10 @@ def begun(world: World, params: Row) -> Row:
         raise Refused(
             "You cannot set `off_session` when `confirm` is not true.", "parameter_invalid", param="off_session"
         )
+    method = method_of(world, params["payment_method"]) if "payment_method" in params else {"customer": None}
+    if method["customer"] not in (None, params.get("customer")):
+        text = f"The customer does not have a payment method with the ID {method['id']}."
+        raise Refused(f"{text} It must be attached to it.", "resource_missing", param="payment_method")
     copied = ("customer", "transfer_group", "description", "setup_future_usage", "receipt_email")
     row = world.add(
         stripe.PaymentIntent, "pi", amount=amount, amount_capturable=0, amount_received=0, currency=currency,
@@ -53,7 +57,7 @@ def begun(world: World, params: Row) -> Row:
         status="requires_payment_method", **{name: params[name] for name in copied if name in params},
     )  # fmt: skip
     if "payment_method" in params:
-        row.update(payment_method=method_of(world, params["payment_method"])["id"], status="requires_confirmation")
+        row.update(payment_method=method["id"], status="requires_confirmation")
     world.emit("payment_intent.created", row)
     return tried(world, row, off_session=bool(params.get("off_session"))) if params.get("confirm") else row
 
