@@ -27,7 +27,8 @@ from marketplace.provider.models import ProviderEventHandled, ProviderEventTroub
 
 log = logging.getLogger(__name__)
 PATIENCE = timedelta(seconds=300)  # how far the time of a signature may be from ours, either way
-BATCH, THREADS = 100, 8
+BATCH, THREADS, PATIENT_CALLS = 100, 8, 5
+_UNASKED = object()
 _LOCK = 0x70767264  # "pvrd", and the hash of the object's name
 _FIELDS = {"id": 255, "type": 100, "account": 64}
 
@@ -60,23 +61,24 @@ Apply = Callable[..., None]
 class _Handler:
     fetch: Fetch
     apply: Apply
+    atomic: bool = True
 
 
 _HANDLERS: dict[str, _Handler] = {}
 
 
-def on(prefix: str, *, fetch: Fetch, apply: Apply) -> None:
+def on(prefix: str, *, fetch: Fetch, apply: Apply, atomic: bool = True) -> None:
     """Let events whose type begins with this be taken in so; of several prefixes the longest counts.
 
     `fetch(about)` asks the provider for the object, outside any transaction and perhaps in a thread, and returns it,
     or None where the object is none of ours. `apply(found, about, now=now)` takes it in, in one transaction with the
-    mark that the events are handled; it may meet the same object again, and one older than what it knows. Raises
-    ValueError where the prefix has a handler already.
+    mark that the events are handled; it may meet the same object again, and one older than what it knows. An `apply`
+    of several transactions is registered with `atomic=False`, and is called again where the mark was not committed.
+    Raises ValueError where the prefix has another handler already.
     """
-    known = _HANDLERS.get(prefix)
-    if known is not None and known != _Handler(fetch, apply):
+    handler = _Handler(fetch, apply, atomic)
+    if _HANDLERS.setdefault(prefix, handler) != handler:
         raise ValueError(f"events of {prefix} have a handler already")
-    _HANDLERS[prefix] = _Handler(fetch, apply)
 
 
 @contextmanager
@@ -194,7 +196,7 @@ SELECT e.id, e.object_kind, e.object_id, e.account, e.type, e.created_at, w.fail
   FROM provider_providereventwaiting w JOIN provider_providerevent e ON e.id = w.event_id
   JOIN unnest(%s::text[], %s::text[], %s::text[]) n (kind, object_id, account)
     ON (e.object_kind, e.object_id, e.account) = (n.kind, n.object_id, n.account)
- WHERE w.due_at IS NOT NULL ORDER BY e.id
+ ORDER BY e.id
 """
 
 Thing = tuple[str, str, str]
@@ -202,7 +204,10 @@ Thing = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class _Case:
-    """Events of one object that one handler takes in together."""
+    """Events of one object that one handler takes in together, dead ones too: the object is asked for once more.
+
+    `failures` are those of the event that has fewest, so that a new one gives all another chance.
+    """
 
     handler: _Handler
     about: About
@@ -224,9 +229,9 @@ def handle_events(*, now: datetime, limit: int = 1000) -> int:
         if not due:
             break
         with _taken(due) as ours:
-            done, seen = _handle(ours, now) if ours else (0, 0)
+            done, more = _handle(ours, now) if ours else (0, False)
         handled += done
-        if not seen:
+        if not more:
             break
     return handled
 
@@ -254,17 +259,22 @@ def _taken(things: Sequence[Thing]) -> Iterator[list[Thing]]:
                 cursor.execute(_LEAVE, [_LOCK, [names[place - 1] for place in places]])
 
 
-def _handle(things: list[Thing], now: datetime) -> tuple[int, int]:
-    """Fetch all these objects, then take them in one by one; return how many events were handled, and were seen."""
+def _handle(things: list[Thing], now: datetime) -> tuple[int, bool]:
+    """Fetch all these objects, then take them in one by one; return how many events were handled, and whether to go on.
+
+    Nothing is gained by going on where nobody answers, or others handled all of these meanwhile.
+    """
     cases = _cases(things)
     found = _fetched(cases)
     handled = 0
     for case, object_or_error in zip(cases, found, strict=True):
+        if object_or_error is _UNASKED:
+            continue
         if isinstance(object_or_error, Exception):
             _put_off(case, object_or_error, now)
         else:
             handled += _take_in(case, object_or_error, now)
-    return handled, sum(len(case.events) for case in cases)
+    return handled, bool(cases) and not any(one is _UNASKED for one in found)
 
 
 def _cases(things: list[Thing]) -> list[_Case]:
@@ -281,7 +291,7 @@ def _cases(things: list[Thing]) -> list[_Case]:
             handler,
             About(*thing, frozenset(row[4] for row in of_it), max(row[5] for row in of_it)),
             tuple(row[0] for row in of_it),
-            max(row[6] for row in of_it),
+            min(row[6] for row in of_it),
         )
         for (thing, handler), of_it in grouped.items()
     ]
@@ -293,37 +303,58 @@ def _handler_of(type_: str) -> _Handler | None:
 
 
 def _fetched(cases: list[_Case]) -> list[Any]:
-    """Return each object, or the error instead."""
+    """Return each object, or the error instead; the rest is left alone when nobody answers."""
+    away = _Away()
     if len(cases) < 2:
-        return [_fetch(case) for case in cases]
+        return [away.fetch(case) for case in cases]
     with ThreadPoolExecutor(min(THREADS, len(cases))) as pool:
-        return list(pool.map(_fetch_in_thread, cases))
+        return list(pool.map(away.fetch_in_thread, cases))
 
 
-def _fetch(case: _Case) -> Any:
-    try:
-        return case.handler.fetch(case.about)
-    except Exception as error:
-        return error
+class _Away:
+    """Fetches until several in a row were not answered; threads may miscount by one another, which does no harm."""
+
+    def __init__(self) -> None:
+        self.in_a_row = 0
+
+    def fetch(self, case: _Case) -> Any:
+        """Return the object, the error, or _UNASKED."""
+        if self.in_a_row >= PATIENT_CALLS:
+            return _UNASKED
+        try:
+            found = case.handler.fetch(case.about)
+        except Exception as error:
+            self.in_a_row = self.in_a_row + 1 if _is_away(error) else 0
+            return error
+        self.in_a_row = 0
+        return found
+
+    def fetch_in_thread(self, case: _Case) -> Any:
+        """Fetch, and let go of the connection to the database that the thread may have opened."""
+        try:
+            return self.fetch(case)
+        finally:
+            connection.close()
 
 
-def _fetch_in_thread(case: _Case) -> Any:
-    try:
-        return _fetch(case)
-    finally:
-        connection.close()
+def _is_away(error: Exception) -> bool:
+    """Tell whether the provider is why: its error, and not one that is final."""
+    known = isinstance(error, ProviderUnavailable) or hasattr(error, "http_status")
+    return known and unavailable(error) is not None
 
 
 def _take_in(case: _Case, found: Any, now: datetime) -> int:
     """Apply and mark in one transaction; where it fails, neither is done, and the events are put off."""
     result = ProviderEventHandled.NOT_OURS if found is None else ProviderEventHandled.APPLIED
     try:
+        if found is not None and not case.handler.atomic:
+            case.handler.apply(found, case.about, now=now)
         with transaction.atomic():
             # Whoever had these events in hand when its connection broke may still commit: its marks refuse ours.
             ProviderEventHandled.objects.bulk_create(
                 ProviderEventHandled(event_id=event, result=result, at=now) for event in case.events
             )
-            if found is not None:
+            if found is not None and case.handler.atomic:
                 case.handler.apply(found, case.about, now=now)
     except Exception as error:
         _put_off(case, error, now)
@@ -332,11 +363,9 @@ def _take_in(case: _Case, found: Any, now: datetime) -> int:
 
 
 def _put_off(case: _Case, error: Exception, now: datetime) -> None:
-    away = error if isinstance(error, ProviderUnavailable) else None
-    if away is None and hasattr(error, "http_status"):
-        away = unavailable(error)
-    kind = ProviderEventTrouble.AWAY if away is not None else ProviderEventTrouble.FAILED
-    failures = case.failures + (away is None)
+    away = _is_away(error)
+    kind = ProviderEventTrouble.AWAY if away else ProviderEventTrouble.FAILED
+    failures = case.failures + (not away)
     wait = rules.again_after(kind=kind, failures=failures)
     said = f"{type(error).__name__}: {error}".replace("\x00", "")[:300]
     again_at = None if wait is None else now + wait

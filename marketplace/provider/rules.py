@@ -12,7 +12,7 @@ KEYS_TRUSTED_FOR = timedelta(hours=20)
 # Whatever was sent so long ago has arrived or never will: a request ends sooner by itself.
 SETTLED_AFTER = timedelta(minutes=2)
 FAILURES_UNTIL_DEAD = 20
-_FIRST_WAIT, _LONGEST_WAIT, _LONGEST_AWAY = timedelta(seconds=5), timedelta(hours=1), timedelta(minutes=5)
+_FIRST_WAIT, _LONGEST_WAIT, _AWAY = timedelta(seconds=5), timedelta(hours=1), timedelta(seconds=30)
 
 # Who somebody is, and what opens a door: never kept.
 PRIVATE = frozenset(
@@ -109,11 +109,11 @@ def key_of(key: str, generation: int) -> str:
 def again_after(*, kind: str, failures: int) -> timedelta | None:
     """Return how long an event waits after its latest trouble, which made it so many failures; None: it is dead.
 
-    The first waits 5 seconds, each the double of the one before, an hour at most. Where the provider is away, five
-    minutes at most, and it never dies of that.
+    The first waits 5 seconds, each the double of the one before, an hour at most. Where the provider is away it is
+    half a minute, and nothing dies of that.
     """
     if kind == "away":
-        return min(_FIRST_WAIT * 2 ** min(failures, 20), _LONGEST_AWAY)
+        return _AWAY
     if failures >= FAILURES_UNTIL_DEAD:
         return None
     return min(_FIRST_WAIT * 2 ** (failures - 1), _LONGEST_WAIT)

@@ -1,0 +1,1 @@
+"""See what waits between us and the payment provider."""
