@@ -4,7 +4,7 @@ from typing import Any
 
 import stripe
 
-from tests.stripe.routes import route
+from tests.stripe.routes import listed, route
 from tests.stripe.world import Call, Refused, Row, World, checked
 
 OFF = {"enabled": False, "disabled_reason": None, "liability": None, "provider": None, "status": None}
@@ -80,6 +80,9 @@ def _draft(world: World, invoice_id: str) -> Row:
     return row
 
 
+listed("invoiceitems", "InvoiceItemListParams", stripe.InvoiceItem, "customer invoice")
+
+
 @route("POST", "invoices/{}/finalize", "InvoiceFinalizeInvoiceParams", stripe.Invoice, "auto_advance")
 def finalize(world: World, call: Call) -> Row:
     """Gives a draft its number; from now on it can be paid and not be changed."""
@@ -97,12 +100,12 @@ def void(world: World, call: Call) -> Row:
     row = world.find("invoice", call.ids[0])
     if row["status"] != "open":
         raise Refused("You can only void an open invoice.", "invoice_not_open")
+    tried = [(payment, world.rows[payment["payment"]["payment_intent"]]) for payment in row["payments"]["data"]]
+    if any(intent["status"] == "processing" for _payment, intent in tried):
+        raise Refused("This invoice has a payment that is being processed.")
     row.update(status="void")
     row["status_transitions"]["voided_at"] = world.now
-    for payment in row["payments"]["data"]:
-        intent = world.rows[payment["payment"]["payment_intent"]]
-        if intent["status"] == "processing":
-            raise Refused("This invoice has a payment that is being processed.", "invoice_payment_processing")
+    for payment, intent in tried:
         intent.update(status="canceled", canceled_at=world.now, cancellation_reason="void_invoice")
         payment["status"] = "canceled"
     world.emit("invoice.voided", row)

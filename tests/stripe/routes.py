@@ -93,7 +93,7 @@ def page(rows: Iterable[Row], params: Row, url: str) -> Row:
     rows = iter(rows)
     if "starting_after" in params and not any(row["id"] == params["starting_after"] for row in rows):
         raise Refused(f"No such object: '{params['starting_after']}'", "resource_missing", param="starting_after")
-    found = (row for row in rows if _within(row.get("created", 0), created))
+    found = (row for row in rows if _within(row.get("created", row.get("date", 0)), created))
     if "ending_before" in params:
         before = list(takewhile(lambda row: row["id"] != params["ending_before"], found))
         return {"object": "list", "data": before[-limit:], "has_more": len(before) > limit, "url": url}
