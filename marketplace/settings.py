@@ -232,6 +232,11 @@ ADAPTERS = {
     "mail": os.environ.get("WORLDLOOM_MAIL", "django.core.mail.backends.filebased.EmailBackend"),
     "services": os.environ.get("WORLDLOOM_SERVICES", "marketplace.compositions.services.http.HttpClient"),
 }
+# By the name of a gateway, what reads the balance that it keeps for us.
+BALANCE_LINES = {
+    "sandbox": "marketplace.checkout.reconciling.ports.sandbox.SandboxLines",
+    "stripe": "marketplace.checkout.reconciling.ports.stripe.StripeLines",
+}
 EMAIL_BACKEND = ADAPTERS["mail"]
 EMAIL_FILE_PATH = DATA_FOLDER / "mail"
 EMAIL_HOST = os.environ.get("WORLDLOOM_MAIL_HOST", "localhost")
@@ -299,6 +304,11 @@ PAYOUT_SCHEDULE = os.environ.get("WORLDLOOM_PAYOUT_SCHEDULE", "daily")
 PAYOUT_RESERVE_PPB = int(os.environ.get("WORLDLOOM_PAYOUT_RESERVE_PPB", 0))
 PAYOUT_RESERVE_DAYS = int(os.environ.get("WORLDLOOM_PAYOUT_RESERVE_DAYS", 0))
 PAYOUT_EVERY_MINUTES = int(os.environ.get("WORLDLOOM_PAYOUT_EVERY_MINUTES", 1440))
+# Accounts that creators have with Stripe: calls at the same time, how long what was heard of a balance counts, and
+# after how many days a debt is taken back from what is in such an account; 0 is never.
+CONNECT_THREADS = int(os.environ.get("WORLDLOOM_CONNECT_THREADS", 4))
+CONNECT_BALANCE_MINUTES = int(os.environ.get("WORLDLOOM_CONNECT_BALANCE_MINUTES", 60))
+RECOVER_DEBTS_DAYS = int(os.environ.get("WORLDLOOM_RECOVER_DEBTS_DAYS", 0))
 # For tax offices: whether licensing is a relevant activity of DAC7 (undecided, yes or no), what Form 1099-K is due
 # above (both together), and the merchant category code of its box 2.
 DAC7_ACTIVITY = os.environ.get("WORLDLOOM_DAC7_ACTIVITY", "undecided")

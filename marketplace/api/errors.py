@@ -22,7 +22,14 @@ from marketplace.catalog.transferring import UnableToTransfer
 from marketplace.checkout.chain_sales import UnableToClaimLicense, UnableToSettleSale
 from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod
 from marketplace.checkout.methods import UnableToKeepMethod
-from marketplace.checkout.operations import KeyUsedOtherwise, PaymentDeclined, UnableToBuy, UnableToRefundLine
+from marketplace.checkout.operations import (
+    KeyUsedOtherwise,
+    PaymentDeclined,
+    PaymentWaits,
+    UnableToBuy,
+    UnableToPay,
+    UnableToRefundLine,
+)
 from marketplace.checkout.rating import UnableToRate
 from marketplace.checkout.recipe_quotes import RecipePriceChanged, RecipeQuoteExpired, UnableToQuoteRecipe
 from marketplace.compositions.drafting import UnableToPublishComposition
@@ -139,6 +146,8 @@ STATUS: Mapping[type[Exception], int] = {
     UnableToUseMethod: 422,
     KeyUsedOtherwise: 422,
     PaymentDeclined: 402,
+    PaymentWaits: 409,
+    UnableToPay: 409,
     GatewayUnavailable: 503,
     ProofPending: 503,
     NotDownloadable: 403,

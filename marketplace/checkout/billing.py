@@ -55,7 +55,8 @@ def _paid(dues: Sequence[Due], first: Order, month: datetime, now: datetime) -> 
     """Bills and charges; what cannot be billed must not hold up what is behind it."""
     try:
         order = _bill([due.key for due in dues], first, month, now)
-        return order is not None and operations.pay(order=order, now=now).outcome != PaymentOutcome.DECLINED
+        outcome = operations.pay(order=order, now=now) if order is not None else None
+        return outcome is not None and outcome.outcome != PaymentOutcome.DECLINED
     except GatewayUnavailable as error:
         log.warning("a bill waits for the gateway: %s", error)
     except Exception:

@@ -1,30 +1,15 @@
-"""What gateways tell us later: an inbox, and the effect of each message on rights and books."""
+"""The inbox of gateways that send no webhooks: their news are kept, and each has its effect once."""
 
 import logging
 from datetime import datetime
 
 from django.db import transaction
-from django.utils.translation import gettext_noop
 
-from marketplace.checkout.gateways.base import DISPUTE_LOST, DISPUTE_OPENED, DISPUTE_WON, REFUND_FAILED
-from marketplace.checkout.models import (
-    GatewayEvent,
-    GatewayEventHandled,
-    OrderLine,
-    PaymentOutcome,
-)
+from marketplace.checkout.disputes import DisputeStep
+from marketplace.checkout.gateways.base import DISPUTE_LOST, DISPUTE_OPENED, DISPUTE_WON, FAILED, REFUND_FAILED
+from marketplace.checkout.hearing import UnableToHear, hear_dispute, hear_refund
+from marketplace.checkout.models import GatewayEvent, GatewayEventHandled
 from marketplace.checkout.placing import gateway
-from marketplace.checkout.refunds import RefundOutcome
-from marketplace.checkout.taking_back import mark, revoke
-from marketplace.licensing.models import Grant, GrantStatus
-from marketplace.payouts.operations import (
-    UnableToCloseDispute,
-    UnableToDispute,
-    close_dispute,
-    fail_refund,
-    open_dispute,
-)
-from marketplace.payouts.reversals import ReversalOutcome
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +24,8 @@ def collect_events(*, now: datetime) -> int:
                 event_id=event.event_id,
                 kind=event.kind,
                 charge_reference=event.charge_reference,
+                object_reference=event.object_reference,
+                amount_minor=event.amount_minor,
                 happened_at=event.happened_at,
                 received_at=now,
             )
@@ -60,71 +47,35 @@ def collect_events(*, now: datetime) -> int:
 def handle_event(*, event: GatewayEvent, now: datetime) -> GatewayEventHandled | None:
     """This will give one event of the inbox its effect on rights and books, together and once.
 
-    A dispute ends once: an event that tells of the other end afterwards is kept as contradicting and changes nothing.
+    None where it had one already, or is about a charge or a refund that nobody knows yet: then it stays.
     """
     GatewayEvent.objects.select_for_update().get(pk=event.pk)
     if GatewayEventHandled.objects.filter(event=event).exists():
         return None
-    if event.kind == REFUND_FAILED:
-        return _refund_failed(event, now)
-    outcome = (
-        PaymentOutcome.objects.filter(reference=event.charge_reference, outcome=PaymentOutcome.SUCCEEDED)
-        .select_related("order")
-        .first()
-    )
-    if outcome is None:
-        log.warning("event %s is about the unknown charge %s", event.event_id, event.charge_reference)
-        return None
-    effect = event.kind
     try:
-        with transaction.atomic():
-            for line in outcome.order.lines.all():
-                _dispute(line, event.kind, now)
-    except UnableToCloseDispute as error:
-        log.error("event %s contradicts an earlier one: %s", event.event_id, error)
-        effect = f"contradicts: {event.kind}"
-    except UnableToDispute as error:
-        log.error("event %s is about money that is not there: %s", event.event_id, error)
-        effect = f"nothing remains: {event.kind}"
+        effect = _hear(event, now)
+    except UnableToHear as error:
+        log.warning("event %s waits: %s", event.event_id, error)
+        return None
     return GatewayEventHandled.objects.create(event=event, effect=effect, at=now)
 
 
-def _refund_failed(event: GatewayEvent, now: datetime) -> GatewayEventHandled | None:
-    """Books that a refund came back. A license that it revoked stays revoked: the operator is told by the log."""
-    outcome = RefundOutcome.objects.filter(reference=event.charge_reference).select_related("intent").first()
-    if outcome is None:
-        log.warning("event %s is about the unknown refund %s", event.event_id, event.charge_reference)
-        return None
-    fail_refund(key=outcome.intent.key, now=now)
-    log.error("%s failed at the buyer's bank: give the money back another way", outcome.intent.key)
-    return GatewayEventHandled.objects.create(event=event, effect=event.kind, at=now)
+def _hear(event: GatewayEvent, now: datetime) -> str:
+    if event.kind == REFUND_FAILED:
+        return hear_refund(
+            refund_reference=event.charge_reference, charge_reference="", amount_minor=0, state=FAILED, now=now
+        )
+    return hear_dispute(
+        charge_reference=event.charge_reference,
+        dispute_reference=event.object_reference or event.charge_reference,
+        state=_DISPUTES[event.kind],
+        amount_minor=event.amount_minor,
+        now=now,
+    )
 
 
-def _dispute(line: OrderLine, kind: str, now: datetime) -> None:
-    """Moves books and rights together. Messages may come in any order: an end implies its beginning, and a beginning
-    that comes after its end changes nothing."""
-    grant = _held(line)
-    if grant is None or not line.price_minor:
-        return
-    dispute = open_dispute(source=line.source, now=now)
-    if kind == DISPUTE_OPENED:
-        if not ReversalOutcome.objects.filter(reversal=dispute).exists():
-            mark(grant, GrantStatus.SUSPENDED, gettext_noop("The payment is disputed."), now)
-    elif kind == DISPUTE_WON:
-        close_dispute(source=line.source, outcome=ReversalOutcome.WON, now=now)
-        mark(grant, GrantStatus.ACTIVE, gettext_noop("The dispute was decided for the seller."), now)
-    elif kind == DISPUTE_LOST:
-        close_dispute(source=line.source, outcome=ReversalOutcome.LOST, now=now)
-        revoke(grant, gettext_noop("The payment was taken back."), now)
-
-
-def _held(line: OrderLine) -> Grant | None:
-    """Finds the license that a payment stands behind: where it was replaced, the one that took it over as credit."""
-    grant = line.replaces if line.kind == OrderLine.USAGE else Grant.objects.filter(source=line.source).first()
-    while grant is not None:
-        newest = GrantStatus.objects.filter(grant=grant).order_by("-id").first()
-        follower = grant.followers.exclude(kind=Grant.RENEWAL).order_by("granted_at", "id").first()
-        if newest is None or newest.status != GrantStatus.SUPERSEDED or follower is None:
-            return grant
-        grant = follower
-    return None
+_DISPUTES = {
+    DISPUTE_OPENED: DisputeStep.OPENED,
+    DISPUTE_WON: DisputeStep.WON,
+    DISPUTE_LOST: DisputeStep.LOST,
+}

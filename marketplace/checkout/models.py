@@ -1,6 +1,7 @@
 """Orders, the intents to take money for them, and what came of it.
 
-More tables: charges.py, refunds.py, chain_sale_models.py, method_models.py.
+More tables: attempts.py, charges.py, disputes.py, refunds.py, chain_sale_models.py, method_models.py,
+sandbox_models.py.
 """
 
 import uuid
@@ -10,12 +11,20 @@ from django.db.models import Q
 
 from marketplace.checkout import chain_sale_models as chain_sale_models  # tables of this app, found by being imported
 from marketplace.checkout import charges as charges
+from marketplace.checkout import disputes as disputes
 from marketplace.checkout import method_models as method_models
 from marketplace.checkout import refunds as refunds
 from marketplace.checkout import stripe_models as stripe_models
+from marketplace.checkout.attempts import AttemptDeclined as AttemptDeclined
+from marketplace.checkout.attempts import PaymentAttempt as PaymentAttempt
+from marketplace.checkout.attempts import PaymentStep as PaymentStep
+from marketplace.checkout.attempts import StrayPayment as StrayPayment
+from marketplace.checkout.attempts import StrayReturn as StrayReturn
 from marketplace.checkout.chain_sale_models import ChainSale as ChainSale
 from marketplace.checkout.chain_sale_models import ChainSaleStep as ChainSaleStep
 from marketplace.checkout.charges import UsageChargeLine
+from marketplace.checkout.disputes import Dispute as Dispute
+from marketplace.checkout.sandbox_models import SandboxCharge as SandboxCharge
 from marketplace.licensing.bargains import Collection, DiscountCode, QuoteRequest
 from marketplace.licensing.holdings import Project, UsageReport
 from marketplace.licensing.models import Grant, Offer, OfferPrice
@@ -183,35 +192,35 @@ class SubscriptionEnd(models.Model):
         return f"{self.subscription_id} {self.cause}"
 
 
-class PaymentIntent(models.Model):
-    """We are about to ask a gateway for money, with this key; committed before the call, so that no crash hides it."""
-
-    order = models.OneToOneField(Order, on_delete=models.PROTECT, primary_key=True, related_name="intent")
-    gateway = models.CharField(max_length=20)
-    key = models.CharField(max_length=80, unique=True)
-    method = models.CharField(max_length=80)
-    intended_at = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return self.key
-
-
 class PaymentOutcome(models.Model):
-    """What came of the intent: succeeded, declined, or free when there was nothing to pay."""
+    """What came of an order in the end: succeeded, declined, or free when there was nothing to pay.
+
+    `cause` says why nobody tries again: the buyer cancelled, the time was over, or what was paid for could not be
+    granted any more, and the money goes back. `method` is what the gateway says to charge next time, where that is
+    another than the order's.
+    """
 
     SUCCEEDED, DECLINED, FREE = "succeeded", "declined", "free"
+    CANCELLED, EXPIRED, REFUSED = "cancelled", "expired", "refused"
 
     order = models.OneToOneField(Order, on_delete=models.PROTECT, primary_key=True, related_name="outcome")
+    attempt = models.OneToOneField(PaymentAttempt, on_delete=models.PROTECT, null=True, related_name="outcome")
     outcome = models.CharField(max_length=10)
-    reference = models.CharField(max_length=80, db_index=True)
+    cause = models.CharField(max_length=10, blank=True, default="")
+    reference = models.CharField(max_length=120, db_index=True)
     reason = models.CharField(max_length=300, blank=True)
+    method = models.CharField(max_length=80, blank=True, default="")
     at = models.DateTimeField()
 
     class Meta:
         constraints = [
             models.CheckConstraint(
                 condition=Q(outcome__in=["succeeded", "declined", "free"]), name="checkout_outcome_is_known"
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(cause="") | Q(cause__in=["cancelled", "expired", "refused"], outcome="declined"),
+                name="checkout_order_is_given_up_for_a_cause",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -224,7 +233,9 @@ class GatewayEvent(models.Model):
     gateway = models.CharField(max_length=20)
     event_id = models.CharField(max_length=80)
     kind = models.CharField(max_length=20)
-    charge_reference = models.CharField(max_length=80)
+    charge_reference = models.CharField(max_length=120)
+    object_reference = models.CharField(max_length=120, blank=True, default="")
+    amount_minor = models.BigIntegerField(null=True)
     happened_at = models.DateTimeField()
     received_at = models.DateTimeField()
 
@@ -244,19 +255,3 @@ class GatewayEventHandled(models.Model):
 
     def __str__(self) -> str:
         return f"{self.event_id}: {self.effect}"
-
-
-class SandboxCharge(models.Model):
-    """The sandbox gateway's own memory of one charge; it stands for a table in somebody else's house."""
-
-    key = models.CharField(max_length=80, primary_key=True)
-    reference = models.CharField(max_length=80, unique=True)
-    amount_minor = models.BigIntegerField()
-    currency = models.CharField(max_length=3)
-    method = models.CharField(max_length=20)
-    succeeded = models.BooleanField()
-    reason = models.CharField(max_length=300, blank=True)
-    charged_at = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return self.reference

@@ -3,20 +3,28 @@
 import logging
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db.models import Count, Exists, F, OuterRef, Q
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 
-from marketplace.checkout import subscriptions
 from marketplace.checkout.asking import Ask as Ask
 from marketplace.checkout.asking import Quoted as Quoted
 from marketplace.checkout.asking import UnableToBuy as UnableToBuy
 from marketplace.checkout.asking import asks_of as asks_of
+from marketplace.checkout.attempts import PaymentStep
 from marketplace.checkout.events import collect_events as collect_events
 from marketplace.checkout.events import handle_event as handle_event
-from marketplace.checkout.gateways.base import Charge, GatewayUnavailable
-from marketplace.checkout.models import Order, OrderLine, PaymentOutcome, SubscriptionEnd
+from marketplace.checkout.gateways.base import GatewayUnavailable
+from marketplace.checkout.models import Order, PaymentOutcome
+from marketplace.checkout.paying import OPEN_FOR, attempt_of, expire, is_off_session, step_of
+from marketplace.checkout.paying import PaymentWaits as PaymentWaits
+from marketplace.checkout.paying import UnableToPay as UnableToPay
+from marketplace.checkout.paying import cancel_order as cancel_order
+from marketplace.checkout.paying import give_up as give_up
+from marketplace.checkout.paying import pay as pay
+from marketplace.checkout.paying import retry as retry
+from marketplace.checkout.paying import try_again as try_again
 from marketplace.checkout.placing import KeyUsedOtherwise as KeyUsedOtherwise
 from marketplace.checkout.placing import gateway as gateway
 from marketplace.checkout.placing import place_order as place_order
@@ -24,13 +32,9 @@ from marketplace.checkout.placing import quote as quote
 from marketplace.checkout.refunding import UnableToRefundLine as UnableToRefundLine
 from marketplace.checkout.refunding import finish_refunds as finish_refunds
 from marketplace.checkout.refunding import refund_line as refund_line
-from marketplace.licensing import exclusivity
-from marketplace.licensing import operations as licensing
-from marketplace.licensing import queries as licensing_queries
-from marketplace.licensing.models import Grant, GrantStatus, Offer
-from marketplace.payouts.operations import Sold, record_sales
+from marketplace.checkout.refunding import return_strays as return_strays
+from marketplace.licensing.models import Offer
 from marketplace.payouts.operations import UnableToRefund as UnableToRefund
-from marketplace.payouts.rules import Money
 from marketplace.people.models import Person, Studio
 
 log = logging.getLogger(__name__)
@@ -59,6 +63,7 @@ def buy(
 
     An offer is asked for as it is, or as an `Ask` with seats, a project, an amount and so on. The same key with the
     same request returns the same order, whatever became of it in between.
+    Where the payment waits for the buyer or for the bank the order has no outcome yet, and nothing is granted.
     Raises what `place_order` raises, PaymentDeclined, or GatewayUnavailable when the outcome is not known yet; then
     `finish_orders` brings the order to its end.
     """
@@ -66,115 +71,40 @@ def buy(
         studio=studio, buyer=buyer, offers=offers, method=method, idempotency_key=idempotency_key, now=now
     )
     outcome = pay(order=order, now=now)
-    if outcome.outcome == PaymentOutcome.DECLINED:
+    if outcome is not None and outcome.outcome == PaymentOutcome.DECLINED:
         raise PaymentDeclined(order, outcome.reason)
     return order
 
 
-def pay(*, order: Order, now: datetime) -> PaymentOutcome:
-    """This will bring an order to its outcome: call the gateway outside any transaction, then record what it said."""
-    if outcome := PaymentOutcome.objects.filter(order=order).first():
-        return outcome
-    if not order.total_minor:
-        return _record(order, PaymentOutcome.FREE, Charge(reference="", succeeded=True), now)
-    intent = order.intent
-    charge = gateway().charge(
-        key=intent.key, amount_minor=order.total_minor, currency=order.currency, method=intent.method, now=now
-    )
-    kind = PaymentOutcome.SUCCEEDED if charge.succeeded else PaymentOutcome.DECLINED
-    return _record(order, kind, charge, now)
-
-
-def _record(order: Order, kind: str, charge: Charge, now: datetime) -> PaymentOutcome:
-    """Writes outcome, grants and postings in one transaction; of two at once, one writes and the other reads."""
-    try:
-        with transaction.atomic():
-            outcome = PaymentOutcome.objects.create(
-                order=order, outcome=kind, reference=charge.reference, reason=charge.reason, at=now
-            )
-            if charge.succeeded:
-                _fulfill(order, now)
-            else:
-                _give_up(order, now)
-            return outcome
-    except IntegrityError:
-        if outcome := PaymentOutcome.objects.filter(order=order).first():
-            return outcome
-        raise
-
-
-def _fulfill(order: Order, now: datetime) -> None:
-    """Grants every line and books its sale; reported use is billed under the license that there is."""
-    sold = ("offer__terms", "offer__release__split", "offer__release__pack__creator", "charge_line__release__split")
-    sales = []
-    for line in order.lines.select_related(*sold, "replaces", "project", "subscription"):
-        if line.kind != OrderLine.USAGE:
-            _grant(order, line, now)
-        if line.price_minor:
-            release = line.offer.release if line.charge_line is None else line.charge_line.release
-            sales.append(
-                Sold(
-                    source=line.source,
-                    split=release.split,
-                    gross=Money(line.price_minor, order.currency),
-                    tax_minor=0,
-                    fee_minor=line.fee_minor,
-                    subject=f"release:{release.digest}",
-                )
-            )
-    record_sales(sales=sales, now=now)
-
-
-def _grant(order: Order, line: OrderLine, now: datetime) -> None:
-    former = licensing_queries.status_of(line.replaces) if line.replaces and line.credit_minor else ""
-    made = licensing.grant(
-        offer=line.offer,
-        studio=order.studio,
-        source=line.source,
-        now=now,
-        ordered_at=order.placed_at,
-        seats=line.seats,
-        project=line.project,
-        starts_at=line.starts_at,
-        ends_at=line.ends_at,
-        kind=Grant.NEW if line.kind == OrderLine.BUY else line.kind,
-        replaces=line.replaces,
-        price_minor=line.price_minor,
-        currency=order.currency,
-    )
-    subscriptions.begin(line, made, now)
-    if former in _REASONS:
-        # What was taken off for the former license is disputed, or taken back, since this was ordered.
-        licensing.set_status(grant=made, status=former, reason=_REASONS[former], now=now)
-    if former == GrantStatus.REVOKED:
-        for subscription in subscriptions.of_grants([made]):
-            subscriptions.end(subscription, SubscriptionEnd.REVOKED, now=now)
-
-
-_REASONS = {
-    GrantStatus.SUSPENDED: gettext_noop("The payment is disputed."),
-    GrantStatus.REVOKED: gettext_noop("The payment was taken back."),
-}
-
-
-def _give_up(order: Order, now: datetime) -> None:
-    """Frees what a declined order took, and ends a subscription whose renewal it was."""
-    for line in order.lines.select_related("subscription"):
-        exclusivity.end_exclusivity(source=line.source, now=now)
-        if line.subscription is not None and line.kind == OrderLine.RENEWAL:
-            subscriptions.end(line.subscription, SubscriptionEnd.DECLINED, now=now)
-
-
 def finish_orders(*, now: datetime) -> int:
-    """This will bring orders to their end that a crash or a silent gateway left open; tells how many it finished."""
+    """This will bring orders on that a crash or a silent gateway left open, or that wait for a bank or a buyer; tells
+    how many it brought to their end. Who does not pay within a day is not waited for."""
     finished = 0
-    for order in Order.objects.filter(outcome=None).order_by("placed_at", "id")[:100]:
+    for order in _to_look_at(now):
         try:
-            pay(order=order, now=now)
-            finished += 1
+            finished += _finished(order, now)
         except GatewayUnavailable as error:
             log.warning("order %s stays open: %s", order.pk, error)
         except Exception:
             # One order that cannot be finished must not hold up those behind it.
             log.exception("order %s stays open", order.pk)
     return finished
+
+
+def _to_look_at(now: datetime) -> Any:
+    """Lists open orders except those that it is too early to ask about, and those whose buyer has to choose."""
+    later = PaymentStep.objects.filter(attempt__order=OuterRef("pk"), look_at__gt=now)
+    rows = Order.objects.filter(outcome=None).exclude(Exists(later)).select_related("studio", "buyer")
+    rows = rows.annotate(tried=Count("attempts"), declined=Count("attempts__declined"))
+    runs = ~Q(tried=F("declined")) | Q(tried=0) | Q(placed_at__lte=now - OPEN_FOR)
+    return rows.filter(runs).order_by("placed_at", "id")[:100]
+
+
+def _finished(order: Order, now: datetime) -> bool:
+    outcome = pay(order=order, now=now)
+    if outcome is None and order.placed_at <= now - OPEN_FOR and not is_off_session(order):
+        attempt = attempt_of(order)
+        step = step_of(attempt) if attempt is not None else None
+        if attempt is not None and (hasattr(attempt, "declined") or (step and step.state == PaymentStep.ACTION)):
+            outcome = expire(order=order, now=now)
+    return outcome is not None

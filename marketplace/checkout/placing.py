@@ -15,7 +15,7 @@ from marketplace.checkout.asking import Ask, Quoted, QuotedLine, UnableToBuy, as
 from marketplace.checkout.charges import UsageChargeLine
 from marketplace.checkout.gateways.base import Gateway
 from marketplace.checkout.lines import lock, quoted
-from marketplace.checkout.models import Order, OrderLine, PaymentIntent
+from marketplace.checkout.models import Order, OrderLine, PaymentAttempt
 from marketplace.licensing import exclusivity
 from marketplace.licensing import operations as licensing
 from marketplace.licensing.holdings import UsageReport
@@ -207,8 +207,8 @@ def write_order(
         placed_at=now,
     )
     if total_minor:
-        PaymentIntent.objects.create(
-            order=order, gateway=gateway().name, key=f"order:{order.pk}:1", method=token, intended_at=now
+        PaymentAttempt.objects.create(
+            order=order, number=1, gateway=gateway().name, key=f"order:{order.pk}:1", method=token, intended_at=now
         )
     return order
 

@@ -14,7 +14,7 @@ from marketplace.checkout import recipe_quote_queries as queries
 from marketplace.checkout.asking import Ask
 from marketplace.checkout.charges import RecipeQuote, RecipeQuoteLine
 from marketplace.checkout.models import Order, PaymentOutcome
-from marketplace.checkout.operations import PaymentDeclined
+from marketplace.checkout.operations import PaymentDeclined, PaymentWaits
 from marketplace.checkout.placing import KeyUsedOtherwise, place_for
 from marketplace.checkout.placing import quote as quote_order
 from marketplace.checkout.recipe_quote_queries import LineNow
@@ -207,6 +207,8 @@ def buy_recipe(
         if order is None:
             order = _placed(quote, currency, lines, len(groups) > 1, orders, buyer, method, now)
         outcome = checkout.pay(order=order, now=now)
+        if outcome is None:
+            raise PaymentWaits(order)
         if outcome.outcome == PaymentOutcome.DECLINED:
             raise PaymentDeclined(order, outcome.reason)
         # Of two at once the other one may have been a moment later: its licenses began then, and are locked.

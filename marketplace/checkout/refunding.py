@@ -1,24 +1,29 @@
 """Giving a buyer money of an order line back: intent, gateway, then books and rights together."""
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from marketplace.checkout.gateways.base import GatewayUnavailable, Returned
-from marketplace.checkout.models import OrderLine, PaymentOutcome
+from marketplace.checkout import line_money
+from marketplace.checkout.attempts import StrayPayment, StrayReturn
+from marketplace.checkout.disputes import Dispute, DisputeStep
+from marketplace.checkout.gateways.base import FAILED, GatewayUnavailable, Returned
+from marketplace.checkout.models import Order, OrderLine, PaymentOutcome
 from marketplace.checkout.placing import gateway
-from marketplace.checkout.refunds import RefundIntent, RefundOutcome
+from marketplace.checkout.refunds import RefundIntent, RefundOutcome, RefundStep
 from marketplace.checkout.taking_back import revoke
 from marketplace.licensing.models import Grant
-from marketplace.payouts.left_queries import left_of_sale
-from marketplace.payouts.operations import UnableToRefund, refund
+from marketplace.payouts.operations import UnableToRefund
 from marketplace.payouts.rules import Money
 
 log = logging.getLogger(__name__)
 REFUNDED = gettext_noop("The payment was refunded.")
+LOOK_AFTER = timedelta(hours=1)
+"""How long after a refund was on its way we ask where it is."""
 
 
 class UnableToRefundLine(Exception):
@@ -36,7 +41,8 @@ def refund_line(*, line: OrderLine, amount_minor: int | None = None, reason: str
 
     The intent is committed before the gateway is called, so that a crash loses nothing: `finish_refunds` goes on with
     the same key. When all of a line is given back, its license is revoked, and a subscription that began with it ends.
-    Raises UnableToRefundLine, or GatewayUnavailable when nobody knows yet whether money moved.
+    Raises UnableToRefundLine, also while a bank decides about the payment: what it takes would go back twice; and
+    GatewayUnavailable when nobody knows yet whether money moved.
     """
     intent = _intend(line, amount_minor, reason, now)
     outcome = pay_back(intent=intent, now=now)
@@ -47,12 +53,16 @@ def refund_line(*, line: OrderLine, amount_minor: int | None = None, reason: str
 
 @transaction.atomic
 def _intend(line: OrderLine, amount_minor: int | None, reason: str, now: datetime) -> RefundIntent:
-    OrderLine.objects.select_for_update(no_key=True).get(pk=line.pk)  # two at once would both see the same rest
+    # Two at once would both see the same rest, and a dispute heard meanwhile is heard first.
+    Order.objects.select_for_update(no_key=True).values_list("pk").get(pk=line.order_id)
     if not 0 < len(reason) <= 200:
         raise UnableToRefundLine(line, _("say why, in at most 200 characters"))
     if not PaymentOutcome.objects.filter(order=line.order_id, outcome=PaymentOutcome.SUCCEEDED).exists():
         raise UnableToRefundLine(line, _("nothing was paid for it"))
-    left_minor = left_of_sale(line.source)
+    if open_disputes(line.order_id).exists():
+        why = _("its payment is disputed, and would go back twice: wait until the bank has decided")
+        raise UnableToRefundLine(line, why)
+    left_minor = line_money.left_of_line(line)
     if left_minor is None:
         raise UnableToRefundLine(line, _("nothing was paid for it"))
     asked = RefundIntent.objects.filter(line=line, outcome=None).values_list("amount_minor", flat=True)
@@ -66,42 +76,115 @@ def _intend(line: OrderLine, amount_minor: int | None, reason: str, now: datetim
     return RefundIntent.objects.create(line=line, amount_minor=amount_minor, reason=reason, intended_at=now)
 
 
+def open_disputes(order_id: object) -> QuerySet[Dispute]:
+    """This will find the disputes of an order that are not decided yet."""
+    ended = DisputeStep.objects.filter(dispute=OuterRef("pk"), state__in=[DisputeStep.WON, DisputeStep.LOST])
+    return Dispute.objects.filter(Q(order=order_id) & ~Exists(ended))
+
+
 def pay_back(*, intent: RefundIntent, now: datetime) -> RefundOutcome:
-    """This will bring a refund to its outcome: call the gateway outside any transaction, then record what it said."""
+    """This will bring a refund to its outcome: call the gateway outside any transaction, then write what it said.
+
+    Raises GatewayUnavailable, and UnableToRefund where the money went back while a dispute took the rest: it is booked
+    when the dispute is decided.
+    """
     if outcome := RefundOutcome.objects.filter(intent=intent).first():
         return outcome
+    if (step := intent.steps.order_by("id").first()) is not None:  # it went back, and was not booked yet
+        return record(intent=intent, returned=Returned(step.reference, step.state), now=now)
     paid = PaymentOutcome.objects.get(order=intent.line.order_id)
     returned = gateway().refund(
-        key=intent.key, charge_reference=paid.reference, amount_minor=intent.amount_minor, now=now
+        key=intent.key,
+        charge_reference=paid.reference,
+        amount_minor=intent.amount_minor,
+        currency=intent.line.order.currency,
+        now=now,
     )
-    return _record(intent, returned, now)
+    return record(intent=intent, returned=returned, now=now)
 
 
-def _record(intent: RefundIntent, returned: Returned, now: datetime) -> RefundOutcome:
-    """Writes outcome, postings and what becomes of the license together; of two at once, one writes and one reads."""
-    kind = RefundOutcome.SUCCEEDED if returned.succeeded else RefundOutcome.REFUSED
-    try:
-        with transaction.atomic():
-            outcome = RefundOutcome.objects.create(
-                intent=intent, outcome=kind, reference=returned.reference, reason=returned.reason[:300], at=now
-            )
-            if returned.succeeded:
-                source = intent.line.source
-                refund(source=source, amount_minor=intent.amount_minor, key=intent.key, reason=intent.reason, now=now)
-                grant = Grant.objects.filter(source=source).first()
-                if grant is not None and not left_of_sale(source):
-                    revoke(grant, REFUNDED, now)
-            return outcome
-    except IntegrityError:
+def record(*, intent: RefundIntent, returned: Returned, now: datetime) -> RefundOutcome:
+    """This will write outcome, postings and what becomes of the license together; of two at once, one writes."""
+    if returned.succeeded:
+        with transaction.atomic():  # what the gateway did is kept even where the books cannot follow yet
+            _lock(intent)
+            if not intent.steps.exists():
+                _step(intent, returned, now)
+    with transaction.atomic():
+        _lock(intent)
         if outcome := RefundOutcome.objects.filter(intent=intent).first():
             return outcome
-        raise
+        kind = _booked(intent, now) if returned.succeeded else RefundOutcome.REFUSED
+        outcome = RefundOutcome.objects.create(
+            intent=intent, outcome=kind, reference=returned.reference, reason=returned.reason[:300], at=now
+        )
+        grant = Grant.objects.filter(source=intent.line.source).first()
+        if kind != RefundOutcome.REFUSED and grant is not None and not line_money.left_of_line(intent.line):
+            revoke(grant, REFUNDED, now)
+        return outcome
+
+
+def _lock(intent: RefundIntent) -> None:
+    Order.objects.select_for_update(no_key=True).values_list("pk").get(pk=intent.line.order_id)
+
+
+def _step(intent: RefundIntent, returned: Returned, now: datetime) -> None:
+    look_at = now + LOOK_AFTER if returned.state == RefundStep.PENDING else None
+    RefundStep.objects.create(
+        intent=intent, state=returned.state, reference=returned.reference, look_at=look_at, at=now
+    )
+
+
+def _booked(intent: RefundIntent, now: datetime) -> str:
+    """Books what went back. Where a dispute of the same money was lost meanwhile, the house bears it."""
+    line, amount_minor = intent.line, intent.amount_minor
+    try:
+        line_money.refund_money(line=line, amount_minor=amount_minor, key=intent.key, reason=intent.reason, now=now)
+    except UnableToRefund:
+        if open_disputes(line.order_id).exists() or not line.order.disputes.exists():
+            raise
+        log.error("%s went back to the buyer twice: a dispute of it was lost meanwhile", intent.key)
+        line_money.lose_money(line=line, amount_minor=amount_minor, key=f"{intent.key}:overtaken", now=now)
+        return RefundOutcome.OVERTAKEN
+    return RefundOutcome.SUCCEEDED
+
+
+def arrived(*, intent: RefundIntent, returned: Returned, now: datetime) -> bool:
+    """This will write that a refund is with the buyer, or came back to us; tells whether that was news.
+
+    A license that it revoked stays revoked: an operator gives the money back another way.
+    """
+    if not RefundOutcome.objects.filter(intent=intent).exists() and returned.succeeded:
+        record(intent=intent, returned=returned, now=now)
+    with transaction.atomic():
+        _lock(intent)
+        ended = intent.steps.filter(state__in=[RefundStep.SUCCEEDED, RefundStep.FAILED])
+        states = set(ended.values_list("state", flat=True))
+        outcome = RefundOutcome.objects.filter(intent=intent).first()
+        if RefundStep.FAILED in states or (returned.succeeded and (states or returned.state == RefundStep.PENDING)):
+            return False
+        if returned.state == FAILED:
+            if outcome is None:
+                RefundOutcome.objects.create(
+                    intent=intent,
+                    outcome=RefundOutcome.REFUSED,
+                    reference=returned.reference,
+                    reason=returned.reason[:300],
+                    at=now,
+                )
+            elif outcome.outcome == RefundOutcome.SUCCEEDED:
+                line_money.fail_refund_money(line=intent.line, key=intent.key, now=now)
+            log.error("%s failed at the buyer's bank: give the money back another way", intent.key)
+        _step(intent, returned, now)
+        return True
 
 
 def finish_refunds(*, now: datetime) -> int:
-    """This will bring refunds to their end that a crash or a silent gateway left open; tells how many it finished."""
+    """This will bring refunds to their end that a crash or a silent gateway left open, and look after those on their
+    way; tells how many it finished."""
     finished = 0
-    for intent in RefundIntent.objects.filter(outcome=None).select_related("line").order_by("intended_at", "id")[:100]:
+    rows = RefundIntent.objects.filter(outcome=None).select_related("line__order").order_by("intended_at", "id")
+    for intent in rows[:100]:
         try:
             pay_back(intent=intent, now=now)
             finished += 1
@@ -110,4 +193,52 @@ def finish_refunds(*, now: datetime) -> int:
             log.warning("%s stays open: %s", intent.key, error)
         except Exception:
             log.exception("%s stays open", intent.key)
+    _look_after(now)
     return finished
+
+
+def _look_after(now: datetime) -> None:
+    """Asks where refunds are that are on their way; each an hour after we knew last."""
+    ended = RefundStep.objects.filter(intent=OuterRef("pk")).exclude(state=RefundStep.PENDING)
+    later = RefundStep.objects.filter(intent=OuterRef("pk"), look_at__gt=now)
+    rows = RefundIntent.objects.filter(outcome__outcome=RefundOutcome.SUCCEEDED, steps__state=RefundStep.PENDING)
+    rows = rows.exclude(Exists(ended)).exclude(Exists(later)).select_related("line__order", "outcome").distinct()
+    for intent in rows.order_by("intended_at", "id")[:100]:
+        try:
+            reference = intent.outcome.reference
+            returned = gateway().refund_standing(key=intent.key, reference=reference, now=now)
+            if not arrived(intent=intent, returned=returned, now=now) and returned.state == RefundStep.PENDING:
+                _step(intent, returned, now)
+        except GatewayUnavailable as error:
+            log.warning("%s: %s", intent.key, error)
+        except Exception:
+            log.exception("%s is not looked after", intent.key)
+
+
+def return_strays(*, now: datetime) -> int:
+    """This will give back the money that came for orders which are over; tells how many payments went back."""
+    gone = 0
+    for stray in StrayPayment.objects.filter(returned=None).order_by("at", "attempt_id")[:100]:
+        try:
+            gone += _returned(stray, now)
+        except GatewayUnavailable as error:
+            log.warning("%s stays here: %s", stray.key, error)
+        except Exception:
+            log.exception("%s stays here", stray.key)
+    return gone
+
+
+def _returned(stray: StrayPayment, now: datetime) -> bool:
+    returned = gateway().refund(
+        key=stray.key,
+        charge_reference=stray.reference,
+        amount_minor=stray.amount_minor,
+        currency=stray.currency,
+        now=now,
+    )
+    if not returned.succeeded:
+        log.error("%s cannot go back: %s", stray.key, returned.reason)
+    outcome = StrayReturn.SUCCEEDED if returned.succeeded else StrayReturn.REFUSED
+    said = {"outcome": outcome, "reference": returned.reference, "reason": returned.reason[:300], "at": now}
+    _row, made = StrayReturn.objects.get_or_create(payment=stray, defaults=said)
+    return made and returned.succeeded

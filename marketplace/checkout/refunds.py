@@ -31,20 +31,24 @@ class RefundIntent(models.Model):
 
 
 class RefundOutcome(models.Model):
-    """What the gateway said of a refund: it gave the money back, or it did not and never will."""
+    """What the gateway said of a refund: it gave the money back, or it did not and never will.
 
-    SUCCEEDED, REFUSED = "succeeded", "refused"
+    "overtaken": it gave the money back, and a dispute of the same money was lost meanwhile; the house bears it.
+    """
+
+    SUCCEEDED, REFUSED, OVERTAKEN = "succeeded", "refused", "overtaken"
 
     intent = models.OneToOneField(RefundIntent, on_delete=models.PROTECT, primary_key=True, related_name="outcome")
     outcome = models.CharField(max_length=10)
-    reference = models.CharField(max_length=80, db_index=True)
+    reference = models.CharField(max_length=120, db_index=True)
     reason = models.CharField(max_length=300, blank=True)
     at = models.DateTimeField()
 
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(outcome__in=["succeeded", "refused"]), name="checkout_refund_outcome_is_known"
+                condition=Q(outcome__in=["succeeded", "refused", "overtaken"]),
+                name="checkout_refund_outcome_is_known",
             )
         ]
 
@@ -52,14 +56,30 @@ class RefundOutcome(models.Model):
         return f"{self.intent_id} {self.outcome}"
 
 
-class SandboxRefund(models.Model):
-    """The sandbox gateway's own memory of one refund; it stands for a table in somebody else's house."""
+class RefundStep(models.Model):
+    """Where a refund is that the gateway took on: on its way (pending), with the buyer (succeeded), or back (failed).
 
-    key = models.CharField(max_length=80, primary_key=True)
-    reference = models.CharField(max_length=80, unique=True)
-    charge = models.ForeignKey("checkout.SandboxCharge", on_delete=models.PROTECT, related_name="refunds")
-    amount_minor = models.BigIntegerField()
-    refunded_at = models.DateTimeField()
+    Its money left us with the first step, whatever that is, and came back with `failed`.
+    """
+
+    PENDING, SUCCEEDED, FAILED = "pending", "succeeded", "failed"
+
+    intent = models.ForeignKey(RefundIntent, on_delete=models.PROTECT, related_name="steps")
+    state = models.CharField(max_length=10)
+    reference = models.CharField(max_length=120, db_index=True)
+    look_at = models.DateTimeField(null=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state__in=["pending", "succeeded", "failed"]), name="checkout_refund_step_is_known"
+            ),
+            models.UniqueConstraint(
+                fields=["intent", "state"], condition=~Q(state="pending"), name="checkout_refund_arrives_once"
+            ),
+        ]
 
     def __str__(self) -> str:
-        return self.reference
+        return f"{self.intent_id} {self.state}"

@@ -78,7 +78,8 @@ def _renew(subscription: Subscription, now: datetime) -> bool:
     except (UnableToBuy, UnableToGrant, UnableToGrantExclusively, UnableToUseMethod, KeyUsedOtherwise) as error:
         subscriptions.end(subscription, SubscriptionEnd.REFUSED, reason=str(error), now=now)
         return False
-    return operations.pay(order=order, now=now).outcome != PaymentOutcome.DECLINED
+    outcome = operations.pay(order=order, now=now)
+    return outcome is not None and outcome.outcome != PaymentOutcome.DECLINED
 
 
 def _next(subscription: Subscription, offer: Offer, grant: Grant, now: datetime) -> tuple[int, Ask]:
@@ -189,7 +190,7 @@ def _again(order: Order, subscription: Subscription, seats: int, now: datetime) 
 
 def _paid(order: Order, now: datetime) -> Order:
     outcome = operations.pay(order=order, now=now)
-    if outcome.outcome == PaymentOutcome.DECLINED:
+    if outcome is not None and outcome.outcome == PaymentOutcome.DECLINED:
         raise operations.PaymentDeclined(order, outcome.reason)
     return order
 

@@ -14,8 +14,11 @@ from marketplace.licensing.models import Grant
 PAID = Q(order__outcome__outcome__in=[PaymentOutcome.SUCCEEDED, PaymentOutcome.FREE])
 
 
-def begin(line: OrderLine, grant: Grant, now: datetime) -> None:
-    """This will begin a subscription with the license of its first period, and end those of what the line replaces."""
+def begin(line: OrderLine, grant: Grant, now: datetime, *, method: str = "") -> None:
+    """This will begin a subscription with the license of its first period, and end those of what the line replaces.
+
+    It is renewed by `method`, or by the order's.
+    """
     if line.replaces is not None and line.subscription is None:
         for former in of_grants([line.replaces]):
             end(former, SubscriptionEnd.REPLACED, now=now)
@@ -31,7 +34,7 @@ def begin(line: OrderLine, grant: Grant, now: datetime) -> None:
             offer=line.offer,
             line=line,
             anchor_at=grant.starts_at,
-            method=line.order.method,
+            method=method or line.order.method,
             started_at=now,
         )
 

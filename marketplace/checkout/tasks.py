@@ -13,6 +13,7 @@ def attend(timestamp: int) -> None:
     """Finishes open orders and refunds, and handles the gateway's news."""
     operations.finish_orders(now=timezone.now())
     operations.finish_refunds(now=timezone.now())
+    operations.return_strays(now=timezone.now())
     operations.collect_events(now=timezone.now())
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from marketplace.checkout import operations as checkout
 from marketplace.checkout.models import OrderLine
-from marketplace.checkout.refunds import RefundIntent, SandboxRefund
+from marketplace.checkout.refunds import RefundIntent
+from marketplace.checkout.sandbox_models import SandboxRefund
 from marketplace.licensing import queries as licensing
 from marketplace.payouts.operations import allocate_royalties, open_dispute
 from marketplace.people import operations as people

@@ -9,7 +9,7 @@ from marketplace.checkout import operations as checkout
 from marketplace.checkout import placing
 from marketplace.checkout.asking import Ask, asks_of
 from marketplace.checkout.gateways.base import UnableToUseMethod
-from marketplace.checkout.models import Order, OrderLine, PaymentIntent, SandboxCharge
+from marketplace.checkout.models import Order, OrderLine, PaymentAttempt, SandboxCharge
 from marketplace.licensing import operations as licensing
 from marketplace.licensing.exclusivity import UnableToGrantExclusively
 from marketplace.licensing.granting import UnableToGrant
@@ -33,7 +33,7 @@ def assert_nothing_new(before: tuple[int, ...]) -> None:
 
 
 def counts() -> tuple[int, ...]:
-    return tuple(model.objects.count() for model in (Order, OrderLine, PaymentIntent, SandboxCharge, Grant, Sale))
+    return tuple(model.objects.count() for model in (Order, OrderLine, PaymentAttempt, SandboxCharge, Grant, Sale))
 
 
 def test_one_order_holds_every_kind_of_price(shop: Shop) -> None:

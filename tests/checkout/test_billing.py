@@ -65,7 +65,7 @@ def test_a_month_is_one_bill_line_by_line(shop: Shop) -> None:
 def test_a_declined_bill_is_sent_again_next_month(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     metered = held(shop, shop.offer("cc-by-4.0", 7, model="metered", unit="image"))
     report(metered, "a", 10)
-    refused = Charge(reference="ch_no", succeeded=False, reason="The card was declined: use another card.")
+    refused = Charge(reference="ch_no", state="declined", reason="The card was declined: use another card.")
     with monkeypatch.context() as broken:
         broken.setattr(SandboxGateway, "charge", lambda _self, **_asked: refused)
         assert billing.bill_usage(now=DECEMBER) == billing.bill_usage(now=DECEMBER) == 0

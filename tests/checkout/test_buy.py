@@ -7,11 +7,12 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from ledger.models import Entry
+from marketplace.checkout import fulfilling
 from marketplace.checkout import operations as checkout
 from marketplace.checkout import queries as orders
 from marketplace.checkout.gateways.base import Charge, GatewayUnavailable, UnableToUseMethod
 from marketplace.checkout.gateways.sandbox import SandboxGateway
-from marketplace.checkout.models import Order, OrderLine, PaymentIntent, PaymentOutcome, SandboxCharge
+from marketplace.checkout.models import Order, OrderLine, PaymentAttempt, PaymentOutcome, SandboxCharge
 from marketplace.licensing import operations as licensing
 from marketplace.licensing.models import Grant, Offer
 from marketplace.payouts.models import Posting, Sale
@@ -50,7 +51,7 @@ def assert_no_rights_and_no_money() -> None:
 def assert_silence() -> None:
     """Not even an order, an intent or a charge was written."""
     assert_no_rights_and_no_money()
-    for model in (Order, OrderLine, PaymentIntent, PaymentOutcome, SandboxCharge):
+    for model in (Order, OrderLine, PaymentAttempt, PaymentOutcome, SandboxCharge):
         assert not model.objects.exists(), model
 
 
@@ -158,7 +159,7 @@ def test_a_free_order_asks_no_gateway(market: Market, buy: Buy, monkeypatch: pyt
     order = buy(market.offer("personal"), method="")
 
     assert orders.status_of(order) == "free"
-    assert (Grant.objects.count(), Sale.objects.count(), PaymentIntent.objects.count()) == (1, 0, 0)
+    assert (Grant.objects.count(), Sale.objects.count(), PaymentAttempt.objects.count()) == (1, 0, 0)
 
 
 class Lost:
@@ -202,7 +203,7 @@ def test_a_crash_between_charge_and_record_leaves_an_order_to_finish(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as broken:
-        broken.setattr(checkout, "record_sales", crash)  # after the grant: nothing of the transaction may stay
+        broken.setattr(fulfilling, "record_sales", crash)  # after the grant: nothing of the transaction may stay
         with pytest.raises(KeyboardInterrupt):
             buy(market.offer())
     assert SandboxCharge.objects.count() == 1

@@ -110,7 +110,7 @@ def test_a_declined_bill_is_sent_again_next_month_and_never_paid_twice(
 ) -> None:
     grant = works.held(works.offer(5))
     use(works, grant, 10)
-    refused = Charge(reference="ch_no", succeeded=False, reason="The card was declined: use another card.")
+    refused = Charge(reference="ch_no", state="declined", reason="The card was declined: use another card.")
     with monkeypatch.context() as broken:
         broken.setattr(SandboxGateway, "charge", lambda _self, **_asked: refused)
         assert billing.bill_usage(now=FIRST) == billing.bill_usage(now=FIRST) == 0

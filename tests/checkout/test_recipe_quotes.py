@@ -13,9 +13,9 @@ from ledger.models import Entry
 from marketplace.checkout import operations as checkout
 from marketplace.checkout import recipe_quote_queries as queries
 from marketplace.checkout.charges import RecipeQuote, RecipeQuoteLine
-from marketplace.checkout.gateways.base import GatewayUnavailable
+from marketplace.checkout.gateways.base import Asked, GatewayUnavailable
 from marketplace.checkout.gateways.sandbox import SandboxGateway
-from marketplace.checkout.models import Order, PaymentIntent, SandboxCharge
+from marketplace.checkout.models import Order, PaymentAttempt, SandboxCharge
 from marketplace.checkout.operations import PaymentDeclined, UnableToBuy
 from marketplace.checkout.recipe_quotes import (
     BoughtRecipe,
@@ -71,7 +71,7 @@ def buy(shop: Shop, row: RecipeQuote, **more: Any) -> BoughtRecipe:
 
 def facts() -> tuple[int, ...]:
     """Counts what a refusal must not add to."""
-    tables = (RecipeQuote, RecipeQuoteLine, Order, PaymentIntent, SandboxCharge, Grant, Sale, RecipeLock, Entry)
+    tables = (RecipeQuote, RecipeQuoteLine, Order, PaymentAttempt, SandboxCharge, Grant, Sale, RecipeLock, Entry)
     return tuple(one.objects.count() for one in tables)
 
 
@@ -238,10 +238,10 @@ def test_two_currencies_are_two_orders_and_a_crash_between_them_is_mended(
     assert queries.now_of(row, SOON).totals == (("CNY", 90_000), ("USD", 10_001))
     charge = SandboxGateway.charge
 
-    def broken(self: SandboxGateway, *, currency: str, **more: Any) -> Any:
-        if currency == "USD":
+    def broken(self: SandboxGateway, *, payment: Asked, **more: Any) -> Any:
+        if payment.currency == "USD":
             raise GatewayUnavailable("The gateway does not answer.")
-        return charge(self, currency=currency, **more)
+        return charge(self, payment=payment, **more)
 
     monkeypatch.setattr(SandboxGateway, "charge", broken)
     with pytest.raises(GatewayUnavailable):

@@ -12,7 +12,8 @@ from marketplace.checkout.gateways.base import GatewayUnavailable
 from marketplace.checkout.gateways.sandbox import SandboxGateway
 from marketplace.checkout.models import GatewayEventHandled
 from marketplace.checkout.operations import UnableToRefundLine, finish_refunds, refund_line
-from marketplace.checkout.refunds import RefundIntent, RefundOutcome, SandboxRefund
+from marketplace.checkout.refunds import RefundIntent, RefundOutcome
+from marketplace.checkout.sandbox_models import SandboxRefund
 from marketplace.licensing import queries as licensing
 from marketplace.payouts.left_queries import left_of_sale
 from marketplace.payouts.operations import allocate_royalties, open_dispute
@@ -103,7 +104,7 @@ def test_a_silent_gateway_leaves_an_intent_that_the_worker_finishes_once(line, m
 
 def test_what_the_gateway_refuses_is_told_and_not_booked(line, monkeypatch):
     monkeypatch.setattr(
-        SandboxGateway, "refund", lambda self, **asked: refunding.Returned("", False, "The charge is too old.")
+        SandboxGateway, "refund", lambda self, **asked: refunding.Returned("", "failed", "The charge is too old.")
     )
     with pytest.raises(UnableToRefundLine, match="is not refunded: The charge is too old."):
         refund_line(line=line, reason="late", now=NOW)

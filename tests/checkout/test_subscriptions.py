@@ -81,7 +81,7 @@ def test_cancelled_is_never_renewed_and_runs_to_its_end(shop: Shop) -> None:
 
 def test_a_declined_renewal_ends_it_and_takes_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     subscription = subscribed(shop)
-    refused = Charge(reference="ch_no", succeeded=False, reason="The card was declined: use another card.")
+    refused = Charge(reference="ch_no", state="declined", reason="The card was declined: use another card.")
     monkeypatch.setattr(SandboxGateway, "charge", lambda _self, **_asked: refused)
 
     assert renewing.renew_subscriptions(now=SECOND) == 0
@@ -168,7 +168,7 @@ def test_seats_beyond_the_terms_or_on_a_bad_card_change_nothing(shop: Shop, monk
     }
     with pytest.raises(UnableToGrant, match="at most 30 seats"):
         renewing.change_seats(seats=31, idempotency_key="31", **asked)
-    refused = Charge(reference="ch_no", succeeded=False, reason="The card was declined: use another card.")
+    refused = Charge(reference="ch_no", state="declined", reason="The card was declined: use another card.")
     monkeypatch.setattr(SandboxGateway, "charge", lambda _self, **_asked: refused)
     with pytest.raises(checkout.PaymentDeclined):
         renewing.change_seats(seats=3, idempotency_key="3", **asked)

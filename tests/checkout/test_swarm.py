@@ -12,7 +12,7 @@ from marketplace.checkout import operations as checkout
 from marketplace.checkout.asking import Ask
 from marketplace.checkout.gateways.base import DISPUTE_LOST, DISPUTE_OPENED, GatewayUnavailable
 from marketplace.checkout.gateways.sandbox import SandboxGateway
-from marketplace.checkout.models import GatewayEvent, Order, PaymentIntent, SandboxCharge
+from marketplace.checkout.models import GatewayEvent, Order, PaymentAttempt, SandboxCharge
 from marketplace.licensing import operations as licensing
 from marketplace.licensing import queries
 from marketplace.licensing.exclusivity import UnableToGrantExclusively
@@ -39,7 +39,7 @@ def exclusive(shop: Shop, terms: Any = MONTH, price_minor: int = 90_000) -> Offe
 
 def facts() -> tuple[int, ...]:
     """Counts what a refusal must not add to."""
-    tables = (Grant, Order, PaymentIntent, SandboxCharge, Sale, Exclusivity, GrantStatus, Entry)
+    tables = (Grant, Order, PaymentAttempt, SandboxCharge, Sale, Exclusivity, GrantStatus, Entry)
     return tuple(one.objects.count() for one in tables)
 
 

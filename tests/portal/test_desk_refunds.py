@@ -10,7 +10,8 @@ from django.urls import reverse
 from marketplace.checkout import operations as checkout
 from marketplace.checkout.gateways.base import GatewayUnavailable
 from marketplace.checkout.gateways.sandbox import SandboxGateway
-from marketplace.checkout.refunds import RefundIntent, RefundOutcome, SandboxRefund
+from marketplace.checkout.refunds import RefundIntent, RefundOutcome
+from marketplace.checkout.sandbox_models import SandboxRefund
 from marketplace.database.locks import alone
 from marketplace.licensing import queries as licensing
 from marketplace.payouts.left_queries import left_of_sale

@@ -9,7 +9,8 @@ from django.db import connection, connections
 from django.test import Client
 from django.urls import reverse
 
-from marketplace.checkout.refunds import RefundIntent, SandboxRefund
+from marketplace.checkout.refunds import RefundIntent
+from marketplace.checkout.sandbox_models import SandboxRefund
 from marketplace.payouts.left_queries import left_of_sale
 from marketplace.payouts.operations import allocate_royalties
 from marketplace.payouts.queries import check_books

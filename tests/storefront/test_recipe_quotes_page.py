@@ -1,6 +1,7 @@
 """Carol buys all that a recipe lacks on one page: at the prices she saw, once, or not at all."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from marketplace.checkout.charges import RecipeQuote, RecipeQuoteLine
-from marketplace.checkout.gateways.base import GatewayUnavailable
+from marketplace.checkout.gateways.base import Asked, GatewayUnavailable
 from marketplace.checkout.gateways.sandbox import SandboxGateway
 from marketplace.checkout.models import Order, PaymentOutcome, SandboxCharge
 from marketplace.compositions.models import RecipeLock
@@ -152,8 +153,9 @@ def test_several_currencies_are_several_orders_and_one_may_be_declined(
 
     charge = SandboxGateway.charge
 
-    def picky(self: SandboxGateway, *, currency: str, method: str, **more: Any) -> Any:
-        return charge(self, currency=currency, method="declined" if currency == "USD" else method, **more)
+    def picky(self: SandboxGateway, *, payment: Asked, **more: Any) -> Any:
+        method = "declined" if payment.currency == "USD" else payment.method
+        return charge(self, payment=replace(payment, method=method), **more)
 
     monkeypatch.setattr(SandboxGateway, "charge", picky)
     refused = carol.post(buy_address(address), {"card": CARD})

@@ -4,40 +4,108 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
+
+SUCCEEDED, DECLINED, PENDING, ACTION = "succeeded", "declined", "pending", "action"
+"""States of a charge. PENDING: the bank decides later. ACTION: the buyer must do something at the charge's `url`."""
+
+FAILED = "failed"
+"""With SUCCEEDED and PENDING the states of a refund."""
+
+HOSTED = "hosted"
+"""The method of a buyer who gives the card at the gateway's own page."""
 
 DISPUTE_OPENED, DISPUTE_WON, DISPUTE_LOST = "dispute-opened", "dispute-won", "dispute-lost"
 REFUND_FAILED = "refund-failed"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class AskedLine:
+    """A line of what is paid: `amount_minor` is all of it, for `quantity` of a `unit` where it is metered."""
+
+    title: str
+    seller: str
+    amount_minor: int
+    quantity: int = 1
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request for money. Between two calls with one key nothing of it changes but texts and addresses.
+
+    `method` is what the gateway named before, or HOSTED. The lines add up to `amount_minor`. `keep_method` asks the
+    gateway to let us charge the same method again; `off_session` says that the buyer is not there to answer.
+    `return_url` and `cancel_url` are where the buyer goes from the gateway's page.
+    """
+
+    key: str
+    order_id: UUID
+    attempt: int
+    amount_minor: int
+    currency: str
+    method: str
+    description: str
+    lines: tuple[AskedLine, ...]
+    studio_id: UUID
+    buyer_email: str
+    transfer_group: str
+    keep_method: bool
+    off_session: bool
+    return_url: str
+    cancel_url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Charge:
-    """What became of one request for money. A declined charge has a reason in one sentence."""
+    """What became of one request for money: SUCCEEDED, DECLINED, PENDING or ACTION.
+
+    `reference` is the gateway's name for it; of one that succeeded, the name by which refunds and disputes know it. A
+    declined one has a `reason` in one English sentence that is translated where it is shown. `url` is for ACTION.
+    `method_token` is what to charge next time, where that is another than what was asked with.
+    """
 
     reference: str
-    succeeded: bool
+    state: str
     reason: str = ""
+    url: str = ""
+    method_token: str = ""
+
+    @property
+    def succeeded(self) -> bool:
+        return self.state == SUCCEEDED
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Event:
-    """Something that the gateway tells us later: DISPUTE_OPENED, DISPUTE_WON, DISPUTE_LOST or REFUND_FAILED.
+    """Something that a gateway without webhooks tells us later: DISPUTE_OPENED, _WON, _LOST or REFUND_FAILED.
 
     `charge_reference` is the gateway's name for the charge that it is about, or for the refund that failed.
+    `object_reference` names the dispute, and `amount_minor` what it is about; without them it is about all that is
+    left of the charge.
     """
 
     event_id: str
     kind: str
     charge_reference: str
     happened_at: datetime
+    object_reference: str = ""
+    amount_minor: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Returned:
-    """What became of one request to give money back. A refused one has a reason in one sentence."""
+    """What became of one request to give money back: SUCCEEDED, PENDING while the buyer's bank has not taken it, or
+    FAILED for a reason in one sentence. What is pending has left our balance already."""
 
     reference: str
-    succeeded: bool
+    state: str
     reason: str = ""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether money left us; it may still come back."""
+        return self.state != FAILED
 
 
 class GatewayUnavailable(Exception):
@@ -61,25 +129,48 @@ class UnableToUseMethod(Exception):
 
 
 class Gateway(Protocol):
-    """A way to take money. Every call may be repeated with the same key and then changes nothing more."""
+    """A way to take money. Every call may be repeated with the same key and then changes nothing more.
+
+    Each call raises GatewayUnavailable when nobody knows what came of it; ask again with the same key.
+    """
 
     name: str
+    hosted: bool
+    """Whether the buyer gives the card at the gateway's page, and never here."""
 
     def method(self, text: str) -> str:
-        """This will turn what the buyer gave into a token that may be kept, or raise UnableToUseMethod."""
+        """This will turn what the buyer gave into a token that may be kept, or raise UnableToUseMethod.
 
-    def charge(self, *, key: str, amount_minor: int, currency: str, method: str, now: datetime) -> Charge:
-        """This will take money once for each key, or say that the card was declined.
-
-        Raises GatewayUnavailable when the outcome is not known; ask again with the same key.
+        An empty text is HOSTED where the gateway has a page of its own.
         """
 
-    def refund(self, *, key: str, charge_reference: str, amount_minor: int, now: datetime) -> Returned:
+    def begin_method(self, *, studio: UUID, email: str, return_url: str, key: str, now: datetime) -> str:
+        """This will return the address of the page where a studio gives a card to keep; UnableToUseMethod where the
+        card is given to us instead."""
+
+    def forget_method(self, token: str, *, now: datetime) -> None:
+        """This will see that a kept method is not charged any more."""
+
+    def charge(self, *, payment: Asked, now: datetime) -> Charge:
+        """This will take money once for each key, or say that the card was declined, or what it waits for."""
+
+    def standing(self, *, asked: Asked, reference: str, now: datetime) -> Charge:
+        """This will tell what became of a charge that was PENDING or ACTION under this reference."""
+
+    def cancel(self, *, asked: Asked, reference: str, now: datetime) -> Charge:
+        """This will call a charge off: DECLINED when it never takes money, else how it stands."""
+
+    def refund(self, *, key: str, charge_reference: str, amount_minor: int, currency: str, now: datetime) -> Returned:
         """This will give money of a charge back once for each key, or say that it cannot be done.
 
-        Raises GatewayUnavailable when the outcome is not known; ask again with the same key. What succeeded may still
-        fail later: an event tells it.
+        What succeeded or is pending may still fail later: an event tells it.
         """
 
+    def refund_standing(self, *, key: str, reference: str, now: datetime) -> Returned:
+        """This will tell what became of a refund that was PENDING."""
+
     def events(self, *, now: datetime) -> Sequence[Event]:
-        """This will list what happened up to `now`, oldest first; the same events may come again."""
+        """This will list what happened up to `now`, oldest first; the same events may come again.
+
+        A gateway that sends webhooks lists nothing.
+        """

@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 from uuid import uuid4
 
 from django.conf import settings
-from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.forms.utils import ErrorDict
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
@@ -23,8 +22,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from marketplace.catalog import queries as catalog
 from marketplace.checkout.asking import QuotedLine
 from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod
-from marketplace.checkout.gateways.sandbox import TEST_CARDS, SandboxGateway
-from marketplace.checkout.models import Order
+from marketplace.checkout.gateways.sandbox import SandboxGateway
+from marketplace.checkout.models import Order, PaymentOutcome
 from marketplace.checkout.operations import KeyUsedOtherwise, PaymentDeclined, Quoted, gateway
 from marketplace.licensing import pricing
 from marketplace.licensing import queries as licensing
@@ -38,6 +37,7 @@ from marketplace.storefront.baskets import Basket, read_basket
 from marketplace.storefront.choices import earlier_of
 from marketplace.storefront.forms_checkout import NOT_PRICED, CheckoutForm
 from marketplace.storefront.held import REFUSALS, buying_studios
+from marketplace.storefront.views.order_pay import licensed, test_cards, went_on
 from marketplace.ui.formats import choose_title, date_text, sentence
 
 COVERS_SHOWN = 6
@@ -70,7 +70,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
     if order is None:
         priced = _again(request, basket, now)
         return _page(request, basket, _without_errors(priced, form.errors), priced, status=422)
-    return _bought(request, order)
+    return licensed(request, order) if PaymentOutcome.objects.filter(order=order).exists() else went_on(order)
 
 
 @never_cache
@@ -163,12 +163,6 @@ def _again(request: HttpRequest, basket: Basket, now: datetime) -> CheckoutForm:
     return form
 
 
-def _bought(request: HttpRequest, order: Order) -> HttpResponse:
-    grants = licensing.grants_from(line.source for line in order.lines.all())
-    messages.success(request, _("Licensed. The certificate is signed; its proof is being sealed into the public log."))
-    return redirect("license", grants[0].pk) if len(grants) == 1 else redirect("licenses")
-
-
 def _in_sandbox() -> bool:
     return gateway().name == SandboxGateway.name
 
@@ -240,12 +234,7 @@ def _page(
         "offers": [_asked(form, item, studio) for item in order["items"]],
         "title": choose_title(basket.collection.title)[0] if basket.collection else "",
         "studio": studio,
-        "test_cards": [
-            {"number": " ".join(number[i : i + 4] for i in range(0, len(number), 4)), "does": _(does)}
-            for number, (_token, does) in TEST_CARDS.items()
-        ]
-        if _in_sandbox() and "card" in form.fields
-        else [],
+        "test_cards": test_cards() if _in_sandbox() and "card" in form.fields else [],
         "dispute_minutes": settings.SANDBOX_DISPUTE_AFTER_MINUTES,
     }
     return render(request, "storefront/checkout.html", context, status=status)

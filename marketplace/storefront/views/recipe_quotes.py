@@ -18,8 +18,8 @@ from marketplace.checkout import recipe_quote_queries as queries
 from marketplace.checkout import recipe_quotes as checkout
 from marketplace.checkout.charges import RecipeQuote
 from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod
-from marketplace.checkout.gateways.sandbox import TEST_CARDS, SandboxGateway
-from marketplace.checkout.operations import KeyUsedOtherwise, PaymentDeclined, gateway
+from marketplace.checkout.gateways.sandbox import SandboxGateway
+from marketplace.checkout.operations import KeyUsedOtherwise, PaymentDeclined, PaymentWaits, gateway
 from marketplace.checkout.recipe_quote_queries import QuoteNow
 from marketplace.compositions.keeping import MOST_TITLE, NotYourRecipe, UnableToKeepRecipe, newest_of
 from marketplace.compositions.notation.findings import UnreadableRecipe
@@ -34,6 +34,7 @@ from marketplace.storefront.forms_recipe_orders import RecipeOrderForm, said_aga
 from marketplace.storefront.forms_recipes import RecipeForm, masks_in
 from marketplace.storefront.held import REFUSALS, members_of
 from marketplace.storefront.recipe_problems import refused_page, unasked_page
+from marketplace.storefront.views.order_pay import test_cards, went_on
 
 CHANGED = (checkout.RecipeQuoteExpired, checkout.RecipePriceChanged)
 
@@ -89,7 +90,7 @@ def _page(request: HttpRequest, found: QuoteNow, form: RecipeOrderForm, status: 
         "buyers": [] if may_buy else [seat.person for seat in members_of(row.studio) if seat.role != seat.MEMBER],
         "changes": [one["told"] for part in parts for one in part.rows if one["told"]],
         "unpaid": [part for part in parts if not part.is_paid],
-        "test_cards": _test_cards() if _in_sandbox() and "card" in form.fields else [],
+        "test_cards": test_cards() if _in_sandbox() and "card" in form.fields else [],
     }
     return render(request, "storefront/recipe_quote.html", context, status=status)
 
@@ -97,13 +98,6 @@ def _page(request: HttpRequest, found: QuoteNow, form: RecipeOrderForm, status: 
 def _fields(row: RecipeQuote, masks: dict[str, str]) -> list[tuple[str, str]]:
     """Lists what composing it again starts with, besides the text."""
     return said_again(queries.use_of(row), masks, studio=row.studio, project=row.project, recipe=row.recipe_id)
-
-
-def _test_cards() -> list[dict[str, str]]:
-    return [
-        {"number": " ".join(number[place : place + 4] for place in range(0, len(number), 4)), "does": _(does)}
-        for number, (_token, does) in TEST_CARDS.items()
-    ]
 
 
 def _bought_page(request: HttpRequest, found: QuoteNow) -> HttpResponse:
@@ -141,6 +135,8 @@ def buy(request: HttpRequest, quote: UUID) -> HttpResponse:
         )
     except GatewayUnavailable:
         return render(request, "storefront/checkout_unavailable.html", {"here": "compose"}, status=503)
+    except PaymentWaits as waiting:
+        return went_on(waiting.order)
     except (UnableToUseMethod, PaymentDeclined) as error:
         form.add_error("card" if "card" in form.fields else None, str(error))
     except UnableToKeepRecipe as error:

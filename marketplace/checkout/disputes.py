@@ -1,0 +1,101 @@
+"""Disputes of payments as a gateway tells of them: more tables of models.py."""
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+
+
+class Dispute(models.Model):
+    """A buyer's bank takes money of an order back. `amount_minor` is what it takes, in the order's currency."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    order = models.ForeignKey("checkout.Order", on_delete=models.PROTECT, related_name="disputes")
+    gateway = models.CharField(max_length=20)
+    reference = models.CharField(max_length=120)
+    charge_reference = models.CharField(max_length=120, db_index=True)
+    amount_minor = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    reason = models.CharField(max_length=300, blank=True)
+    due_by = models.DateTimeField(null=True)
+    opened_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["opened_at", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["gateway", "reference"], name="checkout_dispute_is_kept_once"),
+            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="checkout_dispute_above_zero"),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+
+class DisputePart(models.Model):
+    """What a dispute takes of one line of its order; parts add up to the dispute."""
+
+    dispute = models.ForeignKey(Dispute, on_delete=models.PROTECT, related_name="parts")
+    line = models.ForeignKey("checkout.OrderLine", on_delete=models.PROTECT, related_name="disputed")
+    amount_minor = models.BigIntegerField()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["dispute", "line"], name="checkout_dispute_takes_of_a_line_once"),
+            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="checkout_dispute_part_above_zero"),
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+    @property
+    def key(self) -> str:
+        """What the books know it by."""
+        return f"dispute:{self.dispute.reference}:{self.line_id}"
+
+
+class DisputeStep(models.Model):
+    """What was heard of a dispute: that it was opened, and how it ended; each once, and one end only."""
+
+    OPENED, WON, LOST = "opened", "won", "lost"
+
+    dispute = models.ForeignKey(Dispute, on_delete=models.PROTECT, related_name="steps")
+    state = models.CharField(max_length=10)
+    amount_minor = models.BigIntegerField()
+    fee_minor = models.BigIntegerField(default=0)
+    due_by = models.DateTimeField(null=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=["opened", "won", "lost"]), name="checkout_dispute_is_known"),
+            models.CheckConstraint(condition=Q(fee_minor__gte=0), name="checkout_dispute_fee_is_not_negative"),
+            models.UniqueConstraint(fields=["dispute", "state"], name="checkout_dispute_is_told_once"),
+            models.UniqueConstraint(
+                fields=["dispute"], condition=Q(state__in=["won", "lost"]), name="checkout_dispute_ends_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dispute_id} {self.state}"
+
+
+class Contradiction(models.Model):
+    """A gateway told something that does not fit what is known: kept, without effect, for an operator to look at."""
+
+    order = models.ForeignKey("checkout.Order", on_delete=models.PROTECT, null=True, related_name="contradictions")
+    kind = models.CharField(max_length=30)
+    reference = models.CharField(max_length=120)
+    amount_minor = models.BigIntegerField(null=True)
+    said = models.CharField(max_length=300)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "reference", "said"], name="checkout_contradiction_is_kept_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.reference}: {self.said}"

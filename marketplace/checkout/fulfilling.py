@@ -1,0 +1,88 @@
+"""What an order that was paid brings about, and what one that was given up lets go."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.utils.translation import gettext_noop
+
+from marketplace.checkout import subscriptions
+from marketplace.checkout.models import Order, OrderLine, SubscriptionEnd
+from marketplace.licensing import exclusivity
+from marketplace.licensing import operations as licensing
+from marketplace.licensing import queries as licensing_queries
+from marketplace.licensing.models import Grant, GrantStatus
+from marketplace.payouts.operations import Sold, record_sales
+from marketplace.payouts.rules import Money
+
+REFUSALS = (licensing.UnableToGrant, exclusivity.UnableToGrantExclusively)
+"""What says that the licenses of a paid order cannot be granted any more."""
+
+
+def lines_of(order: Order) -> list[OrderLine]:
+    """This will load what an order's payment and its licenses are about, in one query."""
+    sold = ("offer__terms", "offer__release__split", "offer__release__pack__creator", "charge_line__release__split")
+    return list(order.lines.select_related(*sold, "replaces", "project", "subscription"))
+
+
+def fulfill(order: Order, lines: Sequence[OrderLine], now: datetime, *, method: str = "") -> None:
+    """This will grant every line and book its sale, in the transaction that records that it was paid.
+
+    Reported use is billed under the license that there is. `method` is what the gateway says to charge next time.
+    """
+    sales = []
+    for line in lines:
+        if line.kind != OrderLine.USAGE:
+            _grant(order, line, method, now)
+        if line.price_minor:
+            release = line.offer.release if line.charge_line is None else line.charge_line.release
+            sales.append(
+                Sold(
+                    source=line.source,
+                    split=release.split,
+                    gross=Money(line.price_minor, order.currency),
+                    tax_minor=0,
+                    fee_minor=line.fee_minor,
+                    subject=f"release:{release.digest}",
+                )
+            )
+    record_sales(sales=sales, now=now)
+
+
+def _grant(order: Order, line: OrderLine, method: str, now: datetime) -> None:
+    former = licensing_queries.status_of(line.replaces) if line.replaces and line.credit_minor else ""
+    made = licensing.grant(
+        offer=line.offer,
+        studio=order.studio,
+        source=line.source,
+        now=now,
+        ordered_at=order.placed_at,
+        seats=line.seats,
+        project=line.project,
+        starts_at=line.starts_at,
+        ends_at=line.ends_at,
+        kind=Grant.NEW if line.kind == OrderLine.BUY else line.kind,
+        replaces=line.replaces,
+        price_minor=line.price_minor,
+        currency=order.currency,
+    )
+    subscriptions.begin(line, made, now, method=method)
+    if former in _REASONS:
+        # What was taken off for the former license is disputed, or taken back, since this was ordered.
+        licensing.set_status(grant=made, status=former, reason=_REASONS[former], now=now)
+    if former == GrantStatus.REVOKED:
+        for subscription in subscriptions.of_grants([made]):
+            subscriptions.end(subscription, SubscriptionEnd.REVOKED, now=now)
+
+
+_REASONS = {
+    GrantStatus.SUSPENDED: gettext_noop("The payment is disputed."),
+    GrantStatus.REVOKED: gettext_noop("The payment was taken back."),
+}
+
+
+def let_go(order: Order, now: datetime) -> None:
+    """This will free what an order took that is given up, and end a subscription whose renewal it was."""
+    for line in order.lines.select_related("subscription"):
+        exclusivity.end_exclusivity(source=line.source, now=now)
+        if line.subscription is not None and line.kind == OrderLine.RENEWAL:
+            subscriptions.end(line.subscription, SubscriptionEnd.DECLINED, now=now)

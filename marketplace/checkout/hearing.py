@@ -1,0 +1,274 @@
+"""What a gateway tells us later, and its effect on rights and books: in any order, as often as it is told.
+
+Who hears it calls one verb with what the gateway knows now. Each verb is one transaction and calls nobody.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from marketplace.checkout import line_money, refunding
+from marketplace.checkout.attempts import PaymentAttempt, StrayPayment, StrayReturn
+from marketplace.checkout.disputes import Contradiction, Dispute, DisputePart, DisputeStep
+from marketplace.checkout.gateways.base import Charge, Returned
+from marketplace.checkout.models import Order, OrderLine, PaymentOutcome
+from marketplace.checkout.paying import note
+from marketplace.checkout.refunds import RefundIntent, RefundStep
+from marketplace.checkout.taking_back import mark, revoke
+from marketplace.licensing import pricing
+from marketplace.licensing.models import Grant, GrantStatus
+from marketplace.payouts.operations import record_dispute_fee
+
+log = logging.getLogger(__name__)
+
+DISPUTED = gettext_noop("The payment is disputed.")
+WON = gettext_noop("The dispute was decided for the seller.")
+TAKEN = gettext_noop("The payment was taken back.")
+PART_TAKEN = gettext_noop("The dispute is over; a part of the payment was taken back.")
+OUTSIDE = "refunded at the gateway"
+"""Why a refund was made that nobody asked for here."""
+
+
+class UnableToHear(Exception):
+    """Nothing here is what the gateway tells about, or not yet: it is to be told again."""
+
+    code = "unable-to-hear"
+
+    def __init__(self, reference: str, why: str) -> None:
+        self.reference, self.why = reference, why
+        super().__init__(_("What was told about “%(reference)s” has no effect: %(why)s.") % vars(self))
+
+
+def hear_payment(*, key: str, charge: Charge, now: datetime) -> PaymentOutcome | None:
+    """This will take in what became of the try to be paid that `key` names; returns the order's outcome, if any.
+
+    Raises UnableToHear for a key that is none of ours.
+    """
+    attempt = PaymentAttempt.objects.select_related("order__studio", "order__buyer").filter(key=key).first()
+    if attempt is None:
+        raise UnableToHear(key, _("no payment has that key"))
+    return note(attempt=attempt, charge=charge, now=now)
+
+
+def hear_dispute(
+    *,
+    charge_reference: str,
+    dispute_reference: str,
+    state: str,
+    amount_minor: int | None = None,
+    fee_minor: int = 0,
+    due_by: datetime | None = None,
+    reason: str = "",
+    now: datetime,
+) -> str:
+    """This will take in that a bank took money of a charge back ("opened"), or how that ended ("won", "lost").
+
+    `amount_minor` is what it took, all that is left of the order without it; it is divided over the order's lines by
+    what is left of each, largest remainder first, and what is more than is left is the house's loss. Licenses are
+    suspended while it is open, and revoked where it is lost and nothing stays paid. `fee_minor` is what the gateway
+    asks of the house for it. An end implies the beginning; the other end afterwards changes nothing, and is kept as
+    a contradiction. Tells what the effect was: the state, "", or what it contradicts.
+    Raises UnableToHear for a charge that paid no order.
+    """
+    if state not in (DisputeStep.OPENED, DisputeStep.WON, DisputeStep.LOST):
+        raise ValueError(f"A dispute is opened, won or lost: {state!r} is none of these.")
+    with transaction.atomic():
+        stray = StrayPayment.objects.filter(reference=charge_reference).select_related("attempt__order").first()
+        if stray is not None:
+            kind = f"dispute-{state}"
+            return _contradicts(stray.attempt.order, kind, dispute_reference, amount_minor, "a stray payment", now)
+        order, gateway = _order_of(charge_reference)
+        told = Dispute.objects.filter(gateway=gateway, reference=dispute_reference).first()
+        named = {"gateway": gateway, "reference": dispute_reference, "charge_reference": charge_reference}
+        dispute = told or _opened(order, amount_minor, now, named | {"reason": reason[:300], "due_by": due_by})
+        if dispute is None:
+            return _contradicts(order, f"dispute-{state}", dispute_reference, amount_minor, "nothing remains", now)
+        if amount_minor not in (None, dispute.amount_minor):
+            _contradicts(order, f"dispute-{state}", dispute_reference, amount_minor, "another amount", now)
+        if fee_minor > 0 and not dispute.steps.filter(fee_minor__gt=0).exists():
+            source = dispute.parts.select_related("line").order_by("id")[0].line.source
+            record_dispute_fee(source=source, fee_minor=fee_minor, key=dispute_reference, now=now)
+        else:
+            fee_minor = 0
+        return _told(order, dispute, state, fee_minor, due_by, now)
+
+
+def _order_of(charge_reference: str) -> tuple[Order, str]:
+    """Locks the order that a charge paid, and names its gateway."""
+    paid = PaymentOutcome.objects.filter(reference=charge_reference, outcome=PaymentOutcome.SUCCEEDED)
+    outcome = paid.select_related("attempt").first() if charge_reference else None
+    if outcome is None:
+        raise UnableToHear(charge_reference, _("it paid no order"))
+    order = Order.objects.select_for_update(no_key=True).get(pk=outcome.order_id)
+    return order, outcome.attempt.gateway if outcome.attempt else ""
+
+
+def _opened(order: Order, amount_minor: int | None, now: datetime, more: dict[str, Any]) -> Dispute | None:
+    """Writes a dispute and takes its money in the books; None where there is nothing that it could be about."""
+    lines = list(order.lines.filter(price_minor__gt=0).select_related("replaces"))
+    parts = divided(lines, amount_minor)
+    if not any(parts):
+        return None
+    dispute = Dispute.objects.create(
+        order=order, amount_minor=sum(parts), currency=order.currency, opened_at=now, **more
+    )
+    made = [
+        DisputePart(dispute=dispute, line=line, amount_minor=part_minor)
+        for line, part_minor in zip(lines, parts, strict=True)
+        if part_minor
+    ]
+    for part in DisputePart.objects.bulk_create(made):
+        line_money.dispute_money(line=part.line, amount_minor=part.amount_minor, key=part.key, now=now)
+    return dispute
+
+
+def divided(lines: Sequence[OrderLine], amount_minor: int | None) -> list[int]:
+    """This will divide an amount over lines by what is left of each, largest remainder first, ties by position.
+
+    None is all that is left. What is more than is left goes to the first line.
+    """
+    left = [line_money.left_of_line(line) or 0 for line in lines]
+    if amount_minor is None or not lines:
+        return left
+    there_minor = min(amount_minor, sum(left))
+    parts = pricing.shared_out(there_minor, left) if there_minor else [0] * len(lines)
+    parts[0] += amount_minor - there_minor
+    return parts
+
+
+def _told(order: Order, dispute: Dispute, state: str, fee_minor: int, due_by: datetime | None, now: datetime) -> str:
+    """Gives one message its effect; the first row of a dispute says that it was opened, whatever was told first."""
+    said = set(dispute.steps.values_list("state", flat=True))
+    ends = said & {DisputeStep.WON, DisputeStep.LOST}
+    if state != DisputeStep.OPENED and ends and state not in ends:
+        return _contradicts(order, f"dispute-{state}", dispute.reference, dispute.amount_minor, "the other end", now)
+    for one in (DisputeStep.OPENED, state):
+        if one not in said:
+            _step(dispute, one, fee_minor, due_by, now)
+            said.add(one)
+            fee_minor = 0
+            _follow(order, dispute, one, now)
+    return f"dispute-{state}"
+
+
+def _step(dispute: Dispute, state: str, fee_minor: int, due_by: datetime | None, now: datetime) -> None:
+    DisputeStep.objects.create(
+        dispute=dispute, state=state, amount_minor=dispute.amount_minor, fee_minor=fee_minor, due_by=due_by, at=now
+    )
+
+
+def _follow(order: Order, dispute: Dispute, state: str, now: datetime) -> None:
+    """Moves books and rights with what became of a dispute."""
+    parts = list(dispute.parts.select_related("line__replaces", "dispute"))
+    if state != DisputeStep.OPENED:
+        for part in parts:
+            line_money.close_dispute_money(line=part.line, outcome=state, key=part.key, now=now)
+    others = refunding.open_disputes(order.pk).exclude(pk=dispute.pk).exists()
+    for part in parts:
+        grant = held(part.line)
+        if grant is None:
+            continue
+        if state == DisputeStep.LOST and not line_money.left_of_line(part.line):
+            revoke(grant, TAKEN, now)
+        elif state == DisputeStep.OPENED:
+            mark(grant, GrantStatus.SUSPENDED, DISPUTED, now)
+        elif not others:
+            mark(grant, GrantStatus.ACTIVE, WON if state == DisputeStep.WON else PART_TAKEN, now)
+
+
+def held(line: OrderLine) -> Grant | None:
+    """This will find the license that a payment stands behind: where it was replaced, the one that took it over as
+    credit."""
+    grant = line.replaces if line.kind == OrderLine.USAGE else Grant.objects.filter(source=line.source).first()
+    while grant is not None:
+        newest = GrantStatus.objects.filter(grant=grant).order_by("-id").first()
+        follower = grant.followers.exclude(kind=Grant.RENEWAL).order_by("granted_at", "id").first()
+        if newest is None or newest.status != GrantStatus.SUPERSEDED or follower is None:
+            return grant
+        grant = follower
+    return None
+
+
+def _contradicts(
+    order: Order | None, kind: str, reference: str, amount_minor: int | None, said: str, now: datetime
+) -> str:
+    log.error("%s of %s has no effect: %s", kind, reference, said)
+    Contradiction.objects.get_or_create(
+        kind=kind,
+        reference=reference,
+        said=said,
+        defaults={"order": order, "amount_minor": amount_minor, "at": now},
+    )
+    return f"nothing remains: {kind}" if said == "nothing remains" else f"contradicts: {kind}"
+
+
+def hear_refund(
+    *,
+    refund_reference: str,
+    charge_reference: str,
+    amount_minor: int,
+    state: str,
+    key: str = "",
+    now: datetime,
+) -> str:
+    """This will take in where a refund is: "pending", "succeeded", or "failed", when its money came back to us.
+
+    `key` is ours where the gateway knows it. One that nobody asked for here was made at the gateway: it is booked
+    once, over the order's lines by what is left of each, and what is more than is left is kept as a contradiction.
+    Tells what the effect was: "refund-" and the state, or "". Raises UnableToHear for a charge that paid no order, and
+    while a refund of the same order is under way that this may be.
+    """
+    if state not in (RefundStep.PENDING, RefundStep.SUCCEEDED, RefundStep.FAILED):
+        raise ValueError(f"A refund is pending, succeeded or failed: {state!r} is none of these.")
+    if key.startswith("stray:") or StrayReturn.objects.filter(reference=refund_reference).exists():
+        return ""
+    if StrayPayment.objects.filter(reference=charge_reference).exists():
+        return ""  # it goes back anyhow, and once: by whose hand is the same
+    returned = Returned(refund_reference, state)
+    intents = _intents(refund_reference, key)
+    if not intents:
+        with transaction.atomic():
+            order, _gateway = _order_of(charge_reference)
+            intents = _intents(refund_reference, key)
+            if not intents and state == RefundStep.FAILED:
+                return ""  # made and failed elsewhere: nothing was booked
+            if not intents:
+                if not key and RefundIntent.objects.filter(line__order=order, outcome=None, steps=None).exists():
+                    raise UnableToHear(refund_reference, _("a refund of the order is under way"))
+                intents = _outside(order, refund_reference, amount_minor, now)
+    news = [refunding.arrived(intent=intent, returned=returned, now=now) for intent in intents]
+    return f"refund-{state}" if any(news) or state == RefundStep.PENDING else ""
+
+
+def _intents(refund_reference: str, key: str) -> list[RefundIntent]:
+    """Finds what a refund was asked for with: by our key, or by the gateway's name for it."""
+    rows = RefundIntent.objects.select_related("line__order")
+    if key.startswith("refund:"):
+        return list(rows.filter(pk=key.removeprefix("refund:")))
+    by_name = rows.filter(outcome__reference=refund_reference) | rows.filter(steps__reference=refund_reference)
+    return list(by_name.distinct().order_by("intended_at", "id"))
+
+
+def _outside(order: Order, refund_reference: str, amount_minor: int, now: datetime) -> list[RefundIntent]:
+    """Writes an intent for each line that a refund made at the gateway takes of, as if it had been asked for here."""
+    lines = list(order.lines.filter(price_minor__gt=0))
+    left = [line_money.left_of_line(line) or 0 for line in lines]
+    there_minor = min(amount_minor, sum(left))
+    if amount_minor > there_minor:
+        _contradicts(order, "refund", refund_reference, amount_minor - there_minor, "more than is left", now)
+    parts = pricing.shared_out(there_minor, left) if there_minor else []
+    made = []
+    for line, part_minor in zip(lines, parts, strict=False):
+        if part_minor:
+            made.append(
+                RefundIntent.objects.create(line=line, amount_minor=part_minor, reason=OUTSIDE, intended_at=now)
+            )
+    for intent in made:
+        # Within this transaction the gateway's name is tied to it, so that nobody asks the gateway for it again.
+        RefundStep.objects.create(intent=intent, state=RefundStep.PENDING, reference=refund_reference, at=now)
+    return made

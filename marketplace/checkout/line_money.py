@@ -1,0 +1,42 @@
+"""What the books say and do about the money of one order line: the one place that knows where a line was booked."""
+
+from datetime import datetime
+
+from marketplace.checkout.models import OrderLine
+from marketplace.payouts import operations as payouts
+from marketplace.payouts.left_queries import left_of_sale
+from marketplace.payouts.reversals import ReversalOutcome
+
+
+def left_of_line(line: OrderLine) -> int | None:
+    """This will tell how many minor units of a line can still go back to its buyer; None where nothing was sold."""
+    return left_of_sale(line.source)
+
+
+def refund_money(*, line: OrderLine, amount_minor: int, key: str, reason: str, now: datetime) -> None:
+    """This will book that a buyer gets money of a line back; raises UnableToRefund."""
+    payouts.refund(source=line.source, amount_minor=amount_minor, key=key, reason=reason, now=now)
+
+
+def fail_refund_money(*, line: OrderLine, key: str, now: datetime) -> None:
+    """This will book that money of a refund came back to us; raises UnableToRefund."""
+    payouts.fail_refund(key=key, now=now)
+
+
+def lose_money(*, line: OrderLine, amount_minor: int, key: str, now: datetime) -> None:
+    """This will book money that went back to a buyer beyond what remains of a line: the house's loss.
+
+    What remains of the line goes first. The same key again changes nothing.
+    """
+    payouts.open_dispute(source=line.source, amount_minor=amount_minor, key=key, now=now)
+    payouts.close_dispute(source=line.source, outcome=ReversalOutcome.LOST, key=key, now=now)
+
+
+def dispute_money(*, line: OrderLine, amount_minor: int, key: str, now: datetime) -> None:
+    """This will book that a bank takes an amount of a line; raises UnableToDispute. Again, it changes nothing."""
+    payouts.open_dispute(source=line.source, amount_minor=amount_minor, key=key, now=now)
+
+
+def close_dispute_money(*, line: OrderLine, outcome: str, key: str, now: datetime) -> None:
+    """This will book how a dispute of a line ended, "won" or "lost"; raises UnableToCloseDispute."""
+    payouts.close_dispute(source=line.source, outcome=outcome, key=key, now=now)

@@ -1,0 +1,352 @@
+"""From an intent to take money to what came of it: tries, what they wait for, and their one end.
+
+A gateway is only called outside transactions, with a key that is committed. What it says is written by `note`,
+whoever heard it first: the buyer's browser, the worker, or the gateway's own message.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from marketplace.checkout import fulfilling
+from marketplace.checkout.attempts import AttemptDeclined, PaymentAttempt, PaymentStep, StrayPayment
+from marketplace.checkout.gateways.base import (
+    ACTION,
+    DECLINED,
+    SUCCEEDED,
+    Asked,
+    AskedLine,
+    Charge,
+)
+from marketplace.checkout.models import Order, OrderLine, PaymentOutcome
+from marketplace.checkout.placing import gateway
+from marketplace.licensing import pricing
+
+log = logging.getLogger(__name__)
+
+OPEN_FOR = timedelta(hours=24)
+"""How long after it was placed an order waits for its buyer."""
+FIRST_LOOK = timedelta(seconds=5)
+LAST_LOOK = timedelta(hours=1)
+"""How soon we ask what became of a payment that waits; each time it is twice as long, up to this."""
+OFF_SESSION = ("subscription:", "usage:")
+"""How the idempotency keys of orders begin that are charged while no buyer is there."""
+CANCELLED = gettext_noop("The order was cancelled before it was paid.")
+EXPIRED = gettext_noop("The order was not paid within a day.")
+
+
+class UnableToPay(Exception):
+    """The order cannot be paid, or called off, so; nothing was written."""
+
+    code = "unable-to-pay"
+
+    def __init__(self, order: Order, reason: str) -> None:
+        super().__init__(reason)
+        self.order, self.reason = order, reason
+
+
+class PaymentWaits(Exception):
+    """The payment waits for the buyer or for the bank, and what was asked for needs it to be paid."""
+
+    code = "payment-waiting"
+
+    def __init__(self, order: Order) -> None:
+        super().__init__(_("The payment is not finished: go on with it, or wait for the bank."))
+        self.order = order
+
+
+def is_off_session(order: Order) -> bool:
+    """This will tell whether an order is charged while no buyer is there to answer."""
+    return order.idempotency_key.startswith(OFF_SESSION)
+
+
+def attempt_of(order: Order) -> PaymentAttempt | None:
+    """This will find the newest try of an order; it has `.declined` if it takes no money any more."""
+    return order.attempts.select_related("declined").order_by("-number").first()
+
+
+def step_of(attempt: PaymentAttempt) -> PaymentStep | None:
+    """This will find what a try waits for."""
+    return attempt.steps.order_by("-id").first()
+
+
+def pay(*, order: Order, now: datetime) -> PaymentOutcome | None:
+    """This will bring an order as far as it goes: call the gateway outside any transaction, then write what it said.
+
+    None where it waits: for the buyer, for the bank, or for another try after one that was declined. Raises
+    GatewayUnavailable when nobody knows yet.
+    """
+    if outcome := PaymentOutcome.objects.filter(order=order).first():
+        return outcome
+    attempt = attempt_of(order)
+    if attempt is None:
+        return _free(order, now)
+    if hasattr(attempt, "declined"):
+        return None
+    attempt.order = order
+    return _ask(attempt, now)
+
+
+def _ask(attempt: PaymentAttempt, now: datetime) -> PaymentOutcome | None:
+    lines = fulfilling.lines_of(attempt.order)
+    asked, step = asked_of(attempt, lines), step_of(attempt)
+    if step is None:
+        charge = gateway().charge(payment=asked, now=now)
+    else:
+        charge = gateway().standing(asked=asked, reference=step.reference, now=now)
+    return note(attempt=attempt, charge=charge, now=now, lines=lines)
+
+
+def asked_of(attempt: PaymentAttempt, lines: Sequence[OrderLine]) -> Asked:
+    """This will say to the gateway what a try is about."""
+    order = attempt.order
+    page = settings.SITE_URL + reverse("order-pay", args=[order.pk])
+    later = any(line.offer.model in (*pricing.PERIODS, *pricing.BILLED_LATER) for line in lines)
+    return Asked(
+        key=attempt.key,
+        order_id=order.pk,
+        attempt=attempt.number,
+        amount_minor=order.total_minor,
+        currency=order.currency,
+        method=attempt.method,
+        description=f"Worldloom {order.pk}",
+        lines=tuple(_asked_line(line) for line in lines if line.price_minor),
+        studio_id=order.studio_id,
+        buyer_email=order.buyer.email,
+        transfer_group=f"order:{order.pk}",
+        keep_method=later,
+        off_session=is_off_session(order),
+        return_url=f"{page}?returned=1",
+        cancel_url=page,
+    )
+
+
+def _asked_line(line: OrderLine) -> AskedLine:
+    release = line.offer.release if line.charge_line is None else line.charge_line.release
+    return AskedLine(title=str(release), seller=release.pack.creator.display_name, amount_minor=line.price_minor)
+
+
+def note(
+    *, attempt: PaymentAttempt, charge: Charge, now: datetime, lines: Sequence[OrderLine] | None = None
+) -> PaymentOutcome | None:
+    """This will write what a gateway said of a try: in any order, and as often as it is said.
+
+    Money that came is never forgotten: it pays the order, whichever try it is of, or where the order is over it is a
+    stray payment that goes back. Returns the order's outcome, None while it has none.
+    """
+    with transaction.atomic():
+        Order.objects.select_for_update(no_key=True).values_list("pk").get(pk=attempt.order_id)
+        outcome = PaymentOutcome.objects.filter(order=attempt.order_id).first()
+        if charge.state == SUCCEEDED:
+            return _paid(attempt, charge, outcome, lines, now)
+        if outcome is not None or AttemptDeclined.objects.filter(attempt=attempt).exists():
+            return outcome
+        if charge.state == DECLINED:
+            return _declined(attempt, charge, now)
+        _waits(attempt, charge, now)
+        return None
+
+
+def _paid(
+    attempt: PaymentAttempt,
+    charge: Charge,
+    outcome: PaymentOutcome | None,
+    lines: Sequence[OrderLine] | None,
+    now: datetime,
+) -> PaymentOutcome:
+    order = attempt.order
+    if outcome is None:
+        try:
+            with transaction.atomic():
+                return _granted(attempt, charge, lines or fulfilling.lines_of(order), now)
+        except fulfilling.REFUSALS as error:
+            log.error("the order %s is paid and cannot be granted any more: %s", order.pk, error)
+            outcome = _give_up(order, Charge("", DECLINED, str(error)), PaymentOutcome.REFUSED, now)
+    is_of_another = outcome.attempt_id != attempt.pk or outcome.outcome == PaymentOutcome.DECLINED
+    if order.total_minor and is_of_another:
+        log.error("money came for the order %s, which is over: it goes back", order.pk)
+        StrayPayment.objects.get_or_create(
+            attempt=attempt,
+            defaults={
+                "reference": charge.reference,
+                "amount_minor": order.total_minor,
+                "currency": order.currency,
+                "at": now,
+            },
+        )
+    return outcome
+
+
+def _granted(attempt: PaymentAttempt, charge: Charge, lines: Sequence[OrderLine], now: datetime) -> PaymentOutcome:
+    order = attempt.order
+    outcome = PaymentOutcome.objects.create(
+        order=order,
+        attempt=attempt,
+        outcome=PaymentOutcome.SUCCEEDED if order.total_minor else PaymentOutcome.FREE,
+        reference=charge.reference if order.total_minor else "",
+        method=charge.method_token,
+        at=now,
+    )
+    fulfilling.fulfill(order, lines, now, method=charge.method_token)
+    return outcome
+
+
+def _declined(attempt: PaymentAttempt, charge: Charge, now: datetime) -> PaymentOutcome | None:
+    """Ends a try, and with it the order where its buyer cannot choose another card on the order's page."""
+    waited = attempt.steps.exists()
+    AttemptDeclined.objects.create(attempt=attempt, reference=charge.reference, reason=charge.reason[:300], at=now)
+    if stays_open(attempt, waited, now):
+        return None
+    return _give_up(attempt.order, charge, "", now)
+
+
+def stays_open(attempt: PaymentAttempt, waited: bool, now: datetime) -> bool:
+    """This will tell whether an order is tried again after this try was declined.
+
+    A card that is declined at once, as the order is placed, ends the order: the form is still there. Who has been led
+    on to the order's page chooses another card there, for a day.
+    """
+    if is_off_session(attempt.order):
+        return False
+    return (waited or attempt.number > 1) and now < attempt.order.placed_at + OPEN_FOR
+
+
+def _give_up(order: Order, charge: Charge, cause: str, now: datetime) -> PaymentOutcome:
+    fulfilling.let_go(order, now)
+    return PaymentOutcome.objects.create(
+        order=order,
+        attempt=attempt_of(order),
+        outcome=PaymentOutcome.DECLINED,
+        cause=cause,
+        reference=charge.reference,
+        reason=charge.reason[:300],
+        at=now,
+    )
+
+
+def _waits(attempt: PaymentAttempt, charge: Charge, now: datetime) -> None:
+    """Keeps what a try waits for where that is news, or where it was time to look."""
+    newest, count = step_of(attempt), attempt.steps.count()
+    told = (charge.state, charge.reference, charge.url)
+    if newest is not None and told == (newest.state, newest.reference, newest.url) and now < newest.look_at:
+        return
+    if newest is not None and (newest.state, charge.state) == (PaymentStep.PENDING, ACTION):
+        return  # an older message: what the bank decides about, the buyer has answered
+    wait = min(LAST_LOOK, FIRST_LOOK * 2 ** min(count, 12))
+    PaymentStep.objects.create(
+        attempt=attempt,
+        state=charge.state,
+        reference=charge.reference,
+        url=charge.url,
+        reason=charge.reason[:300],
+        look_at=now + wait,
+        at=now,
+    )
+
+
+def _free(order: Order, now: datetime) -> PaymentOutcome:
+    """Grants what costs nothing; of two at once, one writes and the other reads."""
+    with transaction.atomic():
+        Order.objects.select_for_update(no_key=True).values_list("pk").get(pk=order.pk)
+        if outcome := PaymentOutcome.objects.filter(order=order).first():
+            return outcome
+        outcome = PaymentOutcome.objects.create(order=order, outcome=PaymentOutcome.FREE, reference="", at=now)
+        fulfilling.fulfill(order, fulfilling.lines_of(order), now)
+        return outcome
+
+
+def try_again(*, order: Order, method: str, now: datetime) -> PaymentOutcome | None:
+    """This will pay an order with another card, after the one before was declined; as `pay` otherwise.
+
+    Raises UnableToPay where the order is over or a try of it still runs, UnableToUseMethod, GatewayUnavailable.
+    """
+    return retry(order=order, token=gateway().method(method), now=now)
+
+
+def retry(*, order: Order, token: str, now: datetime) -> PaymentOutcome | None:
+    """This will pay an order with a method that the gateway named before; `try_again` says the rest."""
+    with transaction.atomic():
+        Order.objects.select_for_update(no_key=True).values_list("pk").get(pk=order.pk)
+        newest = attempt_of(order)
+        if newest is None or PaymentOutcome.objects.filter(order=order).exists():
+            raise UnableToPay(order, _("The order is over: place a new one."))
+        if not hasattr(newest, "declined"):
+            raise UnableToPay(order, _("A payment of this order is on its way: wait for it, or call it off first."))
+        number = newest.number + 1
+        PaymentAttempt.objects.create(
+            order=order,
+            number=number,
+            gateway=gateway().name,
+            key=f"order:{order.pk}:{number}",
+            method=token,
+            intended_at=now,
+        )
+    return pay(order=order, now=now)
+
+
+def cancel_order(*, order: Order, now: datetime) -> PaymentOutcome:
+    """This will give an order up before it is paid, and free what it took. Where the gateway says that it was paid
+    meanwhile, it is paid.
+
+    Raises UnableToPay where a bank is deciding and cannot be stopped, and GatewayUnavailable.
+    """
+    return _end(order, PaymentOutcome.CANCELLED, CANCELLED, now)
+
+
+def give_up(*, order: Order, now: datetime) -> PaymentOutcome:
+    """This will end an order whose tries were declined, as one that was declined; else as `cancel_order`."""
+    newest = attempt_of(order)
+    reason = newest.declined.reason if newest is not None and hasattr(newest, "declined") else ""
+    return _end(order, "", reason, now)
+
+
+def expire(*, order: Order, now: datetime) -> PaymentOutcome | None:
+    """This will give up an order whose buyer did not pay it in time; None where a bank is still deciding."""
+    try:
+        return _end(order, PaymentOutcome.EXPIRED, EXPIRED, now)
+    except UnableToPay:
+        return None
+
+
+def _end(order: Order, cause: str, reason: str, now: datetime) -> PaymentOutcome:
+    if outcome := PaymentOutcome.objects.filter(order=order).first():
+        return outcome
+    attempt = attempt_of(order)
+    if attempt is None:
+        return _free(order, now)
+    attempt.order = order
+    if not hasattr(attempt, "declined"):
+        charge = _called_off(attempt, now)
+        if charge.state == SUCCEEDED:
+            outcome = note(attempt=attempt, charge=charge, now=now)
+            assert outcome is not None
+            return outcome
+        if charge.state != DECLINED:
+            raise UnableToPay(order, _("The bank is deciding about the payment: it cannot be called off now."))
+    with transaction.atomic():
+        Order.objects.select_for_update(no_key=True).values_list("pk").get(pk=order.pk)
+        if outcome := PaymentOutcome.objects.filter(order=order).first():
+            return outcome
+        newest = attempt_of(order)
+        if newest is None or newest.pk != attempt.pk:
+            raise UnableToPay(order, _("A payment of this order is on its way: wait for it, or call it off first."))
+        AttemptDeclined.objects.get_or_create(attempt=attempt, defaults={"reference": "", "reason": reason, "at": now})
+        return _give_up(order, Charge(reference="", state=DECLINED, reason=reason), cause, now)
+
+
+def _called_off(attempt: PaymentAttempt, now: datetime) -> Charge:
+    """Asks the gateway to take no money for a try; one that it never answered is asked first."""
+    asked, step = asked_of(attempt, fulfilling.lines_of(attempt.order)), step_of(attempt)
+    if step is None:
+        first = gateway().charge(payment=asked, now=now)
+        if first.state in (SUCCEEDED, DECLINED):
+            return first
+        note(attempt=attempt, charge=first, now=now)
+        return gateway().cancel(asked=asked, reference=first.reference, now=now)
+    return gateway().cancel(asked=asked, reference=step.reference, now=now)

@@ -1,0 +1,134 @@
+"""The page of an order that is not paid yet: what it waits for, and what its buyer can do."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from marketplace.checkout import order_states, paying, queries
+from marketplace.checkout.attempts import PaymentStep
+from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod
+from marketplace.checkout.gateways.sandbox import TEST_CARDS, SandboxGateway, answer_bank
+from marketplace.checkout.models import Order, PaymentOutcome
+from marketplace.checkout.operations import UnableToPay, gateway
+from marketplace.checkout.sandbox_models import SandboxCharge
+from marketplace.licensing import queries as licensing
+from marketplace.storefront.held import buying_studios
+
+LOOK_AGAIN_SECONDS = 15
+
+
+def went_on(order: Order) -> HttpResponse:
+    """This will lead a buyer whose payment waits to the order's page, and from there to the gateway's.
+
+    The gateway's page is another's: a form may not lead there, so that our own page does.
+    """
+    return redirect(f"{reverse('order-pay', args=[order.pk])}?go=1")
+
+
+def licensed(request: HttpRequest, order: Order) -> HttpResponse:
+    """This will lead a buyer to what an order brought."""
+    named = order.idempotency_key.split(":")
+    if named[0] == "recipe-quote":
+        return redirect("recipe-quote", named[1])
+    grants = licensing.grants_from(line.source for line in order.lines.all())
+    messages.success(request, _("Licensed. The certificate is signed; its proof is being sealed into the public log."))
+    return redirect("license", grants[0].pk) if len(grants) == 1 else redirect("licenses")
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def order_pay(request: HttpRequest, order: UUID) -> HttpResponse:
+    """This will show what an order waits for and ask the gateway again; and try another card, or give the order up."""
+    now = timezone.now()
+    found = queries.order_of(buying_studios(request.user), order)  # type: ignore[arg-type]
+    if found is None:
+        raise Http404
+    if request.method == "POST":
+        return _acted(request, found, now)
+    error = ""
+    try:
+        outcome = paying.pay(order=found, now=now)
+    except GatewayUnavailable:
+        outcome, error = None, _("The payment service does not answer: we ask it again by ourselves.")
+    if outcome is not None and outcome.outcome != PaymentOutcome.DECLINED:
+        return licensed(request, found)
+    return _page(request, found, error=error)
+
+
+def _acted(request: HttpRequest, order: Order, now: datetime) -> HttpResponse:
+    try:
+        if "cancel" in request.POST:
+            outcome: PaymentOutcome | None = paying.cancel_order(order=order, now=now)
+        else:
+            outcome = paying.try_again(order=order, method=request.POST.get("card", ""), now=now)
+    except GatewayUnavailable:
+        error = _("The payment service does not answer: nothing has changed, try again later.")
+        return _page(request, order, error=error, status=503)
+    except (UnableToPay, UnableToUseMethod) as refused:
+        return _page(request, order, error=str(refused), status=422)
+    if outcome is None:
+        return went_on(order)
+    return licensed(request, order) if outcome.outcome != PaymentOutcome.DECLINED else redirect("order-pay", order.pk)
+
+
+def _page(request: HttpRequest, order: Order, *, error: str = "", status: int = 200) -> HttpResponse:
+    state, attempt = order_states.state_of(order), paying.attempt_of(order)
+    step = paying.step_of(attempt) if attempt is not None else None
+    outcome = PaymentOutcome.objects.filter(order=order).first()
+    declined = getattr(attempt, "declined", None)
+    may_try = outcome is None and declined is not None
+    port = gateway()
+    url = step.url if step is not None and state == order_states.ACTION else ""
+    goes = bool(url) and "go" in request.GET and status == 200
+    context: dict[str, Any] = {
+        "order": order,
+        "lines": order.lines.select_related("offer__release__pack__creator", "offer__terms"),
+        "state": state,
+        "url": url,
+        "reason": _said(outcome.reason if outcome is not None else getattr(declined, "reason", "")),
+        "error": error,
+        "is_over": outcome is not None,
+        "may_try": may_try,
+        "may_cancel": outcome is None and (may_try or bool(url)),
+        "hosted": port.hosted,
+        "test_cards": test_cards() if may_try and port.name == SandboxGateway.name else [],
+        "is_bank": step is not None and step.state == PaymentStep.PENDING,
+        "refresh": f"0; url={url}" if goes else str(LOOK_AGAIN_SECONDS) if outcome is None and not may_try else "",
+    }
+    return render(request, "storefront/order_pay.html", context, status=status)
+
+
+def test_cards() -> list[dict[str, str]]:
+    """This will list the sandbox's test cards as people read them, and what each does."""
+    return [
+        {"number": " ".join(number[place : place + 4] for place in range(0, len(number), 4)), "does": _(does)}
+        for number, (_token, does) in TEST_CARDS.items()
+    ]
+
+
+def _said(reason: str) -> str:
+    return _(reason) if reason else ""
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def sandbox_bank(request: HttpRequest, reference: str) -> HttpResponse:
+    """This will play the bank's page, where the holder of a test card agrees to a payment or does not."""
+    row = SandboxCharge.objects.filter(reference=reference, state="action").first()
+    if gateway().name != SandboxGateway.name or row is None:
+        raise Http404
+    if request.method == "POST":
+        answer_bank(reference=reference, agreed="agree" in request.POST, now=timezone.now())
+        return redirect(row.return_url)
+    return render(request, "storefront/sandbox_bank.html", {"charge": row, "is_over": hasattr(row, "end")})
