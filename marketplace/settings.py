@@ -315,6 +315,8 @@ DAC7_ACTIVITY = os.environ.get("WORLDLOOM_DAC7_ACTIVITY", "undecided")
 TAX_1099K_GROSS_MINOR = int(os.environ.get("WORLDLOOM_TAX_1099K_GROSS_MINOR", 20_000_00))
 TAX_1099K_SALES = int(os.environ.get("WORLDLOOM_TAX_1099K_SALES", 200))
 TAX_MERCHANT_CATEGORY = os.environ.get("WORLDLOOM_TAX_MERCHANT_CATEGORY", "5815")
+# How many days after it was paid a buyer can ask for a refund of an order.
+REFUND_REQUEST_DAYS = int(os.environ.get("WORLDLOOM_REFUND_REQUEST_DAYS", 14))
 SANDBOX_DISPUTE_AFTER_MINUTES = int(os.environ.get("WORLDLOOM_SANDBOX_DISPUTE_AFTER_MINUTES", 60))
 SANDBOX_FEE_PPB = int(os.environ.get("WORLDLOOM_SANDBOX_FEE_PPB", 0))
 ASSET_FILE_LIMIT_BYTES = int(os.environ.get("WORLDLOOM_ASSET_FILE_LIMIT_BYTES", 4 * 1024**3))

@@ -20,6 +20,8 @@ from marketplace.catalog.operations import UnableToPublish
 from marketplace.catalog.tokens import UnableToAskForToken, UnableToMaterialize
 from marketplace.catalog.transferring import UnableToTransfer
 from marketplace.checkout.chain_sales import UnableToClaimLicense, UnableToSettleSale
+from marketplace.checkout.asking_back import UnableToAskForRefund
+from marketplace.checkout.evidence.submitting import UnableToSubmitEvidence
 from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod
 from marketplace.checkout.methods import UnableToKeepMethod
 from marketplace.checkout.operations import (
@@ -152,6 +154,8 @@ STATUS: Mapping[type[Exception], int] = {
     ProofPending: 503,
     NotDownloadable: 403,
     UnableToKeepMethod: 409,
+    UnableToAskForRefund: 409,
+    UnableToSubmitEvidence: 409,
 }
 
 RETRY_SECONDS = 2

@@ -13,6 +13,7 @@ from marketplace.checkout import chain_sale_models as chain_sale_models  # table
 from marketplace.checkout import charges as charges
 from marketplace.checkout import disputes as disputes
 from marketplace.checkout import method_models as method_models
+from marketplace.checkout import refund_requests as refund_requests
 from marketplace.checkout import refunds as refunds
 from marketplace.checkout import stripe_models as stripe_models
 from marketplace.checkout.attempts import AttemptDeclined as AttemptDeclined
@@ -24,6 +25,7 @@ from marketplace.checkout.chain_sale_models import ChainSale as ChainSale
 from marketplace.checkout.chain_sale_models import ChainSaleStep as ChainSaleStep
 from marketplace.checkout.charges import UsageChargeLine
 from marketplace.checkout.disputes import Dispute as Dispute
+from marketplace.checkout.evidence import tables as evidence_tables  # noqa: F401 (tables)
 from marketplace.checkout.sandbox_models import SandboxCharge as SandboxCharge
 from marketplace.licensing.bargains import Collection, DiscountCode, QuoteRequest
 from marketplace.licensing.holdings import Project, UsageReport

@@ -6,6 +6,8 @@ from procrastinate.contrib.django import app
 
 from marketplace.checkout import billing, chain_cases, chain_sales, operations, renewing
 
+from marketplace.checkout import desk_tasks as desk_tasks  # more tasks, found by being imported here
+
 
 @app.periodic(cron="* * * * * */5")
 @app.task(queueing_lock="checkout.attend", pass_context=False)
