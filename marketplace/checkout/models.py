@@ -26,6 +26,7 @@ from marketplace.checkout.chain_sale_models import ChainSaleStep as ChainSaleSte
 from marketplace.checkout.charges import UsageChargeLine
 from marketplace.checkout.disputes import Dispute as Dispute
 from marketplace.checkout.evidence import tables as evidence_tables  # noqa: F401 (tables)
+from marketplace.checkout.reconciling import tables as tables
 from marketplace.checkout.sandbox_models import SandboxCharge as SandboxCharge
 from marketplace.licensing.bargains import Collection, DiscountCode, QuoteRequest
 from marketplace.licensing.holdings import Project, UsageReport

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from marketplace.portal.views import desk, refunds, years
+from marketplace.portal.views import desk, reconciliation, refunds, years
 
 urlpatterns = [
     path("books", desk.books, name="desk-books"),
@@ -11,6 +11,10 @@ urlpatterns = [
     path("books/aging.csv", desk.aging_csv, name="desk-aging-csv"),
     path("refunds", refunds.refunds, name="desk-refunds"),
     path("refunds/<uuid:line>", refunds.refund, name="desk-refund"),
+    path("reconciliation", reconciliation.reconciliation, name="desk-reconciliation"),
+    path("reconciliation.csv", reconciliation.csv, name="desk-reconciliation-csv"),
+    path("reconciliation/now", reconciliation.now, name="desk-reconciliation-now"),
+    path("reconciliation/lines/<int:number>", reconciliation.line, name="desk-reconciliation-line"),
     path("years", years.years, name="desk-years"),
     path("years.csv", years.years_csv, name="desk-years-csv"),
 ]

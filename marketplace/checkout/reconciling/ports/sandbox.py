@@ -5,8 +5,8 @@ from datetime import datetime
 
 from django.db.models import F, Sum
 
-from marketplace.checkout.models import SandboxLine
 from marketplace.checkout.reconciling.ports.base import BalanceLine, Standing
+from marketplace.checkout.sandbox_models import SandboxLine
 
 
 class SandboxLines:
