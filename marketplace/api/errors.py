@@ -19,8 +19,8 @@ from marketplace.api.problems import KINDS, TYPE_PREFIX, Finding, pointer
 from marketplace.catalog.operations import UnableToPublish
 from marketplace.catalog.tokens import UnableToAskForToken, UnableToMaterialize
 from marketplace.catalog.transferring import UnableToTransfer
-from marketplace.checkout.chain_sales import UnableToClaimLicense, UnableToSettleSale
 from marketplace.checkout.asking_back import UnableToAskForRefund
+from marketplace.checkout.chain_sales import UnableToClaimLicense, UnableToSettleSale
 from marketplace.checkout.evidence.submitting import UnableToSubmitEvidence
 from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod
 from marketplace.checkout.methods import UnableToKeepMethod

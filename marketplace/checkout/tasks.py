@@ -5,7 +5,6 @@ from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
 from marketplace.checkout import billing, chain_cases, chain_sales, operations, renewing
-
 from marketplace.checkout import desk_tasks as desk_tasks  # more tasks, found by being imported here
 
 
