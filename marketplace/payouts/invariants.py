@@ -8,6 +8,7 @@ from itertools import groupby
 
 from marketplace.payouts.claims.invariants import CLAIMS
 from marketplace.payouts.division_queries import DIVISIONS
+from marketplace.payouts.invariants_deferrals import DEFERRALS
 from marketplace.payouts.invariants_facts import FACTS
 from marketplace.payouts.invariants_parts import PARTS
 from marketplace.payouts.invariants_policies import POLICIES
@@ -187,6 +188,7 @@ INVARIANTS = [
     *REMAINING,
     *PARTS,
     *FREEZES,
+    *DEFERRALS,
     *DIVISIONS,
     *STATEMENTS,
     *VAULT,

@@ -159,11 +159,17 @@ REMAINING = [
         "In {currency} {posted} is in dispute suspense and open disputes are {open}.",
         """
         SELECT currency, coalesce(p.amount_minor, 0) AS posted, coalesce(d.amount_minor, 0) AS open
-          FROM (SELECT s.currency, sum(r.amount_minor) AS amount_minor
-                  FROM payouts_reversal r JOIN payouts_sale s ON s.id = r.sale_id
-                 WHERE r.kind = 'dispute'
-                   AND NOT EXISTS (SELECT FROM payouts_reversal_outcome o WHERE o.reversal_id = r.id)
-                 GROUP BY s.currency) d
+          FROM (SELECT currency, sum(amount_minor) AS amount_minor
+                  FROM (SELECT s.currency, r.amount_minor
+                          FROM payouts_reversal r JOIN payouts_sale s ON s.id = r.sale_id
+                         WHERE r.kind = 'dispute'
+                           AND NOT EXISTS (SELECT FROM payouts_reversal_outcome o WHERE o.reversal_id = r.id)
+                         UNION ALL
+                        SELECT w.currency, r.amount_minor - r.sales_minor
+                          FROM payouts_deferral_reversal r JOIN payouts_deferral w ON w.id = r.deferral_id
+                         WHERE r.kind = 'dispute'
+                           AND NOT EXISTS (SELECT FROM payouts_deferral_reversal_outcome o WHERE o.reversal_id = r.id)
+                       ) one GROUP BY currency) d
           FULL JOIN (SELECT a.currency, sum(p.amount_minor) AS amount_minor
                        FROM payouts_posting p JOIN payouts_account a ON a.id = p.account_id
                       WHERE a.kind = 'dispute_suspense' GROUP BY a.currency) p USING (currency)

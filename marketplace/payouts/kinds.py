@@ -73,6 +73,11 @@ class TransactionKind(models.TextChoices):
 
     SALE = "sale", "sale"
     SUBSCRIPTION_PAID = "subscription_paid", "paid for periods to come"
+    AHEAD_REFUND = "ahead_refund", "refunded of periods to come"
+    AHEAD_REFUND_FAILED = "ahead_refund_failed", "refund of periods to come failed"
+    AHEAD_DISPUTE_OPENED = "ahead_dispute_opened", "dispute of periods to come opened"
+    AHEAD_DISPUTE_WON = "ahead_dispute_won", "dispute of periods to come won"
+    AHEAD_DISPUTE_LOST = "ahead_dispute_lost", "dispute of periods to come lost"
     PSP_SETTLED = "psp_settled", "settled by the payment provider"
     BANK_TRANSFER = "bank_transfer", "moved between provider and bank"
     ROYALTY_RUN = "royalty_run", "royalties allocated"

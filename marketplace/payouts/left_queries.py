@@ -1,9 +1,28 @@
-"""What is left of a sale to give back."""
+"""What is left of what a buyer paid, whether it was sold at once or paid ahead, and what went back of it."""
 
+from django.db import transaction
+
+from marketplace.payouts.bookkeeping.deferral_left import deferral_of, left_of
 from marketplace.payouts.bookkeeping.reversing import sale_of, what_remains
+from marketplace.payouts.deferral_models import DeferralReversal
+from marketplace.payouts.reversals import Reversal
 
 
+@transaction.atomic
 def left_of_sale(source: str) -> int | None:
-    """Return how many minor units of a sale can still be given back to its buyer; None where nothing was sold."""
+    """Return how many minor units can still be given back to the buyer; None where nothing was paid.
+
+    Of what was paid ahead that is what is not earned yet, and what is left of the sales that were made of it.
+    """
+    if paid := deferral_of(source):
+        return left_of(paid).total_minor
     sale = sale_of(source)
     return what_remains(sale).gross_minor if sale else None
+
+
+def tax_taken(key: str) -> int:
+    """Return how much tax went back with the refund or dispute that a key names, in minor units; 0 where none did."""
+    for table in (DeferralReversal, Reversal):
+        if found := table.objects.filter(key=key).values_list("tax_minor", flat=True).first():
+            return int(found)
+    return 0

@@ -1,8 +1,8 @@
 """Splits, the books, royalties and payouts: facts that are added and never changed.
 
 Amounts are minor units of a currency. Most of what these tables promise is held by migrations named guards.
-More tables of this app: attempts.py, checkpoints.py, connected/tables.py, divisions.py, freezes.py, policies.py,
-reversals.py, statements.py, taxes.py, vault_moves.py, wallet_models.py.
+More tables of this app: attempts.py, checkpoints.py, connected/tables.py, deferral_models.py, divisions.py,
+freezes.py, policies.py, reversals.py, statements.py, taxes.py, vault_moves.py, wallet_models.py.
 """
 
 from uuid import uuid4
@@ -13,6 +13,7 @@ from django.db.models import F, Q
 
 from marketplace.payouts import attempts as attempts  # tables of this app, found by being imported here
 from marketplace.payouts import checkpoints as checkpoints
+from marketplace.payouts import deferral_models as deferral_models
 from marketplace.payouts import divisions as divisions
 from marketplace.payouts import freezes as freezes
 from marketplace.payouts import policies as policies

@@ -4,15 +4,18 @@ from marketplace.payouts.bookkeeping.books import UnableToPost
 from marketplace.payouts.bookkeeping.checkpoints import take_checkpoints
 from marketplace.payouts.bookkeeping.closing import UnableToClose, close_month, close_months
 from marketplace.payouts.bookkeeping.debts import UnableToWriteOff, write_off
-from marketplace.payouts.bookkeeping.disputes import (
-    UnableToCloseDispute,
-    UnableToDispute,
-    close_dispute,
-    open_dispute,
-    record_dispute_fee,
-)
+from marketplace.payouts.bookkeeping.deferring import UnableToPayAhead, pay_ahead, recognize_periods
+from marketplace.payouts.bookkeeping.disputes import UnableToCloseDispute, UnableToDispute
 from marketplace.payouts.bookkeeping.freezes import UnableToFreeze, freeze, thaw
 from marketplace.payouts.bookkeeping.outcomes import BooksDisagree, UnableToRecord, record_paid, record_returned
+from marketplace.payouts.bookkeeping.paid import (
+    close_dispute,
+    dispute_state,
+    fail_refund,
+    open_dispute,
+    record_dispute_fee,
+    refund,
+)
 from marketplace.payouts.bookkeeping.policies import (
     UnableToHoldPayouts,
     UnableToSetPolicy,
@@ -36,7 +39,7 @@ from marketplace.payouts.bookkeeping.providing import (
     record_settled,
     record_transfer_reversed,
 )
-from marketplace.payouts.bookkeeping.refunds import UnableToRefund, fail_refund, refund
+from marketplace.payouts.bookkeeping.refunds import UnableToRefund
 from marketplace.payouts.bookkeeping.releasing import release_holds, release_reserves
 from marketplace.payouts.bookkeeping.royalties import allocate_royalties
 from marketplace.payouts.bookkeeping.sales import Sold, UnableToRecordSale, record_sale, record_sales
@@ -71,6 +74,7 @@ __all__ = [
     "UnableToFreeze",
     "UnableToHoldPayouts",
     "UnableToKeepTaxDetails",
+    "UnableToPayAhead",
     "UnableToPost",
     "UnableToRecord",
     "UnableToRecordSale",
@@ -88,6 +92,7 @@ __all__ = [
     "close_dispute",
     "close_month",
     "close_months",
+    "dispute_state",
     "ensure_division",
     "ensure_split",
     "exchange",
@@ -98,8 +103,10 @@ __all__ = [
     "hold_payouts",
     "lift_takedown",
     "open_dispute",
+    "pay_ahead",
     "prove_books",
     "publish_claims",
+    "recognize_periods",
     "record_bank_transfer",
     "record_claimed",
     "record_collected",

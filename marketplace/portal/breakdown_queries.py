@@ -89,7 +89,7 @@ WITH line AS (
       FROM line LEFT JOIN catalog_release r ON line.subject = 'release:' || r.digest
       LEFT JOIN catalog_pack p ON p.id = r.pack_id
       LEFT JOIN checkout_orderline o
-             ON o.id = CASE WHEN line.source LIKE 'order-line:%%' THEN substr(line.source, 12)::uuid END
+             ON o.id = CASE WHEN line.source LIKE 'order-line:%%' THEN substr(line.source, 12, 36)::uuid END
       LEFT JOIN licensing_offer f ON f.id = o.offer_id LEFT JOIN licensing_termstext t ON t.digest = f.terms_id
 )
 """

@@ -78,7 +78,9 @@ class Earned:
     @property
     def fee_minor(self) -> int:
         """What the platform kept of the price: its fee as the order fixed it, else all that is not net."""
-        return self.sold.fee_minor if self.sold else self.line.gross_minor - self.line.net_minor
+        if self.sold and self.sold.source == self.line.source:
+            return self.sold.fee_minor
+        return self.line.gross_minor - self.line.net_minor
 
 
 def sales_by_day(creator: Creator, *, until: date, days: int) -> list[Day]:
@@ -116,7 +118,7 @@ _DERIVED = f"""
 SELECT f.release_id, s.currency, count(*)::int AS sales, sum(left_of.amount_minor)::bigint AS amount_minor
   FROM payouts_lines_of(%(creator)s) l
   JOIN payouts_sale s ON s.id = l.sale_id AND s.source LIKE 'order-line:%%'
-  JOIN checkout_orderline o ON o.id = substr(s.source, 12)::uuid
+  JOIN checkout_orderline o ON o.id = substr(s.source, 12, 36)::uuid
   JOIN licensing_offer f ON f.id = o.offer_id
   JOIN catalog_release r ON r.id = f.release_id
   JOIN catalog_pack p ON p.id = r.pack_id
@@ -197,10 +199,13 @@ def all_earnings(creator: Creator) -> Iterator[Earned]:
 
 
 def _sold(sources: Iterable[str]) -> dict[str, OrderLine]:
-    """Finds the order lines that sources name; a source of another kind has none."""
-    keys = [UUID(source.removeprefix(_SOURCE)) for source in sources if source.startswith(_SOURCE)]
-    rows = OrderLine.objects.filter(pk__in=keys).select_related("offer__terms", "offer__release__pack__creator")
-    return {row.source: row for row in rows}
+    """Finds the order lines that sources name, also with a number behind: parts of what was paid ahead.
+
+    A source of another kind has none.
+    """
+    keys = {source: UUID(source.split(":")[1]) for source in sources if source.startswith(_SOURCE)}
+    rows = OrderLine.objects.select_related("offer__terms", "offer__release__pack__creator").in_bulk(keys.values())
+    return {source: rows[key] for source, key in keys.items() if key in rows}
 
 
 def _references(payouts: Iterable[UUID]) -> dict[UUID, str]:

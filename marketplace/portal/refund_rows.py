@@ -8,11 +8,14 @@ from django.db.models import Sum
 
 from marketplace.checkout.models import Order, OrderLine
 from marketplace.checkout.refunds import RefundIntent
+from marketplace.payouts.bookkeeping import deferral_left
 from marketplace.payouts.bookkeeping.books import balances
+from marketplace.payouts.bookkeeping.deferral_left import deferral_of
 from marketplace.payouts.bookkeeping.remaining import LineLeft
 from marketplace.payouts.bookkeeping.reversing import sale_of, what_remains
+from marketplace.payouts.deferral_models import Deferral
 from marketplace.payouts.left_queries import left_of_sale
-from marketplace.payouts.models import AccountKind, HoldRelease
+from marketplace.payouts.models import AccountKind, HoldRelease, Sale
 from marketplace.people.models import Creator
 
 LATEST = 20
@@ -31,13 +34,17 @@ class Gives:
 
 @dataclass(frozen=True, slots=True)
 class Takes:
-    """What a refund would take, in minor units: of the tax, our fee, what takedowns put aside, and from creators."""
+    """What a refund would take, in minor units: of the tax, our fee, what takedowns put aside, and from creators.
+
+    `ahead_minor` was paid ahead, and nobody has earned it yet.
+    """
 
     tax_minor: int
     fee_minor: int
     pot_minor: int
     creators: Sequence[Gives]
     is_all: bool
+    ahead_minor: int = 0
 
 
 def line_named(text: str) -> OrderLine | None:
@@ -92,9 +99,36 @@ def takes_of(line: OrderLine, amount_minor: int) -> Takes:
 
     The amount must not be more than is left of the line, of which something was sold.
     """
+    if paid := deferral_of(line.source):
+        return _takes_ahead(paid, amount_minor)
     sale = sale_of(line.source)
     if sale is None:
         raise ValueError(f"{line.source} was never sold")
+    return _takes_of_sale(sale, amount_minor)
+
+
+def _takes_ahead(paid: Deferral, amount_minor: int) -> Takes:
+    """Tells it of what was paid ahead: of what is not earned yet nobody gives anything but our fee."""
+    left = deferral_left.left_of(paid)
+    taken = left.taken(amount_minor)
+    of_sales = [_takes_of_sale(sale, part_minor) for sale, part_minor in taken.sales]
+    gives: dict[UUID, Gives] = {}
+    for one in (give for takes in of_sales for give in takes.creators):
+        before = gives.get(one.creator.pk, Gives(one.creator, 0, 0))
+        gives[one.creator.pk] = Gives(
+            one.creator, before.amount_minor + one.amount_minor, before.owed_minor + one.owed_minor
+        )
+    return Takes(
+        taken.tax_minor,
+        sum(part.fee_of(part_minor) for part, part_minor in taken.parts) + sum(one.fee_minor for one in of_sales),
+        sum(one.pot_minor for one in of_sales),
+        sorted(gives.values(), key=lambda one: (-one.amount_minor, str(one.creator.pk))),
+        amount_minor == left.total_minor,
+        sum(part_minor - part.fee_of(part_minor) for part, part_minor in taken.parts),
+    )
+
+
+def _takes_of_sale(sale: Sale, amount_minor: int) -> Takes:
     remaining = what_remains(sale)
     parts = remaining.part(amount_minor)
     amounts = dict(zip(remaining.lines, parts.lines, strict=True))
