@@ -17,6 +17,13 @@ def allocate(timestamp: int) -> None:
     operations.release_holds(now=timezone.now())
 
 
+@app.periodic(cron="*/5 * * * *")
+@app.task(queueing_lock="payouts.recognize", pass_context=False)
+def recognize(timestamp: int) -> None:
+    """Makes sales of what was paid ahead, as its time passes."""
+    operations.recognize_periods(now=timezone.now())
+
+
 @app.periodic(cron="* * * * * */5")
 @app.task(queueing_lock="payouts.book_vault", pass_context=False)
 def book_vault(timestamp: int) -> None:
