@@ -14,6 +14,7 @@ from marketplace.api.errors import InvalidRequest
 from marketplace.api.fields import StrictSerializer
 from marketplace.api.problems import Finding, pointer
 from marketplace.checkout.operations import Ask, asks_of
+from marketplace.checkout.placing import SAVED
 from marketplace.licensing import holding_queries, pricing_queries
 from marketplace.licensing import queries as licensing
 from marketplace.licensing.holdings import Project
@@ -36,6 +37,12 @@ def body(request: Request, form: type[StrictSerializer]) -> dict[str, Any]:
     read.is_valid(raise_exception=True)
     found: dict[str, Any] = read.validated_data
     return found
+
+
+def method_in(asked: Said) -> str:
+    """This will say how an order is paid: a card, one that is kept, or nothing for the gateway's own page."""
+    payment = asked.get("payment", {})
+    return f"{SAVED}{payment['method']}" if "method" in payment else payment.get("card", "")
 
 
 def midnight(day: date) -> datetime:

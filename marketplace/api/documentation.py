@@ -104,6 +104,11 @@ def answers(
     return described
 
 
+def waiting(shape: Any) -> dict[Any, Any]:
+    """This will describe the answer while a payment waits."""
+    return {(202, "application/json"): OpenApiResponse(shape, description="Ordered; its payment waits.")}
+
+
 def _example(code: str) -> OpenApiExample:
     with translation.override("en"):
         kind = KINDS[code]

@@ -114,6 +114,7 @@ GRANT: dict[str, Any] = {
 ORDER: dict[str, Any] = {
     "id": _ORDER,
     "status": "paid",
+    "payment": {"state": "paid", "url": None, "reason": None},
     "total_minor": 4900,
     "currency": "USD",
     "placed_at": _NOON,

@@ -4,11 +4,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from marketplace.api import answers
 from marketplace.api.answers import Shape, Site
+from marketplace.checkout import order_states, paying
 from marketplace.checkout.asking import Quoted, QuotedLine
-from marketplace.checkout.models import Order, OrderLine, Subscription
+from marketplace.checkout.models import Order, OrderLine, PaymentOutcome, Subscription
 from marketplace.checkout.placing import said
 from marketplace.licensing.bargains import QuoteRequest, QuoteStep
 from marketplace.licensing.models import Grant
@@ -20,6 +22,7 @@ def order(row: Order, status: str, grants: Iterable[Grant], site: Site) -> Shape
     return {
         "id": row.pk,
         "status": status,
+        "payment": payment(row),
         "total_minor": row.total_minor,
         "currency": row.currency,
         "placed_at": row.placed_at,
@@ -27,6 +30,15 @@ def order(row: Order, status: str, grants: Iterable[Grant], site: Site) -> Shape
         "grants": [answers.grant(found, site) for found in grants],
         "url": site(reverse("api-order", args=[row.pk])),
     }
+
+
+def payment(row: Order) -> Shape:
+    """This will describe how the payment of an order stands."""
+    state, outcome = order_states.state_of(row), PaymentOutcome.objects.filter(order=row).first()
+    attempt = paying.attempt_of(row) if outcome is None else None
+    step = paying.step_of(attempt) if attempt is not None and state == order_states.ACTION else None
+    reason = outcome.reason if outcome is not None else getattr(getattr(attempt, "declined", None), "reason", "")
+    return {"state": state, "url": step.url if step is not None else None, "reason": _(reason) if reason else None}
 
 
 def _line(row: OrderLine) -> Shape:

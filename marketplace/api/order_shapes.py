@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from marketplace.api.fields import Shape, StrictDay, StrictInteger, StrictSerializer, StrictText, StrictUUID
 from marketplace.api.serializers import GrantShape
+from marketplace.checkout.order_states import WORDS
 from marketplace.licensing.pricing import PERIODS, SEATS_LIMIT
 from marketplace.licensing.rules import PRICE_LIMIT_MINOR
 
@@ -18,9 +19,17 @@ WAYS = ("offers", "items", "collection")
 
 
 class PaymentRequest(StrictSerializer):
-    """How the order is paid; with the sandbox gateway a test card."""
+    """How the order is paid: with a card that the studio keeps, or with the sandbox gateway a test card. Without either
+    a person pays at the gateway's page, where it has one.
+    """
 
-    card = StrictText(max_length=30)
+    card = StrictText(max_length=30, required=False)
+    method = StrictUUID(required=False, help_text="A payment method that your studio keeps.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if len(attrs) > 1:
+            raise serializers.ValidationError(_("Name a card or a kept method: one of them."))
+        return attrs
 
 
 class ItemRequest(StrictSerializer):
@@ -100,11 +109,20 @@ class QuotedShape(Shape):
     lines = PricedLineShape(many=True)
 
 
+class PaymentShape(Shape):
+    """How the payment of an order stands. While its state is `action`, a person goes on at `url`."""
+
+    state = serializers.ChoiceField(tuple(WORDS))
+    url = serializers.URLField(allow_null=True)
+    reason = serializers.CharField(allow_null=True, help_text="Why it was declined, in the language asked for.")
+
+
 class OrderShape(Shape):
     """What was ordered and what became of it, as it stands now; `grants` follow the order of the lines."""
 
     id = serializers.UUIDField()
     status = serializers.ChoiceField(ORDER_STATUSES)
+    payment = PaymentShape()
     total_minor = serializers.IntegerField(min_value=0)
     currency = serializers.RegexField(r"^[A-Z]{3}$")
     placed_at = serializers.DateTimeField()

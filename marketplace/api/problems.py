@@ -161,6 +161,11 @@ KINDS: Mapping[str, Kind] = {
     "recipe-quote-expired": Kind(
         409, _("The quote has expired"), _("Nothing was charged. Ask for a new quote: one is kept for 30 minutes.")
     ),
+    "payment-waiting": Kind(
+        409,
+        _("The payment is not finished"),
+        _("The detail says where a person goes on with it; then send the same request again."),
+    ),
     "recipe-price-changed": Kind(
         409,
         _("A price changed since the quote"),

@@ -25,7 +25,7 @@ from marketplace.checkout.gateways.base import (
     Charge,
 )
 from marketplace.checkout.models import Order, OrderLine, PaymentOutcome
-from marketplace.checkout.placing import gateway
+from marketplace.checkout.placing import gateway, token_of
 from marketplace.licensing import pricing
 
 log = logging.getLogger(__name__)
@@ -57,8 +57,13 @@ class PaymentWaits(Exception):
     code = "payment-waiting"
 
     def __init__(self, order: Order) -> None:
-        super().__init__(_("The payment is not finished: go on with it, or wait for the bank."))
-        self.order = order
+        self.order, self.url = order, page_of(order)
+        super().__init__(_("The payment is not finished: go on with it at %(url)s, then ask again.") % vars(self))
+
+
+def page_of(order: Order) -> str:
+    """This will give the address of the page where the buyer of an order goes on."""
+    return f"{settings.SITE_URL}{reverse('order-pay', args=[order.pk])}"
 
 
 def is_off_session(order: Order) -> bool:
@@ -106,7 +111,7 @@ def _ask(attempt: PaymentAttempt, now: datetime) -> PaymentOutcome | None:
 def asked_of(attempt: PaymentAttempt, lines: Sequence[OrderLine]) -> Asked:
     """This will say to the gateway what a try is about."""
     order = attempt.order
-    page = settings.SITE_URL + reverse("order-pay", args=[order.pk])
+    page = page_of(order)
     later = any(line.offer.model in (*pricing.PERIODS, *pricing.BILLED_LATER) for line in lines)
     return Asked(
         key=attempt.key,
@@ -266,7 +271,7 @@ def try_again(*, order: Order, method: str, now: datetime) -> PaymentOutcome | N
 
     Raises UnableToPay where the order is over or a try of it still runs, UnableToUseMethod, GatewayUnavailable.
     """
-    return retry(order=order, token=gateway().method(method), now=now)
+    return retry(order=order, token=token_of(order.studio, method), now=now)
 
 
 def retry(*, order: Order, token: str, now: datetime) -> PaymentOutcome | None:

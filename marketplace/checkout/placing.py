@@ -1,5 +1,6 @@
 """Placing orders: what is asked for is priced and fixed, with the intent to charge for it; no money moves here."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -13,8 +14,9 @@ from django.utils.translation import gettext as _
 from marketplace.checkout import rules
 from marketplace.checkout.asking import Ask, Quoted, QuotedLine, UnableToBuy, asks_in
 from marketplace.checkout.charges import UsageChargeLine
-from marketplace.checkout.gateways.base import Gateway
+from marketplace.checkout.gateways.base import HOSTED, Gateway, UnableToUseMethod
 from marketplace.checkout.lines import lock, quoted
+from marketplace.checkout.method_models import PaymentMethod
 from marketplace.checkout.models import Order, OrderLine, PaymentAttempt
 from marketplace.licensing import exclusivity
 from marketplace.licensing import operations as licensing
@@ -26,6 +28,8 @@ from marketplace.people.models import Person, Seat, Studio
 from marketplace.ui.words import Words, Written
 
 FREE = "free"
+SAVED = "saved:"
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 OURS = ("subscription:", "usage:", "recipe-quote:")
 """How the idempotency keys of orders begin that the site names itself: renewals, bills for use, quotes of recipes."""
 
@@ -45,6 +49,20 @@ class KeyUsedOtherwise(Exception):
 def gateway() -> Gateway:
     """This will load the payment adapter that settings name."""
     return import_string(settings.ADAPTERS["payments"])()  # type: ignore[no-any-return]
+
+
+def token_of(studio: Studio, method: str) -> str:
+    """This will name what a buyer pays with: what is typed, nothing for the gateway's own page, or SAVED and the id of
+    a card that the studio keeps. Raises UnableToUseMethod.
+    """
+    if not method.startswith(SAVED):
+        return gateway().method(method)
+    name = method.removeprefix(SAVED)
+    rows = PaymentMethod.objects.filter(studio=studio, gateway=gateway().name, end=None)
+    kept = rows.filter(pk=name).first() if _UUID.fullmatch(name) else None
+    if kept is None:
+        raise UnableToUseMethod(_("This way to pay was removed: choose another one."))
+    return kept.token
 
 
 def quote(*, studio: Studio, offers: Sequence[Offer | Ask], now: datetime) -> Quoted:
@@ -94,7 +112,7 @@ def place_for(
         raise UnableToBuy(_("You cannot buy for %s: ask its owner for a buyer's seat.") % studio.name)
     asks = asks_in(offers)
     free = not method.strip() or (bool(asks) and all(_costs_nothing(ask) for ask in asks))
-    token = FREE if free else gateway().method(method)
+    token = FREE if free else token_of(studio, method)
     return place(
         studio=studio, buyer=buyer, asks=asks, token=token, idempotency_key=idempotency_key, now=now, method=method
     )
@@ -127,7 +145,7 @@ def place(
                 return there
             priced = quoted(studio=studio, asks=asks, now=now)
             if priced.needs_method and token == FREE:
-                token = gateway().method(method)
+                token = token_of(studio, method)
             return _write(studio, buyer, priced, token, idempotency_key, request, now)
     except IntegrityError:
         if there := _placed(studio, idempotency_key, request):
@@ -206,7 +224,8 @@ def write_order(
         method="" if token == FREE else token,
         placed_at=now,
     )
-    if total_minor:
+    # Where nothing is due now and a card is to be kept, the gateway's page asks for it.
+    if total_minor or token == HOSTED:
         PaymentAttempt.objects.create(
             order=order, number=1, gateway=gateway().name, key=f"order:{order.pk}:1", method=token, intended_at=now
         )

@@ -44,7 +44,7 @@ def refund_line(*, line: OrderLine, amount_minor: int | None = None, reason: str
     Raises UnableToRefundLine, also while a bank decides about the payment: what it takes would go back twice; and
     GatewayUnavailable when nobody knows yet whether money moved.
     """
-    intent = _intend(line, amount_minor, reason, now)
+    intent = intend(line=line, amount_minor=amount_minor, reason=reason, now=now)
     outcome = pay_back(intent=intent, now=now)
     if outcome.outcome == RefundOutcome.REFUSED:
         raise UnableToRefundLine(line, outcome.reason.rstrip("."))
@@ -52,7 +52,11 @@ def refund_line(*, line: OrderLine, amount_minor: int | None = None, reason: str
 
 
 @transaction.atomic
-def _intend(line: OrderLine, amount_minor: int | None, reason: str, now: datetime) -> RefundIntent:
+def intend(*, line: OrderLine, amount_minor: int | None = None, reason: str, now: datetime) -> RefundIntent:
+    """This will write that an amount of a line, or all that is left of it, is to go back; `pay_back` does it.
+
+    Raises UnableToRefundLine.
+    """
     # Two at once would both see the same rest, and a dispute heard meanwhile is heard first.
     Order.objects.select_for_update(no_key=True).values_list("pk").get(pk=line.order_id)
     if not 0 < len(reason) <= 200:

@@ -8,7 +8,10 @@ from uuid import UUID
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from marketplace.checkout import methods
+from marketplace.checkout.method_models import PaymentMethod
 from marketplace.checkout.models import OrderLine
+from marketplace.checkout.placing import SAVED
 from marketplace.licensing import pricing
 from marketplace.licensing.holding_queries import projects_of
 from marketplace.licensing.models import Offer
@@ -20,7 +23,7 @@ from marketplace.storefront.baskets import Basket, Wanted
 from marketplace.ui.formats import money_text, sentence
 
 # What is wrong with these says nothing against a price.
-NOT_PRICED = ("card", "studio_name", "idempotency_key")
+NOT_PRICED = ("card", "method", "studio_name", "idempotency_key")
 
 
 class AmountField(forms.CharField):
@@ -77,6 +80,7 @@ class CheckoutForm(forms.Form):
         max_length=32,
         widget=forms.TextInput(attrs={"class": "mono", "autocomplete": "off", "autocapitalize": "characters"}),
     )
+    method = forms.ChoiceField(label=_("Pay with"), required=False, widget=forms.RadioSelect)
     card = forms.CharField(
         label=_("Card number"),
         max_length=40,
@@ -84,10 +88,18 @@ class CheckoutForm(forms.Form):
     )
 
     def __init__(
-        self, *args: Any, basket: Basket, studios: Sequence[Studio], now: datetime, test_cards: bool, **given: Any
+        self,
+        *args: Any,
+        basket: Basket,
+        studios: Sequence[Studio],
+        now: datetime,
+        test_cards: bool,
+        hosted: bool = False,
+        **given: Any,
     ) -> None:
         super().__init__(*args, **given)
         self.basket, self.studios, self.now = basket, studios, now
+        self.hosted, self.costs = hosted, any(_may_cost(offer, basket) for offer in basket.offers)
         self._choose_licensee()
         self._choose_project()
         self._ask_size()
@@ -148,16 +160,35 @@ class CheckoutForm(forms.Form):
         )
 
     def _ask_card(self, test_cards: bool) -> None:
-        if not any(_may_cost(offer, self.basket) for offer in self.basket.offers):
+        """Asks for a card where something may be due: one that the studio keeps, or another; where the gateway has a
+        page of its own the card is given there."""
+        kept = self._kept() if self.costs else []
+        if kept:
+            other = _("Another card, at the payment service's page") if self.hosted else _("Another card")
+            rows = [(f"{SAVED}{one.pk}", one.label) for one in kept]  # type: ignore[attr-defined]
+            self.fields["method"].choices = [*rows, ("", other)]  # type: ignore[attr-defined]
+            self.initial.setdefault("method", rows[0][0])
+        else:
+            del self.fields["method"]
+        if self.hosted or not self.costs:
             del self.fields["card"]
             return
         # A code, credit or the buyer's own amount may leave nothing to pay.
         names = ("code", *(f"pays-{offer.pk}" for offer in self.basket.offers))
         open_price = any(offer.model == "pay-what-you-want" for offer in self.basket.offers) or self.basket.replaces
-        if open_price or any(self.data.get(name) for name in names):
+        if open_price or self.data.get("method") or any(self.data.get(name) for name in names):
             self.fields["card"].required = False
         if test_cards:
             self.fields["card"].widget.attrs["list"] = "test-cards"
+
+    def _kept(self) -> list[PaymentMethod]:
+        """Lists what the licensee keeps to pay with, where it is clear who that is."""
+        studio = self.basket.studio or (self.studios[0] if len(self.studios) == 1 else None)
+        return methods.saved(studio) if studio is not None else []
+
+    def paid_with(self) -> str:
+        """This will say how the buyer pays, as an order takes it; the form was cleaned."""
+        return self.cleaned_data.get("method") or self.cleaned_data.get("card", "")
 
     def clean_starts_on(self) -> date | None:
         day: date | None = self.cleaned_data["starts_on"]

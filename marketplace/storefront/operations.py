@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from marketplace.checkout import operations as checkout
 from marketplace.checkout.models import Order
+from marketplace.checkout.placing import SAVED
 from marketplace.licensing import operations as licensing
 from marketplace.licensing.holdings import Project
 from marketplace.people import operations as people
@@ -25,7 +26,7 @@ def buy(*, person: Person, wanted: Wanted, card: str, idempotency_key: str, now:
     """
     if not Order.objects.filter(idempotency_key=idempotency_key, studio__seats__person=person).exists():
         quoted = quote(person=person, wanted=wanted, now=now)
-        if quoted.needs_method:
+        if quoted.needs_method and not card.startswith(SAVED):
             checkout.gateway().method(card)
     studio, asks = _asks(person=person, wanted=wanted, now=now)
     return checkout.buy(studio=studio, buyer=person, offers=asks, method=card, idempotency_key=idempotency_key, now=now)

@@ -44,6 +44,7 @@ def test_an_order_is_answered_with_its_grants_in_order(market: Market, carol: St
     assert {name: value for name, value in body.items() if name not in ("grants", "lines")} == {
         "id": str(order.pk),
         "status": "paid",
+        "payment": {"state": "paid", "url": None, "reason": None},
         "total_minor": 20_002,
         "currency": "USD",
         "placed_at": order.placed_at.isoformat().replace("+00:00", "Z"),

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from marketplace.api import answers, documentation, order_answers, order_shapes, parameters, questions
-from marketplace.api.asked import asks_in, body, studio_of
+from marketplace.api.asked import asks_in, body, method_in, studio_of
 from marketplace.api.door import Door
 from marketplace.api.following import check_unfollowed
 from marketplace.checkout import operations as checkout
@@ -36,12 +36,14 @@ class Orders(Door):
             *(*POSTED, *REFUSED, "idempotency-key-missing", "payment-declined", "payment-method-refused"),
             *("idempotency-key-reused", "gateway-unavailable"),
             status=201,
-        ),
+        )
+        | documentation.waiting(order_shapes.OrderShape),
         examples=[documentation.ORDER_REQUEST, *parameters.ORDERS],
     )
     def post(self, request: Request) -> Response:
         """This will order offers for the key's studio, pay, and grant the licenses: all of it once for each
-        idempotency key. The same request under the same key is answered with the same order.
+        idempotency key. The same request under the same key is answered with the same order. While its payment waits,
+        for the bank or for a person at `payment.url`, the answer is 202 and nothing is granted yet.
         """
         key = questions.idempotency_key(request)
         asked = body(request, order_shapes.OrderRequest)
@@ -50,12 +52,13 @@ class Orders(Door):
             studio=studio_of(request),
             buyer=request.user,
             offers=asks_in(asked, studio_of(request)),
-            method=asked.get("payment", {}).get("card", ""),
+            method=method_in(asked),
             idempotency_key=key,
             now=timezone.now(),
         )
         told = _order(request, order)
-        return Response(told, status=201, headers={"Location": told["url"]})
+        is_over = told["status"] != "open"
+        return Response(told, status=201 if is_over else 202, headers={"Location": told["url"]})
 
 
 class Order(Door):

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from marketplace.api import documentation, questions, recipe_answers, recipe_examples, recipe_shapes
 from marketplace.api.answers import Shape
-from marketplace.api.asked import body, studio_of
+from marketplace.api.asked import body, method_in, studio_of
 from marketplace.api.door import Door
 from marketplace.api.following import once, once_paid
 from marketplace.api.parsers import RecipeParser
@@ -83,7 +83,7 @@ class RecipeQuoteOrder(Door):
             recipe_shapes.BoughtRecipeShape,
             *(*WRITTEN, *REFUSED, "not-found", "recipe-quote-expired", "recipe-price-changed", "recipe-quote-refused"),
             *("recipe-refused", "recipe-of-others", "lock-refused"),
-            *("payment-method-refused", "gateway-unavailable"),
+            *("payment-method-refused", "payment-waiting", "gateway-unavailable"),
             status=201,
         ),
         examples=[recipe_examples.ORDER_REQUEST],
@@ -100,7 +100,7 @@ class RecipeQuoteOrder(Door):
             bought = checkout.buy_recipe(
                 quote=row,
                 buyer=request.user,
-                method=asked.get("payment", {}).get("card", ""),
+                method=method_in(asked),
                 masks=asked.get("masks"),
                 title=asked.get("title", ""),
                 now=now,

@@ -20,11 +20,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from marketplace.catalog import queries as catalog
+from marketplace.checkout import methods
 from marketplace.checkout.asking import QuotedLine
 from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod
 from marketplace.checkout.gateways.sandbox import SandboxGateway
 from marketplace.checkout.models import Order, PaymentOutcome
 from marketplace.checkout.operations import KeyUsedOtherwise, PaymentDeclined, Quoted, gateway
+from marketplace.checkout.placing import SAVED
 from marketplace.licensing import pricing
 from marketplace.licensing import queries as licensing
 from marketplace.licensing.models import Offer
@@ -100,7 +102,9 @@ def _made(request: HttpRequest, basket: Basket, now: datetime, data: QueryDict |
     """Makes the form with what was sent, or with what the address says beforehand."""
     studios = [basket.studio] if basket.studio else buying_studios(_person(request))
     given = _start(request, basket, studios) if data is None else data
-    return CheckoutForm(given, basket=basket, studios=studios, now=now, test_cards=_in_sandbox())
+    return CheckoutForm(
+        given, basket=basket, studios=studios, now=now, test_cards=_in_sandbox(), hosted=gateway().hosted
+    )
 
 
 def _without_errors(form: CheckoutForm, said: ErrorDict) -> CheckoutForm:
@@ -119,6 +123,9 @@ def _start(request: HttpRequest, basket: Basket, studios: Sequence[Studio]) -> d
     if studios:
         start["studio"] = given["studio"] if given.get("studio") in known else str(studios[0].pk)
     start["idempotency_key"] = str(uuid4())
+    studio = basket.studio or (studios[0] if len(studios) == 1 else None)
+    if studio is not None and (kept := methods.default_of(studio)) is not None:
+        start["method"] = f"{SAVED}{kept.pk}"
     for offer in basket.offers:
         seats = given.get(f"seats-{offer.pk}") or given.get("seats") or "1"
         if basket.replaces is not None and "seats" not in given:
@@ -135,7 +142,7 @@ def _buy(request: HttpRequest, form: CheckoutForm, now: datetime) -> Order | Non
         return operations.buy(
             person=_person(request),
             wanted=form.wanted(),
-            card=form.cleaned_data.get("card", ""),
+            card=form.paid_with(),
             idempotency_key=form.cleaned_data["idempotency_key"],
             now=now,
         )
