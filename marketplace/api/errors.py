@@ -23,6 +23,7 @@ from marketplace.checkout.asking_back import UnableToAskForRefund
 from marketplace.checkout.chain_sales import UnableToClaimLicense, UnableToSettleSale
 from marketplace.checkout.evidence.submitting import UnableToSubmitEvidence
 from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod
+from marketplace.checkout.gateways.stripe.evidence import UnableToSubmit
 from marketplace.checkout.methods import UnableToKeepMethod
 from marketplace.checkout.operations import (
     KeyUsedOtherwise,
@@ -153,6 +154,7 @@ STATUS: Mapping[type[Exception], int] = {
     GatewayUnavailable: 503,
     ProofPending: 503,
     NotDownloadable: 403,
+    UnableToSubmit: 422,
     UnableToKeepMethod: 409,
     UnableToAskForRefund: 409,
     UnableToSubmitEvidence: 409,

@@ -4,7 +4,7 @@ from django.utils import timezone
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from marketplace.checkout import billing, chain_cases, chain_sales, operations, renewing
+from marketplace.checkout import billing, chain_cases, chain_sales, inquiries, operations, renewing
 from marketplace.checkout import desk_tasks as desk_tasks  # more tasks, found by being imported here
 
 
@@ -46,3 +46,12 @@ def bill(timestamp: int) -> None:
 def tell_of_case(sale_id: int, address: str, language: str) -> None:
     """Writes one operator of a sale on the chain that could not be honored."""
     chain_cases.send_letter(sale_id=sale_id, address=address, language=language)
+
+
+@app.task(
+    name="checkout.tell_of_inquiry",
+    retry=RetryStrategy(max_attempts=8, exponential_wait=8, retry_exceptions={OSError}),
+)
+def tell_of_inquiry(inquiry_id: int, address: str, language: str) -> None:
+    """Writes one operator that a bank asks about a payment."""
+    inquiries.send_letter(inquiry_id=inquiry_id, address=address, language=language)

@@ -1,0 +1,1 @@
+"""The gateway to Stripe: hosted payment pages, kept cards, refunds, disputes, invoices."""

@@ -1,0 +1,195 @@
+"""Taking money: at Stripe's page, or from a card that is kept; looking how it stands; and calling it off."""
+
+import logging
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from marketplace.checkout.gateways.base import ACTION, DECLINED, HOSTED, PENDING, SUCCEEDED, Asked, Charge
+from marketplace.checkout.gateways.stripe import invoices, reading, words
+from marketplace.checkout.gateways.stripe.asking import card_params, page_params
+from marketplace.checkout.gateways.stripe.customers import customer_of, is_kept, keep_card, studio_of
+from marketplace.checkout.gateways.stripe.reaching import ask, change, look
+from marketplace.payouts.currencies import UnsayableAmount
+from marketplace.provider.client import ProviderRefused
+from marketplace.ui.words import gettext_noop
+
+log = logging.getLogger(__name__)
+UNSAYABLE = gettext_noop("This amount cannot be charged exactly in its currency: nothing was paid.")
+TO_CONFIRM = ("authentication_required",)
+"""What a bank says that wants its customer to answer, where nobody is there to."""
+
+
+def charge(payment: Asked, *, invoiced: bool, now: datetime) -> Charge:
+    """This will take money once for each key, or say what it waits for; `invoiced` writes an invoice for what is
+    charged without its buyer being there.
+
+    A bank that wants its customer then makes a page to pay on of it. Raises GatewayUnavailable.
+    """
+    customer = customer_of(studio_id=payment.studio_id, email=payment.buyer_email, now=now)
+    try:
+        if payment.method == HOSTED:
+            return _page(payment, customer, key=payment.key, now=now)
+        if invoiced and payment.off_session:
+            found = invoices.charge(payment, customer, now=now)
+            if found is None:
+                return _card(payment, customer, key=f"{payment.key}:card", now=now)
+            return _to_page(payment, customer, "", now) if found.reason == words.NOT_CONFIRMED else found
+        return _card(payment, customer, key=payment.key, now=now)
+    except UnsayableAmount as error:
+        log.error("%s cannot be charged: %s", payment.key, error)
+        return Charge("", DECLINED, reason=UNSAYABLE)
+
+
+def _page(payment: Asked, customer: str, *, key: str, now: datetime) -> Charge:
+    try:
+        session = ask(
+            key=key,
+            operation="checkout.sessions.create",
+            params=page_params(payment, customer),
+            subject=_subject(payment.order_id),
+            now=now,
+        )
+    except ProviderRefused as refused:
+        return _declined(refused)
+    return reading.charge_of_session(session)
+
+
+def _card(payment: Asked, customer: str, *, key: str, now: datetime) -> Charge:
+    try:
+        intent = ask(
+            key=key,
+            operation="payment_intents.create",
+            params=card_params(payment, customer),
+            subject=_subject(payment.order_id),
+            now=now,
+        )
+    except ProviderRefused as refused:
+        if payment.off_session and _wants_buyer(refused.decline_code, refused.provider_code):
+            return _to_page(payment, customer, refused.object_id, now)
+        return _declined(refused)
+    error = intent.get("last_payment_error") or {}
+    if payment.off_session and intent["status"] == "requires_payment_method" and is_to_confirm(error):
+        return _to_page(payment, customer, intent["id"], now)
+    return reading.charge_of_intent(intent)
+
+
+def is_to_confirm(error: Any) -> bool:
+    """This will tell whether a payment's error says that the bank wants its customer."""
+    return _wants_buyer(str(error.get("decline_code") or ""), str(error.get("code") or ""))
+
+
+def _wants_buyer(*codes: str) -> bool:
+    return any(code in TO_CONFIRM for code in codes)
+
+
+def _to_page(payment: Asked, customer: str, intent: str, now: datetime) -> Charge:
+    """Lets the buyer answer the bank, or give another card, at a page; the former try can take nothing any more."""
+    if intent:
+        called_off = _cancel_intent(payment, intent, now)
+        if called_off.state != DECLINED:
+            return called_off
+    there = replace(payment, method=HOSTED, keep_method=True, off_session=False)
+    return _page(there, customer, key=f"{payment.key}:page", now=now)
+
+
+def _declined(refused: ProviderRefused) -> Charge:
+    reason = words.sentence(refused.decline_code, refused.provider_code)
+    return Charge(refused.charge_id or refused.object_id, DECLINED, reason=reason)
+
+
+def _subject(order_id: UUID) -> str:
+    return f"order:{order_id}"
+
+
+# -- how it stands ----------------------------------------------------------------------------------------------------
+
+
+def standing(payment: Asked, reference: str, *, invoiced: bool, now: datetime) -> Charge:
+    """This will look what became of a charge; without a reference it is asked for again. Raises GatewayUnavailable."""
+    if not reference:
+        return charge(payment, invoiced=invoiced, now=now)
+    found = _seen(reference)
+    if found.method_token and not is_kept(found.method_token):
+        card = look(lambda client: client.v1.payment_methods.retrieve(found.method_token))
+        if studio := studio_of(reading.id_of(card.get("customer"))):
+            keep_card(card, studio=studio, now=now)
+    return found
+
+
+def _seen(reference: str) -> Charge:
+    if reference.startswith("cs_"):
+        return reading.charge_of_session(look(lambda client: session_of(client, reference)))
+    if reference.startswith("in_"):
+        return reading.charge_of_invoice(*invoices.seen_with_intent(reference))
+    if reference.startswith("pi_"):
+        return reading.charge_of_intent(look(lambda client: client.v1.payment_intents.retrieve(reference)))
+    taken = look(lambda client: client.v1.charges.retrieve(reference))
+    states = {"succeeded": SUCCEEDED, "pending": PENDING}
+    return Charge(reference, states.get(taken["status"], DECLINED), reason="")
+
+
+def session_of(client: Any, reference: str) -> Any:
+    """This will read a Checkout Session with its payment intent."""
+    return client.v1.checkout.sessions.retrieve(reference, {"expand": ["payment_intent"]})
+
+
+# -- calling off ------------------------------------------------------------------------------------------------------
+
+
+def cancel(payment: Asked, reference: str, *, invoiced: bool, now: datetime) -> Charge:
+    """This will see that a charge takes no money any more; where it has taken it, or its bank decides, it stands.
+
+    A charge of which we know no reference is asked for once more first, since it may be there. Raises
+    GatewayUnavailable.
+    """
+    if not reference:
+        there = charge(payment, invoiced=invoiced, now=now)
+        if there.state not in (ACTION, PENDING):
+            return there
+        reference = there.reference
+    if reference.startswith("cs_"):
+        return _close_page(payment, reference, now)
+    if reference.startswith("in_"):
+        return invoices.void(payment, reference, now=now)
+    return _cancel_intent(payment, reference, now)
+
+
+def _close_page(payment: Asked, session: str, now: datetime) -> Charge:
+    # Refused: it is used, or closed, already: how it stands says which.
+    with suppress(ProviderRefused):
+        change(
+            key=f"{payment.key}:close:{session}",
+            operation=f"checkout.sessions.expire:{session}",
+            subject=_subject(payment.order_id),
+            now=now,
+            done=lambda client: _unless(client.v1.checkout.sessions.retrieve(session), "open"),
+        )
+    stands = _seen(session)
+    if stands.state == DECLINED and stands.reason == words.EXPIRED_PAGE:
+        return replace(stands, reason=words.CALLED_OFF)
+    return stands
+
+
+def _cancel_intent(payment: Asked, intent: str, now: datetime) -> Charge:
+    # Refused: it has taken money, or its bank decides: how it stands says which.
+    with suppress(ProviderRefused):
+        change(
+            key=f"{payment.key}:cancel:{intent}",
+            operation=f"payment_intents.cancel:{intent}",
+            params={"cancellation_reason": "abandoned"},
+            subject=_subject(payment.order_id),
+            now=now,
+            done=lambda client: _only(client.v1.payment_intents.retrieve(intent), "canceled", "succeeded"),
+        )
+    return _seen(intent)
+
+
+def _unless(found: Any, *states: str) -> Any:
+    return None if found.status in states else found
+
+
+def _only(found: Any, *states: str) -> Any:
+    return found if found.status in states else None

@@ -1,0 +1,152 @@
+"""What Stripe's objects say, in our terms. Plain arithmetic and choices: nothing here asks or writes.
+
+An object is a dict as the API answers it. A charge that succeeded goes by its own id (`ch_…`, `py_…`), which refunds,
+disputes and balance lines name; while it waits, by the session's, the payment intent's or the invoice's.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from marketplace.checkout.gateways.base import ACTION, DECLINED, FAILED, PENDING, SUCCEEDED, Charge, Returned
+from marketplace.checkout.gateways.stripe import words
+from marketplace.payouts.currencies import from_stripe
+
+Row = Mapping[str, Any]
+
+WARNINGS = ("warning_needs_response", "warning_under_review", "warning_closed", "prevented")
+"""Statuses of a dispute in which no money moves: a bank only asks, or the network settled it before it began."""
+
+_DISPUTES = {
+    "needs_response": "opened",
+    "under_review": "opened",
+    "appeal_needs_response": "opened",
+    "appeal_under_review": "opened",
+    "won": "won",
+    "lost": "lost",
+}
+
+
+def id_of(value: Any) -> str:
+    """This will give the id of what is an id, an object that was expanded, or nothing."""
+    return str(value["id"]) if isinstance(value, Mapping) else str(value or "")
+
+
+def key_of(row: Row) -> str:
+    """This will give the key of the try to be paid that an object is for; empty for what is not ours."""
+    return str((row.get("metadata") or {}).get("worldloom_payment", ""))
+
+
+def charge_of_intent(intent: Row, *, reference: str = "") -> Charge:
+    """This will read a PaymentIntent, whatever it waits for; `reference` is how a waiting one is named otherwise."""
+    waiting, status = reference or str(intent["id"]), intent["status"]
+    if status == "succeeded":
+        return Charge(id_of(intent["latest_charge"]), SUCCEEDED, method_token=_kept(intent))
+    if status == "requires_action" and (url := _url(intent)):
+        return Charge(waiting, ACTION, url=url)
+    if status == "canceled":
+        return Charge(waiting, DECLINED, reason=words.CALLED_OFF)
+    if status == "requires_payment_method":
+        error = intent.get("last_payment_error") or {}
+        return Charge(waiting, DECLINED, reason=reason_of(error))
+    return Charge(waiting, PENDING)
+
+
+def _kept(intent: Row) -> str:
+    """Gives the card that may be charged again: only one that hangs on a customer may."""
+    may = intent.get("setup_future_usage") == "off_session" and intent.get("customer")
+    return id_of(intent.get("payment_method")) if may else ""
+
+
+def _url(intent: Row) -> str:
+    action = intent.get("next_action") or {}
+    return str((action.get("redirect_to_url") or {}).get("url") or "")
+
+
+def reason_of(error: Row) -> str:
+    """This will say an error of a payment in our words."""
+    return words.sentence(str(error.get("decline_code") or ""), str(error.get("code") or ""))
+
+
+def charge_of_session(session: Row) -> Charge:
+    """This will read a Checkout Session, whose payment intent is expanded. A page that is open waits for the buyer,
+    also after a card was declined there: they may give another one."""
+    name, status = str(session["id"]), session["status"]
+    if status == "open":
+        return Charge(name, ACTION, url=str(session["url"] or ""))
+    if status == "expired":
+        return Charge(name, DECLINED, reason=words.EXPIRED_PAGE)
+    intent = session["payment_intent"]
+    if not isinstance(intent, Mapping):
+        return Charge(name, PENDING)
+    return charge_of_intent(intent, reference=name)
+
+
+def charge_of_invoice(invoice: Row, intent: Row | None) -> Charge:
+    """This will read an invoice of ours, with the payment intent that it was tried with, where there is one."""
+    name, status = str(invoice["id"]), invoice["status"]
+    if status == "paid" and intent is not None:
+        return charge_of_intent(intent, reference=name)
+    if status in ("void", "uncollectible"):
+        error = (intent or {}).get("last_payment_error") or {}
+        return Charge(name, DECLINED, reason=reason_of(error) if error else words.CALLED_OFF)
+    if intent is not None and intent["status"] == "requires_payment_method":
+        return charge_of_intent(intent, reference=name)
+    return Charge(name, PENDING)
+
+
+def returned_of(refund: Row) -> Returned:
+    """This will read a refund: `requires_action` waits for the buyer to say where it goes, `canceled` is none."""
+    status, name = refund["status"], str(refund["id"])
+    if status == "succeeded":
+        return Returned(name, SUCCEEDED)
+    if status in ("failed", "canceled"):
+        why = words.not_returned(str(refund.get("failure_reason") or ""))
+        return Returned(name, FAILED, reason=why)
+    return Returned(name, PENDING)
+
+
+@dataclass(frozen=True, slots=True)
+class Disputed:
+    """A dispute as hearing takes it: `state` is opened, won or lost; empty where no money moved. Amounts are ISO minor
+    units of `currency`, the charge's."""
+
+    reference: str
+    charge_reference: str
+    state: str
+    status: str
+    amount_minor: int
+    fee_minor: int
+    currency: str
+    reason: str
+    due_by: datetime | None
+
+
+def disputed_of(dispute: Row) -> Disputed:
+    """This will read a dispute. Its amount is what was really taken from the balance, where that was in the charge's
+    own currency; its fees are what Stripe took beside it.
+
+    A dispute that the network prevented moves no money, unless some was taken and not given back: that is lost.
+    """
+    currency = str(dispute["currency"])
+    lines = [line for line in dispute["balance_transactions"] if line["currency"] == currency]
+    taken = -sum(line["amount"] for line in lines if line["amount"] < 0)
+    back = sum(line["amount"] for line in lines if line["amount"] > 0)
+    fees = sum(line["fee"] for line in lines)
+    status = str(dispute["status"])
+    state = _DISPUTES.get(status, "")
+    if status in WARNINGS and taken > back:
+        state = "lost"
+    due = (dispute.get("evidence_details") or {}).get("due_by")
+    return Disputed(
+        reference=str(dispute["id"]),
+        charge_reference=id_of(dispute["charge"]),
+        state=state,
+        status=status,
+        amount_minor=from_stripe(taken or int(dispute["amount"]), currency.upper()),
+        fee_minor=from_stripe(max(0, fees), currency.upper()),
+        currency=currency.upper(),
+        reason=str(dispute["reason"] or "")[:60],
+        due_by=datetime.fromtimestamp(due, UTC) if due else None,
+    )
