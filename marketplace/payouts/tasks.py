@@ -6,7 +6,9 @@ from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
 from marketplace.payouts import chain_findings, operations, proving, wallets
-from marketplace.payouts.bookkeeping import chain_sales
+from marketplace.payouts.bookkeeping import chain_sales, settlement
+from marketplace.payouts.connected import going_on, recovering, watching
+from marketplace.payouts.connected.accounts import is_connected_rail
 
 
 @app.periodic(cron="* * * * * */5")
@@ -45,6 +47,24 @@ def settle(timestamp: int) -> None:
     if timestamp // 60 % settings.PAYOUT_EVERY_MINUTES == 0:
         operations.release_reserves(now=timezone.now())
         operations.settle(now=timezone.now())
+
+
+@app.periodic(cron="*/5 * * * *")
+@app.task(queueing_lock="payouts.go_on", pass_context=False)
+def go_on(timestamp: int) -> None:
+    """Brings payouts over Stripe on their way: what was not answered, to the banks, and back from them."""
+    if is_connected_rail():
+        settlement.send_open(now=timezone.now())
+        going_on.go_on(now=timezone.now())
+
+
+@app.periodic(cron="41 3 * * *")
+@app.task(queueing_lock="payouts.watch_accounts", pass_context=False)
+def watch_accounts(timestamp: int) -> None:
+    """Asks every night how creators' accounts, their balances and bank payouts stand, and recovers old debts."""
+    if is_connected_rail():
+        watching.watch(now=timezone.now())
+        recovering.recover_debts(now=timezone.now())
 
 
 @app.periodic(cron="* * * * * */10")

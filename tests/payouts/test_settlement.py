@@ -263,7 +263,7 @@ def test_a_transfer_after_a_refusal_is_an_alarm_and_is_not_recorded(earned, noon
 
 
 def reserve(now):
-    settlement._reserve(currency="USD", creator=None, after=None, refused_before=0, now=now)
+    settlement._reserve(rail=settlement._rail(), currency="USD", creator=None, after=None, refused_before=0, now=now)
 
 
 def test_one_payout_is_on_its_way_to_a_creator_at_a_time(earned, alice, alices, sell, noon, faulty_rail):

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from marketplace.payouts.connected.stops import NOTHING_STOPS
 from marketplace.payouts.terms import AHEAD, HOLDS, LAST_DAYS, TERMS, Schedule, standard
 from marketplace.people.models import Creator
 
@@ -39,7 +40,7 @@ SELECT who.owner_id, who.balance_minor
                                  WHERE c.creator_id = who.owner_id
                                    AND r.published_at BETWEEN slot.since AND %(ahead)s)) END
    AND (who.owner_id IN ({ON_CHAIN})) = %(on_chain)s
-   AND NOT EXISTS (SELECT {HOLDS})
+   AND NOT EXISTS (SELECT {HOLDS}) AND NOT EXISTS (SELECT {{stops}})
    AND NOT EXISTS (SELECT FROM payouts_payout p
                     WHERE p.creator_id = who.owner_id AND p.currency = who.currency
                       AND p.released_through_id = (SELECT max(q.released_through_id) FROM payouts_payout q
@@ -75,12 +76,13 @@ def whom_due(
     on_chain: bool,
     limit: int | None,
     now: datetime,
+    stops: str = NOTHING_STOPS,
 ) -> list[tuple[UUID, int]]:
     """Return (creator's id, what they have available in minor units) of the next to be paid, by id after `after`.
 
     `on_chain` asks for those who are paid on chain, else for those who are paid by the rail; a creator who is given
     is asked about alone, whatever schedule and threshold say. Whom the rail refused after the outcome numbered
-    `refused_before` is left out. The currency must be locked.
+    `refused_before` is left out, and whom it cannot pay now by `stops`, its SQL. The currency must be locked.
     """
     params = {
         **standard(),
@@ -93,5 +95,5 @@ def whom_due(
         "limit": limit,
     }
     with connection.cursor() as cursor:
-        cursor.execute(_DUE, params)
+        cursor.execute(_DUE.format(stops=stops), params)
         return list(cursor.fetchall())

@@ -16,9 +16,10 @@ from marketplace.payouts.bookkeeping.books import credit, debit, lock_currency, 
 from marketplace.payouts.bookkeeping.due import whom_due
 from marketplace.payouts.bookkeeping.outcomes import BooksDisagree, alarm, record_refused, record_sent
 from marketplace.payouts.claims.publishing import publish_due
+from marketplace.payouts.connected.stops import NOTHING_STOPS
 from marketplace.payouts.models import AccountKind, Payout, PayoutOutcome, TransactionKind
 from marketplace.payouts.proving import what_stops_payouts
-from marketplace.payouts.rails.base import Rail, RailUnavailable, UnableToSend
+from marketplace.payouts.rails.base import PagedRail, Rail, RailUnavailable, UnableToSend
 from marketplace.payouts.rules import Money
 from marketplace.payouts.terms import HOLDS
 from marketplace.people.models import Creator
@@ -76,7 +77,7 @@ def settle(*, now: datetime, currency: str | None = None, creator: Creator | Non
     """
     if why := what_stops_payouts():
         raise BooksDisagree(why)
-    rail: Rail = import_string(settings.ADAPTERS["payouts"])()
+    rail = _rail()
     counts: Counter[str] = Counter()
     busy = []
     _check_in_flight(currency)
@@ -90,14 +91,41 @@ def settle(*, now: datetime, currency: str | None = None, creator: Creator | Non
             _send_open(rail=rail, currency=code, creator=creator, counts=counts, now=now)
             after: UUID | None = None
             while True:
-                after = _reserve(currency=code, creator=creator, after=after, refused_before=refused_before, now=now)
+                after = _reserve(
+                    rail=rail, currency=code, creator=creator, after=after, refused_before=refused_before, now=now
+                )
                 if after is None:
                     break
             _check_in_flight(code)
             _send_open(rail=rail, currency=code, creator=creator, counts=counts, now=now)
-            counts["held"] += _held(code)
+            counts["held"] += _held(code, rail)
             publish_due(currency=code, creator=creator, now=now)
     return Settled(counts["answered"], counts["refused"], counts["held"], tuple(busy))
+
+
+def send_open(*, now: datetime) -> Settled:
+    """Ask again for what settlements asked a paged rail for and heard nothing of, and reserve nothing; as `settle`."""
+    if why := what_stops_payouts():
+        raise BooksDisagree(why)
+    rail, counts, busy = _rail(), Counter[str](), []
+    _check_in_flight(None)
+    for code in _currencies():
+        with alone(SETTLING_LOCK, code) as is_mine:
+            if not is_mine:
+                busy.append(code)
+                continue
+            _send_open(rail=rail, currency=code, creator=None, counts=counts, now=now, only=_BEGUN)
+            counts["held"] += _held(code, rail)
+    return Settled(counts["answered"], counts["refused"], counts["held"], tuple(busy))
+
+
+def _rail() -> Rail | PagedRail:
+    chosen: Rail | PagedRail = import_string(settings.ADAPTERS["payouts"])()
+    return chosen
+
+
+def _stops(rail: Rail | PagedRail) -> str:
+    return rail.stops if isinstance(rail, PagedRail) else NOTHING_STOPS
 
 
 def _currencies() -> list[str]:
@@ -156,15 +184,21 @@ SELECT id, owner_id, currency, amount_minor,
 
 @transaction.atomic(durable=True)
 def _reserve(
-    *, currency: str, creator: Creator | None, after: UUID | None, refused_before: int, now: datetime
+    *,
+    rail: Rail | PagedRail,
+    currency: str,
+    creator: Creator | None,
+    after: UUID | None,
+    refused_before: int,
+    now: datetime,
 ) -> UUID | None:
     """Write the intents of the next creators, and move what they take to the payout account, in one transaction.
 
-    Return the last of them where there may be more. A creator has one payout on its way at a time, so that it is
-    known whose money each of them is.
+    Return the last of them where there may be more. What is less than a step of the rail stays available. A creator
+    has one payout on its way at a time, so that it is known whose money each of them is.
     """
     lock_currency(currency)
-    due = whom_due(
+    asked = whom_due(
         currency=currency,
         creator=creator,
         after=after,
@@ -172,9 +206,13 @@ def _reserve(
         on_chain=False,
         limit=RESERVED_AT_ONCE,
         now=now,
+        stops=_stops(rail),
     )
+    step = rail.step(currency) if isinstance(rail, PagedRail) else 1
+    due = [(owner_id, minor - minor % step) for owner_id, minor in asked if minor >= step]
+    more = asked[-1][0] if len(asked) == RESERVED_AT_ONCE else None
     if not due:
-        return None
+        return more
     batch = uuid4()
     transaction_id = post(
         kind=TransactionKind.PAYOUT_RESERVE,
@@ -189,7 +227,7 @@ def _reserve(
     )
     with connection.cursor() as cursor:
         cursor.execute(_INTENTS, {"transaction": transaction_id, "currency": currency, "now": now})
-    return due[-1][0] if len(due) == RESERVED_AT_ONCE else None
+    return more
 
 
 # Open payouts whose creators are not held, the next of them in the order in which they were reserved.
@@ -199,8 +237,13 @@ SELECT p.* FROM payouts_payout p
  WHERE p.currency = %(currency)s AND NOT EXISTS (SELECT FROM payouts_payout_outcome o WHERE o.payout_id = p.id)
    AND (%(creator)s::uuid IS NULL OR p.creator_id = %(creator)s)
    AND (%(at)s::timestamptz IS NULL OR (p.reserved_at, p.creator_id, p.id) > (%(at)s, %(by)s::uuid, %(id)s::uuid))
-   AND NOT EXISTS (SELECT {HOLDS})
+   AND NOT EXISTS (SELECT {HOLDS}) AND NOT EXISTS (SELECT {{stops}}) {{only}}
  ORDER BY p.reserved_at, p.creator_id, p.id LIMIT %(limit)s
+"""
+
+_BEGUN = """
+   AND EXISTS (SELECT FROM payouts_attempt t WHERE t.payout_id = p.id AND t.kind = 'transfer'
+                  AND NOT EXISTS (SELECT FROM payouts_attempt_end e WHERE e.attempt_id = t.id))
 """
 
 _MAY_BE_SENT = f"""
@@ -210,22 +253,47 @@ SELECT EXISTS (SELECT FROM payouts_payout p CROSS JOIN LATERAL (SELECT p.creator
 """
 
 
-def _send_open(*, rail: Rail, currency: str, creator: Creator | None, counts: Counter[str], now: datetime) -> None:
-    """Send what is open, a page at a time, and count the answers."""
+def _send_open(
+    *,
+    rail: Rail | PagedRail,
+    currency: str,
+    creator: Creator | None,
+    counts: Counter[str],
+    now: datetime,
+    only: str = "",
+) -> None:
+    """Send what is open, a page at a time, and count the answers; `only` is SQL for which."""
     place: tuple[object, object, object] = (None, None, None)
+    sql = _OPEN.format(stops=_stops(rail), only=only)
     while True:
         params = {"currency": currency, "creator": creator and creator.pk, "limit": SENT_AT_ONCE}
-        payouts = list(Payout.objects.raw(_OPEN, {**params, **dict(zip(("at", "by", "id"), place, strict=True))}))
-        for payout in payouts:
-            with connection.cursor() as cursor:  # asked again: somebody may have held it a moment ago
-                cursor.execute(_MAY_BE_SENT, [payout.pk])
-                if not cursor.fetchone()[0]:
-                    continue
-            counts["refused"] += not _send(rail=rail, payout=payout, now=now)
-            counts["answered"] += 1
+        payouts = list(Payout.objects.raw(sql, {**params, **dict(zip(("at", "by", "id"), place, strict=True))}))
+        if isinstance(rail, PagedRail):
+            _send_page(rail=rail, payouts=payouts, counts=counts, now=now)
+        else:
+            _send_each(rail=rail, payouts=payouts, counts=counts, now=now)
         if len(payouts) < SENT_AT_ONCE:
             return
         place = (payouts[-1].reserved_at, payouts[-1].creator_id, payouts[-1].pk)
+
+
+def _send_page(*, rail: PagedRail, payouts: list[Payout], counts: Counter[str], now: datetime) -> None:
+    """Send a page at once; where something of it was not answered, the rest of it was sent nevertheless."""
+    page = rail.send_page(payouts=payouts, now=now)
+    counts["answered"] += page.answered
+    counts["refused"] += page.refused
+    if page.silent is not None:
+        raise UnableToSettle(page.silent, page.why)
+
+
+def _send_each(*, rail: Rail, payouts: list[Payout], counts: Counter[str], now: datetime) -> None:
+    for payout in payouts:
+        with connection.cursor() as cursor:  # asked again: somebody may have held it a moment ago
+            cursor.execute(_MAY_BE_SENT, [payout.pk])
+            if not cursor.fetchone()[0]:
+                continue
+        counts["refused"] += not _send(rail=rail, payout=payout, now=now)
+        counts["answered"] += 1
 
 
 def _send(*, rail: Rail, payout: Payout, now: datetime) -> bool:
@@ -242,7 +310,7 @@ def _send(*, rail: Rail, payout: Payout, now: datetime) -> bool:
     return True
 
 
-def _held(currency: str) -> int:
+def _held(currency: str, rail: Rail | PagedRail) -> int:
     """Return how many open payouts wait because their creators' are held."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -250,7 +318,7 @@ def _held(currency: str) -> int:
             SELECT count(*) FROM payouts_payout p
              CROSS JOIN LATERAL (SELECT p.creator_id AS owner_id, p.currency) who
              WHERE p.currency = %s AND NOT EXISTS (SELECT FROM payouts_payout_outcome o WHERE o.payout_id = p.id)
-               AND EXISTS (SELECT {HOLDS})
+               AND (EXISTS (SELECT {HOLDS}) OR EXISTS (SELECT {_stops(rail)}))
             """,
             [currency],
         )

@@ -1,11 +1,16 @@
 """What Worldloom asks of anything that sends money to creators."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 from uuid import UUID
 
 from marketplace.payouts.kinds import AccountKind
 from marketplace.payouts.rules import Money
+
+if TYPE_CHECKING:
+    from marketplace.payouts.models import Payout
 
 
 class RailUnavailable(Exception):
@@ -54,5 +59,41 @@ class Rail(Protocol):
 
         The same key with the same creator and amount returns the first answer and sends nothing; with any
         other it raises UnableToSend. Raises RailUnavailable where it cannot be known whether the money left.
+        """
+        ...
+
+
+class Page(NamedTuple):
+    """What became of a page of payouts: how many were answered, and how many of those refused for good.
+
+    `silent` is one that was not answered, and `why`; None where all were that could be asked for. What waits for its
+    creator or for money of the house counts as neither.
+    """
+
+    answered: int
+    refused: int
+    silent: "Payout | None" = None
+    why: str = ""
+
+
+@runtime_checkable
+class PagedRail(Protocol):
+    """A rail that takes many payouts at a time, in steps of its own, and keeps itself what it asked and was told.
+
+    `funds` is as for `Rail`. `stops` is SQL to be selected from as `terms.HOLDS`: why it cannot pay a creator now, to
+    whom then nothing is reserved and nothing sent.
+    """
+
+    funds: AccountKind
+    stops: str
+
+    def step(self, currency: str) -> int:
+        """Return of how many minor units each payout in a currency is a multiple; the rest stays available."""
+        ...
+
+    def send_page(self, *, payouts: "Sequence[Payout]", now: datetime) -> Page:
+        """Send open payouts and book what was answered, each at most once, however often it is asked for.
+
+        Not to be called inside a transaction.
         """
         ...

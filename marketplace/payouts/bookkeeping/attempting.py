@@ -1,0 +1,310 @@
+"""Attempts to send payouts: written before the provider is asked, and what it answered, with the books, in one commit.
+
+Set-based: a batch of hundreds is a few statements. What a crash leaves open is asked again under the same keys.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils.translation import gettext as _
+
+from marketplace.payouts.attempts import PayoutAttempt, PayoutAttemptEnd, TransferReversal
+from marketplace.payouts.bookkeeping.books import (
+    array_of,
+    content_sha256,
+    credit_creators,
+    debit,
+    lock_currency,
+    post,
+)
+from marketplace.payouts.bookkeeping.outcomes import MAX_REFERENCE, alarm, record_refused, record_returned
+from marketplace.payouts.currencies import to_stripe
+from marketplace.payouts.ids import time_ordered_ids
+from marketplace.payouts.models import AccountKind, Payout, PayoutOutcome, PayoutState, Transaction, TransactionKind
+from marketplace.provider.calls import Ask
+from marketplace.provider.client import ProviderRefused
+from marketplace.provider.looking import plain
+
+Body = dict[str, Any]
+
+WAITS = frozenset(
+    [
+        "account_closed",
+        "account_invalid",
+        "balance_insufficient",
+        "insufficient_capabilities_for_transfer",
+        "payouts_not_allowed",
+        "resource_missing",
+    ]
+)
+"""Stripe's words for a refusal that says nothing against the payout: it waits, and is tried under the next number."""
+
+# The next transfer of each open payout that has none under way, to its creator's newest account.
+_TRANSFERS = """
+INSERT INTO payouts_attempt (payout_id, number, kind, key, account_id, amount_minor, charge, made_at)
+SELECT p.id, n.number, 'transfer', 'payout:' || p.id || ':' || n.number, a.id, p.amount_minor, '', %(now)s
+  FROM payouts_payout p
+ CROSS JOIN LATERAL (SELECT coalesce(max(t.number), 0) + 1 AS number FROM payouts_attempt t
+                      WHERE t.payout_id = p.id) n
+  JOIN LATERAL (SELECT a.id FROM payouts_connected_account a WHERE a.creator_id = p.creator_id
+                 ORDER BY a.number DESC LIMIT 1) a ON true
+ WHERE p.id = ANY (%(payouts)s::uuid[])
+   AND NOT EXISTS (SELECT FROM payouts_payout_outcome o WHERE o.payout_id = p.id)
+   AND NOT EXISTS (SELECT FROM payouts_attempt t LEFT JOIN payouts_attempt_end e ON e.attempt_id = t.id
+                    WHERE t.payout_id = p.id AND t.kind = 'transfer' AND e.state IS DISTINCT FROM 'refused')
+    ON CONFLICT DO NOTHING
+"""
+
+# What goes on from a transfer: a bank payout, or the way back.
+_NEXT = """
+INSERT INTO payouts_attempt (payout_id, number, kind, key, account_id, of_id, amount_minor, charge, made_at)
+SELECT t.payout_id, n.number, %(kind)s, 'payout:' || t.payout_id || ':' || n.number, t.account_id, t.id, w.amount_minor,
+       '', %(now)s
+  FROM unnest(%(transfers)s::bigint[], %(amounts)s::bigint[]) w (transfer, amount_minor)
+  JOIN payouts_attempt t ON t.id = w.transfer
+ CROSS JOIN LATERAL (SELECT max(x.number) + 1 AS number FROM payouts_attempt x WHERE x.payout_id = t.payout_id) n
+    ON CONFLICT DO NOTHING RETURNING id
+"""
+
+
+@transaction.atomic(durable=True)
+def begin_transfers(*, payouts: Sequence[Payout], now: datetime) -> list[PayoutAttempt]:
+    """Write the next transfer of each payout that has none under way; return what is to be asked for, in their order.
+
+    One that an earlier run began and heard nothing of is among it as it was.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_TRANSFERS, {"payouts": [payout.pk for payout in payouts], "now": now})
+    return open_attempts(payouts=payouts, kinds=[PayoutAttempt.Kind.TRANSFER])
+
+
+@transaction.atomic(durable=True)
+def begin_next(*, kind: PayoutAttempt.Kind, of: Mapping[int, int], now: datetime) -> list[PayoutAttempt]:
+    """Write what goes on from transfers, of (transfer's attempt → minor units), and return it, to be asked for."""
+    if not of:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(_NEXT, {"kind": str(kind), "transfers": list(of), "amounts": list(of.values()), "now": now})
+        made = [row[0] for row in cursor.fetchall()]
+    return list(_whole().filter(pk__in=made).order_by("pk"))
+
+
+def open_attempts(
+    *, payouts: Sequence[Payout] | None = None, kinds: Sequence[PayoutAttempt.Kind], limit: int | None = None
+) -> list[PayoutAttempt]:
+    """Return attempts that have no end yet, the oldest first."""
+    found = _whole().filter(end=None, kind__in=kinds).order_by("pk")
+    if payouts is not None:
+        found = found.filter(payout__in=[payout.pk for payout in payouts])
+    return list(found[:limit])
+
+
+def _whole() -> Any:
+    return PayoutAttempt.objects.select_related("payout", "account", "of__end")
+
+
+def ask_for(attempt: PayoutAttempt) -> Ask:
+    """Return what the provider is asked for by an attempt, and how that is found where its answer was lost."""
+    payout, key = attempt.payout, attempt.key
+    money = {"amount": to_stripe(attempt.amount_minor, payout.currency), "currency": payout.currency.lower()}
+    if attempt.kind == PayoutAttempt.Kind.TRANSFER:
+        group = f"payout:{payout.pk}"
+        to = {**money, "destination": attempt.account.reference}
+        drawn = {"source_transaction": attempt.charge} if attempt.charge else {"transfer_group": group}
+        given = {"destination": attempt.account.reference, **({} if attempt.charge else {"transfer_group": group})}
+        return Ask(
+            key,
+            "transfers.create",
+            to | drawn,
+            subject=group,
+            find=lambda client: _with_key(client.v1.transfers.list({**given, "limit": 100}), key),
+        )
+    subject = f"payout:{payout.pk}"
+    if attempt.kind == PayoutAttempt.Kind.BANK:
+        return Ask(key, "payouts.create", money, account=attempt.account.reference, subject=subject)
+    transfer = attempt.of.end.reference if attempt.of else ""
+    return Ask(
+        key,
+        f"transfers.reversals.create:{transfer}",
+        {"amount": money["amount"]},
+        subject=subject,
+        find=lambda client: _with_key(client.v1.transfers.reversals.list(transfer, {"limit": 100}), key),
+    )
+
+
+def _with_key(listed: Any, key: str) -> Body | None:
+    made = (plain(each) or {} for each in listed.auto_paging_iter())
+    return next((body for body in made if (body.get("metadata") or {}).get("worldloom_key") == key), None)
+
+
+def record_ends(
+    *, ended: Sequence[tuple[PayoutAttempt, Body | Exception]], funds: AccountKind, now: datetime
+) -> tuple[int, int]:
+    """Keep what the provider answered and book it; return how many transfers it made, and how many payouts it refused.
+
+    What was not answered is left as it is. Transfers are kept by the batch, in one transaction; what comes back and
+    what is refused one by one, as it moves what a creator has.
+    """
+    sent = [
+        (attempt, body)
+        for attempt, body in ended
+        if isinstance(body, dict) and attempt.kind == PayoutAttempt.Kind.TRANSFER
+    ]
+    if sent:
+        _record_transfers(sent, funds, now)
+    refused = 0
+    for attempt, body in ended:
+        if isinstance(body, ProviderRefused):
+            refused += record_refusal(attempt=attempt, refusal=body, now=now)
+        elif isinstance(body, dict) and attempt.kind != PayoutAttempt.Kind.TRANSFER:
+            record_done(attempt=attempt, body=body, now=now)
+    return len(sent), refused
+
+
+_OTHERWISE = """
+SELECT p.idem_key FROM payouts_payout p JOIN payouts_payout_outcome o ON o.payout_id = p.id AND o.state = 'failed'
+ WHERE p.id = ANY (%s::uuid[]) LIMIT 1
+"""
+_ENDS = """
+INSERT INTO payouts_attempt_end (attempt_id, state, reference, code, reason, at)
+SELECT attempt, 'done', reference, '', '', %s FROM unnest(%s::bigint[], %s::text[]) e (attempt, reference)
+    ON CONFLICT DO NOTHING
+"""
+_SENT = """
+SELECT payouts_post(n.id, 'payout_sent', n.source, 'payout-sent:' || n.payout, n.content, %(now)s, n.currency,
+                    ARRAY['payout_in_flight', %(funds)s]::text[], ARRAY[NULL, NULL]::uuid[], ARRAY['', '']::text[],
+                    ARRAY[n.amount, -n.amount]::bigint[])
+  FROM unnest(%(ids)s::uuid[], %(payouts)s::uuid[], %(sources)s::text[], %(contents)s::text[], %(currencies)s::text[],
+              %(amounts)s::bigint[]) n (id, payout, source, content, currency, amount)
+"""
+
+
+@transaction.atomic(durable=True)
+def _record_transfers(sent: Sequence[tuple[PayoutAttempt, Body]], funds: AccountKind, now: datetime) -> None:
+    """Book the money of all these payouts as gone to their creators' accounts; the same again changes nothing."""
+    payouts = [attempt.payout for attempt, _body in sent]
+    keys = [payout.pk for payout in payouts]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT FROM payouts_payout WHERE id = ANY (%s::uuid[]) ORDER BY id FOR NO KEY UPDATE", [keys])
+        cursor.execute(_OTHERWISE, [keys])
+        if failed := cursor.fetchone():
+            raise alarm(_("the rail sent %(key)s, which was recorded as failed") % {"key": failed[0]})
+        cursor.execute(_ENDS, [now, [attempt.pk for attempt, _body in sent], [body["id"] for _attempt, body in sent]])
+        cursor.execute(
+            _SENT,
+            {
+                "now": now,
+                "funds": str(funds),
+                "ids": array_of(time_ordered_ids(len(payouts))),
+                "payouts": array_of(keys),
+                "sources": array_of(payout.idem_key for payout in payouts),
+                "contents": array_of(_content(payout, funds) for payout in payouts),
+                "currencies": array_of(payout.currency for payout in payouts),
+                "amounts": array_of(payout.amount_minor for payout in payouts),
+            },
+        )
+    PayoutOutcome.objects.bulk_create(
+        [
+            PayoutOutcome(payout=attempt.payout, state=PayoutState.SENT, reference=body["id"], at=now)
+            for attempt, body in sent
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def _content(payout: Payout, funds: AccountKind) -> str:
+    legs = ((AccountKind.PAYOUT_IN_FLIGHT, payout.amount_minor), (funds, -payout.amount_minor))
+    return content_sha256(
+        TransactionKind.PAYOUT_SENT,
+        payout.idem_key,
+        payout.currency,
+        ((str(kind), None, "", amount_minor) for kind, amount_minor in legs),
+    )
+
+
+def record_refusal(*, attempt: PayoutAttempt, refusal: ProviderRefused, now: datetime) -> int:
+    """Keep that the provider refused an attempt; return how many payouts failed by it: one or none.
+
+    A payout fails only by a transfer that is refused for what it is; then its creator has the money again.
+    """
+    PayoutAttemptEnd.objects.bulk_create(
+        [
+            PayoutAttemptEnd(
+                attempt=attempt,
+                state=PayoutAttemptEnd.State.REFUSED,
+                code=refusal.provider_code[:80],
+                reason=refusal.message[:MAX_REFERENCE],
+                at=now,
+            )
+        ],
+        ignore_conflicts=True,
+    )
+    if attempt.kind != PayoutAttempt.Kind.TRANSFER or refusal.provider_code in WAITS:
+        return 0
+    record_refused(payout=attempt.payout, why=refusal.message or refusal.provider_code, now=now)
+    return 1
+
+
+@transaction.atomic
+def record_done(*, attempt: PayoutAttempt, body: Body, now: datetime) -> None:
+    """Keep that a bank payout was made, or that a transfer or a part of one came back, which is booked; once."""
+    if attempt.kind != PayoutAttempt.Kind.BANK:
+        lock_currency(attempt.payout.currency)
+    Payout.objects.select_for_update(no_key=True).get(pk=attempt.payout_id)
+    if not PayoutAttemptEnd.objects.filter(attempt=attempt).exists():
+        arrives = body.get("arrival_date")
+        PayoutAttemptEnd.objects.create(
+            attempt=attempt,
+            state=PayoutAttemptEnd.State.DONE,
+            reference=body["id"],
+            arrives_on=datetime.fromtimestamp(arrives, UTC).date() if arrives else None,
+            at=now,
+        )
+    if attempt.kind != PayoutAttempt.Kind.BANK and attempt.of is not None:
+        record_reversal(
+            transfer=attempt.of,
+            reference=body["id"],
+            amount_minor=attempt.amount_minor,
+            returns=attempt.kind == PayoutAttempt.Kind.RETURN,
+            is_ours=True,
+            now=now,
+        )
+
+
+def record_reversal(
+    *, transfer: PayoutAttempt, reference: str, amount_minor: int, returns: bool, is_ours: bool, now: datetime
+) -> TransferReversal:
+    """Book what came back of a transfer, once for its reference.
+
+    With `returns` it is the end of the payout, where nothing of it came back before; else it goes against what the
+    creator owes, and is theirs beyond that. Within a transaction.
+    """
+    lock_currency(transfer.payout.currency)
+    payout = Payout.objects.select_for_update(no_key=True).get(pk=transfer.payout_id)
+    if before := TransferReversal.objects.filter(reference=reference).first():
+        return before
+    if returns and amount_minor == payout.amount_minor:
+        record_returned(key=payout.idem_key, reference=reference, now=now)
+        transaction_id = Transaction.objects.values_list("pk", flat=True).get(idem_key=f"payout-returned:{payout.pk}")
+    else:
+        transaction_id = post(
+            kind=TransactionKind.TRANSFER_REVERSED,
+            source=f"transfer-reversed:{reference}",
+            idem_key=f"transfer-reversed:{reference}",
+            currency=payout.currency,
+            legs=[
+                debit(AccountKind.PSP_BALANCE, amount_minor),
+                *credit_creators(currency=payout.currency, amounts={payout.creator_id: amount_minor}),
+            ],
+            now=now,
+        )
+    return TransferReversal.objects.create(
+        transfer=transfer,
+        reference=reference,
+        amount_minor=amount_minor,
+        is_ours=is_ours,
+        at=now,
+        transaction_id=transaction_id,
+    )

@@ -1,0 +1,130 @@
+"""How a payout goes on once its money is with the creator's account: to their bank, back from there, and for debts.
+
+Every step is an attempt with a key of its own, and is asked again under the same key until it is answered.
+"""
+
+import logging
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db import connection
+
+from marketplace.payouts.attempts import PayoutAttempt
+from marketplace.payouts.bookkeeping.attempting import ask_for, begin_next, open_attempts, record_ends, record_refusal
+from marketplace.payouts.connected.accounts import UnableToConnect, refresh
+from marketplace.payouts.kinds import AccountKind
+from marketplace.provider.calls import perform_all
+from marketplace.provider.client import ProviderRefused, ProviderUnavailable
+
+log = logging.getLogger(__name__)
+Kind = PayoutAttempt.Kind
+
+AT_ONCE = 500
+
+_PASSING = "('balance_insufficient', 'rate_limit')"
+TRIED_AGAIN_AFTER = timedelta(hours=20)
+"""How long what an account had no money for is left alone."""
+
+# Transfers that were made, of which something is still with the creator's account, and how they stand there.
+_STANDING = f"""
+    SELECT t.id, t.payout_id, t.account_id, t.amount_minor - coalesce(r.minor, 0) AS left_minor,
+           coalesce(s.payouts, false) AS may_pay, coalesce(s.closed, false) AS closed,
+           b.id AS bank_id, b.end_state AS bank_end, b.code AS bank_code, b.word AS bank_word
+      FROM payouts_attempt t JOIN payouts_attempt_end e ON e.attempt_id = t.id AND e.state = 'done'
+      LEFT JOIN LATERAL (SELECT sum(r.amount_minor)::bigint AS minor FROM payouts_transfer_reversal r
+                          WHERE r.transfer_id = t.id) r ON true
+      LEFT JOIN LATERAL (SELECT s.payouts, s.closed FROM payouts_connected_state s WHERE s.account_id = t.account_id
+                          ORDER BY s.id DESC LIMIT 1) s ON true
+      LEFT JOIN LATERAL (SELECT b.id, be.state AS end_state, be.code,
+                                (SELECT w.state FROM payouts_bank_word w WHERE w.attempt_id = b.id
+                                  ORDER BY w.state = 'paid', w.id LIMIT 1) AS word
+                           FROM payouts_attempt b LEFT JOIN payouts_attempt_end be ON be.attempt_id = b.id
+                          WHERE b.payout_id = t.payout_id AND b.of_id = t.id AND b.kind = 'bank'
+                          ORDER BY b.number DESC LIMIT 1) b ON true
+     WHERE t.kind = 'transfer'
+       AND NOT EXISTS (SELECT FROM payouts_bank_word w JOIN payouts_attempt x ON x.id = w.attempt_id
+                        WHERE x.of_id = t.id AND w.state = 'paid'
+                          AND NOT EXISTS (SELECT FROM payouts_bank_word f
+                                           WHERE f.attempt_id = x.id AND f.state IN ('failed', 'canceled')))
+       AND NOT EXISTS (SELECT FROM payouts_attempt x LEFT JOIN payouts_attempt_end xe ON xe.attempt_id = x.id
+                        WHERE x.of_id = t.id AND x.kind IN ('bank', 'return', 'recovery')
+                          AND (xe.id IS NULL OR xe.state = 'refused' AND xe.code IN {_PASSING} AND xe.at > %(since)s))
+"""
+# To the bank: what was never sent there, or was refused for a reason that passes.
+_TO_BANK = f"""
+SELECT id, left_minor FROM ({_STANDING}) t
+ WHERE left_minor > 0 AND may_pay AND NOT closed
+   AND (bank_id IS NULL OR bank_end = 'refused' AND bank_code IN {_PASSING})
+ ORDER BY id LIMIT %(limit)s
+"""
+# Back from the account: what the bank sent back or will not take, and what is in an account that may do nothing more.
+_TO_RETURN = f"""
+SELECT id, left_minor FROM ({_STANDING}) t
+ WHERE left_minor > 0
+   AND (bank_word IN ('failed', 'canceled') OR bank_end = 'refused' AND bank_code NOT IN {_PASSING}
+        OR closed AND (bank_id IS NULL OR bank_end = 'refused'))
+ ORDER BY id LIMIT %(limit)s
+"""
+
+
+class GoneOn(NamedTuple):
+    """What was done: bank payouts that were made, transfers that were taken back, and calls that nobody answered."""
+
+    to_banks: int
+    returned: int
+    silent: int
+
+
+def go_on(*, now: datetime) -> GoneOn:
+    """Send on to banks what is with creators' accounts, and take back what their banks did not take.
+
+    First whatever was begun before and not answered is asked again. Not to be called inside a transaction.
+    """
+    counts = {Kind.BANK: 0, Kind.RETURN: 0, Kind.RECOVERY: 0}
+    silent = _ask(open_attempts(kinds=list(counts), limit=AT_ONCE), counts, now)
+    for kind, sql in ((Kind.RETURN, _TO_RETURN), (Kind.BANK, _TO_BANK)):
+        seen: set[int] = set()
+        while not silent:
+            of = {one: minor for one, minor in _rows(sql, now) if one not in seen}
+            if not of:
+                break
+            seen |= of.keys()
+            silent += _ask(begin_next(kind=kind, of=of, now=now), counts, now)
+    return GoneOn(counts[Kind.BANK], counts[Kind.RETURN], silent)
+
+
+def _rows(sql: str, now: datetime) -> list[tuple[int, int]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, {"limit": AT_ONCE, "since": now - TRIED_AGAIN_AFTER})
+        return list(cursor.fetchall())
+
+
+def _ask(attempts: list[PayoutAttempt], counts: dict[Kind, int], now: datetime) -> int:
+    """Ask the provider for attempts and keep what it answers; count what was done, return what was not answered."""
+    if not attempts:
+        return 0
+    ends = perform_all([ask_for(one) for one in attempts], now=now, threads=settings.CONNECT_THREADS)
+    ended = list(zip(attempts, ends, strict=True))
+    record_ends(ended=ended, funds=AccountKind.PSP_BALANCE, now=now)
+    for attempt, end in ended:
+        counts[Kind(attempt.kind)] += isinstance(end, dict)
+        if isinstance(end, ProviderUnavailable) and end.kind == "config":
+            _ask_anew_of(attempt, end, now)
+    return sum(isinstance(end, ProviderUnavailable) and end.kind != "config" for end in ends)
+
+
+def _ask_anew_of(attempt: PayoutAttempt, end: ProviderUnavailable, now: datetime) -> None:
+    """Ask how an account stands that we may not act for any more; where it is closed, nothing is done there by us.
+
+    Should an attempt before have been done whose answer was lost, then the account has not got the money any more, and
+    taking it back is refused.
+    """
+    try:
+        state = refresh(account=attempt.account, now=now)
+    except UnableToConnect:
+        log.warning("%s waits: its account does not answer.", attempt.key)
+        return
+    if state.closed and attempt.kind == Kind.BANK:
+        refusal = ProviderRefused({"code": end.provider_code, "message": end.message})
+        record_refusal(attempt=attempt, refusal=refusal, now=now)
