@@ -20,6 +20,7 @@ from marketplace.catalog.operations import UnableToPublish
 from marketplace.catalog.tokens import UnableToAskForToken, UnableToMaterialize
 from marketplace.catalog.transferring import UnableToTransfer
 from marketplace.checkout.asking_back import UnableToAskForRefund
+from marketplace.checkout.billing_details import UnableToSayDetails
 from marketplace.checkout.chain_sales import UnableToClaimLicense, UnableToSettleSale
 from marketplace.checkout.evidence.submitting import UnableToSubmitEvidence
 from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod
@@ -35,6 +36,10 @@ from marketplace.checkout.operations import (
 )
 from marketplace.checkout.rating import UnableToRate
 from marketplace.checkout.recipe_quotes import RecipePriceChanged, RecipeQuoteExpired, UnableToQuoteRecipe
+from marketplace.checkout.taxes.base import TaxUnavailable
+from marketplace.checkout.taxes.rates import UnableToSetRate
+from marketplace.checkout.taxes.sellers import UnableToNameSeller
+from marketplace.checkout.taxes.vat import UnreadableVatId
 from marketplace.compositions.drafting import UnableToPublishComposition
 from marketplace.compositions.exports.base import UnableToExport
 from marketplace.compositions.importing.refusals import UnableToCountPicture, UnableToImport
@@ -158,6 +163,11 @@ STATUS: Mapping[type[Exception], int] = {
     UnableToKeepMethod: 409,
     UnableToAskForRefund: 409,
     UnableToSubmitEvidence: 409,
+    TaxUnavailable: 503,
+    UnableToSayDetails: 422,
+    UnableToSetRate: 422,
+    UnableToNameSeller: 422,
+    UnreadableVatId: 422,
 }
 
 RETRY_SECONDS = 2

@@ -202,9 +202,15 @@ KINDS: Mapping[str, Kind] = {
     "declaration-refused": Kind(
         422, _("The declaration cannot be taken"), _("Nothing was written. The detail says what to change.")
     ),
+    "billing-details-refused": Kind(
+        422, _("The billing details cannot be taken"), _("Nothing was written. The detail says what to change.")
+    ),
     "unforeseen": Kind(500, _("Something broke on our side"), _("Try again; quote the request id when you ask us.")),
     "gateway-unavailable": Kind(
         503, _("The payment is not decided yet"), _("Send the same request again with the same idempotency key.")
+    ),
+    "tax-unavailable": Kind(
+        503, _("The taxes are not known"), _("Nothing was ordered. Send the same request again after a while.")
     ),
     "proof-pending": Kind(503, _("The proof is being sealed"), _("Ask again after the seconds in Retry-After.")),
 }

@@ -9,6 +9,8 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from marketplace.checkout.models import OrderLine, Subscription
+from marketplace.checkout.taxes.base import TaxPart
+from marketplace.checkout.taxes.rules import TaxSum
 from marketplace.licensing.bargains import Collection, DiscountCode, QuoteRequest
 from marketplace.licensing.holdings import Project
 from marketplace.licensing.models import Grant, Offer, OfferPrice
@@ -110,6 +112,7 @@ class QuotedLine:
     lines: tuple[Words, ...]
     price: OfferPrice | None = None
     code: DiscountCode | None = None
+    taxes: tuple[TaxPart, ...] = ()
 
     @property
     def offer(self) -> Offer:
@@ -118,13 +121,26 @@ class QuotedLine:
 
 @dataclass(frozen=True, slots=True)
 class Quoted:
-    """What an order would cost. `needs_method` tells whether it asks for a way to pay, now or later."""
+    """What an order would cost. `needs_method` tells whether it asks for a way to pay, now or later.
+
+    `total_minor` is what is paid, with the taxes: `tax_minor` in all, on top of the prices of the lines or, where
+    `tax_included`, within them. `taxed` is what checkout itself keeps of them.
+    """
 
     lines: tuple[QuotedLine, ...]
     total_minor: int
     list_minor: int
     currency: str
     needs_method: bool
+    tax_minor: int = 0
+    taxes: tuple[TaxSum, ...] = ()
+    tax_included: bool = False
+    taxed: Any = None
+
+    @property
+    def price_minor(self) -> int:
+        """What the lines cost together, before taxes that come on top."""
+        return sum(line.price_minor for line in self.lines)
 
 
 @dataclass

@@ -15,6 +15,8 @@ from marketplace.checkout.gateways.base import GatewayUnavailable
 from marketplace.checkout.invoicing import Due
 from marketplace.checkout.models import Order, OrderLine, PaymentOutcome
 from marketplace.checkout.placing import bill_row, write_order
+from marketplace.checkout.taxes import ordering as taxes
+from marketplace.checkout.taxes.base import TaxedLine, TaxUnavailable
 from marketplace.licensing.holdings import UsageReport
 from marketplace.licensing.models import Grant
 
@@ -54,18 +56,31 @@ def bill_usage(*, now: datetime) -> int:
 def _paid(dues: Sequence[Due], first: Order, month: datetime, now: datetime) -> bool:
     """Bills and charges; what cannot be billed must not hold up what is behind it."""
     try:
-        order = _bill([due.key for due in dues], first, month, now)
+        ahead = taxes.asked_ahead_for(_lines(dues), _currency(dues), studio=dues[0].grant.studio, now=now)
+        order = _bill([due.key for due in dues], first, month, now, ahead)
         outcome = operations.pay(order=order, now=now) if order is not None else None
         return outcome is not None and outcome.outcome != PaymentOutcome.DECLINED
     except GatewayUnavailable as error:
         log.warning("a bill waits for the gateway: %s", error)
+    except TaxUnavailable as error:
+        log.warning("a bill waits for its taxes: %s", error.why)
     except Exception:
         log.exception("%s are not billed", [str(due.key) for due in dues])
     return False
 
 
+def _lines(dues: Sequence[Due]) -> list[TaxedLine]:
+    return [TaxedLine(due.price_minor, OrderLine.USAGE) for due in dues]
+
+
+def _currency(dues: Sequence[Due]) -> str:
+    return dues[0].grant.offer.currency
+
+
 @transaction.atomic
-def _bill(keys: Sequence[UUID], first: Order, month: datetime, now: datetime) -> Order | None:
+def _bill(
+    keys: Sequence[UUID], first: Order, month: datetime, now: datetime, ahead: taxes.Taxed | None
+) -> Order | None:
     """Writes the order for what one studio owes, and says line by line what for; None where nothing is left."""
     # Of two who bill at once, the second waits here and finds nothing left.
     for table in (UsageReport, UsageChargeLine):
@@ -74,34 +89,37 @@ def _bill(keys: Sequence[UUID], first: Order, month: datetime, now: datetime) ->
     dues = invoicing.unpaid(month, keys)
     if not dues:
         return None
+    taxed = taxes.taxed_lines(_lines(dues), _currency(dues), studio=dues[0].grant.studio, now=now, ahead=ahead)
     named = hashlib.sha256("\n".join(sorted(str(due.key) for due in dues)).encode()).hexdigest()
+    prices_minor = sum(due.price_minor for due in dues)
     order = write_order(
         studio=dues[0].grant.studio,
         buyer=first.buyer,
-        currency=dues[0].grant.offer.currency,
-        total_minor=sum(due.price_minor for due in dues),
+        currency=_currency(dues),
+        total_minor=prices_minor + (taxed.added_minor if taxed else 0),
         token=first.method,
         idempotency_key=f"usage:{month:%Y-%m}:{named[:32]}",
         request=named,
         now=now,
     )
-    OrderLine.objects.bulk_create(
-        [
-            bill_row(
-                order=order,
-                place=place,
-                grant=due.grant,
-                price_minor=due.price_minor,
-                fee_minor=due.fee_minor,
-                lines=due.words,
-                price=due.price,
-                report=due.report,
-                charge_line=due.charge_line,
-            )
-            for place, due in enumerate(dues)
-        ],
-        batch_size=1_000,
-    )
+    rows = [
+        bill_row(
+            order=order,
+            place=place,
+            grant=due.grant,
+            price_minor=due.price_minor,
+            fee_minor=due.fee_minor,
+            lines=due.words,
+            price=due.price,
+            report=due.report,
+            charge_line=due.charge_line,
+        )
+        for place, due in enumerate(dues)
+    ]
+    for row, parts in zip(rows, taxed.answer.lines if taxed else (), strict=False):
+        taxes.put_in(row, parts, is_included=taxed is not None and taxed.is_included)
+    OrderLine.objects.bulk_create(rows, batch_size=1_000)
+    taxes.write(order, rows, taxed)
     return order
 
 

@@ -39,9 +39,10 @@ def fulfill(order: Order, lines: Sequence[OrderLine], now: datetime, *, method: 
                 Sold(
                     source=line.source,
                     split=release.split,
-                    gross=Money(line.price_minor, order.currency),
-                    tax_minor=0,
+                    gross=Money(line.gross_minor, order.currency),
+                    tax_minor=line.tax_minor,
                     fee_minor=line.fee_minor,
+                    tax_of=line.tax_of,
                     subject=f"release:{release.digest}",
                 )
             )

@@ -16,6 +16,7 @@ from marketplace.checkout import method_models as method_models
 from marketplace.checkout import refund_requests as refund_requests
 from marketplace.checkout import refunds as refunds
 from marketplace.checkout import stripe_models as stripe_models
+from marketplace.checkout import tax_models as tax_models
 from marketplace.checkout.attempts import AttemptDeclined as AttemptDeclined
 from marketplace.checkout.attempts import PaymentAttempt as PaymentAttempt
 from marketplace.checkout.attempts import PaymentStep as PaymentStep
@@ -65,7 +66,8 @@ class OrderLine(models.Model):
     """One offer in an order, at the price that it had then.
 
     `price_minor` is due, `list_minor` is the price before discount, `credit_minor` what the license that it replaces
-    took off. `explained` says each step, as templates with their values. `price` is the row of the price history that
+    took off. `tax_minor` is what its taxes add up to, within the price or on top of it, owed to `tax_of`.
+    `explained` says each step, as templates with their values. `price` is the row of the price history that
     counted; a line of kind `usage` is the bill for a `report`, or for a line of what uses of recipes cost, under the
     license that it names in `replaces`.
     """
@@ -81,6 +83,9 @@ class OrderLine(models.Model):
     fee_minor = models.BigIntegerField()
     list_minor = models.BigIntegerField(default=0)
     credit_minor = models.BigIntegerField(default=0)
+    tax_minor = models.BigIntegerField(default=0)
+    tax_included = models.BooleanField(default=False)
+    tax_of = models.CharField(max_length=40, blank=True, default="")
     explained = models.JSONField(default=list, blank=True)
     price = models.ForeignKey(OfferPrice, on_delete=models.PROTECT, null=True, related_name="order_lines")
     code = models.ForeignKey(DiscountCode, on_delete=models.PROTECT, null=True, related_name="order_lines")
@@ -113,10 +118,19 @@ class OrderLine(models.Model):
             ),
             models.CheckConstraint(condition=Q(credit_minor__gte=0), name="checkout_credit_is_not_negative"),
             models.CheckConstraint(
+                condition=Q(tax_minor=0, tax_of="") | Q(tax_minor__gt=0) & ~Q(tax_of=""),
+                name="checkout_line_tax_is_owed_to_somebody",
+            ),
+            models.CheckConstraint(
                 condition=Q(fee_minor__gte=0) & Q(fee_minor__lte=models.F("price_minor")),
                 name="checkout_fee_is_part_of_price",
             ),
         ]
+
+    @property
+    def gross_minor(self) -> int:
+        """What is paid for it: the price, and the tax where the price has it not in it."""
+        return self.price_minor + (0 if self.tax_included else self.tax_minor)
 
     @property
     def source(self) -> str:

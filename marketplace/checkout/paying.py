@@ -134,7 +134,7 @@ def asked_of(attempt: PaymentAttempt, lines: Sequence[OrderLine]) -> Asked:
 
 def _asked_line(line: OrderLine) -> AskedLine:
     release = line.offer.release if line.charge_line is None else line.charge_line.release
-    return AskedLine(title=str(release), seller=release.pack.creator.display_name, amount_minor=line.price_minor)
+    return AskedLine(title=str(release), seller=release.pack.creator.display_name, amount_minor=line.gross_minor)
 
 
 def note(

@@ -18,6 +18,7 @@ from marketplace.checkout.gateways.base import HOSTED, Gateway, UnableToUseMetho
 from marketplace.checkout.lines import lock, quoted
 from marketplace.checkout.method_models import PaymentMethod
 from marketplace.checkout.models import Order, OrderLine, PaymentAttempt
+from marketplace.checkout.taxes import ordering as taxes
 from marketplace.licensing import exclusivity
 from marketplace.licensing import operations as licensing
 from marketplace.licensing.holdings import UsageReport
@@ -65,18 +66,18 @@ def token_of(studio: Studio, method: str) -> str:
     return kept.token
 
 
-def quote(*, studio: Studio, offers: Sequence[Offer | Ask], now: datetime) -> Quoted:
+def quote(*, studio: Studio, offers: Sequence[Offer | Ask], now: datetime, with_taxes: bool = True) -> Quoted:
     """This will say what an order would cost, each line explained; it writes nothing and holds nothing.
 
     Raises what `place_order` raises for what cannot be ordered. Send a line's price as `expect_minor` to buy at
-    that price or not at all.
+    that price or not at all. Inside a transaction, ask without taxes and add them by `taxes.ordering.quoted_with`.
     """
     asks = asks_in(offers)
     priced = quoted(studio=studio, asks=asks, now=now)
     for line in priced.lines:
         period = _period(studio, line, now)
         exclusivity.check_exclusivity(offer=line.offer, studio=studio, upgrades=_upgraded(line), **period._asdict())
-    return priced
+    return taxes.taxed_quote(priced, studio=studio, now=now) if with_taxes else priced
 
 
 def place_order(
@@ -136,6 +137,10 @@ def place(
     # Before what is for sale now is looked at: an order that stands is not undone by an offer withdrawn since.
     if there := _placed(studio, idempotency_key, request):
         return there
+    bought = any(ask.subscription is None for ask in asks)
+    ahead = taxes.asked_ahead(
+        lambda: quoted(studio=studio, asks=asks, now=now), studio=studio, now=now, is_bought=bought
+    )
     try:
         with transaction.atomic():
             exclusivity.lock_packs(offers=[ask.offer for ask in asks])
@@ -144,6 +149,7 @@ def place(
             if there := _placed(studio, idempotency_key, request):
                 return there
             priced = quoted(studio=studio, asks=asks, now=now)
+            priced = taxes.taxed_order(priced, studio=studio, now=now, is_bought=bought, ahead=ahead)
             if priced.needs_method and token == FREE:
                 token = token_of(studio, method)
             return _write(studio, buyer, priced, token, idempotency_key, request, now)
@@ -196,7 +202,10 @@ def _write(
         now=now,
     )
     lines = [_row(order, place, line) for place, line in enumerate(priced.lines)]
+    for row, line in zip(lines, priced.lines, strict=True):
+        taxes.put_in(row, line.taxes, is_included=priced.tax_included)
     OrderLine.objects.bulk_create(lines)
+    taxes.write(order, lines, priced.taxed)
     for row, line in zip(lines, priced.lines, strict=True):
         _claim(studio, row, line, now)
     return order

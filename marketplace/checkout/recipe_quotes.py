@@ -250,7 +250,7 @@ def _check_open(
         raise RecipePriceChanged(quote, changed)
     if len(groups) > 1:
         for lines in groups.values():
-            quote_order(studio=quote.studio, offers=_asks(quote, lines), now=now)
+            quote_order(studio=quote.studio, offers=_asks(quote, lines), now=now, with_taxes=False)
 
 
 def _check_lockable(quote: RecipeQuote, title: str, masks: Mapping[str, str] | None, now: datetime) -> None:

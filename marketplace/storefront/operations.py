@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from marketplace.checkout import operations as checkout
 from marketplace.checkout.models import Order
 from marketplace.checkout.placing import SAVED
+from marketplace.checkout.taxes import ordering as taxes
 from marketplace.licensing import operations as licensing
 from marketplace.licensing.holdings import Project
 from marketplace.people import operations as people
@@ -36,9 +37,11 @@ def quote(*, person: Person, wanted: Wanted, now: datetime) -> checkout.Quoted:
     """This will say what the basket would cost; what has to be opened or declared for that is undone again."""
     with transaction.atomic():
         studio, asks = _asks(person=person, wanted=wanted, now=now)
-        quoted = checkout.quote(studio=studio, offers=asks, now=now)
+        quoted = checkout.quote(studio=studio, offers=asks, now=now, with_taxes=False)
+        party = taxes.party_of(studio, now) if quoted.total_minor else None
         transaction.set_rollback(True)
-    return quoted
+    # A tax service must not be waited for in a transaction.
+    return taxes.quoted_with(quoted, party)
 
 
 @transaction.atomic

@@ -5,7 +5,6 @@ import uuid
 import django.db.models.deletion
 from django.db import migrations, models
 
-
 _TABLES = (
     "paymentattempt",
     "paymentstep",

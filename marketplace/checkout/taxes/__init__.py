@@ -1,0 +1,1 @@
+"""Taxes on orders: who sells, where the buyer is, and what is due; the port to who knows, and its adapters."""
