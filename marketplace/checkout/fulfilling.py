@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext_noop
 
-from marketplace.checkout import subscriptions
+from marketplace.checkout import prepaid, subscriptions
 from marketplace.checkout.models import Order, OrderLine, SubscriptionEnd
 from marketplace.licensing import exclusivity
 from marketplace.licensing import operations as licensing
@@ -25,7 +25,7 @@ def lines_of(order: Order) -> list[OrderLine]:
 
 
 def fulfill(order: Order, lines: Sequence[OrderLine], now: datetime, *, method: str = "") -> None:
-    """This will grant every line and book its sale, in the transaction that records that it was paid.
+    """This will grant every line and book its sale, or that it is paid ahead, in the transaction of the payment.
 
     Reported use is billed under the license that there is. `method` is what the gateway says to charge next time.
     """
@@ -33,7 +33,9 @@ def fulfill(order: Order, lines: Sequence[OrderLine], now: datetime, *, method: 
     for line in lines:
         if line.kind != OrderLine.USAGE:
             _grant(order, line, method, now)
-        if line.price_minor:
+        if line.price_minor and prepaid.is_ahead(line):
+            prepaid.book_ahead(order=order, line=line, now=now)
+        elif line.price_minor:
             release = line.offer.release if line.charge_line is None else line.charge_line.release
             sales.append(
                 Sold(
