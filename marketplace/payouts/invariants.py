@@ -8,6 +8,7 @@ from itertools import groupby
 
 from marketplace.payouts.claims.invariants import CLAIMS
 from marketplace.payouts.division_queries import DIVISIONS
+from marketplace.payouts.invariants_attempts import ATTEMPTS
 from marketplace.payouts.invariants_deferrals import DEFERRALS
 from marketplace.payouts.invariants_facts import FACTS
 from marketplace.payouts.invariants_parts import PARTS
@@ -193,6 +194,7 @@ INVARIANTS = [
     *STATEMENTS,
     *VAULT,
     *CLAIMS,
+    *ATTEMPTS,
 ]
 """(sentence, question): the sentence is filled with the columns of each row that the question returns."""
 

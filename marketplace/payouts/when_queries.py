@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from marketplace.payouts.held import account_reasons
 from marketplace.payouts.rows import rows_of
 from marketplace.payouts.rules import CURRENCIES
 from marketplace.payouts.terms import AHEAD, HOLDS, TERMS, Schedule, standard
@@ -20,7 +21,7 @@ class NextPayout:
     `terms` and `threshold_minor` are what counts, `policy` and `policy_minor` what the policy alone says, for
     `reason` where it gives one. `next_at` is the first settlement that may pay, None where the schedule is manual.
     `on_the_way_minor` is in an open payout, after which the next is made. `held_for` are the reasons for which
-    payouts are held now.
+    payouts are held now, by operators or because of the creator's account with the provider.
     """
 
     currency: str
@@ -112,14 +113,14 @@ def next_payouts(creator: Creator, *, now: datetime, currency: str | None = None
             "ahead": now + AHEAD,
         },
     )
-    return [_next(row, now) for row in rows]
+    return [_next(row, account_reasons(creator, row["currency"]), now) for row in rows]
 
 
-def _next(row: dict[str, Any], now: datetime) -> NextPayout:
+def _next(row: dict[str, Any], stops: list[str], now: datetime) -> NextPayout:
     terms = Schedule(row.pop("schedule"), row.pop("day"))
     policy = Schedule(row.pop("policy_schedule"), row.pop("policy_day"))
     reserved_at = row.pop("reserved_at")
-    held_for = tuple(row.pop("held_for"))
+    held_for = (*row.pop("held_for"), *stops)
     slot = terms.slot(now)
     run = _next_run(now)
     if terms.kind == "manual":

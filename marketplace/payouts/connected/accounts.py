@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from marketplace.payouts.connected.tables import ConnectedAccount, ConnectedAccountState
+from marketplace.payouts.taxes import TaxDetails
 from marketplace.people.models import Creator
 from marketplace.provider.calls import perform
 from marketplace.provider.client import ProviderRefused, ProviderUnavailable, client, unavailable
@@ -182,3 +183,9 @@ def _said(body: Mapping[str, Any] | None) -> dict[str, Any]:
 def is_connected_rail() -> bool:
     """Whether creators are paid through accounts of their own with the provider."""
     return str(settings.ADAPTERS["payouts"]).endswith(".StripeConnectRail")
+
+
+def country_of(creator: Creator) -> str:
+    """Return the country that a creator told the tax office last, as two letters, or nothing."""
+    told = TaxDetails.objects.filter(creator=creator).order_by("pk").last()
+    return told.country if told else ""

@@ -10,11 +10,12 @@ from django.views.decorators.http import require_safe
 
 from ledger.queries import leaf_of
 from marketplace.payouts import explaining_queries as explaining
+from marketplace.payouts.held import held_reasons
 from marketplace.payouts.rules import WHOLE_PPB
 from marketplace.payouts.statement_papers.words import BUCKETS, KINDS
 from marketplace.payouts.statement_proofs import entry_of, proof_of, statement_with
 from marketplace.people.models import Creator
-from marketplace.portal import words
+from marketplace.portal import words, words_steps
 from marketplace.portal.views.access import creators_only
 from marketplace.portal.views.statements import first_of, proof_file, works_of
 from marketplace.ui.formats import Names, say
@@ -109,6 +110,8 @@ def payout(request: HttpRequest, creator: Creator, payout: UUID) -> HttpResponse
         "here": "sell",
         "creator": creator,
         "payout": found,
+        "steps": words_steps.step_rows(found),
+        "held_for": held_reasons(creator, found.currency) if not found.outcomes.exists() else [],
         "outcomes": [(words.say(words.PAYOUT_STATES, one.state), one) for one in found.outcomes.order_by("pk")],
         "story": told,
         "sum": sum(one.amount_minor for one in story),

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -13,6 +14,7 @@ from django.views.decorators.http import require_http_methods
 from marketplace.payouts import operations
 from marketplace.payouts import queries as books
 from marketplace.payouts.claims.queries import on_chain_of
+from marketplace.payouts.connected.accounts import account_of, is_connected_rail
 from marketplace.payouts.when_queries import NextPayout, next_payouts, reserves_of, ripening_of
 from marketplace.people.models import Creator
 from marketplace.portal import words_payouts
@@ -52,8 +54,11 @@ def payouts(request: HttpRequest, creator: Creator) -> HttpResponse:
         is_refused = True
     reserves, ripening = reserves_of(creator), ripening_of(creator)
     balances = {balance.currency: balance for balance in books.balances_of(creator)}
+    uses_accounts = is_connected_rail()
     context = {
         "here": "sell",
+        "connected_url": reverse("portal-connected") if uses_accounts else "",
+        "is_connected": uses_accounts and account_of(creator.pk) is not None,
         "cards": [
             {
                 "row": row,
