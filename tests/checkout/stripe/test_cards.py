@@ -2,7 +2,7 @@
 
 import pytest
 
-from marketplace.checkout.gateways.base import GatewayUnavailable
+from marketplace.checkout.gateways.base import ACTION, DECLINED, SUCCEEDED, AskedLine, GatewayUnavailable
 from marketplace.checkout.method_models import PaymentMethod
 from marketplace.checkout.methods import gone
 from tests.checkout.stripe.shop import Till
@@ -58,3 +58,29 @@ def test_a_lost_answer_leaves_one_customer(till: Till) -> None:
     till.forward(minutes=3)
     begun(till)
     assert till.count("customer") == 1
+
+
+def test_a_trial_keeps_a_card_and_takes_nothing(till: Till) -> None:
+    asked = till.asked(AskedLine("Yunhai", "Alice", 0), amount_minor=0, keep_method=True)
+    page = till.charge(asked)
+    assert (page.state, page.reference[:3], till.fake.world.rows[page.reference]["mode"]) == (ACTION, "cs_", "setup")
+    assert till.standing(asked, page.reference) == page
+    till.plays(sessions.completed, page.reference)
+    kept = till.standing(asked, page.reference)
+    assert (kept.state, kept.reference[:5], kept.method_token) == (
+        SUCCEEDED,
+        "seti_",
+        PaymentMethod.objects.get().token,
+    )
+    assert till.count("payment_intent") == 0
+
+    again = till.asked(AskedLine("Ink", "Mo", 0), amount_minor=0, keep_method=True, method=kept.method_token)
+    assert (till.charge(again).state, till.charge(again).method_token) == (SUCCEEDED, kept.method_token)
+    strange = till.asked(AskedLine("Ink", "Mo", 0), amount_minor=0, keep_method=True, method="pm_of_dave")
+    assert till.charge(strange).state == DECLINED
+
+
+def test_a_page_for_a_trial_is_called_off(till: Till) -> None:
+    asked = till.asked(AskedLine("Yunhai", "Alice", 0), amount_minor=0, keep_method=True)
+    page = till.charge(asked)
+    assert till.cancel(asked, page.reference).state == DECLINED

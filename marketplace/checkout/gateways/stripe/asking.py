@@ -61,6 +61,18 @@ def page_params(asked: Asked, customer: str) -> Params:
     }
 
 
+def setup_params(*, customer: str, return_url: str, cancel_url: str, metadata: dict[str, str]) -> Params:
+    """This will ask for a page on which a card is given to be kept, and nothing is paid."""
+    return {
+        "mode": "setup",
+        "customer": customer,
+        "allowed_payment_method_types": ["card"],
+        "metadata": metadata,
+        "success_url": return_url,
+        "cancel_url": cancel_url,
+    }
+
+
 def _product(line: AskedLine) -> Params:
     under = " · ".join(filter(None, (line.seller, f"{line.quantity} {line.unit}" if line.unit else "")))
     return {"name": line.title[:_NAME]} | ({"description": under[:_DESCRIPTION]} if under else {})

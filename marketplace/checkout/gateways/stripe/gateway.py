@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from marketplace.checkout.gateways.base import HOSTED, Asked, Charge, Event, Returned, UnableToUseMethod
 from marketplace.checkout.gateways.stripe import customers, evidence, paying, returning
+from marketplace.checkout.gateways.stripe.asking import setup_params
 from marketplace.checkout.gateways.stripe.reaching import ask
 from marketplace.provider.client import ProviderRefused
 
@@ -38,14 +39,8 @@ class StripeGateway:
     def begin_method(self, *, studio: UUID, email: str, return_url: str, key: str, now: datetime) -> str:
         """This will return the address of the page where a studio gives a card to keep."""
         customer = customers.customer_of(studio_id=studio, email=email, now=now)
-        params = {
-            "mode": "setup",
-            "customer": customer,
-            "allowed_payment_method_types": ["card"],
-            "metadata": {"worldloom_studio": str(studio)},
-            "success_url": return_url,
-            "cancel_url": return_url,
-        }
+        said = {"worldloom_studio": str(studio)}
+        params = setup_params(customer=customer, return_url=return_url, cancel_url=return_url, metadata=said)
         try:
             session = ask(
                 key=key, operation="checkout.sessions.create", params=params, subject=f"studio:{studio}", now=now

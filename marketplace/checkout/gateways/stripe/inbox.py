@@ -80,17 +80,17 @@ def listen() -> None:
 
 
 def fetch_session(about: About) -> Paid | None:
-    """This will read a Checkout Session; one that keeps a card is heard by its setup intent."""
-    where = {"expand": ["payment_intent.payment_method"]}
+    """This will read a Checkout Session of an order; one that only keeps a card is heard by its setup intent."""
+    where = {"expand": ["payment_intent.payment_method", "setup_intent.payment_method"]}
     session = seen(lambda client: client.v1.checkout.sessions.retrieve(about.object_id, where))
     return _paid_at_page(session)
 
 
 def _paid_at_page(session: Row) -> Paid | None:
     key = reading.key_of(session)
-    if not key or session["mode"] != "payment":
+    if not key:
         return None
-    intent = session["payment_intent"]
+    intent = session["setup_intent" if session["mode"] == "setup" else "payment_intent"]
     charge = reading.charge_of_session(session)
     return Paid(key, charge, _card_of(intent, charge), reading.id_of(session.get("customer")))
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from marketplace.checkout.gateways.base import ACTION, DECLINED, HOSTED, PENDING, SUCCEEDED, Asked, Charge
 from marketplace.checkout.gateways.stripe import invoices, reading, words
-from marketplace.checkout.gateways.stripe.asking import card_params, page_params
+from marketplace.checkout.gateways.stripe.asking import card_params, metadata_of, page_params, setup_params
 from marketplace.checkout.gateways.stripe.customers import customer_of, is_kept, keep_card, studio_of
 from marketplace.checkout.gateways.stripe.reaching import ask, change, look
 from marketplace.payouts.currencies import UnsayableAmount
@@ -29,6 +29,8 @@ def charge(payment: Asked, *, invoiced: bool, now: datetime) -> Charge:
     A bank that wants its customer then makes a page to pay on of it. Raises GatewayUnavailable.
     """
     customer = customer_of(studio_id=payment.studio_id, email=payment.buyer_email, now=now)
+    if not payment.amount_minor:
+        return _kept_only(payment, customer, now)
     try:
         if payment.method == HOSTED:
             return _page(payment, customer, key=payment.key, now=now)
@@ -43,12 +45,24 @@ def charge(payment: Asked, *, invoiced: bool, now: datetime) -> Charge:
         return Charge("", DECLINED, reason=UNSAYABLE)
 
 
-def _page(payment: Asked, customer: str, *, key: str, now: datetime) -> Charge:
+def _kept_only(payment: Asked, customer: str, now: datetime) -> Charge:
+    """Has a card kept that is charged later, such as after a trial; one that is kept already only must be there."""
+    if payment.method == HOSTED:
+        urls = {"return_url": payment.return_url, "cancel_url": payment.cancel_url}
+        params = setup_params(customer=customer, metadata=metadata_of(payment), **urls)
+        return _page(payment, customer, key=payment.key, now=now, params=params)
+    listed = look(lambda client: client.v1.payment_methods.list({"customer": customer, "limit": 100}))
+    if payment.method in {card["id"] for card in listed["data"]}:
+        return Charge("", SUCCEEDED, method_token=payment.method)
+    return Charge("", DECLINED, reason=words.sentence("resource_missing"))
+
+
+def _page(payment: Asked, customer: str, *, key: str, now: datetime, params: dict[str, Any] | None = None) -> Charge:
     try:
         session = ask(
             key=key,
             operation="checkout.sessions.create",
-            params=page_params(payment, customer),
+            params=params or page_params(payment, customer),
             subject=_subject(payment.order_id),
             now=now,
         )
@@ -132,8 +146,8 @@ def _seen(reference: str) -> Charge:
 
 
 def session_of(client: Any, reference: str) -> Any:
-    """This will read a Checkout Session with its payment intent."""
-    return client.v1.checkout.sessions.retrieve(reference, {"expand": ["payment_intent"]})
+    """This will read a Checkout Session with its payment intent, or the setup intent of one that only keeps a card."""
+    return client.v1.checkout.sessions.retrieve(reference, {"expand": ["payment_intent", "setup_intent"]})
 
 
 # -- calling off ------------------------------------------------------------------------------------------------------

@@ -70,17 +70,28 @@ def reason_of(error: Row) -> str:
 
 
 def charge_of_session(session: Row) -> Charge:
-    """This will read a Checkout Session, whose payment intent is expanded. A page that is open waits for the buyer,
-    also after a card was declined there: they may give another one."""
+    """This will read a Checkout Session, whose intents are expanded. A page that is open waits for the buyer, also
+    after a card was declined there: they may give another one. One on which a card is only kept has no payment."""
     name, status = str(session["id"]), session["status"]
     if status == "open":
         return Charge(name, ACTION, url=str(session["url"] or ""))
     if status == "expired":
         return Charge(name, DECLINED, reason=words.EXPIRED_PAGE)
-    intent = session["payment_intent"]
+    intent = session["setup_intent" if session["mode"] == "setup" else "payment_intent"]
     if not isinstance(intent, Mapping):
         return Charge(name, PENDING)
+    if session["mode"] == "setup":
+        return charge_of_setup(intent, reference=name)
     return charge_of_intent(intent, reference=name)
+
+
+def charge_of_setup(intent: Row, *, reference: str) -> Charge:
+    """This will read a SetupIntent of a page that is complete."""
+    if intent["status"] == "succeeded":
+        return Charge(str(intent["id"]), SUCCEEDED, method_token=id_of(intent["payment_method"]))
+    if intent["status"] in ("canceled", "requires_payment_method"):
+        return Charge(reference, DECLINED, reason=reason_of(intent.get("last_setup_error") or {}))
+    return Charge(reference, PENDING)
 
 
 def charge_of_invoice(invoice: Row, intent: Row | None) -> Charge:
