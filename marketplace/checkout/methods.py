@@ -1,5 +1,7 @@
 """Ways to pay that a studio lets us keep: kept and chosen. What the number of a card was, nobody here knows."""
 
+import logging
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -8,6 +10,7 @@ from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from marketplace.checkout import rules
+from marketplace.checkout.gateways.base import GatewayUnavailable
 from marketplace.checkout.method_models import (
     BRANDS,
     OTHER,
@@ -17,6 +20,8 @@ from marketplace.checkout.method_models import (
 )
 from marketplace.checkout.placing import gateway
 from marketplace.people.models import Person, Seat, Studio
+
+log = logging.getLogger(__name__)
 
 
 class UnableToKeepMethod(Exception):
@@ -156,6 +161,21 @@ def begin(*, studio: Studio, by: Person, return_url: str, key: str, now: datetim
     """
     check_buyer(studio, by)
     return gateway().begin_method(studio=studio.pk, email=by.email, return_url=return_url, key=key, now=now)
+
+
+def look_for(studios: Iterable[Studio], *, now: datetime) -> int:
+    """This will keep at once what studios gave at the gateway's page, where it can be asked; tells how many are new."""
+    find = getattr(gateway(), "find_methods", None)
+    if find is None:
+        return 0
+    found = list(studios)
+    before = PaymentMethod.objects.filter(studio__in=found).count()
+    for studio in found:
+        try:
+            find(studio=studio.pk, now=now)
+        except GatewayUnavailable as error:
+            log.warning("the gateway does not say what %s keeps: %s", studio.pk, error)
+    return PaymentMethod.objects.filter(studio__in=found).count() - before
 
 
 def is_hosted() -> bool:

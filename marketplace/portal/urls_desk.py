@@ -1,6 +1,6 @@
 """Addresses of the operator's desk."""
 
-from django.urls import path
+from django.urls import include, path
 
 from marketplace.portal.views import desk, reconciliation, refunds, years
 
@@ -11,6 +11,7 @@ urlpatterns = [
     path("books/aging.csv", desk.aging_csv, name="desk-aging-csv"),
     path("refunds", refunds.refunds, name="desk-refunds"),
     path("refunds/<uuid:line>", refunds.refund, name="desk-refund"),
+    path("", include("marketplace.portal.urls_cases")),
     path("reconciliation", reconciliation.reconciliation, name="desk-reconciliation"),
     path("reconciliation.csv", reconciliation.csv, name="desk-reconciliation-csv"),
     path("reconciliation/now", reconciliation.now, name="desk-reconciliation-now"),

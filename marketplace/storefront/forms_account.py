@@ -72,3 +72,15 @@ class KeyForm(forms.Form):
     """What a key is for."""
 
     name = forms.CharField(label=_("What the key is for"), max_length=80)
+
+
+class KeptCardForm(forms.Form):
+    """A test card that a studio lets the sandbox keep."""
+
+    card = forms.CharField(
+        label=_("Card number"),
+        max_length=40,
+        widget=forms.TextInput(
+            attrs={"inputmode": "numeric", "autocomplete": "off", "class": "mono", "list": "test-cards"}
+        ),
+    )

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from marketplace.storefront.views import account
+from marketplace.storefront.views import account, payment_methods, refunds
 
 urlpatterns = [
     path("sign-in", account.sign_in, name="sign-in"),
@@ -13,4 +13,12 @@ urlpatterns = [
     path("studio/<uuid:studio_id>/seats", account.give_seat, name="studio-seat"),
     path("studio/<uuid:studio_id>/keys", account.issue_key, name="studio-key"),
     path("studio/keys/<uuid:key_id>/revoke", account.revoke_key, name="studio-key-revoke"),
+    path("payment-methods", payment_methods.payment_methods, name="payment-methods"),
+    path("payment-methods/of/<uuid:studio>", payment_methods.add, name="payment-method-add"),
+    path("payment-methods/<uuid:method>/choose", payment_methods.choose, name="payment-method-choose"),
+    path("payment-methods/<uuid:method>/remove", payment_methods.remove, name="payment-method-remove"),
+    path("payment-methods/for/<uuid:subscription>", payment_methods.use, name="payment-method-use"),
+    path("refunds", refunds.refunds, name="refunds"),
+    path("refunds/ask/<uuid:line>", refunds.ask, name="refund-ask"),
+    path("refunds/<uuid:asked>/withdraw", refunds.withdraw, name="refund-withdraw"),
 ]

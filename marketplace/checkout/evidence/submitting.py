@@ -31,7 +31,7 @@ Files = Mapping[str, tuple[str, bytes]]
 class UnableToSubmitEvidence(Exception):
     """Evidence cannot be sent so; nothing was written and nothing was sent."""
 
-    code = "unable-to-submit-evidence"
+    code = "evidence-refused"
 
     def __init__(self, dispute: Dispute, reason: str) -> None:
         super().__init__(reason)

@@ -108,6 +108,19 @@ class Returned:
         return self.state != FAILED
 
 
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What became of evidence about a dispute: it is `accepted`, or not and never, for a reason in one sentence.
+
+    A gateway that takes it has `submit_evidence(*, key, dispute_reference, texts, files, now) -> Submitted`: texts, and
+    files (a name and the bytes of a PDF), by the fields of evidence/texts.py.
+    """
+
+    reference: str
+    accepted: bool
+    reason: str = ""
+
+
 class GatewayUnavailable(Exception):
     """The gateway could not be reached or did not answer; nobody knows yet whether money moved."""
 

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from marketplace.checkout import operations as checkout
 from marketplace.checkout.gateways.base import GatewayUnavailable
 from marketplace.checkout.models import OrderLine
+from marketplace.checkout.refund_requests import RefundRequest
 from marketplace.checkout.refunds import RefundIntent
 from marketplace.database.locks import alone
 from marketplace.payouts.rules import format_amount
@@ -45,6 +46,7 @@ def refunds(request: HttpRequest) -> HttpResponse:
         "form": form,
         "order": order,
         "lines": [_told(line) for line in refund_rows.lines_in(order)] if order else [],
+        "waiting": RefundRequest.objects.filter(answer=None).count(),
         "latest": [_refund(one) | _told(one.line) for one in refund_rows.latest_refunds()],
     }
     return render(request, "portal/desk_refunds.html", context, status=404 if form.errors else 200)

@@ -1,0 +1,19 @@
+"""Addresses of the operator's desk for orders, disputes, and refunds that are asked for."""
+
+from django.urls import path
+
+from marketplace.portal.views import disputes, orders, refund_requests
+
+urlpatterns = [
+    path("refunds/asked", refund_requests.asked, name="desk-asked"),
+    path("refunds/asked/<uuid:asked>", refund_requests.one, name="desk-asked-one"),
+    path("refunds/mend/<uuid:refund>", refund_requests.mend, name="desk-refund-mend"),
+    path("orders", orders.orders, name="desk-orders"),
+    path("orders/<uuid:order>", orders.order, name="desk-order"),
+    path("orders/<uuid:order>/way.json", orders.way_json, name="desk-order-json"),
+    path("disputes", disputes.disputes, name="desk-disputes"),
+    path("disputes/<uuid:dispute>", disputes.dispute, name="desk-dispute"),
+    path("disputes/<uuid:dispute>/make", disputes.make, name="desk-dispute-make"),
+    path("disputes/<uuid:dispute>/send", disputes.send, name="desk-dispute-send"),
+    path("disputes/<uuid:dispute>/evidence/<int:number>.zip", disputes.evidence, name="desk-evidence"),
+]
