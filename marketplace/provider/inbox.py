@@ -199,6 +199,10 @@ SELECT e.id, e.object_kind, e.object_id, e.account, e.type, e.created_at, w.fail
  ORDER BY e.id
 """
 
+_MARK = """
+INSERT INTO provider_providereventhandled (event_id, result, at) SELECT n.id, %s, %s FROM unnest(%s::bigint[]) n (id)
+"""
+
 Thing = tuple[str, str, str]
 
 
@@ -351,9 +355,8 @@ def _take_in(case: _Case, found: Any, now: datetime) -> int:
             case.handler.apply(found, case.about, now=now)
         with transaction.atomic():
             # Whoever had these events in hand when its connection broke may still commit: its marks refuse ours.
-            ProviderEventHandled.objects.bulk_create(
-                ProviderEventHandled(event_id=event, result=result, at=now) for event in case.events
-            )
+            with connection.cursor() as cursor:
+                cursor.execute(_MARK, [result, now, list(case.events)])
             if found is not None and case.handler.atomic:
                 case.handler.apply(found, case.about, now=now)
     except Exception as error:

@@ -116,7 +116,8 @@ def again_after(*, kind: str, failures: int) -> timedelta | None:
         return _AWAY
     if failures >= FAILURES_UNTIL_DEAD:
         return None
-    return min(_FIRST_WAIT * 2 ** (failures - 1), _LONGEST_WAIT)
+    doubled: timedelta = _FIRST_WAIT * 2 ** (failures - 1)
+    return min(doubled, _LONGEST_WAIT)
 
 
 def named(operation: str) -> tuple[str, str, tuple[str, ...]]:
