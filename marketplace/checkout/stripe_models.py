@@ -24,17 +24,6 @@ class GatewayCustomer(models.Model):
         return self.reference
 
 
-class GatewayRequest(models.Model):
-    """With which parameters a key is asked, first and again: a pack or a seller may be renamed in between."""
-
-    key = models.CharField(max_length=200, primary_key=True)
-    params = models.JSONField()
-    at = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return self.key
-
-
 class GatewayInquiry(models.Model):
     """A bank asks about a charge and takes no money: for operators to know. Each status once; the newest counts."""
 

@@ -1,4 +1,4 @@
-"""Tables of the gateway to Stripe: customers, what a key was asked with, and inquiries."""
+"""Tables of the gateway to Stripe: customers and inquiries."""
 
 import django.db.models.deletion
 from django.db import migrations, models
@@ -11,14 +11,6 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="GatewayRequest",
-            fields=[
-                ("key", models.CharField(max_length=200, primary_key=True, serialize=False)),
-                ("params", models.JSONField()),
-                ("at", models.DateTimeField()),
-            ],
-        ),
         migrations.CreateModel(
             name="GatewayInquiry",
             fields=[
@@ -74,6 +66,6 @@ class Migration(migrations.Migration):
                 f" ON checkout_{name} FOR EACH STATEMENT EXECUTE FUNCTION checkout_refuse_change();",
                 f"DROP TRIGGER checkout_{name}_is_only_added ON checkout_{name};",
             )
-            for name in ("gatewaycustomer", "gatewayrequest", "gatewayinquiry")
+            for name in ("gatewaycustomer", "gatewayinquiry")
         ),
     ]

@@ -51,9 +51,19 @@ def test_a_page_names_what_three_sellers_sell(till: Till) -> None:
 def test_the_same_key_opens_one_page_even_if_a_seller_is_renamed(till: Till) -> None:
     asked = till.asked()
     page = till.charge(asked)
-    renamed = replace(asked, lines=(replace(THREE[0], seller="Alice Lin"), *THREE[1:]), cancel_url="https://other/")
+    renamed = replace(asked, lines=(replace(THREE[0], seller="Alice Lin"), *THREE[1:]))
     assert till.charge(renamed) == page
     assert till.count("checkout.session") == 1
+
+
+def test_a_seller_is_renamed_after_an_answer_was_lost(till: Till) -> None:
+    asked = till.asked()
+    renamed = replace(asked, lines=(replace(THREE[0], seller="Alice Lin"), *THREE[1:]))
+    till.fake.faults.when(lambda each: each.path == "/v1/checkout/sessions", Fault.DROP_RESPONSE)
+    with pytest.raises(GatewayUnavailable):
+        till.charge(asked)
+    page = _until_answered(till, renamed)
+    assert (page.state, till.count("checkout.session")) == (ACTION, 1)
 
 
 def test_a_declined_card_leaves_the_page_open_for_another(till: Till) -> None:

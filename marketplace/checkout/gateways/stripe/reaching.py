@@ -1,4 +1,4 @@
-"""How the gateway asks Stripe: once for a key, with the same parameters each time; and how it looks without a key."""
+"""How the gateway asks Stripe to do something once for a key, and how it looks without one."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from marketplace.checkout.gateways.base import GatewayUnavailable
-from marketplace.checkout.stripe_models import GatewayRequest
 from marketplace.provider.calls import perform
 from marketplace.provider.client import ProviderUnavailable, client, unavailable
 from marketplace.provider.looking import plain
@@ -23,23 +22,14 @@ def reaching() -> Iterator[None]:
         raise GatewayUnavailable(str(error)) from error
 
 
-def ask(
-    *,
-    key: str,
-    operation: str,
-    params: Mapping[str, Any],
-    subject: str,
-    now: datetime,
-    find: Callable[[Any], Any] | None = None,
-) -> Row:
-    """This will do as the outbox's `perform`, with what the key was asked with first: words in it, such as the name of
-    a seller, may have changed since. Amounts of a key never do.
+def ask(*, key: str, operation: str, params: Mapping[str, Any], subject: str, now: datetime) -> Row:
+    """This will do as the outbox's `perform`; raises GatewayUnavailable, ProviderRefused.
 
-    Raises GatewayUnavailable, ProviderRefused.
+    Words among the parameters may have changed since the key was asked first, such as the name of a seller: then Stripe
+    refuses the key, and what was made under it is found.
     """
-    asked, _made = GatewayRequest.objects.get_or_create(key=key, defaults={"params": params, "at": now})
     with reaching():
-        return perform(key=key, operation=operation, params=asked.params, subject=subject, now=now, find=find)
+        return perform(key=key, operation=operation, params=params, subject=subject, now=now)
 
 
 def change(
