@@ -298,12 +298,8 @@ WITNESS_POLICY = os.environ.get("WORLDLOOM_WITNESS_POLICY", "")
 CUSTODY_KEYS = _words("WORLDLOOM_CUSTODY_KEYS", "")
 
 PLATFORM_FEE_PPB = int(os.environ.get("WORLDLOOM_PLATFORM_FEE_PPB", 100_000_000))
-# A tax service over HTTP, where ADAPTERS["taxes"] is one: docs/invoices.md has what it is asked.
-TAXES = {
-    "url": os.environ.get("WORLDLOOM_TAXES_URL", ""),
-    "key": os.environ.get("WORLDLOOM_TAXES_KEY", ""),
-    "timeout_seconds": int(os.environ.get("WORLDLOOM_TAXES_TIMEOUT_SECONDS", 5)),
-}
+TAXES_URL, TAXES_KEY = os.environ.get("WORLDLOOM_TAXES_URL", ""), os.environ.get("WORLDLOOM_TAXES_KEY", "")
+TAXES_TIMEOUT_SECONDS = int(os.environ.get("WORLDLOOM_TAXES_TIMEOUT_SECONDS", 5))
 PAYOUT_HOLD_DAYS = int(os.environ.get("WORLDLOOM_PAYOUT_HOLD_DAYS", 14))
 PAYOUT_THRESHOLD_MINOR = int(os.environ.get("WORLDLOOM_PAYOUT_THRESHOLD_MINOR", 1))
 # What a policy says otherwise: always, daily, weekly:1 (Monday) to 7, monthly:1 to 28, or manual; all in UTC.

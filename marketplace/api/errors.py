@@ -34,6 +34,7 @@ from marketplace.checkout.operations import (
     UnableToPay,
     UnableToRefundLine,
 )
+from marketplace.checkout.papers.model import UnreadablePaper
 from marketplace.checkout.rating import UnableToRate
 from marketplace.checkout.recipe_quotes import RecipePriceChanged, RecipeQuoteExpired, UnableToQuoteRecipe
 from marketplace.checkout.taxes.base import TaxUnavailable
@@ -168,6 +169,7 @@ STATUS: Mapping[type[Exception], int] = {
     UnableToSetRate: 422,
     UnableToNameSeller: 422,
     UnreadableVatId: 422,
+    UnreadablePaper: 422,
 }
 
 RETRY_SECONDS = 2

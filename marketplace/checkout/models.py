@@ -13,6 +13,7 @@ from marketplace.checkout import chain_sale_models as chain_sale_models  # table
 from marketplace.checkout import charges as charges
 from marketplace.checkout import disputes as disputes
 from marketplace.checkout import method_models as method_models
+from marketplace.checkout import paper_models as paper_models
 from marketplace.checkout import refund_requests as refund_requests
 from marketplace.checkout import refunds as refunds
 from marketplace.checkout import stripe_models as stripe_models

@@ -6,6 +6,7 @@ from procrastinate.contrib.django import app
 
 from marketplace.checkout import billing, chain_cases, chain_sales, inquiries, operations, renewing
 from marketplace.checkout import desk_tasks as desk_tasks  # more tasks, found by being imported here
+from marketplace.checkout.papers import operations as papers
 
 
 @app.periodic(cron="* * * * * */5")
@@ -23,6 +24,13 @@ def attend(timestamp: int) -> None:
 def take_in(timestamp: int) -> None:
     """Grants what was sold on the chain."""
     chain_sales.take_in(now=timezone.now())
+
+
+@app.periodic(cron="* * * * * */5")
+@app.task(queueing_lock="checkout.write_papers", pass_context=False)
+def write_papers(timestamp: int) -> None:
+    """Writes invoices, receipts and credit notes that are due."""
+    papers.issue_papers(now=timezone.now())
 
 
 @app.periodic(cron="*/5 * * * *")

@@ -88,13 +88,13 @@ def _part(part: Any) -> TaxPart:
 
 
 def _sent(body: bytes) -> Any:
-    parts = urlsplit(settings.TAXES["url"])
+    parts = urlsplit(settings.TAXES_URL)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     more: dict[str, Any] = {"context": ssl.create_default_context()} if parts.scheme == "https" else {}
     headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "worldloom"}
-    if settings.TAXES["key"]:
-        headers["Authorization"] = f"Bearer {settings.TAXES['key']}"
-    connection = kind(parts.hostname or "", parts.port, timeout=settings.TAXES["timeout_seconds"], **more)
+    if settings.TAXES_KEY:
+        headers["Authorization"] = f"Bearer {settings.TAXES_KEY}"
+    connection = kind(parts.hostname or "", parts.port, timeout=settings.TAXES_TIMEOUT_SECONDS, **more)
     try:
         connection.request("POST", parts.path or "/", body, headers)
         response = connection.getresponse()
