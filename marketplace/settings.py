@@ -11,6 +11,8 @@ from typing import Any
 
 import psycopg.conninfo
 
+from marketplace.api.enum_names import ENUM_NAMES
+
 HOME = Path(__file__).resolve().parent.parent
 DATA_FOLDER = Path(os.environ.get("WORLDLOOM_DATA", HOME / ".data")).resolve()
 
@@ -373,24 +375,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
-    # Members of one name that take different words, each by what it is.
-    "ENUM_NAME_OVERRIDES": {
-        "AlternativeKind": "marketplace.api.terms_shapes.ALTERNATIVE_KINDS",
-        "FixKind": "marketplace.api.terms_shapes.FIX_KINDS",
-        "GrantKind": "marketplace.api.serializers.GRANT_KINDS",
-        "GrantState": "marketplace.licensing.queries.STATES",
-        "OrderLineKind": "marketplace.api.order_shapes.LINE_KINDS",
-        "ProofState": "marketplace.api.serializers.PROOF_STATES",
-        "QuoteSide": "marketplace.api.order_shapes.STEP_SIDES",
-        "QuoteState": "marketplace.api.order_shapes.QUOTE_STATES",
-        "QuoteStepKind": "marketplace.api.order_shapes.STEP_KINDS",
-        "ReadForm": "marketplace.api.terms_shapes.READ_FORMS",
-        "RightKind": "marketplace.api.terms_shapes.RIGHT_KINDS",
-        "RunLayerState": "marketplace.compositions.services.queries.LAYER_STATES",
-        "RunState": "marketplace.compositions.services.queries.RUN_STATES",
-        "SubscriptionState": "marketplace.api.order_shapes.SUBSCRIPTION_STATES",
-        "WrittenForm": "marketplace.api.terms_shapes.WRITTEN_FORMS",
-    },
+    "ENUM_NAME_OVERRIDES": ENUM_NAMES,
 }
 
 LOGGING = {
