@@ -168,16 +168,18 @@ def _follow(order: Order, dispute: Dispute, state: str, now: datetime) -> None:
     if state != DisputeStep.OPENED:
         for part in parts:
             line_money.close_dispute_money(line=part.line, outcome=state, key=part.key, now=now)
+    # While another dispute is open, what it holds may still come back: it decides about the license when it ends.
     others = refunding.open_disputes(order.pk).exclude(pk=dispute.pk).exists()
+    lost = DisputeStep.objects.filter(dispute__order=order, state=DisputeStep.LOST).exists()
     for part in parts:
         grant = held(part.line)
-        if grant is None:
+        if grant is None or (others and state != DisputeStep.OPENED):
             continue
-        if state == DisputeStep.LOST and not line_money.left_of_line(part.line):
-            revoke(grant, TAKEN, now)
-        elif state == DisputeStep.OPENED:
+        if state == DisputeStep.OPENED:
             mark(grant, GrantStatus.SUSPENDED, DISPUTED, now)
-        elif not others:
+        elif lost and not line_money.left_of_line(part.line):
+            revoke(grant, TAKEN, now)
+        else:
             mark(grant, GrantStatus.ACTIVE, WON if state == DisputeStep.WON else PART_TAKEN, now)
 
 

@@ -24,6 +24,7 @@ SILENT = {
     "embedded",
     "marketplace.payouts",
     "marketplace.provider",
+    "marketplace.checkout.hearing",
     "assets.inspectors.clamav",
     "assets.storage",
     "assets.uploads.resumable",

@@ -45,7 +45,7 @@ BEGIN
         SELECT 1 FROM checkout_paymentattempt a JOIN checkout_attemptdeclined d ON d.attempt_id = a.id
          WHERE a.order_id = NEW.order_id AND a.number = NEW.number - 1
     ) THEN
-        RAISE EXCEPTION 'the try of order % before this one may still take money', NEW.order_id
+        RAISE EXCEPTION 'the try of order % before this one has not ended', NEW.order_id
             USING ERRCODE = 'check_violation', CONSTRAINT = 'checkout_one_attempt_at_a_time', TABLE = TG_TABLE_NAME;
     END IF;
     RETURN NEW;

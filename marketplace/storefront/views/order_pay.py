@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from marketplace.checkout import order_states, paying, queries
-from marketplace.checkout.attempts import PaymentStep
+from marketplace.checkout.attempts import PaymentStep, StrayPayment
 from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod
 from marketplace.checkout.gateways.sandbox import TEST_CARDS, SandboxGateway, answer_bank
 from marketplace.checkout.models import Order, PaymentOutcome
@@ -99,6 +99,8 @@ def _page(request: HttpRequest, order: Order, *, error: str = "", status: int = 
         "reason": _said(outcome.reason if outcome is not None else getattr(declined, "reason", "")),
         "error": error,
         "is_over": outcome is not None,
+        "is_refused": outcome is not None and outcome.cause == PaymentOutcome.REFUSED,
+        "strays": _strays(order) if outcome is not None else [],
         "may_try": may_try,
         "may_cancel": outcome is None and (may_try or bool(url)),
         "hosted": port.hosted,
@@ -107,6 +109,14 @@ def _page(request: HttpRequest, order: Order, *, error: str = "", status: int = 
         "refresh": f"0; url={url}" if goes else str(LOOK_AGAIN_SECONDS) if outcome is None and not may_try else "",
     }
     return render(request, "storefront/order_pay.html", context, status=status)
+
+
+def _strays(order: Order) -> list[dict[str, Any]]:
+    """Lists the money that came for an order which was over, and whether it is back."""
+    rows = StrayPayment.objects.filter(attempt__order=order).select_related("returned").order_by("at")
+    return [
+        {"amount_minor": row.amount_minor, "at": row.at, "returned": getattr(row, "returned", None)} for row in rows
+    ]
 
 
 def test_cards() -> list[dict[str, str]]:
