@@ -7,6 +7,7 @@ from procrastinate.contrib.django import app
 from marketplace.checkout import billing, chain_cases, chain_sales, inquiries, operations, renewing
 from marketplace.checkout import desk_tasks as desk_tasks  # more tasks, found by being imported here
 from marketplace.checkout.papers import operations as papers
+from marketplace.checkout.reconciling import tasks as reconciling_tasks  # noqa: F401 (more tasks of this app)
 
 
 @app.periodic(cron="* * * * * */5")

@@ -48,8 +48,10 @@ from marketplace.payouts.bookkeeping.settling import Collected, record_settlemen
 from marketplace.payouts.bookkeeping.splits import Source, ensure_division, ensure_split
 from marketplace.payouts.bookkeeping.suspense import (
     CLEARED_TO,
+    Moved,
     clear_suspense,
     record_collected,
+    record_moves,
     record_provider_fee,
     suspend,
 )
@@ -63,6 +65,7 @@ __all__ = [
     "CLEARED_TO",
     "BooksDisagree",
     "Collected",
+    "Moved",
     "Settled",
     "Sold",
     "Source",
@@ -111,6 +114,7 @@ __all__ = [
     "record_claimed",
     "record_collected",
     "record_dispute_fee",
+    "record_moves",
     "record_paid",
     "record_provider_fee",
     "record_returned",

@@ -13,35 +13,44 @@ OURS = "('psp_clearing', 'psp_balance')"
 LINE = """l.id, l.line_id, l.category, l.amount_minor, l.fee_minor, l.currency, l.source, l.exchanged_minor,
        l.exchanged_currency, l.rate, l.is_aside"""
 
-# Each way in which a line names a transaction: by the gateway's reference, which our facts keep, then by the
-# key that the books know the fact by. Parts of one refund or dispute have its key and a number. What of a sale is still
-# collected moves with its settlement; what was paid ahead, and comes back from there, is moved by itself.
+# Each way in which a line names a transaction: by the gateway's reference, which our facts keep, then by the key that
+# the books know the fact by. What was paid ahead goes back under the same key, with the sales that were made of it.
+# What of a sale is still collected moves with its settlement; the rest (`by_itself`) is moved when its line comes.
 _FOUND = """
 WITH l AS MATERIALIZED (
-    SELECT id, gateway, category, source FROM checkout_provider_line WHERE id = ANY (%s) AND source <> ''
+    SELECT id, category, source FROM checkout_provider_line WHERE id = ANY (%s) AND source <> ''
 ), keys AS MATERIALIZED (
-    SELECT l.id, l.category, 'refund:' || o.intent_id AS key
+    SELECT l.id, l.category,
+           concat('refund:', o.intent_id, CASE WHEN o.outcome = 'overtaken' THEN ':overtaken' END) AS key
       FROM l JOIN checkout_refundoutcome o ON o.reference = l.source AND o.outcome <> 'refused'
      WHERE l.category IN ('refund', 'refund_failure')
      UNION ALL
     SELECT l.id, l.category, 'dispute:' || d.reference || ':' || p.line_id
-      FROM l JOIN checkout_dispute d ON d.reference = l.source AND d.gateway = l.gateway
-      JOIN checkout_disputepart p ON p.dispute_id = d.id
+      FROM l JOIN checkout_dispute d ON d.reference = l.source JOIN checkout_disputepart p ON p.dispute_id = d.id
      WHERE l.category IN ('dispute', 'dispute_reversal')
+), ahead AS MATERIALIZED (
+    SELECT k.id, k.category, r.id AS reversal_id, r.transaction_id
+      FROM keys k JOIN payouts_deferral_reversal r ON r.key = k.key
 ), reversals AS MATERIALIZED (
-    SELECT k.id, k.category, r.id AS reversal_id, r.transaction_id, s.paid_from <> 'psp_clearing' AS ahead
-      FROM keys k JOIN payouts_reversal r ON r.key = k.key JOIN payouts_sale s ON s.id = r.sale_id
+    SELECT k.id, k.category, r.id AS reversal_id, r.transaction_id, false AS by_itself
+      FROM keys k JOIN payouts_reversal r ON r.key = k.key
      UNION ALL
-    SELECT k.id, k.category, r.id, r.transaction_id, s.paid_from <> 'psp_clearing'
-      FROM keys k JOIN payouts_reversal r ON r.key ~>=~ (k.key || ':') AND r.key ~<~ (k.key || ';')
-      JOIN payouts_sale s ON s.id = r.sale_id
+    SELECT a.id, a.category, r.id, r.transaction_id, true
+      FROM ahead a JOIN payouts_deferral_reversal_sale x ON x.reversal_id = a.reversal_id
+      JOIN payouts_reversal r ON r.id = x.of_sale_id
+), given AS MATERIALIZED (
+    SELECT x.id, x.category, x.transaction_id, o.outcome, o.transaction_id AS back_id, x.by_itself
+      FROM reversals x LEFT JOIN payouts_reversal_outcome o ON o.reversal_id = x.reversal_id
+     UNION ALL
+    SELECT a.id, a.category, a.transaction_id, o.outcome, o.transaction_id, true
+      FROM ahead a LEFT JOIN payouts_deferral_reversal_outcome o ON o.reversal_id = a.reversal_id
 ), paid AS MATERIALIZED (
     SELECT l.id, 'order-line:' || n.id AS source
       FROM l JOIN checkout_paymentoutcome o ON o.reference = l.source AND o.outcome = 'succeeded'
       JOIN checkout_orderline n ON n.order_id = o.order_id
      WHERE l.category = 'charge'
 ), found AS (
-    SELECT p.id, s.transaction_id, 'amount' AS role, false AS ahead,
+    SELECT p.id, s.transaction_id, 'amount' AS role, false AS by_itself,
            CASE WHEN v.id IS NULL THEN s.source ELSE '' END AS sale
       FROM paid p JOIN payouts_sale s ON s.source = p.source AND s.paid_from = 'psp_clearing'
       LEFT JOIN payouts_provider_settlement v ON v.sale_id = s.id
@@ -49,16 +58,14 @@ WITH l AS MATERIALIZED (
     SELECT p.id, v.transaction_id, 'fee', false, ''
       FROM paid p JOIN payouts_sale s ON s.source = p.source JOIN payouts_provider_settlement v ON v.sale_id = s.id
      UNION ALL
-    SELECT p.id, t.id, 'amount', true, ''
-      FROM paid p JOIN payouts_transaction t ON t.idem_key = 'subscription-paid:' || p.source
+    SELECT p.id, d.transaction_id, 'amount', true, '' FROM paid p JOIN payouts_deferral d ON d.source = p.source
      UNION ALL
-    SELECT x.id, x.transaction_id, 'amount', x.ahead, '' FROM reversals x WHERE x.category IN ('refund', 'dispute')
+    SELECT g.id, g.transaction_id, 'amount', g.by_itself, '' FROM given g WHERE g.category IN ('refund', 'dispute')
      UNION ALL
-    SELECT x.id, o.transaction_id, 'amount', x.ahead, ''
-      FROM reversals x JOIN payouts_reversal_outcome o ON o.reversal_id = x.reversal_id
-     WHERE (x.category, o.outcome) IN (('refund_failure', 'failed'), ('dispute_reversal', 'won'))
+    SELECT g.id, g.back_id, 'amount', g.by_itself, '' FROM given g
+     WHERE (g.category, g.outcome) IN (('refund_failure', 'failed'), ('dispute_reversal', 'won'))
      UNION ALL
-    SELECT l.id, t.id, 'fee', false, ''
+    SELECT l.id, t.id, 'fee', true, ''
       FROM l JOIN payouts_transaction t ON t.idem_key = 'dispute-fee:' || l.source WHERE l.category = 'dispute'
      UNION ALL
     SELECT l.id, t.id, 'amount', false, ''
@@ -76,7 +83,7 @@ WITH l AS MATERIALIZED (
 """
 _MOVED = f"""
 SELECT f.id, f.transaction_id::text, f.role, a.currency, sum(p.amount_minor)::bigint,
-       coalesce(sum(p.amount_minor) FILTER (WHERE f.ahead AND a.kind = 'psp_clearing'), 0)::bigint, f.sale
+       coalesce(sum(p.amount_minor) FILTER (WHERE f.by_itself AND a.kind = 'psp_clearing'), 0)::bigint, f.sale
   FROM found f JOIN payouts_posting p ON p.transaction_id = f.transaction_id
   JOIN payouts_account a ON a.id = p.account_id AND a.kind IN {OURS}
  WHERE NOT EXISTS (SELECT FROM checkout_reconciled_transaction r WHERE r.transaction_id = f.transaction_id)

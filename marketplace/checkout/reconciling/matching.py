@@ -13,15 +13,16 @@ from marketplace.checkout.reconciling.rules import Decision, Line, Movement
 from marketplace.checkout.reconciling.tables import ProviderLine
 from marketplace.payouts import operations as books
 from marketplace.payouts.bookkeeping.books import array_of
-from marketplace.payouts.models import AccountKind
+from marketplace.payouts.models import TransactionKind
 from marketplace.payouts.rules import Money
 
 log = logging.getLogger(__name__)
 BATCH = 2000
+_LOCK = 0x7265_636E  # "recn": who matches lines waits for who does so already
 
 _TAKE = f"""
 SELECT {LINE} FROM checkout_provider_line_open o JOIN checkout_provider_line l ON l.id = o.line_id
- WHERE o.line_id > %s AND l.gateway = %s ORDER BY o.line_id LIMIT %s FOR UPDATE OF o SKIP LOCKED
+ WHERE o.line_id > %s AND l.gateway = %s ORDER BY o.line_id LIMIT %s
 """
 _SETTLED = """
 SELECT s.source, v.transaction_id::text FROM unnest(%s::text[]) AS n (source)
@@ -45,17 +46,24 @@ class _Booked:
         self.ways: dict[int, str] = {}
         self.transactions: list[tuple[str, int]] = []
         self.settle: list[tuple[books.Collected, int]] = []
+        self.moves: list[tuple[books.Moved, int]] = []
 
-    def add(self, line: Line, way: str, transactions: Sequence[object]) -> None:
+    def add(self, line: Line, way: str, transactions: Sequence[object] = ()) -> None:
+        """Notes a line as matched with transactions that are there."""
         self.ways[line.number] = way
         self.transactions += [(str(one), line.number) for one in transactions]
+
+    def move(self, line: Line, kind: TransactionKind, amount_minor: int, currency: str = "") -> None:
+        """Notes what is to be booked for a line, above zero where our balance grew; nothing for zero."""
+        if amount_minor:
+            self.moves.append((books.Moved(kind, amount_minor, currency or line.currency, line.line_id), line.number))
 
 
 def match_lines(*, gateway: str, now: datetime) -> int:
     """This will match the lines that are open and can be, and book what follows; tells how many it matched.
 
     A line and all that it books are one transaction. What cannot be matched yet stays open and is looked at again;
-    one that cannot be booked does not hold up the others. Two at once take different lines.
+    one that cannot be booked does not hold up the others. Of two at once, one waits for a batch of the other.
     """
     after, matched = 0, 0
     while True:
@@ -71,6 +79,7 @@ def _batch(gateway: str, after: int, size: int, now: datetime) -> tuple[int | No
     lines: list[Line] = []
     try:
         with transaction.atomic():
+            wait_for_others()
             lines = _take(gateway, after, size)
             if not lines:
                 return None, 0
@@ -86,6 +95,12 @@ def _batch(gateway: str, after: int, size: int, now: datetime) -> tuple[int | No
     return lines[-1].number, done
 
 
+def wait_for_others() -> None:
+    """This will wait for whoever matches lines at this moment, and hold others until commit."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+
+
 def _take(gateway: str, after: int, size: int) -> list[Line]:
     with connection.cursor() as cursor:
         cursor.execute(_TAKE, [after, gateway, size])
@@ -96,6 +111,9 @@ def _match(lines: Sequence[Line], now: datetime) -> int:
     movements, strays, booked = movements_of(lines), stray(lines), _Booked()
     for line in lines:
         _decide(line, movements.get(line.number, []), line.number in strays, booked, now)
+    if unknown := sorted({line.category for line in lines if booked.ways.get(line.number) == "suspense"}):
+        count = sum(way == "suspense" for way in booked.ways.values())
+        log.critical("%d lines that nobody understands are in suspense: %s", count, ", ".join(unknown))
     _settle(booked, now)
     _write(booked, now)
     return len(booked.ways)
@@ -125,26 +143,23 @@ def _write(booked: _Booked, now: datetime, by: str = "", reason: str = "") -> No
 
 def _decide(line: Line, movements: Sequence[Movement], is_stray: bool, booked: _Booked, now: datetime) -> None:
     if line.is_aside:
-        booked.add(line, "aside", [])
+        booked.add(line, "aside")
     elif is_stray:
-        booked.add(line, "stray", [*_suspended(line, line.amount_minor, now), *_fee(line, line.fee_minor, now)])
+        booked.add(line, "stray")
+        booked.move(line, TransactionKind.SUSPENDED, line.amount_minor)
+        booked.move(line, TransactionKind.PROVIDER_FEE, -line.fee_minor)
     elif line.category in rules.KNOWN or (line.category in rules.BANK and movements):
         _known(line, movements, rules.decide(line, movements), booked, now)
     elif line.category in rules.BANK:
-        booked.add(line, "bank", [*_to_bank(line, now), *_fee(line, line.fee_minor, now)])
+        booked.add(line, "bank")
+        booked.move(line, TransactionKind.BANK_TRANSFER, line.amount_minor)
+        booked.move(line, TransactionKind.PROVIDER_FEE, -line.fee_minor)
     elif line.category == rules.FEE:
-        booked.add(line, "fee", _fee(line, line.fee_minor - line.amount_minor, now))
+        booked.add(line, "fee")
+        booked.move(line, TransactionKind.PROVIDER_FEE, line.net_minor)
     else:
-        _suspend(line, booked, now)
-
-
-def _suspend(line: Line, booked: _Booked, now: datetime) -> None:
-    """Books a line that nobody understands, loudly."""
-    net_minor = line.net_minor
-    log.critical(
-        "%s of %s: “%s” %s %s is in suspense", line.line_id, line.source, line.category, net_minor, line.currency
-    )
-    booked.add(line, "suspense", _suspended(line, net_minor, now))
+        booked.add(line, "suspense")
+        booked.move(line, TransactionKind.SUSPENDED, line.net_minor)
 
 
 def _known(line: Line, movements: Sequence[Movement], decision: Decision, booked: _Booked, now: datetime) -> None:
@@ -155,18 +170,19 @@ def _known(line: Line, movements: Sequence[Movement], decision: Decision, booked
         (books.Collected(source, fee_minor, f"{line.line_id}:{place}"), line.number)
         for place, (source, fee_minor) in enumerate(decision.settle)
     ]
-    if decision.collected_minor:
-        made.append(
-            books.record_collected(
-                amount_minor=decision.collected_minor, currency=line.known_currency, reference=line.line_id, now=now
-            )
-        )
+    booked.move(line, TransactionKind.COLLECTED, decision.collected_minor, line.known_currency)
     if line.exchanged_minor is not None:
         made += _exchange(line, now)
-    booked.add(line, "known", [*made, *_fee(line, decision.fee_minor, now)])
+    booked.add(line, "known", made)
+    booked.move(line, TransactionKind.PROVIDER_FEE, -decision.fee_minor)
 
 
 def _settle(booked: _Booked, now: datetime) -> None:
+    """Books what was noted: in one statement all movements, in another all settlements."""
+    made = books.record_moves(moves=[one for one, _line in booked.moves], now=now)
+    booked.transactions += [
+        (str(transaction_id), number) for transaction_id, (_move, number) in zip(made, booked.moves, strict=True)
+    ]
     if not booked.settle:
         return
     books.record_settlements(settled=[collected for collected, _line in booked.settle], now=now)
@@ -174,31 +190,6 @@ def _settle(booked: _Booked, now: datetime) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_SETTLED, [array_of(line_of)])
         booked.transactions += [(transaction_id, line_of[source]) for source, transaction_id in cursor.fetchall()]
-
-
-def _fee(line: Line, amount_minor: int, now: datetime) -> list[UUID]:
-    if not amount_minor:
-        return []
-    named = {"currency": line.currency, "reference": line.line_id, "now": now}
-    return [books.record_provider_fee(amount_minor=amount_minor, **named)]  # type: ignore[arg-type]
-
-
-def _suspended(line: Line, amount_minor: int, now: datetime) -> list[UUID]:
-    if not amount_minor:
-        return []
-    return [books.suspend(amount_minor=amount_minor, currency=line.currency, reference=line.line_id, now=now)]
-
-
-def _to_bank(line: Line, now: datetime) -> list[UUID]:
-    """Books that money went to the house's bank, or came from there, as the line's sign says."""
-    if not line.amount_minor:
-        return []
-    there, bank = AccountKind.PSP_BALANCE, AccountKind.BANK
-    paid_from, paid_to = (there, bank) if line.amount_minor < 0 else (bank, there)
-    amount = Money(abs(line.amount_minor), line.currency)
-    return [
-        books.record_bank_transfer(amount=amount, paid_from=paid_from, paid_to=paid_to, reference=line.line_id, now=now)
-    ]
 
 
 def _exchange(line: Line, now: datetime) -> list[UUID]:

@@ -10,13 +10,12 @@ from django.utils.translation import gettext as _
 from marketplace.checkout.placing import gateway
 from marketplace.checkout.reconciling.finding import movements_of
 from marketplace.checkout.reconciling.importing import import_lines
-from marketplace.checkout.reconciling.matching import line_of, match_lines, note
+from marketplace.checkout.reconciling.matching import line_of, match_lines, note, wait_for_others
 from marketplace.checkout.reconciling.ports.base import BalanceLines
 from marketplace.checkout.reconciling.reading import suspended_minor
 from marketplace.checkout.reconciling.tables import (
     ProviderLine,
     ProviderLineMatched,
-    ProviderLineOpen,
     SuspenseCleared,
 )
 from marketplace.payouts import operations as books
@@ -71,13 +70,11 @@ def set_aside(*, line: ProviderLine, reason: str, by: str, now: datetime) -> Pro
     """
     if not 0 < len(reason) <= MAX_REASON:
         raise UnableToSetAside(line, _("say why, in at most %d characters") % MAX_REASON)
-    is_open = ProviderLineOpen.objects.select_for_update().filter(line=line).exists()
+    wait_for_others()
     if before := ProviderLineMatched.objects.filter(line=line).first():
         if before.way != ProviderLineMatched.SUSPENSE:
             raise UnableToSetAside(line, _("it is matched"))
         return before
-    if not is_open:
-        raise UnableToSetAside(line, _("somebody else is at it"))
     taken = line_of(line)
     movements = movements_of([taken]).get(taken.number, [])
     if any(one.currency != taken.currency for one in movements):

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from marketplace.checkout.reconciling.ports.base import BalanceLine, Exchanged, Standing, UnableToRead
@@ -84,7 +85,9 @@ def _line(row: Any) -> BalanceLine:
         # The source says its amount without the sign that it has in our balance.
         sign = 1 if row.amount >= 0 else -1
         exchanged = Exchanged(
-            sign * abs(_amount(source.amount, source.currency)), source.currency.upper(), str(row.exchange_rate)
+            sign * abs(_amount(source.amount, source.currency)),
+            source.currency.upper(),
+            format(Decimal(str(row.exchange_rate)), "f"),
         )
     return BalanceLine(
         id=row.id,
