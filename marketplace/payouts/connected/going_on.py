@@ -24,7 +24,7 @@ AT_ONCE = 500
 
 _PASSING = "('balance_insufficient', 'rate_limit')"
 TRIED_AGAIN_AFTER = timedelta(hours=20)
-"""How long what an account had no money for is left alone."""
+"""How long what an account had no money for, or what could not be taken back, is left alone."""
 
 # Transfers that were made, of which something is still with the creator's account, and how they stand there.
 _STANDING = f"""
@@ -49,7 +49,8 @@ _STANDING = f"""
                                            WHERE f.attempt_id = x.id AND f.state IN ('failed', 'canceled')))
        AND NOT EXISTS (SELECT FROM payouts_attempt x LEFT JOIN payouts_attempt_end xe ON xe.attempt_id = x.id
                         WHERE x.of_id = t.id AND x.kind IN ('bank', 'return', 'recovery')
-                          AND (xe.id IS NULL OR xe.state = 'refused' AND xe.code IN {_PASSING} AND xe.at > %(since)s))
+                          AND (xe.id IS NULL OR xe.state = 'refused' AND xe.at > %(since)s
+                               AND (x.kind <> 'bank' OR xe.code IN {_PASSING})))
 """
 # To the bank: what was never sent there, or was refused for a reason that passes.
 _TO_BANK = f"""
@@ -82,15 +83,16 @@ def go_on(*, now: datetime) -> GoneOn:
     First whatever was begun before and not answered is asked again. Not to be called inside a transaction.
     """
     counts = {Kind.BANK: 0, Kind.RETURN: 0, Kind.RECOVERY: 0}
-    silent = _ask(open_attempts(kinds=list(counts), limit=AT_ONCE), counts, now)
+    silent, is_away = _ask(open_attempts(kinds=list(counts), limit=AT_ONCE), counts, now)
     for kind, sql in ((Kind.RETURN, _TO_RETURN), (Kind.BANK, _TO_BANK)):
         seen: set[int] = set()
-        while not silent:
+        while not is_away:
             of = {one: minor for one, minor in _rows(sql, now) if one not in seen}
             if not of:
                 break
             seen |= of.keys()
-            silent += _ask(begin_next(kind=kind, of=of, now=now), counts, now)
+            more, is_away = _ask(begin_next(kind=kind, of=of, now=now), counts, now)
+            silent += more
     return GoneOn(counts[Kind.BANK], counts[Kind.RETURN], silent)
 
 
@@ -100,10 +102,13 @@ def _rows(sql: str, now: datetime) -> list[tuple[int, int]]:
         return list(cursor.fetchall())
 
 
-def _ask(attempts: list[PayoutAttempt], counts: dict[Kind, int], now: datetime) -> int:
-    """Ask the provider for attempts and keep what it answers; count what was done, return what was not answered."""
+def _ask(attempts: list[PayoutAttempt], counts: dict[Kind, int], now: datetime) -> tuple[int, bool]:
+    """Ask the provider for attempts, keep what it answers and count what was done.
+
+    Return how many it did not answer, and whether it is away altogether.
+    """
     if not attempts:
-        return 0
+        return 0, False
     ends = perform_all([ask_for(one) for one in attempts], now=now, threads=settings.CONNECT_THREADS)
     ended = list(zip(attempts, ends, strict=True))
     record_ends(ended=ended, funds=AccountKind.PSP_BALANCE, now=now)
@@ -111,7 +116,8 @@ def _ask(attempts: list[PayoutAttempt], counts: dict[Kind, int], now: datetime) 
         counts[Kind(attempt.kind)] += isinstance(end, dict)
         if isinstance(end, ProviderUnavailable) and end.kind == "config":
             _ask_anew_of(attempt, end, now)
-    return sum(isinstance(end, ProviderUnavailable) and end.kind != "config" for end in ends)
+    unheard = [end.kind for end in ends if isinstance(end, ProviderUnavailable) and end.kind != "config"]
+    return len(unheard), "unasked" in unheard
 
 
 def _ask_anew_of(attempt: PayoutAttempt, end: ProviderUnavailable, now: datetime) -> None:

@@ -5,14 +5,15 @@ from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from django.db import connection
+from django.db import connection, transaction
 
 from marketplace.payouts.attempts import PayoutAttempt
 from marketplace.payouts.connected.accounts import UnableToConnect, refresh
 from marketplace.payouts.connected.balances import ask_balances
-from marketplace.payouts.connected.events import hear_bank
+from marketplace.payouts.connected.events import apply_transfer, fetch_transfer, hear_bank
 from marketplace.payouts.connected.tables import ConnectedAccount
 from marketplace.provider.client import client
+from marketplace.provider.inbox import About
 from marketplace.provider.looking import plain
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,29 @@ def watch(*, now: datetime) -> Watched:
         silent += len(those) - len(ask_balances(those, currency=currency, now=now))
     for attempt, reference, account in banks:
         silent += not _hear(attempt, reference, account, now)
+    for attempt in PayoutAttempt.objects.filter(pk__in=_not_taken_back()).select_related("end"):
+        silent += not _hear_transfer(attempt.end.reference, now)
     return Watched(len(accounts), len(banks), silent)
+
+
+def _not_taken_back() -> list[int]:
+    """Return transfers that should have come back whole and were refused: perhaps they came back without us."""
+    refused = PayoutAttempt.objects.filter(kind=PayoutAttempt.Kind.RETURN, end__state="refused")
+    done = PayoutAttempt.objects.filter(kind=PayoutAttempt.Kind.RETURN, end__state="done").values("of")
+    return list(refused.exclude(of__in=done).values_list("of", flat=True).distinct())
+
+
+def _hear_transfer(reference: str, now: datetime) -> bool:
+    about = About("transfer", reference, "", frozenset(), now)
+    try:
+        found = fetch_transfer(about)
+    except Exception as error:  # whatever it is, the next night asks again
+        log.warning("%s was not heard of: %s", reference, error)
+        return False
+    if found is not None:
+        with transaction.atomic():
+            apply_transfer(found, about, now=now)
+    return True
 
 
 def _hear(attempt: int, reference: str, account: str, now: datetime) -> bool:

@@ -5,6 +5,7 @@ What was asked for and what came of it is in attempts.py; the bank's part goes o
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from django.conf import settings
 
@@ -22,9 +23,6 @@ from marketplace.provider.client import ProviderRefused, ProviderUnavailable
 AT_ONCE = 500
 """Transfers whose intents and whose answers are each one commit."""
 
-SILENT_MOST = 3
-"""So many answers may stay out in a row of calls before a batch: then the provider is away, and the rest waits."""
-
 
 class StripeConnectRail:
     """Sends payouts as transfers to accounts that creators have with Stripe, out of our balance there."""
@@ -41,7 +39,7 @@ class StripeConnectRail:
 
     def send_page(self, *, payouts: Sequence[Payout], now: datetime) -> Page:
         """Transfer what payouts say to accounts that are not below zero; see `PagedRail.send_page`."""
-        answered = refused = silent = 0
+        answered = refused = 0
         left: tuple[Payout, str] | None = None
         for first in range(0, len(payouts), AT_ONCE):
             batch = balances_checked(payouts[first : first + AT_ONCE], now=now)
@@ -50,23 +48,33 @@ class StripeConnectRail:
             page = _transferred(batch, self.funds, now)
             answered, refused = answered + page.answered, refused + page.refused
             if page.silent is not None:
-                left, silent = (page.silent, page.why), silent + 1
-            if page.why == "balance_insufficient" or silent >= SILENT_MOST:
+                left = (page.silent, page.why)
+            if page.is_over:
                 break
         return Page(answered, refused, *(left or (None, "")))
 
 
-def _transferred(payouts: Sequence[Payout], funds: AccountKind, now: datetime) -> Page:
+class _Batch(NamedTuple):
+    """As `Page`; with `is_over` the provider is away, or our balance with it is short, and the rest waits."""
+
+    answered: int
+    refused: int
+    silent: Payout | None
+    why: str
+    is_over: bool
+
+
+def _transferred(payouts: Sequence[Payout], funds: AccountKind, now: datetime) -> _Batch:
     attempts = begin_transfers(payouts=payouts, now=now)
     ends = perform_all([ask_for(attempt) for attempt in attempts], now=now, threads=settings.CONNECT_THREADS)
     ended = list(zip(attempts, ends, strict=True))
     sent, refused = record_ends(ended=ended, funds=funds, now=now)
     _ask_anew_of(ended, now)
     short = any(isinstance(end, ProviderRefused) and end.provider_code == "balance_insufficient" for end in ends)
-    unheard = next(((one, end) for one, end in ended if isinstance(end, ProviderUnavailable)), None)
-    if unheard is not None:
-        return Page(sent + refused, refused, unheard[0].payout, str(unheard[1]))
-    return Page(sent + refused, refused, None, "balance_insufficient" if short else "")
+    unheard = [(attempt, end) for attempt, end in ended if isinstance(end, ProviderUnavailable)]
+    is_over = short or any(end.kind == "unasked" for _attempt, end in unheard)
+    first = unheard[0] if unheard else None
+    return _Batch(sent + refused, refused, first[0].payout if first else None, str(first[1]) if first else "", is_over)
 
 
 def _ask_anew_of(ended: Sequence[tuple[PayoutAttempt, object]], now: datetime) -> None:
