@@ -7,16 +7,17 @@ from marketplace.people.models import Studio
 
 
 class GatewayCustomer(models.Model):
-    """A studio as a gateway knows it; kept cards hang on it."""
+    """A studio as a gateway knows it; kept cards hang on it. One that was deleted there is followed by another."""
 
     studio = models.ForeignKey(Studio, on_delete=models.PROTECT, related_name="gateway_customers")
     gateway = models.CharField(max_length=20)
+    number = models.PositiveIntegerField(default=1)
     reference = models.CharField(max_length=120)
     at = models.DateTimeField()
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["studio", "gateway"], name="checkout_customer_of_a_studio_is_one"),
+            models.UniqueConstraint(fields=["studio", "gateway", "number"], name="checkout_customers_are_numbered"),
             models.UniqueConstraint(fields=["gateway", "reference"], name="checkout_customer_is_one_studio"),
         ]
 

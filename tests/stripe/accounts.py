@@ -219,6 +219,19 @@ updated(
 )
 
 
+@route("DELETE", "customers/{}", "CustomerDeleteParams", stripe.Customer)
+def delete_customer(world: World, call: Call) -> Row:
+    """Forgets a buyer, whose cards hang on nobody afterwards."""
+    row = world.find("customer", call.ids[0])
+    for card in world.all("payment_method"):
+        if card["customer"] == row["id"]:
+            card["customer"] = None
+            world.hidden[card["id"]]["detached"] = True
+    world.emit("customer.deleted", row)
+    del world.rows[row["id"]]
+    return {"id": call.ids[0], "object": "customer", "deleted": True}
+
+
 def method_of(world: World, name: str) -> Row:
     """Gives a way to pay by id; a test card's token makes a new one each time. Raises Refused for neither."""
     if name not in CARDS:
@@ -260,6 +273,7 @@ def detach(world: World, call: Call) -> Row:
     """Takes a card away from its customer, for good."""
     row = world.find("payment_method", call.ids[0])
     row["customer"] = None
+    world.hidden[row["id"]]["detached"] = True
     world.emit("payment_method.detached", row)
     return row
 

@@ -45,6 +45,9 @@ def begun(world: World, params: Row) -> Row:
             "You cannot set `off_session` when `confirm` is not true.", "parameter_invalid", param="off_session"
         )
     method = method_of(world, params["payment_method"]) if "payment_method" in params else {"customer": None}
+    if "id" in method and "detached" in world.hidden[method["id"]]:
+        text = "The provided PaymentMethod was detached from a Customer. It may not be used again."
+        raise Refused(text, param="payment_method")
     if method["customer"] not in (None, params.get("customer")):
         text = f"The customer does not have a payment method with the ID {method['id']}."
         raise Refused(f"{text} It must be attached to it.", "resource_missing", param="payment_method")

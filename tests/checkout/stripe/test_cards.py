@@ -3,6 +3,7 @@
 import pytest
 
 from marketplace.checkout.gateways.base import ACTION, DECLINED, SUCCEEDED, AskedLine, GatewayUnavailable
+from marketplace.checkout.gateways.stripe import words
 from marketplace.checkout.method_models import PaymentMethod
 from marketplace.checkout.methods import gone
 from tests.checkout.stripe.shop import Till
@@ -45,6 +46,8 @@ def test_a_forgotten_card_hangs_on_nobody_and_is_not_found_again(till: Till) -> 
     assert till.fake.world.rows[token]["customer"] is None
     assert gone(gateway="stripe", token=token, now=till.now) == 1
     assert find(till) == 0
+    declined = till.charge(till.asked(method=token, off_session=True))
+    assert (declined.state, declined.reason) == (DECLINED, words.GONE)
 
 
 def test_a_card_that_stripe_does_not_know_is_forgotten_in_silence(till: Till) -> None:

@@ -203,15 +203,17 @@ def test_a_number_of_a_card_is_not_taken_here(till: Till) -> None:
     assert till.fake.asked == []
 
 
-LOST = (
-    Fault.DROP_RESPONSE,
-    Fault.RESET,
-    Fault.ERROR_SAVED,
-    Fault.DROP_REQUEST,
-    Fault.CONFLICT,
-    Fault.LIMIT,
-    Fault.ERROR,
+_OFTEN, _RARE = (
+    (Fault.DROP_RESPONSE, Fault.ERROR_SAVED),
+    (
+        Fault.RESET,
+        Fault.DROP_REQUEST,
+        Fault.CONFLICT,
+        Fault.LIMIT,
+        Fault.ERROR,
+    ),
 )
+LOST = [*_OFTEN, *(pytest.param(fault, marks=pytest.mark.deep) for fault in _RARE)]
 
 
 @pytest.mark.parametrize("fault", LOST)
@@ -274,3 +276,20 @@ def test_a_charge_of_unknown_reference_is_called_off(till: Till) -> None:
     till.forward(minutes=3)
     assert till.cancel(asked, "").state == DECLINED
     assert [row["status"] for row in till.fake.world.all("checkout.session")] == ["expired"]
+
+
+def test_a_customer_that_was_deleted_at_stripe_is_followed_by_another(till: Till) -> None:
+    token = till.kept_card()
+    former = GatewayCustomer.objects.get().reference
+    till.fake.client().v1.customers.delete(former)
+    for method, reason in (("hosted", words.LATER), (token, words.GONE)):
+        declined = till.charge(till.asked(method=method))
+        assert (declined.state, declined.reason) == (DECLINED, reason)
+    asked = till.asked()
+    page = till.charge(asked)
+    till.fills_in(page)
+    assert till.standing(asked, page.reference).succeeded
+    assert list(GatewayCustomer.objects.order_by("number").values_list("number", "studio")) == [
+        (1, till.cast.studio.pk),
+        (2, till.cast.studio.pk),
+    ]

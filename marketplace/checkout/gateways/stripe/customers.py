@@ -20,14 +20,27 @@ NAME = "stripe"
 
 
 def customer_of(*, studio_id: UUID, email: str, now: datetime) -> str:
-    """This will give the customer that a studio is, made on first use.
+    """This will give the customer that a studio is, made on first use. Raises GatewayUnavailable."""
+    there = _newest(studio_id)
+    return there.reference if there else _made(studio_id, email, 1, now)
 
-    The key has name and address in it, as a digest: where both change before the first answer, two are made, and one
-    of them is never used. Raises GatewayUnavailable.
-    """
-    rows = GatewayCustomer.objects.filter(studio=studio_id, gateway=NAME)
-    if there := rows.first():
+
+def follow(*, studio_id: UUID, former: str, email: str, now: datetime) -> str:
+    """This will give the customer that a studio is after a former one was deleted at Stripe, made on first use."""
+    there = _newest(studio_id)
+    if there is not None and there.reference != former:
         return there.reference
+    return _made(studio_id, email, there.number + 1 if there else 1, now)
+
+
+def _newest(studio_id: UUID) -> GatewayCustomer | None:
+    rows = GatewayCustomer.objects.filter(studio=studio_id, gateway=NAME).select_related("studio")
+    return rows.order_by("-number").first()
+
+
+def _made(studio_id: UUID, email: str, number: int, now: datetime) -> str:
+    """Makes a customer. The key has name and address in it, as a digest: where both change before the first answer,
+    two are made, and one of them is never used."""
     studio = Studio.objects.get(pk=studio_id)
     params: dict[str, Any] = {"name": studio.name[:250], "metadata": {"worldloom_studio": str(studio_id)}}
     if email:
@@ -35,7 +48,7 @@ def customer_of(*, studio_id: UUID, email: str, now: datetime) -> str:
     said = hashlib.sha256(f"{studio.name}\n{email}".encode()).hexdigest()[:16]
     with reaching():
         made = perform(
-            key=f"customer:{studio_id}:{said}",
+            key=f"customer:{studio_id}:{number}:{said}",
             operation="customers.create",
             params=params,
             subject=f"studio:{studio_id}",
@@ -43,9 +56,9 @@ def customer_of(*, studio_id: UUID, email: str, now: datetime) -> str:
         )
     try:
         with transaction.atomic():
-            GatewayCustomer.objects.create(studio=studio, gateway=NAME, reference=made["id"], at=now)
+            GatewayCustomer.objects.create(studio=studio, gateway=NAME, number=number, reference=made["id"], at=now)
     except IntegrityError:
-        return rows.get().reference
+        return GatewayCustomer.objects.get(studio=studio, gateway=NAME, number=number).reference
     return str(made["id"])
 
 
@@ -80,7 +93,7 @@ def look_for_cards(*, studio_id: UUID, now: datetime) -> int:
 
     A card that was removed here is not kept again, though Stripe has not forgotten it yet. Raises GatewayUnavailable.
     """
-    there = GatewayCustomer.objects.filter(studio=studio_id, gateway=NAME).select_related("studio").first()
+    there = _newest(studio_id)
     if there is None:
         return 0
     listed = look(lambda client: client.v1.payment_methods.list({"customer": there.reference, "limit": 100}))

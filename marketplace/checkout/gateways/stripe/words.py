@@ -17,10 +17,10 @@ _DETAILS = gettext_noop("The card's details are not right: check them, or use an
 _OVER = gettext_noop("The card's last month is over: use another card.")
 _LIMIT = gettext_noop("The card's limit is reached: use another card.")
 _SUPPORT = gettext_noop("This card cannot pay this: use another card.")
-_LATER = gettext_noop("The bank could not be asked: try again later.")
+LATER = gettext_noop("The bank could not be asked: try again later.")
 _SMALL = gettext_noop("The amount is too small to be paid by card.")
 _LARGE = gettext_noop("The amount is too large to be paid by card.")
-_GONE = gettext_noop("This card is not kept any more: use another card.")
+GONE = gettext_noop("This card is not kept any more: use another card.")
 
 SENTENCES: Mapping[str, str] = {
     "insufficient_funds": NO_FUNDS,
@@ -45,16 +45,16 @@ SENTENCES: Mapping[str, str] = {
     "currency_not_supported": _SUPPORT,
     "testmode_decline": _SUPPORT,
     "live_mode_test_card": _SUPPORT,
-    "issuer_not_available": _LATER,
-    "processing_error": _LATER,
-    "reenter_transaction": _LATER,
-    "try_again_later": _LATER,
+    "issuer_not_available": LATER,
+    "processing_error": LATER,
+    "reenter_transaction": LATER,
+    "try_again_later": LATER,
     "amount_too_small": _SMALL,
     "amount_too_large": _LARGE,
     "payment_method_unactivated": _SUPPORT,
     "payment_method_customer_decline": NOT_CONFIRMED,
-    "resource_missing": _GONE,
-    "payment_method_unexpected_state": _GONE,
+    "resource_missing": GONE,
+    "payment_method_unexpected_state": GONE,
 }
 """Stripe's decline code, or its error's code where there is none → our sentence; all others read DECLINED."""
 
