@@ -11,6 +11,8 @@ ENUM_NAMES = {
     "QuoteState": "marketplace.api.order_shapes.QUOTE_STATES",
     "QuoteStepKind": "marketplace.api.order_shapes.STEP_KINDS",
     "ReadForm": "marketplace.api.terms_shapes.READ_FORMS",
+    "RefundRequestState": "marketplace.api.payment_shapes.REQUEST_STATES",
+    "RefundState": "marketplace.api.payment_shapes.REFUND_STATES",
     "RightKind": "marketplace.api.terms_shapes.RIGHT_KINDS",
     "RunLayerState": "marketplace.compositions.services.queries.LAYER_STATES",
     "RunState": "marketplace.compositions.services.queries.RUN_STATES",

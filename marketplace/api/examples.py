@@ -237,7 +237,42 @@ SEATS: dict[str, Any] = {
     "seats": 30,
     "people": [{"email": "carol@lantern.example", "name": "Carol", "assigned_at": _NOON}],
 }
+PAYMENT_METHOD: dict[str, Any] = {
+    "id": _OFFER,
+    "brand": "visa",
+    "last4": "4242",
+    "ends": "2030-12",
+    "is_default": True,
+    "kept_at": _NOON,
+}
+REFUND: dict[str, Any] = {
+    "id": _GRANT,
+    "order": _ORDER,
+    "line": 0,
+    "amount_minor": 4900,
+    "currency": "USD",
+    "reason": "asked for by the buyer",
+    "state": "succeeded",
+    "asked_at": _NOON,
+}
+REFUND_REQUEST: dict[str, Any] = {
+    "id": _OFFER,
+    "order": _ORDER,
+    "line": 0,
+    "amount_minor": 4900,
+    "currency": "USD",
+    "reason": "The file does not open.",
+    "state": "granted",
+    "answer": "Sorry for that.",
+    "refund": _GRANT,
+    "asked_at": _NOON,
+    "url": f"{_SITE}/refund-requests/{_OFFER}",
+}
 BY_SHAPE: dict[str, Any] = {
+    "PaymentMethodsShape": {"data": [PAYMENT_METHOD]},
+    "RefundPage": {"data": [REFUND], "next": None},
+    "RefundRequestPage": {"data": [REFUND_REQUEST], "next": None},
+    "RefundRequestShape": REFUND_REQUEST,
     "CheckShape": CHECK,
     "MayShape": MAY,
     "PriceRequestPage": {"data": [PRICE_REQUEST], "next": None},

@@ -86,6 +86,9 @@ KINDS: Mapping[str, Kind] = {
     "project-refused": Kind(
         422, _("The project cannot be opened"), _("Nothing was written. The detail says what to change.")
     ),
+    "refund-request-refused": Kind(
+        409, _("The refund cannot be asked for"), _("Nothing was written. The detail says why.")
+    ),
     "seat-not-assigned": Kind(
         409, _("The seat cannot be assigned"), _("Nothing was written. Release a seat, or seat the person first.")
     ),

@@ -25,7 +25,7 @@ GRANTED = "asked for by the buyer"
 class UnableToAskForRefund(Exception):
     """The refund cannot be asked for, or the request not be answered, so; nothing was written."""
 
-    code = "unable-to-ask-for-refund"
+    code = "refund-request-refused"
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

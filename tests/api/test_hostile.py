@@ -214,6 +214,7 @@ ASKED = [
     ),
     ("POST", "/orders", {"items": [{"renews": ID, "expect_minor": 1}], "payment": {"card": "1"}}),
     ("POST", "/projects", {"name": " "}),
+    ("POST", "/refund-requests", {"order": ID, "line": 0, "amount_minor": 1, "reason": "a"}),
     ("POST", "/quote-requests", {"offer": ID, "seats": 1, "project": ID, "message": "a"}),
     ("POST", f"/quote-requests/{ID}/answers", {"kind": "price", "price_minor": 1, "valid_until": "9999-12-31"}),
     ("POST", f"/grants/{ID}/transfer", {"studio": ID}),

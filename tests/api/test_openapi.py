@@ -18,7 +18,7 @@ from marketplace.api.problems import KINDS, TYPE_PREFIX
 from marketplace.compositions.uses import UsageKey
 from marketplace.licensing import operations as licensing
 from marketplace.licensing.models import Grant
-from tests.api import chain_told, recipes_told, statements_told
+from tests.api import chain_told, payments_told, recipes_told, statements_told
 from tests.api.shop import named, sell
 from tests.api.studios import ANYBODY, Market, Studio
 from tests.cast import DECLINED_CARD, later
@@ -118,7 +118,8 @@ NAMES = [
 def test_every_operation_is_told_in_full(contract: dict[str, Any]) -> None:
     names = [one["operationId"] for _method, _path, one in operations(contract)]
 
-    assert sorted(names) == sorted([*NAMES, *chain_told.NAMES, *recipes_told.NAMES, *statements_told.NAMES])
+    lists = (NAMES, chain_told.NAMES, payments_told.NAMES, recipes_told.NAMES, statements_told.NAMES)
+    assert sorted(names) == sorted(name for some in lists for name in some)
     for _method, path, one in operations(contract):
         assert one["summary"]
         assert one["description"].startswith("This will")
@@ -240,7 +241,7 @@ def test_every_operation_answers_as_described(
     grant = order.json()["grants"][0]["id"]
     told(contract, "orders_create", order)
     told(contract, "grants_download", carol.get(f"/grants/{grant}/download"))  # its proof is pending
-    writes = written(sealed, carol, dave)
+    writes = written(sealed, carol, dave) | payments_told.payment_writes(sealed, carol, order.json())
     for name, answer in writes.items():
         assert answer.status_code in (200, 201), (name, answer.content)
         told(contract, name, answer)
@@ -303,13 +304,14 @@ def paths(market: Market, carol: Studio, order: dict[str, Any], writes: dict[str
         "subscriptions_read": "/subscriptions/" + carol.get("/subscriptions").json()["data"][0]["id"],
         "studio_read": "/studio",
         **chain_told.chain_paths(market, grant),
+        **payments_told.payment_paths(writes),
         **recipes_told.recipe_paths(writes),
         **statements_told.statement_paths(),
     }
 
 
 def test_every_refusal_is_described(sealed: Market, carol: Studio, dave: Studio, contract: dict[str, Any]) -> None:
-    carol.order(sealed.offer(), key="used")
+    used = carol.order(sealed.offer(), key="used").json()
     grant = Grant.objects.get()
     licensing.set_status(grant=grant, status="suspended", reason="disputed", now=later(days=1))
     post: Callable[..., Any] = lambda body, media="application/json", **more: carol.call(  # noqa: E731
@@ -364,6 +366,7 @@ def test_every_refusal_is_described(sealed: Market, carol: Studio, dave: Studio,
         ("studio_entity", 422, carol.send("PUT", "/studio/legal-entity", {"legal_name": "A", "country": "9X"})),
     ]
     refusals += chain_told.chain_refusals(carol)
+    refusals += payments_told.payment_refusals(used, carol, dave)
     refusals += statements_told.statement_refusals(statements_told.earned(sealed), carol, dave)
     for operation, status, answer in [*refusals, *recipes_told.recipe_refusals(sealed, carol, dave)]:
         assert answer.status_code == status, (operation, status, answer.content)

@@ -12,6 +12,7 @@ from marketplace.checkout.evidence import making
 from marketplace.checkout.evidence.tables import EvidenceBundle, EvidenceSubmission
 from marketplace.checkout.gateways.base import GatewayUnavailable, Submitted
 from marketplace.checkout.gateways.sandbox import SandboxGateway
+from marketplace.checkout.stripe_models import GatewayInquiry
 from marketplace.people import operations as people
 from tests.cast import NOON, later, person
 from tests.checkout.conftest import _english, _quick, market, shop  # noqa: F401
@@ -57,6 +58,25 @@ def test_what_is_due_first_stands_on_top_and_decided_ones_below(desk, shop, line
     assert "days left" in text
     assert "Lost" in text
     assert "not made" in text
+
+
+def test_what_a_bank_only_asks_about_is_listed_with_its_order(desk, line):
+    for status in ("warning_needs_response", "warning_under_review"):
+        GatewayInquiry.objects.create(
+            gateway="sandbox",
+            reference="dp_asked",
+            charge_reference=line.order.outcome.reference,
+            status=status,
+            amount_minor=50_00,
+            currency="USD",
+            due_by=later(days=9),
+            at=later(days=2),
+        )
+    text = page(desk.get(reverse("desk-disputes")))
+    assert text.count("dp_asked") == 1
+    assert "warning_under_review" in text
+    assert reverse("desk-order", args=[line.order_id]) in text
+    assert "No dispute is open" in text
 
 
 def test_she_makes_the_evidence_and_takes_it_along(desk, dispute):

@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 AGAIN_AFTER = timedelta(minutes=10)
 """How long a bundle without its proofs waits for the log, before another one is made."""
+MISSED_FOR = timedelta(days=7)
+"""How long after it was opened a dispute that was decided at once still gets its evidence."""
 AT_ONCE = 20
 
 
@@ -65,5 +67,7 @@ def _due(now: datetime) -> list[Dispute]:
     ended = DisputeStep.objects.filter(dispute=OuterRef("pk"), state__in=[DisputeStep.WON, DisputeStep.LOST])
     bundles = EvidenceBundle.objects.filter(dispute=OuterRef("pk"))
     good = bundles.filter(Q(is_proven=True) | Q(made_at__gt=now - AGAIN_AFTER))
-    rows = Dispute.objects.filter(~Exists(ended), ~Exists(good))
+    # What was decided before anybody looked has its evidence too, for who asks why.
+    missed = Q(opened_at__gt=now - MISSED_FOR) & ~Exists(bundles)
+    rows = Dispute.objects.filter((~Exists(ended) & ~Exists(good)) | missed)
     return list(rows.order_by("opened_at", "id"))

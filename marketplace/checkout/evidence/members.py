@@ -15,6 +15,8 @@ from marketplace.checkout.evidence import openssl
 from marketplace.checkout.evidence.cover import cover_pdf
 from marketplace.checkout.evidence.readme import readme
 from marketplace.checkout.evidence.texts import texts_of
+from marketplace.checkout.papers.paper import paper_pdf
+from marketplace.checkout.papers.queries import papers_of
 from marketplace.licensing import archives, bundles, papers
 from marketplace.licensing.models import Grant
 from marketplace.ui.sheets import lines_of
@@ -91,8 +93,13 @@ def _files(grant: Grant) -> bytes:
 
 
 def _order_papers(dispute: Dispute) -> dict[str, bytes]:
-    """Gathers invoices, receipts and credit notes of the order."""
-    return {}
+    """Gathers invoices, receipts and credit notes of the order: as they were written, and in English on paper."""
+    found: dict[str, bytes] = {}
+    for one in papers_of(dispute.order):
+        document, name = one.document.encode(), one.name.replace("/", "-")
+        found[f"papers/{name}.json"] = document
+        found[f"papers/{name}.pdf"] = paper_pdf(document, language="en")
+    return found
 
 
 def _csv(columns: tuple[str, ...], rows: Iterable[Iterable[str]]) -> bytes:

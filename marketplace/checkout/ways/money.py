@@ -1,18 +1,45 @@
 """The way of the money behind an order's lines: sales, royalties, what was taken back, payouts on their rails."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Q, Sum
 
+from marketplace.checkout.line_money import left_of_line
 from marketplace.checkout.models import OrderLine
 from marketplace.checkout.ways.shapes import PayoutWay, Posted, RoyaltyWay, SaleWay, Step
 from marketplace.payouts.attempts import BankWord, PayoutAttempt
-from marketplace.payouts.bookkeeping.reversing import what_remains
-from marketplace.payouts.models import Payout, PayoutOutcome, Posting, RoyaltyLine, Sale, Transaction
+from marketplace.payouts.bookkeeping.remaining import REMAINING_OF_LINES, REMAINING_OF_SALES
+from marketplace.payouts.deferral_models import Deferral
+from marketplace.payouts.models import (
+    AwaitingAllocation,
+    Payout,
+    PayoutOutcome,
+    Posting,
+    RoyaltyLine,
+    Sale,
+    Transaction,
+)
 from marketplace.payouts.queries import line_of
 from marketplace.payouts.reversals import ReturnedLine, Reversal, ReversalLine
+
+
+class Rest(NamedTuple):
+    """What is left of a sale, in minor units; what is not shared out yet is the creators'."""
+
+    tax_minor: int
+    fee_minor: int
+    creators_minor: int
+    pot_minor: int
+
+    @property
+    def total_minor(self) -> int:
+        """All that can be given back to the buyer."""
+        return sum(self)
+
 
 PAYOUTS_SHOWN = 200
 """How many royalty lines of an order are followed to their payouts; the rest is told without."""
@@ -121,23 +148,38 @@ def postings_of(lines: Sequence[OrderLine]) -> list[Posted]:
     ]
 
 
-def rests_of(sales: Sequence[SaleWay]) -> dict[str, int]:
-    """This will sum where what is left of sales is: "tax", "fee", "creators" (what is not shared out yet among them),
-    "pot" (put aside by takedowns), and "loss", what the house bore beyond them."""
-    sums = dict.fromkeys(("tax", "fee", "creators", "pot", "loss"), 0)
+def rests_of(sales: Sequence[SaleWay]) -> dict[str, Rest]:
+    """This will tell what is left of each sale by its id; three queries however many."""
     keys = [sale.id for sale in sales]
-    for sale in Sale.objects.filter(pk__in=keys):
-        left = what_remains(sale)
-        sums["tax"] += left.tax_minor
-        sums["fee"] += left.fee_minor
-        sums["creators"] += sum(line.amount_minor for line in left.lines)
-        sums["pot"] += left.pot_minor
-    stands = Reversal.objects.filter(sale__in=keys).exclude(outcome__outcome__in=["won", "failed"])
-    sums["loss"] = int(stands.aggregate(all=Sum("loss_minor"))["all"] or 0)
-    return sums
+    with connection.cursor() as cursor:
+        cursor.execute(REMAINING_OF_LINES, {"sales": keys})
+        creators: dict[str, int] = defaultdict(int)
+        for row in cursor.fetchall():
+            creators[str(row[1])] += row[4]
+        cursor.execute(REMAINING_OF_SALES, {"sales": keys})
+        rows = cursor.fetchall()
+    waiting = AwaitingAllocation.objects.filter(sale__in=keys).values_list("sale", "net_minor")
+    creators |= {str(key): net_minor for key, net_minor in waiting}
+    return {str(key): Rest(tax, fee, creators.get(str(key), 0), pot) for key, tax, fee, pot in rows}
 
 
-def ahead_of(left_minor: int | None, sales: Sequence[SaleWay]) -> int:
-    """This will tell how much of a line is paid ahead, in minor units: what can be given back and is in no sale yet."""
-    rows = Sale.objects.filter(pk__in=[sale.id for sale in sales])
-    return max(0, (left_minor or 0) - sum(what_remains(row).gross_minor for row in rows))
+def losses_of(sales: Sequence[SaleWay]) -> int:
+    """This will tell what the house bore of reversals that stand, beyond what was left of sales."""
+    stands = Reversal.objects.filter(sale__in=[sale.id for sale in sales])
+    stands = stands.exclude(outcome__outcome__in=["won", "failed"])
+    return int(stands.aggregate(all=Sum("loss_minor"))["all"] or 0)
+
+
+def lefts_of(
+    lines: Sequence[OrderLine], sales: Mapping[UUID, Sequence[SaleWay]], rests: Mapping[str, Rest]
+) -> dict[UUID, int | None]:
+    """This will tell what of each line can still be given back, None where nothing was sold."""
+    ahead = set(Deferral.objects.filter(source__in=[line.source for line in lines]).values_list("source", flat=True))
+    found: dict[UUID, int | None] = {}
+    for line in lines:
+        if line.source in ahead:
+            found[line.pk] = left_of_line(line)
+        else:
+            own = sales.get(line.pk)
+            found[line.pk] = sum(rests[sale.id].total_minor for sale in own) if own else None
+    return found

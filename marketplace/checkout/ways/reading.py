@@ -6,19 +6,20 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from marketplace.checkout import line_money
 from marketplace.checkout.attempts import StrayPayment
 from marketplace.checkout.disputes import DisputeStep
 from marketplace.checkout.evidence.standing import standings_of
 from marketplace.checkout.models import Order, OrderLine, PaymentOutcome
 from marketplace.checkout.order_states import state_of
+from marketplace.checkout.papers.queries import papers_of
 from marketplace.checkout.reconciling.tables import ProviderLine
 from marketplace.checkout.refund_requests import RefundMended, RefundRequest
 from marketplace.checkout.refunds import RefundIntent, RefundOutcome, RefundStep
 from marketplace.checkout.ways import money
 from marketplace.checkout.ways.shapes import DisputeWay, LineWay, RefundWay, SaleWay, Step, Sums, Way
 from marketplace.licensing.models import Grant
-from marketplace.licensing.queries import status_of
+from marketplace.licensing.queries import with_status
+from marketplace.people.models import Person, Studio
 from marketplace.ui.formats import choose_title
 
 
@@ -28,7 +29,10 @@ def way_of(order: Order) -> Way:
     related = ("offer__terms", "offer__release__pack__creator", "order")
     lines = list(OrderLine.objects.filter(order=order).select_related(*related).order_by("position"))
     sales = money.sales_of(lines)
-    told = [_line(line, sales.get(line.pk, [])) for line in lines]
+    rests = money.rests_of([sale for found in sales.values() for sale in found])
+    lefts = money.lefts_of(lines, sales, rests)
+    grants = _grants(lines)
+    told = [_line(line, grants.get(line.pk), lefts[line.pk], sales.get(line.pk, [])) for line in lines]
     refunds = [_refund(row) for row in _refunds(order)]
     disputes = _disputes(order)
     references = list(_references(order, refunds, disputes))
@@ -48,7 +52,7 @@ def way_of(order: Order) -> Way:
         papers=_papers(order),
         balance_lines=_balance(references),
         postings=money.postings_of(lines),
-        sums=_sums(order, told, refunds, disputes),
+        sums=_sums(order, told, rests, refunds, disputes),
     )
 
 
@@ -70,8 +74,25 @@ def _payment(order: Order) -> Iterator[Step]:
         yield Step(outcome.at, f"outcome-{outcome.outcome}", order.total_minor, outcome.reference, outcome.reason)
 
 
-def _line(line: OrderLine, sales: Sequence[SaleWay]) -> LineWay:
-    grant = line.replaces if line.kind == OrderLine.USAGE else Grant.objects.filter(source=line.source).first()
+def _grants(lines: Sequence[OrderLine]) -> dict[UUID, Grant]:
+    """Finds the license of each line by its id, with `.status`; bills for use are under the one that they follow."""
+    rows = with_status(
+        Grant.objects.filter(
+            Q(source__in=[line.source for line in lines])
+            | Q(pk__in=[line.replaces_id for line in lines if line.kind == OrderLine.USAGE])
+        )
+    )
+    by_source, by_key = {}, {}
+    for grant in rows:
+        by_source[grant.source] = by_key[grant.pk] = grant
+    found = {
+        line.pk: by_key.get(line.replaces_id) if line.kind == OrderLine.USAGE else by_source.get(line.source)
+        for line in lines
+    }
+    return {key: grant for key, grant in found.items() if grant is not None}
+
+
+def _line(line: OrderLine, grant: Grant | None, left_minor: int | None, sales: Sequence[SaleWay]) -> LineWay:
     release = line.offer.release
     return LineWay(
         str(line.pk),
@@ -82,8 +103,8 @@ def _line(line: OrderLine, sales: Sequence[SaleWay]) -> LineWay:
         line.price_minor,
         line.fee_minor,
         str(grant.pk) if grant else "",
-        status_of(grant) if grant else "",
-        line_money.left_of_line(line),
+        grant.status if grant else "",  # type: ignore[attr-defined]
+        left_minor,
         sales,
     )
 
@@ -145,7 +166,10 @@ def _disputes(order: Order) -> list[DisputeWay]:
 
 def _papers(order: Order) -> list[Mapping[str, Any]]:
     """Names invoices, receipts and credit notes of the order."""
-    return []
+    return [
+        {"kind": one.kind, "name": one.name, "sha256": one.sha256, "issued_at": one.issued_at}
+        for one in papers_of(order)
+    ]
 
 
 def _references(order: Order, refunds: Sequence[RefundWay], disputes: Sequence[DisputeWay]) -> Iterator[str]:
@@ -177,25 +201,25 @@ def _balance(references: Sequence[str]) -> list[Mapping[str, Any]]:
 def _sums(
     order: Order,
     told: Sequence[LineWay],
+    rests: Mapping[str, money.Rest],
     refunds: Sequence[RefundWay],
     disputes: Sequence[DisputeWay],
 ) -> Sums:
     sales = [sale for line in told for sale in line.sales]
-    rests = money.rests_of(sales)
     paid = PaymentOutcome.objects.filter(order=order, outcome=PaymentOutcome.SUCCEEDED).exists()
-    ahead = sum(money.ahead_of(one.left_minor, one.sales) for one in told)
+    left_minor = sum(one.left_minor or 0 for one in told)
     return Sums(
         paid_minor=order.total_minor if paid else 0,
         refunded_minor=sum(
             one.amount_minor for one in refunds if one.state in ("pending", "succeeded", "overtaken", "otherwise")
         ),
         disputed_minor=sum(one.amount_minor for one in disputes if one.state != "won"),
-        loss_minor=rests["loss"],
-        tax_minor=rests["tax"],
-        fee_minor=rests["fee"],
-        creators_minor=rests["creators"],
-        pot_minor=rests["pot"],
-        ahead_minor=ahead,
+        loss_minor=money.losses_of(sales),
+        tax_minor=sum(one.tax_minor for one in rests.values()),
+        fee_minor=sum(one.fee_minor for one in rests.values()),
+        creators_minor=sum(one.creators_minor for one in rests.values()),
+        pot_minor=sum(one.pot_minor for one in rests.values()),
+        ahead_minor=left_minor - sum(one.total_minor for one in rests.values()),
     )
 
 
@@ -211,12 +235,22 @@ def orders_like(text: str, *, limit: int = 50) -> list[Order]:
     text = text.strip()
     if len(text) < 3 or "\x00" in text:
         return []
-    found = Q(studio__name__icontains=text) | Q(studio__legal_name__icontains=text) | Q(buyer__email__iexact=text)
-    found |= Q(outcome__reference=text) | Q(disputes__reference=text) | Q(disputes__charge_reference=text)
-    found |= Q(attempts__key=text) | Q(attempts__steps__reference=text) | Q(lines__refunds__outcome__reference=text)
+    asked = [
+        Q(studio__in=Studio.objects.filter(Q(name__icontains=text) | Q(legal_name__icontains=text))),
+        Q(buyer__in=Person.objects.filter(email=text.lower())),
+        Q(outcome__reference=text),
+        Q(attempts__key=text),
+        Q(attempts__steps__reference=text),
+        Q(disputes__reference=text),
+        Q(disputes__charge_reference=text),
+        Q(lines__refunds__outcome__reference=text),
+    ]
     if (name := _uuid(text)) is not None:
-        found |= Q(pk=name) | Q(lines__pk=name)
-    rows = Order.objects.filter(found).select_related("studio", "buyer").distinct()
+        asked += [Q(pk=name), Q(lines__pk=name)]
+    keys: set[UUID] = set()
+    for one in asked:  # each by its own index: all in one would read every order there is
+        keys.update(Order.objects.filter(one).order_by("-placed_at", "-id").values_list("pk", flat=True)[:limit])
+    rows = Order.objects.filter(pk__in=keys).select_related("studio", "buyer")
     return list(rows.order_by("-placed_at", "-id")[:limit])
 
 

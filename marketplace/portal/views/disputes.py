@@ -18,6 +18,8 @@ from marketplace.checkout.disputes import Dispute, DisputeStep
 from marketplace.checkout.evidence import making, submitting
 from marketplace.checkout.evidence.standing import Standing, standing_of, standings_of
 from marketplace.checkout.gateways.base import GatewayUnavailable
+from marketplace.checkout.models import PaymentOutcome
+from marketplace.checkout.stripe_models import GatewayInquiry
 from marketplace.portal import words_orders
 from marketplace.portal.views.access import operators_only
 from marketplace.ui.formats import say
@@ -41,8 +43,19 @@ def disputes(request: HttpRequest) -> HttpResponse:
         "here": "desk",
         "waiting": [_told(one, now) for one in waiting],
         "over": [_told(one, now) for one in over],
+        "inquiries": _inquiries(),
     }
     return render(request, "portal/desk_disputes.html", context)
+
+
+def _inquiries() -> list[dict[str, Any]]:
+    """Lists what banks ask about without taking money, the newest first, each with its order where it is known."""
+    rows = GatewayInquiry.objects.order_by("gateway", "reference", "-id").distinct("gateway", "reference")
+    found = sorted(rows[:SHOWN], key=lambda row: row.pk, reverse=True)
+    references = [row.charge_reference for row in found]
+    paid = PaymentOutcome.objects.filter(reference__in=references).select_related("order__studio")
+    orders = {row.reference: row.order for row in paid}
+    return [{"inquiry": row, "order": orders.get(row.charge_reference)} for row in found]
 
 
 def _told(one: Standing, now: Any) -> dict[str, Any]:

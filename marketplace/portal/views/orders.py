@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 
 from marketplace.checkout.models import Order
 from marketplace.checkout.order_states import WORDS, states_of
+from marketplace.checkout.papers.words import KINDS as PAPERS
 from marketplace.checkout.ways.reading import orders_like, requests_of, way_of
 from marketplace.checkout.ways.shapes import RoyaltyWay, SaleWay, Step, Way
 from marketplace.portal import words, words_desk, words_orders
@@ -19,6 +20,9 @@ from marketplace.portal.views.access import operators_only
 from marketplace.ui.formats import say
 
 LATEST = 30
+LINES_SHOWN = 200
+"""How many lines of an order stand on its page; a bill for use may have thousands, and JSON has all."""
+POSTINGS_SHOWN = 1_000
 _TONES = {"waiting": "warn", "action": "warn", "declined": "bad", "expired": "bad", "disputed": "bad"}
 
 
@@ -75,7 +79,8 @@ def order(request: HttpRequest, order: UUID) -> HttpResponse:
         "way": way,
         **_state(way.state),
         "payment": _steps(way.payment),
-        "lines": [{"line": one, "sales": [_sale(sale) for sale in one.sales]} for one in way.lines],
+        "lines": [{"line": one, "sales": [_sale(sale) for sale in one.sales]} for one in way.lines[:LINES_SHOWN]],
+        "more_lines": max(0, len(way.lines) - LINES_SHOWN),
         "refunds": [
             {
                 "refund": one,
@@ -96,8 +101,10 @@ def order(request: HttpRequest, order: UUID) -> HttpResponse:
         ],
         "requests": requests_of(found),
         "postings": [
-            {"row": row, "account": say(words_desk.ACCOUNTS, row.account.split(":")[0])} for row in way.postings
+            {"row": row, "account": say(words_desk.ACCOUNTS, row.account.split(":")[0])}
+            for row in way.postings[:POSTINGS_SHOWN]
         ],
+        "papers": [{**one, "said": say(PAPERS, one["kind"])} for one in way.papers],
         "sums": _sums(way),
     }
     return render(request, "portal/desk_order.html", context)

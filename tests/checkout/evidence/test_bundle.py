@@ -207,8 +207,12 @@ def test_evidence_is_made_by_itself_while_the_dispute_is_open(line):
     dispute = disputed(line.order)
     other = disputed(line.order, "dp_2", amount_minor=1)
     decided(other, "won")
-    assert making.make_due_bundles(now=later(days=10)) == 1
+    assert making.make_due_bundles(now=later(days=12)) == 1
     assert EvidenceBundle.objects.get().dispute == dispute
+    at_once = disputed(line.order, "dp_3", amount_minor=1, now=later(days=13))
+    decided(at_once, "lost", later(days=13))
+    assert making.make_due_bundles(now=later(days=13)) == 1
+    assert at_once.bundles.count() == 1
 
 
 def test_whose_holder_was_erased_has_no_papers_and_says_so(shop, market):
