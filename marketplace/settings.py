@@ -322,6 +322,10 @@ TAX_1099K_SALES = int(os.environ.get("WORLDLOOM_TAX_1099K_SALES", 200))
 TAX_MERCHANT_CATEGORY = os.environ.get("WORLDLOOM_TAX_MERCHANT_CATEGORY", "5815")
 # How many days after it was paid a buyer can ask for a refund of an order.
 REFUND_REQUEST_DAYS = int(os.environ.get("WORLDLOOM_REFUND_REQUEST_DAYS", 14))
+# After how many days the charge of a renewal, or of a bill for use, that was declined is tried again, and how many days
+# a subscription's license goes on meanwhile.
+SUBSCRIPTION_RETRY_DAYS = [int(day) for day in _words("WORLDLOOM_SUBSCRIPTION_RETRY_DAYS", "1,3,5,7")]
+SUBSCRIPTION_GRACE_DAYS = int(os.environ.get("WORLDLOOM_SUBSCRIPTION_GRACE_DAYS", 14))
 SANDBOX_DISPUTE_AFTER_MINUTES = int(os.environ.get("WORLDLOOM_SANDBOX_DISPUTE_AFTER_MINUTES", 60))
 SANDBOX_FEE_PPB = int(os.environ.get("WORLDLOOM_SANDBOX_FEE_PPB", 0))
 ASSET_FILE_LIMIT_BYTES = int(os.environ.get("WORLDLOOM_ASSET_FILE_LIMIT_BYTES", 4 * 1024**3))

@@ -16,8 +16,9 @@ from marketplace.licensing import queries as licensing
 from marketplace.licensing.bargains import Collection
 from marketplace.licensing.holding_queries import taken_against
 from marketplace.licensing.models import Grant, Offer, OfferPrice
-from marketplace.licensing.pricing import read_tiers
+from marketplace.licensing.pricing import PERIODS, read_tiers
 from marketplace.licensing.terms.words import ALLOWS, FORBIDS, REQUIRES, rights_in
+from marketplace.licensing.trials import trial_days
 from marketplace.ui.formats import sentence
 
 Shape = dict[str, Any]
@@ -67,6 +68,7 @@ def offer(row: Offer, now: datetime) -> Shape:
         "tiers": [asdict(tier) for tier in read_tiers(price.tiers, model=row.model)],
         "month_minimum_minor": price.month_minimum_minor,
         "month_cap_minor": price.month_cap_minor,
+        "trial_days": trial_days(row) if row.model in PERIODS else 0,
         "exclusive": terms.exclusive,
         "available": taken is None,
         "taken_until": taken.during.upper if taken else None,

@@ -16,6 +16,6 @@ ENUM_NAMES = {
     "RightKind": "marketplace.api.terms_shapes.RIGHT_KINDS",
     "RunLayerState": "marketplace.compositions.services.queries.LAYER_STATES",
     "RunState": "marketplace.compositions.services.queries.RUN_STATES",
-    "SubscriptionState": "marketplace.api.order_shapes.SUBSCRIPTION_STATES",
+    "SubscriptionState": "marketplace.checkout.subscription_states.STATES",
     "WrittenForm": "marketplace.api.terms_shapes.WRITTEN_FORMS",
 }

@@ -44,6 +44,7 @@ OFFER: dict[str, Any] = {
     "tiers": [{"up_to_people": 10, "up_to_revenue_usd": 0, "price_minor": 1900}],
     "month_minimum_minor": 0,
     "month_cap_minor": 0,
+    "trial_days": 0,
     "exclusive": False,
     "available": True,
     "taken_until": None,

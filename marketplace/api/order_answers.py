@@ -4,13 +4,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from marketplace.api import answers
 from marketplace.api.answers import Shape, Site
-from marketplace.checkout import order_states, paying
+from marketplace.checkout import order_states, paying, subscription_states
 from marketplace.checkout.asking import Quoted, QuotedLine
-from marketplace.checkout.models import Order, OrderLine, PaymentOutcome, Subscription
+from marketplace.checkout.models import Order, OrderLine, PaymentOutcome, Subscription, SubscriptionEnd
 from marketplace.checkout.placing import said
 from marketplace.licensing.bargains import QuoteRequest, QuoteStep
 from marketplace.licensing.models import Grant
@@ -122,6 +123,7 @@ def price_request(row: QuoteRequest, site: Site) -> Shape:
 def subscription(row: Subscription) -> Shape:
     """This will describe a subscription as queries give it."""
     grant, end = row.grant, getattr(row, "end", None)  # type: ignore[attr-defined]
+    cancelled, owes = row.cancelled, row.owes  # type: ignore[attr-defined]
     return {
         "id": row.pk,
         "pack": str(row.offer.release.pack),
@@ -131,7 +133,10 @@ def subscription(row: Subscription) -> Shape:
         "seats": row.renews_with,  # type: ignore[attr-defined]
         "started_at": row.started_at,
         "paid_until": grant.ends_at if grant else None,
-        "state": "ended" if end else "running",
-        "end_cause": end.cause if end else None,
-        "ended_at": end.ended_at if end else None,
+        "state": subscription_states.state_of(row, timezone.now()),
+        "trial_until": row.anchor_at if row.anchor_at > row.started_at else None,
+        "grace_until": row.grace.ends_at if row.grace else None,  # type: ignore[attr-defined]
+        "pay_url": paying.page_of(owes) if owes else None,
+        "end_cause": end.cause if end else SubscriptionEnd.CANCELLED if cancelled else None,
+        "ended_at": end.ended_at if end else cancelled.at if cancelled else None,
     }

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from marketplace.api.fields import Shape, StrictDay, StrictInteger, StrictSerializer, StrictText, StrictUUID
 from marketplace.api.serializers import GrantShape
 from marketplace.checkout.order_states import WORDS
+from marketplace.checkout.subscription_states import STATES
 from marketplace.licensing.pricing import PERIODS, SEATS_LIMIT
 from marketplace.licensing.rules import PRICE_LIMIT_MINOR
 
@@ -192,9 +193,6 @@ class PriceRequestPage(Shape):
     next = serializers.CharField(allow_null=True)
 
 
-SUBSCRIPTION_STATES = ("running", "ended")
-
-
 class SeatsRequest(StrictSerializer):
     """How many seats a subscription is to have."""
 
@@ -212,7 +210,16 @@ class SubscriptionShape(Shape):
     seats = serializers.IntegerField(min_value=1, help_text="Of its next period.")
     started_at = serializers.DateTimeField()
     paid_until = serializers.DateTimeField(allow_null=True)
-    state = serializers.ChoiceField(SUBSCRIPTION_STATES, help_text="What ended runs to the end of what was paid for.")
+    state = serializers.ChoiceField(
+        STATES,
+        help_text="What is past-due is not paid, and its license goes on for a time. What was cancelled or has ended"
+        " runs to the end of what was paid for.",
+    )
+    trial_until = serializers.DateTimeField(
+        allow_null=True, help_text="When the first period is charged, after a trial."
+    )
+    grace_until = serializers.DateTimeField(allow_null=True, help_text="Until when the license of a past-due one runs.")
+    pay_url = serializers.CharField(allow_null=True, help_text="Where the buyer pays a renewal that is past due.")
     end_cause = serializers.CharField(allow_null=True, help_text="cancelled, declined, withdrawn, and so on.")
     ended_at = serializers.DateTimeField(allow_null=True)
 

@@ -49,6 +49,9 @@ class OfferShape(Shape):
     month_cap_minor = serializers.IntegerField(
         min_value=0, help_text="The most that the uses of a month cost; 0 is none."
     )
+    trial_days = serializers.IntegerField(
+        min_value=0, help_text="For how many days a subscription is tried for nothing, once a pack; 0 is none."
+    )
     exclusive = serializers.BooleanField()
     available = serializers.BooleanField(help_text="False while somebody has exclusively what it covers.")
     taken_until = serializers.DateTimeField(allow_null=True, help_text="When that ends, if it does.")

@@ -113,6 +113,7 @@ class QuotedLine:
     price: OfferPrice | None = None
     code: DiscountCode | None = None
     taxes: tuple[TaxPart, ...] = ()
+    trial_days: int = 0
 
     @property
     def offer(self) -> Offer:

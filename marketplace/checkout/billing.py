@@ -28,8 +28,8 @@ def bill_usage(*, now: datetime) -> int:
     paid yet; tells how many bills were paid.
 
     A studio gets one bill for a currency and a way to pay: that of the order that the license came of. A bill that is
-    declined is sent again next month. Units that are reported cost what they cost then; what recipes use, docs/usage.md
-    says.
+    declined is tried again for some days (past_due.py); what is still not paid then is on the next month's. Units that
+    are reported cost what they cost then; what recipes use, docs/usage.md says.
     """
     try:
         rating.rate_months(now=now)

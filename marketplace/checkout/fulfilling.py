@@ -64,7 +64,7 @@ def _grant(order: Order, line: OrderLine, method: str, now: datetime) -> None:
         starts_at=line.starts_at,
         ends_at=line.ends_at,
         kind=Grant.NEW if line.kind == OrderLine.BUY else line.kind,
-        replaces=line.replaces,
+        replaces=subscriptions.grace_of(line) or line.replaces,
         price_minor=line.price_minor,
         currency=order.currency,
     )

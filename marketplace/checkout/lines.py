@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from marketplace.checkout import trying
 from marketplace.checkout.asking import (
     QUOTE_IS_GOOD_FOR,
     Ask,
@@ -96,6 +97,9 @@ def _line(studio: Studio, ask: Ask, size: Size | None, taken: Taken, now: dateti
     else:
         code = _code(ask, taken, now)
         priced = ask.fixed or priced_at(ask, row, code, seats, size)
+    trial = trying.days_for(studio, ask)
+    if trial:
+        priced = trying.as_trial(priced, trial)
     period = licensing.check_grant(
         offer=offer,
         studio=studio,
@@ -110,7 +114,7 @@ def _line(studio: Studio, ask: Ask, size: Size | None, taken: Taken, now: dateti
     starts_at, ends_at = ask.starts_at, ask.ends_at
     if offer.model in pricing.PERIODS:
         starts_at = period.starts_at
-        first = pricing.period_start(starts_at, offer.model, 1)
+        first = trying.ends_of(starts_at, trial) if trial else pricing.period_start(starts_at, offer.model, 1)
         ends_at = min(filter(None, (period.ends_at, ask.ends_at or first)))
     line = QuotedLine(
         ask=ask,
@@ -124,6 +128,7 @@ def _line(studio: Studio, ask: Ask, size: Size | None, taken: Taken, now: dateti
         # What is sold in a collection is no sale at the offer's own price.
         price=None if ask.collection is not None else row,
         code=code,
+        trial_days=trial,
     )
     return _with_credit(line, now)
 

@@ -1,7 +1,7 @@
 """Orders, the intents to take money for them, and what came of it.
 
 More tables: attempts.py, charges.py, disputes.py, refunds.py, chain_sale_models.py, method_models.py,
-sandbox_models.py.
+sandbox_models.py, subscription_models.py.
 """
 
 import uuid
@@ -17,6 +17,7 @@ from marketplace.checkout import paper_models as paper_models
 from marketplace.checkout import refund_requests as refund_requests
 from marketplace.checkout import refunds as refunds
 from marketplace.checkout import stripe_models as stripe_models
+from marketplace.checkout import subscription_models as subscription_models
 from marketplace.checkout import tax_models as tax_models
 from marketplace.checkout.attempts import AttemptDeclined as AttemptDeclined
 from marketplace.checkout.attempts import PaymentAttempt as PaymentAttempt

@@ -215,10 +215,11 @@ def stays_open(attempt: PaymentAttempt, waited: bool, now: datetime) -> bool:
     """This will tell whether an order is tried again after this try was declined.
 
     A card that is declined at once, as the order is placed, ends the order: the form is still there. Who has been led
-    on to the order's page chooses another card there, for a day.
+    on to the order's page chooses another card there, for a day. What is charged while nobody is there is tried again
+    in days to come, and given up by who does that (past_due.py).
     """
     if is_off_session(attempt.order):
-        return False
+        return True
     return (waited or attempt.number > 1) and now < attempt.order.placed_at + OPEN_FOR
 
 

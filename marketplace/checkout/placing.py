@@ -11,7 +11,7 @@ from django.db.models import Max
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
-from marketplace.checkout import rules
+from marketplace.checkout import rules, trying
 from marketplace.checkout.asking import Ask, Quoted, QuotedLine, UnableToBuy, asks_in
 from marketplace.checkout.charges import UsageChargeLine
 from marketplace.checkout.gateways.base import HOSTED, Gateway, UnableToUseMethod
@@ -205,6 +205,8 @@ def _write(
     for row, line in zip(lines, priced.lines, strict=True):
         taxes.put_in(row, line.taxes, is_included=priced.tax_included)
     OrderLine.objects.bulk_create(lines)
+    days = zip(lines, (line.trial_days for line in priced.lines), strict=True)
+    trying.keep_trials(studio, [(row, trial) for row, trial in days if trial])
     taxes.write(order, lines, priced.taxed)
     for row, line in zip(lines, priced.lines, strict=True):
         _claim(studio, row, line, now)

@@ -44,8 +44,9 @@ def book_ahead(*, order: Order, line: OrderLine, now: datetime) -> None:
     pay_ahead(
         source=line.source,
         split=release.split,
-        gross=Money(line.price_minor, order.currency),
-        tax_minor=0,
+        gross=Money(line.gross_minor, order.currency),
+        tax_minor=line.tax_minor,
+        tax_of=line.tax_of,
         fee_minor=line.fee_minor,
         times=months_of(line),
         subject=f"release:{release.digest}",

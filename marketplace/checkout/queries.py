@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db.models import Count
 
-from marketplace.checkout import subscriptions
+from marketplace.checkout import past_due, subscriptions
 from marketplace.checkout.models import Order, OrderLine, PaymentOutcome, Subscription
 from marketplace.licensing.models import Grant, Offer
 from marketplace.people.models import Studio
@@ -32,7 +32,9 @@ def status_of(order: Order) -> str:
 def subscriptions_of(studio: Studio) -> list[Subscription]:
     """This will list a studio's subscriptions, newest first.
 
-    Each has its newest license as `.grant`, in `.renews_with` the seats of its next period, and `.end` if it ended.
+    Each has its newest license as `.grant`, in `.renews_with` the seats of its next period, `.end` if it ended, the
+    `.cancelled` that stands, and as `.owes` the order of a renewal that is not paid, as `.grace` the license that goes
+    on meanwhile.
     """
     rows = Subscription.objects.filter(studio=studio)
     found = list(rows.select_related("offer__terms", "offer__release__pack__creator", "line", "end"))
@@ -50,6 +52,10 @@ def subscription_of(grant: Grant) -> Subscription | None:
 def _filled(one: Subscription) -> Subscription:
     one.grant = subscriptions.current_grant(one)  # type: ignore[attr-defined]
     one.renews_with = subscriptions.seats_of(one)  # type: ignore[attr-defined]
+    one.cancelled = subscriptions.cancellation_of(one)  # type: ignore[attr-defined]
+    one.owes = past_due.open_renewal(one)  # type: ignore[attr-defined]
+    lines = one.owes.lines.all() if one.owes else ()  # type: ignore[attr-defined]
+    one.grace = next(filter(None, map(subscriptions.grace_of, lines)), None)  # type: ignore[attr-defined]
     return one
 
 

@@ -1,13 +1,17 @@
-"""Every write about running subscriptions: renewed, cancelled, with more or fewer seats."""
+"""Every write about running subscriptions: renewed, with more or fewer seats; whether they go on: going_on.py."""
 
 import logging
 from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
 
-from marketplace.checkout import operations, subscriptions
+from marketplace.checkout import operations, past_due, subscriptions
 from marketplace.checkout.asking import Ask, UnableToBuy
 from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod
+from marketplace.checkout.going_on import cancel_subscription as cancel_subscription
+from marketplace.checkout.going_on import check_buyer
+from marketplace.checkout.going_on import resume_subscription as resume_subscription
+from marketplace.checkout.going_on import use_method as use_method
 from marketplace.checkout.lines import worth_of
 from marketplace.checkout.models import (
     Order,
@@ -25,7 +29,7 @@ from marketplace.licensing.granting import UnableToGrant
 from marketplace.licensing.models import Grant, GrantStatus, Offer
 from marketplace.licensing.pricing import Priced
 from marketplace.licensing.rules import BACKDATED_AT_MOST
-from marketplace.people.models import Person, Seat
+from marketplace.people.models import Person
 from marketplace.ui.words import Words, gettext_noop
 
 log = logging.getLogger(__name__)
@@ -39,8 +43,8 @@ _REST = gettext_noop("For the rest of the period: %(amount)s")
 def renew_subscriptions(*, now: datetime) -> int:
     """This will renew what runs out within the hour, each for its next period; tells how many were renewed.
 
-    A renewal costs what the offer costs then. One that is declined, or of an offer that is not sold any more, ends the
-    subscription: the license runs to the end of what was paid for, and then simply ends.
+    A renewal costs what the offer costs then. One that is declined is tried again (past_due.py). Where the offer is not
+    sold any more, or the subscription was cancelled, it ends: the license runs to the end of what was paid for.
     """
     renewed = 0
     for subscription in subscriptions.due(now + AHEAD)[:AT_ONCE]:
@@ -62,6 +66,10 @@ def _renew(subscription: Subscription, now: datetime) -> bool:
     newest = GrantStatus.objects.filter(grant=grant).order_by("-id").first()
     if newest is not None and newest.status == GrantStatus.SUSPENDED:
         return False  # while a payment is disputed nobody is charged again; what is late then costs less
+    if subscriptions.cancellation_of(subscription):
+        if grant.ends_at <= now:  # until then it can be resumed
+            subscriptions.end(subscription, SubscriptionEnd.CANCELLED, now=now)
+        return False
     if hasattr(offer, "withdrawal"):
         subscriptions.end(subscription, SubscriptionEnd.WITHDRAWN, now=now)
         return False
@@ -71,7 +79,7 @@ def _renew(subscription: Subscription, now: datetime) -> bool:
             studio=subscription.studio,
             buyer=subscription.buyer,
             asks=[ask],
-            token=subscription.method or FREE,
+            token=past_due.token_for_renewal(subscription) or FREE,
             idempotency_key=f"subscription:{subscription.pk}:{number}",
             now=now,
         )
@@ -129,22 +137,6 @@ def _price(subscription: Subscription, offer: Offer, seats: int, now: datetime) 
     )
 
 
-def cancel_subscription(*, subscription: Subscription, by: Person, now: datetime) -> SubscriptionEnd:
-    """This will renew a subscription no more; its license runs to the end of the period, and nothing is paid back.
-
-    Doing it twice changes nothing. Raises UnableToBuy for who may not.
-    """
-    _check_buyer(subscription, by)
-    subscriptions.end(subscription, SubscriptionEnd.CANCELLED, now=now)
-    return SubscriptionEnd.objects.get(subscription=subscription)
-
-
-def _check_buyer(subscription: Subscription, by: Person) -> None:
-    studio = subscription.studio
-    if not Seat.objects.filter(studio=studio, person=by, role__in=[Seat.OWNER, Seat.BUYER]).exists():
-        raise UnableToBuy(_("You cannot buy for %s: ask its owner for a buyer's seat.") % studio.name)
-
-
 def change_seats(
     *, subscription: Subscription, seats: int, by: Person, idempotency_key: str, now: datetime
 ) -> Order | None:
@@ -154,7 +146,7 @@ def change_seats(
     order is returned. Fewer are from the next period on, nothing is paid back, and None is returned. Raises
     UnableToBuy, also for fewer than are in use, UnableToGrant, or PaymentDeclined, which changes nothing.
     """
-    _check_buyer(subscription, by)
+    check_buyer(subscription, by)
     if not is_idempotency_key(idempotency_key) or idempotency_key.startswith(OURS):
         raise UnableToBuy(_("An order needs an idempotency key of 1 to 200 visible ASCII characters."))
     there = Order.objects.filter(studio=subscription.studio, idempotency_key=idempotency_key).first()
@@ -174,7 +166,7 @@ def change_seats(
         studio=subscription.studio,
         buyer=by,
         asks=[ask],
-        token=subscription.method or FREE,
+        token=past_due.token_for_renewal(subscription) or FREE,
         idempotency_key=idempotency_key,
         now=now,
     )
@@ -202,6 +194,8 @@ def _added(subscription: Subscription, offer: Offer, grant: Grant, seats: int, n
     begins, ends = (pricing.period_start(subscription.anchor_at, offer.model, number + more) for more in (0, 1))
     whole = _price(subscription, offer, seats - grant.seats, now)
     due = pricing.prorated(whole.price_minor, starts_at=begins, ends_at=ends, at=now)
+    if now < subscription.anchor_at:  # a trial: what is added costs nothing until it ends
+        due = 0
     rest = pricing.credit_of(worth_of(grant), starts_at=grant.starts_at, ends_at=grant.ends_at, at=now)
     words = Words(
         gettext_noop("For the rest of the period: %(amount)s"), {"amount": pricing.money(due, offer.currency)}

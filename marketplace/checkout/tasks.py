@@ -4,7 +4,16 @@ from django.utils import timezone
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from marketplace.checkout import billing, chain_cases, chain_sales, inquiries, operations, renewing
+from marketplace.checkout import (
+    billing,
+    billing_letters,
+    chain_cases,
+    chain_sales,
+    inquiries,
+    operations,
+    past_due,
+    renewing,
+)
 from marketplace.checkout import desk_tasks as desk_tasks  # more tasks, found by being imported here
 from marketplace.checkout.papers import operations as papers
 from marketplace.checkout.reconciling import tasks as reconciling_tasks  # noqa: F401 (more tasks of this app)
@@ -37,8 +46,10 @@ def write_papers(timestamp: int) -> None:
 @app.periodic(cron="*/5 * * * *")
 @app.task(queueing_lock="checkout.renew", pass_context=False)
 def renew(timestamp: int) -> None:
-    """Renews subscriptions whose period is about to end."""
+    """Renews subscriptions whose period is about to end, and goes on with what is not paid; reminds of trials."""
     renewing.renew_subscriptions(now=timezone.now())
+    past_due.chase_payments(now=timezone.now())
+    billing_letters.remind_of_trials(now=timezone.now())
 
 
 @app.periodic(cron="20 3 * * *")
@@ -64,3 +75,12 @@ def tell_of_case(sale_id: int, address: str, language: str) -> None:
 def tell_of_inquiry(inquiry_id: int, address: str, language: str) -> None:
     """Writes one operator that a bank asks about a payment."""
     inquiries.send_letter(inquiry_id=inquiry_id, address=address, language=language)
+
+
+@app.task(
+    name="checkout.tell_of_payment",
+    retry=RetryStrategy(max_attempts=8, exponential_wait=8, retry_exceptions={OSError}),
+)
+def tell_of_payment(notice_id: int, person_id: str) -> None:
+    """Writes one person of a payment that was declined or waits, of a subscription's end, or of a trial's."""
+    billing_letters.send_letter(notice_id=notice_id, person_id=person_id)

@@ -1,7 +1,7 @@
 """Terms, terms at a price, licenses held, and the signed papers that prove them.
 
 What is bargained for has its tables in bargains.py; what goes with a license that is held, in holdings.py; what is
-sold on a chain, in chain_offer_models.py.
+sold on a chain, in chain_offer_models.py; how long offers may be tried, in trial_models.py.
 """
 
 import uuid
@@ -14,6 +14,7 @@ from marketplace.catalog.models import Release
 from marketplace.licensing import bargains as bargains  # tables of this app, found by being imported here
 from marketplace.licensing import chain_offer_models as chain_offer_models
 from marketplace.licensing import holdings as holdings
+from marketplace.licensing import trial_models as trial_models
 from marketplace.licensing.chain_offer_models import ChainOffer as ChainOffer
 from marketplace.licensing.chain_offer_models import ChainOfferClosing as ChainOfferClosing
 from marketplace.licensing.chain_offer_models import LicenseeCommitment as LicenseeCommitment

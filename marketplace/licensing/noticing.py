@@ -30,6 +30,8 @@ _NEWS = timedelta(days=30)
 # Subscriptions are renewed at their end; only when that did not happen is there anything to tell.
 _RENEWING = timedelta(days=1)
 _SUBSCRIBED = ("monthly", "yearly")
+# How the source of a license begins that goes on while a renewal is not paid: of that letters of their own tell.
+_GRACE = "grace:"
 
 
 def give_notices(*, now: datetime) -> int:
@@ -56,6 +58,7 @@ def _soon(days: int, after: int) -> Callable[[datetime], QuerySet[Grant]]:
             .filter(ends_at__gt=now + timedelta(days=after), ends_at__lte=now + least)
             .filter(starts_at__lt=F("ends_at") - least)
             .exclude(offer__model="monthly")
+            .exclude(source__startswith=_GRACE)
         )
 
     return due
@@ -67,7 +70,8 @@ def _ended(now: datetime) -> QuerySet[Grant]:
 
 
 def _renewed(now: datetime) -> QuerySet[Grant]:
-    return Grant.objects.filter(kind=Grant.RENEWAL, granted_at__gt=now - _NEWS, granted_at__lte=now)
+    rows = Grant.objects.filter(kind=Grant.RENEWAL, granted_at__gt=now - _NEWS, granted_at__lte=now)
+    return rows.exclude(source__startswith=_GRACE)
 
 
 _DUE: dict[str, Callable[[datetime], QuerySet[Grant]]] = {

@@ -8,7 +8,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from marketplace.licensing import pricing, pricing_queries
+from marketplace.licensing import pricing, pricing_queries, trials
 from marketplace.licensing.models import Offer, OfferPrice
 from marketplace.licensing.months import limits_of
 from marketplace.ui.formats import date_text, money_text, number_text, percent_text, sentence
@@ -60,10 +60,21 @@ def price_shown(offer: Offer) -> Price:
         was_minor=regular if reduced else None,
         sale=_sale(offer, row) if reduced else (),
         tiers=(
+            *_trial(offer),
             *(sentence(words) for words in limits_of(row).said(offer.currency)),
             *(_tier(tier, offer.currency) for tier in pricing.read_tiers(row.tiers, model=offer.model)),
         ),
         asks=_asks(offer.model),
+    )
+
+
+def _trial(offer: Offer) -> tuple[str, ...]:
+    """Says for how long a subscription may be tried; asked for each such offer by itself."""
+    days = trials.trial_days(offer) if offer.model in pricing.PERIODS else 0
+    if not days:
+        return ()
+    return (
+        ngettext("Try it for %(days)d day for nothing", "Try it for %(days)d days for nothing", days) % {"days": days},
     )
 
 

@@ -13,6 +13,7 @@ urlpatterns = [
     path("licenses/<uuid:grant>/seats", holding.assign_seat, name="license-seat"),
     path("licenses/<uuid:grant>/seats/<uuid:person>/release", holding.release_seat, name="license-seat-release"),
     path("licenses/<uuid:grant>/subscription/cancel", holding.cancel_subscription, name="license-cancel"),
+    path("licenses/<uuid:grant>/subscription/resume", holding.resume_subscription, name="license-resume"),
     path("licenses/<uuid:grant>/subscription/seats", holding.change_seats, name="license-subscription"),
     path("licenses/<uuid:grant>/usage", holding.report_use, name="license-usage"),
     path("licenses/<uuid:grant>/upgrade", holding.upgrade, name="license-upgrade"),

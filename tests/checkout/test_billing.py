@@ -1,15 +1,16 @@
 """What licensees report is billed once, at the price of the day it was reported, by the card that was kept."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from marketplace.checkout import billing, placing
+from marketplace.checkout import billing, methods, past_due, placing
 from marketplace.checkout import operations as checkout
 from marketplace.checkout.gateways.base import Charge
 from marketplace.checkout.gateways.sandbox import SandboxGateway
 from marketplace.checkout.models import Order, OrderLine, SandboxCharge
+from marketplace.checkout.subscription_models import PaymentNotice
 from marketplace.licensing import operations as licensing
 from marketplace.licensing.models import Grant, Offer
 from marketplace.payouts.models import Sale
@@ -62,18 +63,37 @@ def test_a_month_is_one_bill_line_by_line(shop: Shop) -> None:
     assert [line.price_minor for line in billing.bills_for([metered])] == [9, 7_000, 900]
 
 
-def test_a_declined_bill_is_sent_again_next_month(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_declined_bill_is_tried_again_and_is_on_the_next_months(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     metered = held(shop, shop.offer("cc-by-4.0", 7, model="metered", unit="image"))
     report(metered, "a", 10)
     refused = Charge(reference="ch_no", state="declined", reason="The card was declined: use another card.")
     with monkeypatch.context() as broken:
         broken.setattr(SandboxGateway, "charge", lambda _self, **_asked: refused)
         assert billing.bill_usage(now=DECEMBER) == billing.bill_usage(now=DECEMBER) == 0
-    assert OrderLine.objects.filter(kind="usage").count() == 1
+        for day in range(20):
+            past_due.chase_payments(now=DECEMBER + timedelta(days=day))
+    [line] = OrderLine.objects.filter(kind="usage")
+    declined = [row.declined.at - DECEMBER for row in line.order.attempts.select_related("declined")]
+    assert [one.days for one in declined] == [0, 1, 3, 5, 7]
+    assert line.order.outcome.outcome == "declined"
     assert not Sale.objects.exists()
     assert billing.bill_usage(now=JANUARY) == 1
     assert billing.bill_usage(now=JANUARY) == 0
     assert Sale.objects.get().gross_minor == 70
+
+
+def test_a_declined_bill_is_paid_by_the_card_that_was_added_since(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    metered = held(shop, shop.offer("cc-by-4.0", 7, model="metered", unit="image"))
+    report(metered, "a", 10)
+    refused = Charge(reference="ch_no", state="declined", reason="The card was declined: use another card.")
+    with monkeypatch.context() as broken:
+        broken.setattr(SandboxGateway, "charge", lambda _self, **_asked: refused)
+        billing.bill_usage(now=DECEMBER)
+    carol = shop.market.cast.carol
+    methods.add_card(studio=shop.market.cast.studio, card="4000 0000 0000 5126", by=carol, now=DECEMBER)
+    assert past_due.chase_payments(now=DECEMBER) == 1
+    assert Sale.objects.get().gross_minor == 70
+    assert [row.kind for row in PaymentNotice.objects.all()] == ["declined"]
 
 
 def test_a_disputed_bill_suspends_the_license_it_is_for(shop: Shop) -> None:

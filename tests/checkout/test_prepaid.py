@@ -1,6 +1,6 @@
 """A period is paid ahead and earned month by month: through upgrades, added seats, refunds and disputes."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from marketplace.checkout import operations as checkout
@@ -8,6 +8,7 @@ from marketplace.checkout import renewing
 from marketplace.checkout.asking import Ask
 from marketplace.checkout.models import OrderLine, Subscription
 from marketplace.licensing.models import Grant
+from marketplace.payouts.coming_queries import coming_of
 from marketplace.payouts.left_queries import left_of_sale
 from marketplace.payouts.models import Sale
 from marketplace.payouts.operations import allocate_royalties, recognize_periods
@@ -78,6 +79,18 @@ def test_from_months_to_years_each_is_earned_in_its_own_time(shop: Shop) -> None
     recognize_periods(now=datetime(2028, 1, 16, 9, 0, tzinfo=UTC))
     assert sum(gross for _, gross, _ in sold()) == 10_00 + 95_17
     assert check_books() == []
+
+
+def test_creators_see_what_is_to_come(shop: Shop) -> None:
+    """Alice has all of it; a month that is earned, and one that goes back, are not to come any more."""
+    line = bought(shop, "yearly", 365_00)
+    alice = shop.market.cast.alice
+    coming = coming_of(alice)
+    assert (len(coming), coming[0]) == (12, ("USD", date(2027, 1, 1), 27_90))
+    recognize_periods(now=SECOND)
+    assert [one.month for one in coming_of(alice)][:1] == [date(2027, 2, 1)]
+    checkout.refund_line(line=line, amount_minor=31_00, reason="eleven months would do", now=SECOND)
+    assert (len(coming_of(alice)), coming_of(alice)[-1].month) == (10, date(2027, 11, 1))
 
 
 def test_a_refund_in_the_third_month_gives_back_what_is_not_earned_first(shop: Shop) -> None:

@@ -70,24 +70,34 @@ def test_cancelled_is_never_renewed_and_runs_to_its_end(shop: Shop) -> None:
     subscription, cast = subscribed(shop), shop.market.cast
     with pytest.raises(checkout.UnableToBuy, match="cannot buy for"):
         renewing.cancel_subscription(subscription=subscription, by=cast.dave, now=FIRST + MINUTE)
-    ended = renewing.cancel_subscription(subscription=subscription, by=cast.carol, now=FIRST + MINUTE)
+    cancelled = renewing.cancel_subscription(subscription=subscription, by=cast.carol, now=FIRST + MINUTE)
     again = renewing.cancel_subscription(subscription=subscription, by=cast.carol, now=FIRST + 2 * MINUTE)
 
-    assert (ended.cause, again.ended_at) == ("cancelled", FIRST + MINUTE)
+    assert cancelled is not None
+    assert (again, cancelled.at) == (cancelled, FIRST + MINUTE)
+    assert renewing.renew_subscriptions(now=SECOND - MINUTE) == 0
+    assert not SubscriptionEnd.objects.exists()
     assert renewing.renew_subscriptions(now=SECOND) == 0
+    assert SubscriptionEnd.objects.get().cause == "cancelled"
     assert periods(subscription) == [("new", FIRST, SECOND, 2, 2_000)]
     assert not Grant.objects.get().statuses.exists()
 
 
-def test_a_declined_renewal_ends_it_and_takes_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    subscription = subscribed(shop)
-    refused = Charge(reference="ch_no", state="declined", reason="The card was declined: use another card.")
-    monkeypatch.setattr(SandboxGateway, "charge", lambda _self, **_asked: refused)
-
-    assert renewing.renew_subscriptions(now=SECOND) == 0
-    assert renewing.renew_subscriptions(now=SECOND) == 0
-    assert SubscriptionEnd.objects.get().cause == "declined"
-    assert periods(subscription) == [("new", FIRST, SECOND, 2, 2_000)]
+def test_who_resumes_before_the_end_goes_on(shop: Shop) -> None:
+    subscription, cast = subscribed(shop), shop.market.cast
+    asked: dict[str, Any] = {"subscription": subscription, "by": cast.carol}
+    assert renewing.resume_subscription(**asked, now=FIRST) is None
+    renewing.cancel_subscription(**asked, now=FIRST + MINUTE)
+    with pytest.raises(checkout.UnableToBuy, match="cannot buy for"):
+        renewing.resume_subscription(subscription=subscription, by=cast.dave, now=FIRST + MINUTE)
+    assert renewing.resume_subscription(**asked, now=FIRST + 2 * MINUTE) is not None
+    assert renewing.resume_subscription(**asked, now=FIRST + 3 * MINUTE) is None
+    assert renewing.renew_subscriptions(now=SECOND - MINUTE) == 1
+    renewing.cancel_subscription(**asked, now=SECOND + MINUTE)
+    assert renewing.renew_subscriptions(now=THIRD) == 0
+    with pytest.raises(checkout.UnableToBuy, match="has ended"):
+        renewing.resume_subscription(**asked, now=THIRD + MINUTE)
+    assert len(periods(subscription)) == 2
 
 
 def test_a_silent_gateway_is_waited_for(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,7 +215,8 @@ def test_a_renewal_that_comes_after_the_end_is_refused(shop: Shop, monkeypatch: 
     subscription, carol = subscribed(shop), shop.market.cast.carol
     listed = [subscription]
     renewing.cancel_subscription(subscription=subscription, by=carol, now=FIRST + MINUTE)
-    monkeypatch.setattr(renewing.subscriptions, "due", lambda _until: listed)  # looked up before it was cancelled
+    assert renewing.renew_subscriptions(now=SECOND) == 0
+    monkeypatch.setattr(renewing.subscriptions, "due", lambda _until: listed)  # looked up before it ended
 
     assert renewing.renew_subscriptions(now=SECOND) == 0
     assert (Order.objects.count(), SubscriptionEnd.objects.get().cause) == (1, "cancelled")

@@ -13,7 +13,10 @@ from pytest_django import DjangoAssertNumQueries
 
 from marketplace.catalog.models import Release
 from marketplace.checkout import operations as checkout
-from marketplace.checkout.models import SubscriptionEnd
+from marketplace.checkout import past_due, renewing
+from marketplace.checkout.gateways.base import Charge
+from marketplace.checkout.gateways.sandbox import SandboxGateway
+from marketplace.checkout.models import Order, SubscriptionEnd
 from marketplace.licensing import operations as licensing
 from marketplace.licensing.holdings import SeatAssignment, UsageReport
 from marketplace.licensing.models import Grant, Offer
@@ -198,9 +201,33 @@ def test_a_subscription_is_shown_and_cancelled(market: Market, carol: Client, mo
     assert "renew=" not in page
 
     assert carol.post(f"/licenses/{monthly.pk}/subscription/cancel").status_code == 302
-    assert SubscriptionEnd.objects.get().cause == "cancelled"
+    assert not SubscriptionEnd.objects.exists()
     page = shown(carol, f"/licenses/{monthly.pk}")
-    assert "It is not renewed any more. It was cancelled." in page
+    assert "It is cancelled, and ends on" in page
+    assert "Let it go on" in page
+
+    assert carol.post(f"/licenses/{monthly.pk}/subscription/resume").status_code == 302
+    assert "with 2 seats, by the card of the order." in shown(carol, f"/licenses/{monthly.pk}")
+
+
+def test_a_renewal_that_is_not_paid_says_until_when_the_license_goes_on(
+    market: Market, carol: Client, monthly: Grant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = Charge(reference="ch_no", state="declined", reason="The card was declined: use another card.")
+    monkeypatch.setattr(SandboxGateway, "charge", lambda _self, **_asked: refused)
+    assert monthly.ends_at is not None
+    assert renewing.renew_subscriptions(now=monthly.ends_at) == 0
+    past_due.chase_payments(now=monthly.ends_at)
+    page = shown(carol, f"/licenses/{monthly.pk}")
+    order = Order.objects.get(idempotency_key__startswith="subscription:")
+    assert "Its renewal is not paid. The license goes on until" in page
+    assert f'href="/orders/{order.pk}/pay"' in page
+    grace = Grant.objects.get(source__startswith="grace:")
+    assert "Pay it now" in shown(carol, f"/licenses/{grace.pk}")
+
+    assert carol.post(f"/licenses/{grace.pk}/subscription/cancel").status_code == 302
+    assert SubscriptionEnd.objects.get().cause == "cancelled"
+    assert "It is not renewed any more. It was cancelled." in shown(carol, f"/licenses/{monthly.pk}")
 
 
 def test_a_subscription_gets_more_seats_at_once_and_fewer_later(market: Market, carol: Client, monthly: Grant) -> None:

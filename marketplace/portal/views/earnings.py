@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from marketplace.catalog.models import Release
 from marketplace.payouts import queries as books
+from marketplace.payouts.coming_queries import coming_of
 from marketplace.payouts.rules import format_amount
 from marketplace.people.models import Creator
 from marketplace.portal import queries, words
@@ -46,6 +47,7 @@ def earnings(request: HttpRequest, creator: Creator) -> HttpResponse:
         "after": after,
         "is_first": not cursor,
         "balances": balance_rows(creator) if not cursor else [],
+        "coming": coming_of(creator) if not cursor else [],
         "frozen": _frozen(creator, frozen),
         "waiting": queries.waiting_sales(creator) - sum(row.waiting_sales for row in frozen),
         "on_chain": chain_sales_of(creator) if not cursor else {},

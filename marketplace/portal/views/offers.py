@@ -22,7 +22,7 @@ from marketplace.catalog.deriving import derived_from
 from marketplace.catalog.models import Pack, Release
 from marketplace.licensing import operations as licensing
 from marketplace.licensing import parentage
-from marketplace.licensing.pricing import WITHOUT_PRICE
+from marketplace.licensing.pricing import PERIODS, WITHOUT_PRICE
 from marketplace.licensing.pricing_queries import regular_price, with_prices
 from marketplace.licensing.queries import terms_of
 from marketplace.licensing.terms.exchange.base import SIZE_LIMIT_BYTES, Imported, UnableToReadLicense
@@ -30,6 +30,7 @@ from marketplace.licensing.terms.exchange.forms import read
 from marketplace.licensing.terms.model import Terms, within_consent
 from marketplace.licensing.terms.ready import READY
 from marketplace.licensing.terms.words import rights_in
+from marketplace.licensing.trials import trial_days
 from marketplace.licensing.words import summary_text, text_of
 from marketplace.payouts.rules import Money, format_amount
 from marketplace.people.models import Creator
@@ -38,6 +39,7 @@ from marketplace.portal.ceremonies import ceremony
 from marketplace.portal.forms.selling import ChangePriceForm, PriceForm, first_moment, last_moment, month_in, tiers_in
 from marketplace.portal.forms.terms import TermsForm, initial_of
 from marketplace.portal.views.access import creators_only
+from marketplace.portal.views.trials import TrialForm
 from marketplace.ui import formats
 
 REFUSALS = (licensing.UnableToOffer, parentage.BeyondParents, UnableToSignFor)
@@ -289,6 +291,7 @@ def offer(request: HttpRequest, creator: Creator, offer: UUID) -> HttpResponse:
         "form": form,
         "error": error,
         "signs_here": own_key(creator) is not None,
+        "trial_form": TrialForm(initial={"days": trial_days(found)}) if found.model in PERIODS else None,
     }
     return render(request, "portal/offer.html", context, status=422 if form.is_bound else 200)
 

@@ -83,11 +83,26 @@ def cancel_subscription(request: HttpRequest, grant: object) -> HttpResponse:
     """This will renew a subscription no more."""
     found, subscription = _subscription(request, grant)
     try:
-        renewing.cancel_subscription(subscription=subscription, by=_person(request), now=timezone.now())
+        stands = renewing.cancel_subscription(subscription=subscription, by=_person(request), now=timezone.now())
     except held.REFUSALS as error:
         messages.error(request, str(error))
     else:
-        messages.success(request, _("The subscription is cancelled: the license runs to the end of its period."))
+        runs_on = _("The subscription is cancelled: the license runs to the end of its period.")
+        messages.success(request, runs_on if stands else _("The subscription has ended."))
+    return redirect("license", found.pk)
+
+
+@login_required
+@require_POST
+def resume_subscription(request: HttpRequest, grant: object) -> HttpResponse:
+    """This will let a cancelled subscription go on."""
+    found, subscription = _subscription(request, grant)
+    try:
+        renewing.resume_subscription(subscription=subscription, by=_person(request), now=timezone.now())
+    except held.REFUSALS as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, _("The subscription goes on."))
     return redirect("license", found.pk)
 
 

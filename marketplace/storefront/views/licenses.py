@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 
 import ledger.queries
 from marketplace.checkout.queries import subscription_of
+from marketplace.checkout.subscription_states import state_of
 from marketplace.licensing import bundles, holding_queries, operations, pricing
 from marketplace.licensing import queries as licensing
 from marketplace.licensing.models import Grant, GrantStatus
@@ -166,6 +167,7 @@ def _affairs(request: HttpRequest, grant: Grant, terms: Terms, now: datetime) ->
         "seats": seats,
         "seat_form": SeatForm(members=members, taken=seats),
         "subscription": subscription,
+        "subscribed": state_of(subscription, now) if subscription else "",
         "cause": words.say(words_held.CAUSES, subscription.end.cause) if hasattr(subscription, "end") else "",
         "subscription_form": SubscriptionForm(initial={"seats": now_seats, "key": str(uuid4())}),
         "is_billed": is_billed,
