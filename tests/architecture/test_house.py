@@ -25,6 +25,7 @@ SILENT = {
     "marketplace.payouts",
     "marketplace.provider",
     "marketplace.checkout.hearing",
+    "marketplace.checkout.reconciling",
     "assets.inspectors.clamav",
     "assets.storage",
     "assets.uploads.resumable",
