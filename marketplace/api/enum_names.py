@@ -6,6 +6,8 @@ ENUM_NAMES = {
     "GrantKind": "marketplace.api.serializers.GRANT_KINDS",
     "GrantState": "marketplace.licensing.queries.STATES",
     "OrderLineKind": "marketplace.api.order_shapes.LINE_KINDS",
+    "OrderState": "marketplace.checkout.order_states.WORDS",
+    "PaperKind": "marketplace.checkout.papers.model.KINDS",
     "ProofState": "marketplace.api.serializers.PROOF_STATES",
     "QuoteSide": "marketplace.api.order_shapes.STEP_SIDES",
     "QuoteState": "marketplace.api.order_shapes.QUOTE_STATES",

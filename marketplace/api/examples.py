@@ -117,6 +117,9 @@ ORDER: dict[str, Any] = {
     "status": "paid",
     "payment": {"state": "paid", "url": None, "reason": None},
     "total_minor": 4900,
+    "tax_minor": 0,
+    "tax_included": False,
+    "taxes": [],
     "currency": "USD",
     "placed_at": _NOON,
     "lines": [
@@ -126,6 +129,7 @@ ORDER: dict[str, Any] = {
             "price_minor": 4900,
             "list_minor": 4900,
             "credit_minor": 0,
+            "tax_minor": 0,
             "seats": 30,
             "project": None,
             "replaces": None,
@@ -135,6 +139,7 @@ ORDER: dict[str, Any] = {
         }
     ],
     "grants": [GRANT],
+    "papers": [],
     "url": f"{_SITE}/orders/{_ORDER}",
 }
 ORDER_REQUEST: dict[str, Any] = {"offers": [_OFFER], "payment": {"card": "4242 4242 4242 4242"}}
@@ -229,6 +234,9 @@ PROJECT: dict[str, Any] = {
 QUOTED: dict[str, Any] = {
     "total_minor": 4900,
     "list_minor": 4900,
+    "tax_minor": 0,
+    "tax_included": False,
+    "taxes": [],
     "currency": "USD",
     "needs_payment": True,
     "lines": ORDER["lines"],

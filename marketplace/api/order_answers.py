@@ -1,6 +1,7 @@
 """Turning orders and talks about prices into the shapes of `order_shapes.py`."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from django.urls import reverse
@@ -9,10 +10,14 @@ from django.utils.translation import gettext as _
 
 from marketplace.api import answers
 from marketplace.api.answers import Shape, Site
-from marketplace.checkout import order_states, paying, subscription_states
+from marketplace.checkout import order_queries, order_states, paying, subscription_states
 from marketplace.checkout.asking import Quoted, QuotedLine
+from marketplace.checkout.billing_details import MOST
 from marketplace.checkout.models import Order, OrderLine, PaymentOutcome, Subscription, SubscriptionEnd
+from marketplace.checkout.paper_models import Paper
+from marketplace.checkout.papers.queries import papers_of
 from marketplace.checkout.placing import said
+from marketplace.checkout.tax_models import BillingDetails
 from marketplace.licensing.bargains import QuoteRequest, QuoteStep
 from marketplace.licensing.models import Grant
 from marketplace.ui.formats import sentence
@@ -20,17 +25,53 @@ from marketplace.ui.formats import sentence
 
 def order(row: Order, status: str, grants: Iterable[Grant], site: Site) -> Shape:
     """This will describe an order and what became of it."""
+    lines = list(row.lines.all())
     return {
         "id": row.pk,
         "status": status,
         "payment": payment(row),
         "total_minor": row.total_minor,
+        "tax_minor": sum(line.tax_minor for line in lines),
+        "tax_included": any(line.tax_included for line in lines),
+        "taxes": [asdict(one) for one in order_queries.taxes_of(row)],
         "currency": row.currency,
         "placed_at": row.placed_at,
-        "lines": [_line(one) for one in row.lines.all()],
+        "lines": [_line(one) for one in lines],
         "grants": [answers.grant(found, site) for found in grants],
+        "papers": [paper(one, site) for one in papers_of(row)],
         "url": site(reverse("api-order", args=[row.pk])),
     }
+
+
+def listed(row: Order, state: str, papers: Iterable[Paper], site: Site) -> Shape:
+    """This will describe an order in a list."""
+    return {
+        "id": row.pk,
+        "state": state,
+        "total_minor": row.total_minor,
+        "currency": row.currency,
+        "placed_at": row.placed_at,
+        "papers": [paper(one, site) for one in papers],
+        "url": site(reverse("api-order", args=[row.pk])),
+    }
+
+
+def paper(row: Paper, site: Site) -> Shape:
+    """This will describe a paper of an order."""
+    return {
+        "kind": row.kind,
+        "number": row.name,
+        "gross_minor": row.gross_minor,
+        "currency": row.currency,
+        "issued_at": row.issued_at,
+        "sha256": row.sha256,
+        "url": site(reverse("api-order-paper", args=[row.order_id, row.name])),
+    }
+
+
+def billing(row: BillingDetails | None) -> Shape:
+    """This will say whom a studio's papers are made out to."""
+    return {name: getattr(row, name, "") for name in (*MOST, "country", "vat_id")}
 
 
 def payment(row: Order) -> Shape:
@@ -49,6 +90,7 @@ def _line(row: OrderLine) -> Shape:
         "price_minor": row.price_minor,
         "list_minor": row.list_minor,
         "credit_minor": row.credit_minor,
+        "tax_minor": row.tax_minor,
         "seats": row.seats,
         "project": row.project_id,
         "replaces": row.replaces_id,
@@ -63,6 +105,9 @@ def quoted(found: Quoted) -> Shape:
     return {
         "total_minor": found.total_minor,
         "list_minor": found.list_minor,
+        "tax_minor": found.tax_minor,
+        "tax_included": found.tax_included,
+        "taxes": [asdict(one) for one in found.taxes],
         "currency": found.currency,
         "needs_payment": found.needs_method,
         "lines": [_quoted_line(one) for one in found.lines],
@@ -77,6 +122,7 @@ def _quoted_line(one: QuotedLine) -> Shape:
         "price_minor": one.price_minor,
         "list_minor": one.list_minor,
         "credit_minor": one.credit_minor,
+        "tax_minor": sum(part.tax_minor for part in one.taxes),
         "seats": one.seats,
         "project": ask.project.pk if ask.project else None,
         "replaces": ask.replaces.pk if ask.replaces else None,

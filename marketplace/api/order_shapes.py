@@ -8,11 +8,15 @@ from rest_framework import serializers
 
 from marketplace.api.fields import Shape, StrictDay, StrictInteger, StrictSerializer, StrictText, StrictUUID
 from marketplace.api.serializers import GrantShape
+from marketplace.checkout.billing_details import MOST
 from marketplace.checkout.order_states import WORDS
+from marketplace.checkout.papers.model import KINDS as PAPER_KINDS
 from marketplace.checkout.subscription_states import STATES
+from marketplace.checkout.taxes.base import REASONS as ALL_REASONS
 from marketplace.licensing.pricing import PERIODS, SEATS_LIMIT
 from marketplace.licensing.rules import PRICE_LIMIT_MINOR
 
+REASONS = tuple(reason for reason in ALL_REASONS if reason)
 ORDER_STATUSES = ("open", "paid", "free", "declined")
 LINE_KINDS = ("buy", "renewal", "upgrade", "usage")
 MOST_ITEMS = 50
@@ -92,6 +96,7 @@ class PricedLineShape(Shape):
     price_minor = serializers.IntegerField(min_value=0, help_text="What is due for it.")
     list_minor = serializers.IntegerField(min_value=0, help_text="Without discount and credit.")
     credit_minor = serializers.IntegerField(min_value=0, help_text="What the license that it replaces took off.")
+    tax_minor = serializers.IntegerField(min_value=0, help_text="Within the price, or on top of it.")
     seats = serializers.IntegerField(min_value=0)
     project = serializers.UUIDField(allow_null=True)
     replaces = serializers.UUIDField(allow_null=True)
@@ -100,11 +105,25 @@ class PricedLineShape(Shape):
     explained = serializers.ListField(child=serializers.CharField(), help_text="In the language asked for.")
 
 
+class TaxShape(Shape):
+    """One tax over all lines; `reason` says why it is zero where it is."""
+
+    jurisdiction = serializers.CharField(help_text="ISO 3166 code of the place.", allow_blank=True)
+    name = serializers.CharField(allow_blank=True)
+    rate_ppb = serializers.IntegerField(min_value=0, help_text="In parts per billion.")
+    base_minor = serializers.IntegerField(min_value=0)
+    tax_minor = serializers.IntegerField(min_value=0)
+    reason = serializers.ChoiceField(REASONS, allow_blank=True)
+
+
 class QuotedShape(Shape):
     """What an order would cost now. Nothing was written and nothing is held."""
 
-    total_minor = serializers.IntegerField(min_value=0)
+    total_minor = serializers.IntegerField(min_value=0, help_text="With the taxes.")
     list_minor = serializers.IntegerField(min_value=0)
+    tax_minor = serializers.IntegerField(min_value=0)
+    tax_included = serializers.BooleanField(help_text="Whether the prices of the lines have the taxes in them.")
+    taxes = TaxShape(many=True)
     currency = serializers.RegexField(r"^[A-Z]{3}$")
     needs_payment = serializers.BooleanField(help_text="Whether the order asks for a way to pay, now or later.")
     lines = PricedLineShape(many=True)
@@ -118,17 +137,84 @@ class PaymentShape(Shape):
     reason = serializers.CharField(allow_null=True, help_text="Why it was declined, in the language asked for.")
 
 
+class PaperShape(Shape):
+    """An invoice, a receipt, or what corrects one: numbered, and never changed."""
+
+    kind = serializers.ChoiceField(PAPER_KINDS)
+    number = serializers.CharField()
+    gross_minor = serializers.IntegerField(min_value=0)
+    currency = serializers.RegexField(r"^[A-Z]{3}$")
+    issued_at = serializers.DateTimeField()
+    sha256 = serializers.RegexField(r"^[0-9a-f]{64}$", help_text="Of the paper as JSON.")
+    url = serializers.URLField(help_text="As JSON, or as PDF by the header Accept or by `format`.")
+
+
+class OrderRowShape(Shape):
+    """An order in a list."""
+
+    id = serializers.UUIDField()
+    state = serializers.ChoiceField(tuple(WORDS))
+    total_minor = serializers.IntegerField(min_value=0)
+    currency = serializers.RegexField(r"^[A-Z]{3}$")
+    placed_at = serializers.DateTimeField()
+    papers = PaperShape(many=True)
+    url = serializers.URLField()
+
+
+class OrderPage(Shape):
+    """One page of orders; `next` is the cursor of the page behind it, null on the last one."""
+
+    data = OrderRowShape(many=True)
+    next = serializers.CharField(allow_null=True)
+
+
+class BillingRequest(StrictSerializer):
+    """Whom papers are made out to, all of it anew; an invoice needs name, street and city."""
+
+    name = StrictText(max_length=MOST["name"], required=False, allow_blank=True)
+    street = StrictText(max_length=MOST["street"], required=False, allow_blank=True)
+    postcode = StrictText(max_length=MOST["postcode"], required=False, allow_blank=True)
+    city = StrictText(max_length=MOST["city"], required=False, allow_blank=True)
+    region = StrictText(
+        max_length=MOST["region"], required=False, allow_blank=True, help_text="Second half of ISO 3166-2."
+    )
+    country = StrictText(max_length=2, help_text="ISO 3166-1 alpha-2; taxes go by it.")
+    vat_id = StrictText(max_length=40, required=False, allow_blank=True)
+    email = StrictText(max_length=MOST["email"], required=False, allow_blank=True)
+    reference = StrictText(
+        max_length=MOST["reference"], required=False, allow_blank=True, help_text="Yours; stands on each paper."
+    )
+
+
+class BillingShape(Shape):
+    """Whom papers are made out to from now on; empty where nobody said it."""
+
+    name = serializers.CharField(allow_blank=True)
+    street = serializers.CharField(allow_blank=True)
+    postcode = serializers.CharField(allow_blank=True)
+    city = serializers.CharField(allow_blank=True)
+    region = serializers.CharField(allow_blank=True)
+    country = serializers.CharField(allow_blank=True)
+    vat_id = serializers.CharField(allow_blank=True)
+    email = serializers.CharField(allow_blank=True)
+    reference = serializers.CharField(allow_blank=True)
+
+
 class OrderShape(Shape):
     """What was ordered and what became of it, as it stands now; `grants` follow the order of the lines."""
 
     id = serializers.UUIDField()
     status = serializers.ChoiceField(ORDER_STATUSES)
     payment = PaymentShape()
-    total_minor = serializers.IntegerField(min_value=0)
+    total_minor = serializers.IntegerField(min_value=0, help_text="With the taxes.")
+    tax_minor = serializers.IntegerField(min_value=0)
+    tax_included = serializers.BooleanField(help_text="Whether the prices of the lines have the taxes in them.")
+    taxes = TaxShape(many=True)
     currency = serializers.RegexField(r"^[A-Z]{3}$")
     placed_at = serializers.DateTimeField()
     lines = PricedLineShape(many=True)
     grants = GrantShape(many=True)
+    papers = PaperShape(many=True)
     url = serializers.URLField()
 
 

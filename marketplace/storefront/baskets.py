@@ -69,6 +69,8 @@ class Wanted:
     project_name: str = ""
     starts_at: datetime | None = None
     code: str = ""
+    country: str = ""
+    vat_id: str = ""
     people: int | None = None
     revenue_usd: int | None = None
     seats: Mapping[UUID, int] = field(default_factory=dict)

@@ -12,11 +12,13 @@ from marketplace.checkout import methods
 from marketplace.checkout.method_models import PaymentMethod
 from marketplace.checkout.models import OrderLine
 from marketplace.checkout.placing import SAVED
+from marketplace.checkout.taxes.ordering import details_of, is_calculated
 from marketplace.licensing import pricing
 from marketplace.licensing.holding_queries import projects_of
 from marketplace.licensing.models import Offer
 from marketplace.licensing.pricing_queries import declared_size
 from marketplace.licensing.queries import terms_of
+from marketplace.licensing.words import countries
 from marketplace.payouts.rules import UnreadableAmount, parse_amount
 from marketplace.people.models import Studio
 from marketplace.storefront.baskets import Basket, Wanted
@@ -74,6 +76,14 @@ class CheckoutForm(forms.Form):
     revenue_usd = forms.IntegerField(
         label=_("Revenue of the last year, in whole US dollars"), required=False, min_value=0
     )
+    country = forms.ChoiceField(label=_("Country of the licensee"), help_text=_("Taxes go by it."))
+    vat_id = forms.CharField(
+        label=_("VAT id"),
+        required=False,
+        max_length=40,
+        help_text=_("Of a business; with its country’s letters, such as DE123456789."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "class": "mono"}),
+    )
     code = forms.CharField(
         label=_("Discount code"),
         required=False,
@@ -103,6 +113,7 @@ class CheckoutForm(forms.Form):
         self._choose_licensee()
         self._choose_project()
         self._ask_size()
+        self._ask_place()
         for offer in basket.offers:
             self._ask_of(offer)
         if basket.kind != OrderLine.BUY:
@@ -140,6 +151,16 @@ class CheckoutForm(forms.Form):
         self.by_size = by_size
         if not by_size or self.declared is not None:
             del self.fields["people"], self.fields["revenue_usd"]
+
+    def _ask_place(self) -> None:
+        """Asks where the licensee is where taxes go by that and nobody said it; else the billing details count."""
+        known = [self.basket.studio] if self.basket.studio else list(self.studios)
+        told = known and all(studio.country or details_of(studio) for studio in known)
+        if told or not is_calculated() or not any(_may_cost(offer, self.basket) for offer in self.basket.offers):
+            del self.fields["country"], self.fields["vat_id"]
+        else:
+            self.fields["country"].choices = [("", "—"), *countries()]  # type: ignore[attr-defined]
+            self.fields["country"].required = len(known) < 2
 
     def _ask_of(self, offer: Offer) -> None:
         if offer.model in pricing.BY_SEAT and self.basket.quote is None and self.basket.collection is None:
@@ -231,6 +252,8 @@ class CheckoutForm(forms.Form):
             project_name=given.get("project_name", "").strip(),
             starts_at=datetime.combine(day, time(), UTC) if day is not None and later else None,
             code=given.get("code", ""),
+            country=given.get("country", ""),
+            vat_id=given.get("vat_id", ""),
             people=given.get("people"),
             revenue_usd=given.get("revenue_usd"),
             seats=self._by_offer("seats"),

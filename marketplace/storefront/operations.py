@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from marketplace.checkout import operations as checkout
+from marketplace.checkout.billing_details import say_details
 from marketplace.checkout.models import Order
 from marketplace.checkout.placing import SAVED
 from marketplace.checkout.taxes import ordering as taxes
@@ -50,6 +51,8 @@ def _asks(*, person: Person, wanted: Wanted, now: datetime) -> tuple[Studio, lis
     studio = basket.studio or choose_studio(person=person, studio_id=wanted.studio_id, name=wanted.studio_name, now=now)
     if wanted.people is not None and wanted.revenue_usd is not None:
         people.declare_size(studio=studio, by=person, people=wanted.people, revenue_usd=wanted.revenue_usd, now=now)
+    if wanted.country and not studio.country and taxes.details_of(studio) is None:
+        say_details(studio=studio, by=person, country=wanted.country, vat_id=wanted.vat_id, now=now)
     project = basket.project or _project(person, studio, wanted, now)
     asks = [
         checkout.Ask(

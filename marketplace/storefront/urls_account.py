@@ -2,12 +2,16 @@
 
 from django.urls import path
 
-from marketplace.storefront.views import account, payment_methods, refunds
+from marketplace.storefront.views import account, orders, payment_methods, refunds
 
 urlpatterns = [
     path("sign-in", account.sign_in, name="sign-in"),
     path("sign-up", account.sign_up, name="sign-up"),
     path("sign-out", account.sign_out, name="sign-out"),
+    path("orders", orders.orders, name="orders"),
+    path("orders/<uuid:order>", orders.order, name="order"),
+    path("orders/<uuid:order>/papers/<slug:name>.<str:form>", orders.paper, name="order-paper"),
+    path("billing-details", orders.billing, name="billing-details"),
     path("studio", account.studio, name="studio"),
     path("studio/open", account.open_studio, name="studio-open"),
     path("studio/<uuid:studio_id>/seats", account.give_seat, name="studio-seat"),

@@ -18,7 +18,7 @@ from marketplace.api.problems import KINDS, TYPE_PREFIX
 from marketplace.compositions.uses import UsageKey
 from marketplace.licensing import operations as licensing
 from marketplace.licensing.models import Grant
-from tests.api import chain_told, payments_told, recipes_told, statements_told
+from tests.api import chain_told, papers_told, payments_told, recipes_told, statements_told
 from tests.api.shop import named, sell
 from tests.api.studios import ANYBODY, Market, Studio
 from tests.cast import DECLINED_CARD, later
@@ -230,6 +230,7 @@ def written(market: Market, carol: Studio, dave: Studio) -> dict[str, Any]:
         "subscriptions_cancel": carol.call("DELETE", subscription),
         "studio_size": carol.send("PUT", "/studio/size", {"people": 8, "revenue_usd": 0}),
         "studio_entity": carol.send("PUT", "/studio/legal-entity", {"legal_name": "Lantern GmbH", "country": "DE"}),
+        "studio_billing": carol.send("PUT", "/studio/billing-details", {"country": "DE"}),
         **recipes_told.recipe_writes(carol),
     }
 
@@ -304,6 +305,7 @@ def paths(market: Market, carol: Studio, order: dict[str, Any], writes: dict[str
         "subscriptions_read": "/subscriptions/" + carol.get("/subscriptions").json()["data"][0]["id"],
         "studio_read": "/studio",
         **chain_told.chain_paths(market, grant),
+        **papers_told.paper_paths(order),
         **payments_told.payment_paths(writes),
         **recipes_told.recipe_paths(writes),
         **statements_told.statement_paths(),

@@ -3,7 +3,9 @@
 from uuid import UUID
 
 from django.http import Http404
+from django.http.response import HttpResponseBase
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -11,19 +13,43 @@ from rest_framework.response import Response
 
 from marketplace.api import answers, documentation, order_answers, order_shapes, parameters, questions
 from marketplace.api.asked import asks_in, body, method_in, studio_of
-from marketplace.api.door import Door
+from marketplace.api.door import Door, as_file, page
 from marketplace.api.following import check_unfollowed
+from marketplace.api.renderers import FastJSONRenderer, PdfRenderer, ProblemRenderer
 from marketplace.checkout import operations as checkout
+from marketplace.checkout import order_queries, order_states
 from marketplace.checkout import queries as orders
+from marketplace.checkout.billing_details import say_details
 from marketplace.checkout.models import Order as OrderRow
+from marketplace.checkout.papers import queries as papers
+from marketplace.checkout.papers.paper import paper_pdf
+from marketplace.checkout.taxes.ordering import details_of
 from marketplace.licensing import queries as licensing
 
+FORMS = ("json", "pdf")
 POSTED = ("invalid-json", "api-key-missing", "too-large", "unsupported-media-type", "invalid-request")
-REFUSED = ("order-refused", "price-refused", "grant-refused", "exclusivity-taken")
+REFUSED = ("order-refused", "price-refused", "grant-refused", "exclusivity-taken", "tax-unavailable")
 
 
 class Orders(Door):
-    """License offers."""
+    """Orders of the studio, and license offers."""
+
+    @extend_schema(
+        operation_id="orders_list",
+        summary="List orders",
+        tags=["licensing"],
+        parameters=documentation.PAGES,
+        responses=documentation.answers(order_shapes.OrderPage, "api-key-missing", "invalid-request"),
+    )
+    def get(self, request: Request) -> Response:
+        """This will list what the key's studio ordered, newest first, with how each order stands and its papers."""
+        asked = questions.query(request, questions.pages("orders"))
+        size = asked.get("limit", questions.DEFAULT_LIMIT)
+        found, more = order_queries.orders_of([studio_of(request)], after=asked.get("cursor", ""), size=size)
+        states, written = order_states.states_of(found), papers.papers_of_orders(found)
+        site = request.build_absolute_uri
+        data = [order_answers.listed(row, states[row.pk], written[row.pk], site) for row in found]
+        return page(request, data, questions.as_cursor("orders", more))
 
     @extend_schema(
         operation_id="orders_create",
@@ -82,6 +108,62 @@ class Order(Door):
 def _order(request: Request, order: OrderRow) -> answers.Shape:
     grants = licensing.grants_from(orders.sources_of(order))
     return order_answers.order(order, orders.status_of(order), grants, request.build_absolute_uri)
+
+
+class Paper(Door):
+    """A paper of an order."""
+
+    renderer_classes = [FastJSONRenderer, ProblemRenderer, PdfRenderer]
+
+    @extend_schema(
+        operation_id="orders_paper",
+        summary="Read an invoice, a receipt or a credit note",
+        tags=["licensing"],
+        parameters=[parameters.PAPER_NUMBER, parameters.choice("format", FORMS, "Instead of the header Accept.")],
+        responses=documentation.answers(
+            dict, "api-key-missing", "not-found", "invalid-request", also=("application/pdf",)
+        ),
+    )
+    def get(self, request: Request, order_id: UUID, number: str) -> HttpResponseBase:
+        """This will send a paper as it was written (docs/formats/invoice.md), or as PDF in the language asked for."""
+        asked = questions.query(request, {"format": questions.choice(*FORMS)})
+        order = orders.order_of([studio_of(request)], order_id)
+        row = order.papers.filter(name=number).first() if order is not None else None
+        if row is None:
+            raise Http404(_("Your studio has no paper with the number %s.") % number)
+        document = row.document.encode()
+        if questions.form(request, asked) == "json":
+            return as_file(request, document, "application/json", f"{row.name}.json")
+        language = "zh-hans" if (get_language() or "").startswith("zh") else "en"
+        return as_file(request, paper_pdf(document, language=language), "application/pdf", f"{row.name}.pdf")
+
+
+class Billing(Door):
+    """Billing details of the studio."""
+
+    @extend_schema(
+        operation_id="studio_billing_read",
+        summary="Read whom papers are made out to",
+        tags=["licensing"],
+        responses=documentation.answers(order_shapes.BillingShape, "api-key-missing", "invalid-request"),
+    )
+    def get(self, request: Request) -> Response:
+        """This will say whom the papers of the key's studio are made out to."""
+        questions.query(request, {})
+        return Response(order_answers.billing(details_of(studio_of(request))))
+
+    @extend_schema(
+        operation_id="studio_billing",
+        summary="Say whom papers are made out to",
+        tags=["licensing"],
+        request=order_shapes.BillingRequest,
+        responses=documentation.answers(order_shapes.BillingShape, *POSTED, "billing-details-refused"),
+    )
+    def put(self, request: Request) -> Response:
+        """This will keep whom papers are made out to, and by which country taxes go, from the next order on."""
+        asked = body(request, order_shapes.BillingRequest)
+        said = say_details(studio=studio_of(request), by=request.user, now=timezone.now(), **asked)
+        return Response(order_answers.billing(said))
 
 
 class Quotes(Door):

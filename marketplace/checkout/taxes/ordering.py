@@ -21,8 +21,6 @@ from marketplace.people.models import Studio
 class PlaceUnknown(UnableToBuy):
     """Nobody said where the buyer is, so nobody can say which taxes are due."""
 
-    code = "billing-country-missing"
-
 
 @dataclass(frozen=True, slots=True)
 class Party:

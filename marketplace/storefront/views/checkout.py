@@ -22,11 +22,14 @@ from django.views.decorators.http import require_http_methods, require_safe
 from marketplace.catalog import queries as catalog
 from marketplace.checkout import methods
 from marketplace.checkout.asking import QuotedLine
+from marketplace.checkout.billing_details import UnableToSayDetails
 from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod
 from marketplace.checkout.gateways.sandbox import SandboxGateway
 from marketplace.checkout.models import Order, PaymentOutcome
 from marketplace.checkout.operations import KeyUsedOtherwise, PaymentDeclined, Quoted, gateway
 from marketplace.checkout.placing import SAVED
+from marketplace.checkout.taxes.base import TaxUnavailable
+from marketplace.checkout.taxes.ordering import is_calculated
 from marketplace.licensing import pricing
 from marketplace.licensing import queries as licensing
 from marketplace.licensing.models import Offer
@@ -40,9 +43,11 @@ from marketplace.storefront.choices import earlier_of
 from marketplace.storefront.forms_checkout import NOT_PRICED, CheckoutForm
 from marketplace.storefront.held import REFUSALS, buying_studios
 from marketplace.storefront.views.order_pay import licensed, test_cards, went_on
+from marketplace.storefront.views.orders import tax_rows
 from marketplace.ui.formats import choose_title, date_text, sentence
 
 COVERS_SHOWN = 6
+UNTAXED = (UnableToSayDetails, TaxUnavailable)
 
 
 @never_cache
@@ -154,7 +159,9 @@ def _buy(request: HttpRequest, form: CheckoutForm, now: datetime) -> Order | Non
         form.add_error(error.field if error.field in form.fields else None, str(error))
     except UnableToOpenProject as error:
         form.add_error("project_name", str(error))
-    except (*REFUSALS, KeyUsedOtherwise) as error:
+    except UnableToSayDetails as error:
+        form.add_error("vat_id" if error.field == "vat_id" and "vat_id" in form.fields else None, str(error))
+    except (*REFUSALS, KeyUsedOtherwise, TaxUnavailable) as error:
         form.add_error(None, str(error))
     return None
 
@@ -187,7 +194,7 @@ def _order(request: HttpRequest, basket: Basket, form: CheckoutForm) -> dict[str
             quoted = operations.quote(
                 person=person, wanted=replace(wanted, studio_name=named, expects={}), now=form.now
             )
-        except (*REFUSALS, UnableToSignUp, UnableToDeclare, UnableToOpenProject) as error:
+        except (*REFUSALS, UnableToSignUp, UnableToDeclare, UnableToOpenProject, *UNTAXED) as error:
             refusal = str(error)
     return {
         "basket": basket,
@@ -195,7 +202,11 @@ def _order(request: HttpRequest, basket: Basket, form: CheckoutForm) -> dict[str
         "refusal": refusal,
         "items": _items(basket, quoted),
         "currency": basket.offers[0].currency,
-        "saved_minor": quoted.list_minor - quoted.total_minor if quoted else 0,
+        "saved_minor": quoted.list_minor - quoted.price_minor if quoted else 0,
+        "taxes": tax_rows(quoted.taxes) if quoted else [],
+        "included": bool(quoted and quoted.tax_included),
+        "net_minor": quoted.total_minor - quoted.tax_minor if quoted else 0,
+        "no_taxes": not is_calculated(),
     }
 
 

@@ -1,0 +1,34 @@
+"""What orders, refunds and disputes are called where buyers see them."""
+
+from django.utils.translation import gettext_lazy, pgettext_lazy
+
+from marketplace.checkout import order_states
+from marketplace.ui.formats import Names
+
+LINES_SHOWN = 200
+
+STATES: Names = {state: gettext_lazy(said) for state, said in order_states.WORDS.items()}
+TONES = {
+    order_states.DECLINED: "bad",
+    order_states.EXPIRED: "bad",
+    order_states.CANCELLED: "bad",
+    order_states.WAITING: "warn",
+    order_states.ACTION: "warn",
+    order_states.DISPUTED: "warn",
+}
+GOES_ON = (order_states.WAITING, order_states.ACTION, order_states.DECLINED)
+"""States of orders whose own page of payment says more."""
+
+BACK: Names = {
+    "open": pgettext_lazy("refund", "On its way"),
+    "pending": pgettext_lazy("refund", "On its way to the bank"),
+    "given-back": pgettext_lazy("refund", "Given back"),
+    "refused": pgettext_lazy("refund", "Not possible"),
+    "failed": pgettext_lazy("refund", "Refused by the bank: the money comes another way"),
+}
+
+DISPUTES: Names = {
+    "opened": pgettext_lazy("dispute", "Being decided"),
+    "won": pgettext_lazy("dispute", "Decided for the seller"),
+    "lost": pgettext_lazy("dispute", "Decided for the buyer"),
+}
