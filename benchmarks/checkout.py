@@ -15,9 +15,9 @@ from typing import Any
 from benchmarks.apart import told_by
 from benchmarks.figure import Figure, Figures
 
-ORDERS, WARM = 400, 40
+ORDERS, WARM = 200, 20
 SELLERS = ("alice", "bob", "hu")
-GOAL_MS, GOAL_QUERIES = 150, 120
+GOAL_MS, GOAL_QUERIES = 300, 90
 CARD = "4242 4242 4242 4242"
 
 

@@ -23,6 +23,7 @@ class PaymentAttempt(models.Model):
             models.UniqueConstraint(fields=["order", "number"], name="checkout_attempt_is_numbered_once"),
             models.CheckConstraint(condition=Q(number__gte=1), name="checkout_attempts_count_from_one"),
         ]
+        indexes = [models.Index(fields=["order"], condition=Q(number__gte=2), name="checkout_further_attempts")]
 
     def __str__(self) -> str:
         return self.key

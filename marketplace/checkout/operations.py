@@ -20,6 +20,7 @@ from marketplace.checkout.models import Order, PaymentOutcome
 from marketplace.checkout.paying import OPEN_FOR, attempt_of, expire, is_off_session, step_of
 from marketplace.checkout.paying import PaymentWaits as PaymentWaits
 from marketplace.checkout.paying import UnableToPay as UnableToPay
+from marketplace.checkout.paying import call_off_spares as call_off_spares
 from marketplace.checkout.paying import cancel_order as cancel_order
 from marketplace.checkout.paying import give_up as give_up
 from marketplace.checkout.paying import pay as pay

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
@@ -23,6 +24,7 @@ from marketplace.checkout.gateways.base import (
     Asked,
     AskedLine,
     Charge,
+    GatewayUnavailable,
 )
 from marketplace.checkout.models import Order, OrderLine, PaymentOutcome
 from marketplace.checkout.placing import gateway, token_of
@@ -344,6 +346,35 @@ def _end(order: Order, cause: str, reason: str, now: datetime) -> PaymentOutcome
             raise UnableToPay(order, _("A payment of this order is on its way: wait for it, or call it off first."))
         AttemptDeclined.objects.get_or_create(attempt=attempt, defaults={"reference": "", "reason": reason, "at": now})
         return _give_up(order, Charge(reference="", state=DECLINED, reason=reason), cause, now)
+
+
+def call_off_spares(*, now: datetime) -> int:
+    """This will call off tries that still run while an older one has paid their order, so that nobody pays twice; tells
+    how many take no money any more. One that took it already is a stray payment."""
+    later = PaymentStep.objects.filter(attempt=OuterRef("pk"), look_at__gt=now)
+    rows = PaymentAttempt.objects.filter(number__gte=2, order__outcome__isnull=False, outcome=None, declined=None)
+    rows = rows.filter(stray=None).exclude(Exists(later)).select_related("order__studio", "order__buyer")
+    ended = 0
+    for attempt in rows.order_by("intended_at", "id")[:100]:
+        try:
+            ended += _spared(attempt, now)
+        except GatewayUnavailable as error:
+            log.warning("%s still runs: %s", attempt.key, error)
+        except Exception:
+            log.exception("%s still runs", attempt.key)
+    return ended
+
+
+def _spared(attempt: PaymentAttempt, now: datetime) -> bool:
+    charge = _called_off(attempt, now)
+    if charge.state == SUCCEEDED:
+        note(attempt=attempt, charge=charge, now=now)
+    elif charge.state == DECLINED:
+        said = {"reference": charge.reference, "reason": charge.reason[:300], "at": now}
+        AttemptDeclined.objects.get_or_create(attempt=attempt, defaults=said)
+    else:
+        _waits(attempt, charge, now)
+    return charge.state in (SUCCEEDED, DECLINED)
 
 
 def _called_off(attempt: PaymentAttempt, now: datetime) -> Charge:

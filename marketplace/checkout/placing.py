@@ -209,7 +209,9 @@ def _write(
     trying.keep_trials(studio, [(row, trial) for row, trial in days if trial])
     taxes.write(order, lines, priced.taxed)
     for row, line in zip(lines, priced.lines, strict=True):
-        _claim(studio, row, line, now)
+        # Whether somebody else has what a plain license covers was seen as it was priced, in this transaction.
+        if exclusivity.terms_of(line.offer).exclusive:
+            _claim(studio, row, line, now)
     return order
 
 
@@ -299,19 +301,15 @@ def bill_row(
 
 
 def _claim(studio: Studio, row: OrderLine, line: QuotedLine, now: datetime) -> None:
-    """Takes what the line has exclusively, or sees that nobody else does, before anybody is charged."""
-    period = _period(studio, line, now)
-    if exclusivity.terms_of(line.offer).exclusive:
-        exclusivity.take_exclusivity(
-            offer=line.offer,
-            studio=studio,
-            source=row.source,
-            now=_after_others(line.offer, now),
-            upgrades=_upgraded(line),
-            **period._asdict(),
-        )
-    else:
-        exclusivity.check_exclusivity(offer=line.offer, studio=studio, **period._asdict())
+    """Takes what the line has exclusively, before anybody is charged."""
+    exclusivity.take_exclusivity(
+        offer=line.offer,
+        studio=studio,
+        source=row.source,
+        now=_after_others(line.offer, now),
+        upgrades=_upgraded(line),
+        **_period(studio, line, now)._asdict(),
+    )
 
 
 def _after_others(offer: Offer, now: datetime) -> datetime:

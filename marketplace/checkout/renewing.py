@@ -144,7 +144,7 @@ def change_seats(
 
     More are there at once, and cost their part of the rest of the period, rounded down, by the card that is kept: that
     order is returned. Fewer are from the next period on, nothing is paid back, and None is returned. Raises
-    UnableToBuy, also for fewer than are in use, UnableToGrant, or PaymentDeclined, which changes nothing.
+    UnableToBuy, also for fewer than are in use, UnableToGrant, PaymentDeclined, or PaymentWaits; they change nothing.
     """
     check_buyer(subscription, by)
     if not is_idempotency_key(idempotency_key) or idempotency_key.startswith(OURS):
@@ -182,7 +182,9 @@ def _again(order: Order, subscription: Subscription, seats: int, now: datetime) 
 
 def _paid(order: Order, now: datetime) -> Order:
     outcome = operations.pay(order=order, now=now)
-    if outcome is not None and outcome.outcome == PaymentOutcome.DECLINED:
+    if outcome is None:
+        raise operations.PaymentWaits(order)
+    if outcome.outcome == PaymentOutcome.DECLINED:
         raise operations.PaymentDeclined(order, outcome.reason)
     return order
 

@@ -24,6 +24,7 @@ from marketplace.checkout.reconciling import tasks as reconciling_tasks  # noqa:
 def attend(timestamp: int) -> None:
     """Finishes open orders and refunds, and handles the gateway's news."""
     operations.finish_orders(now=timezone.now())
+    operations.call_off_spares(now=timezone.now())
     operations.finish_refunds(now=timezone.now())
     operations.return_strays(now=timezone.now())
     operations.collect_events(now=timezone.now())

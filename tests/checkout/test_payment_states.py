@@ -1,10 +1,13 @@
 """What each test card brings about, from the order to its end: nobody is charged twice, and no money is forgotten."""
 
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from marketplace.checkout import hearing, order_states, paying
 from marketplace.checkout import operations as checkout
@@ -278,3 +281,42 @@ def test_a_renewal_that_the_bank_asks_about_is_declined_while_nobody_is_there(sh
             | {"key": f"renewal-{card}", "method": card, "off_session": True}
         )
         assert SandboxGateway().charge(payment=later_on, now=later(days=30)).state == state
+
+
+def test_a_try_that_still_runs_is_called_off_when_an_older_one_paid(shop: Shop) -> None:
+    order = waiting(shop, ASKS)
+    first = PaymentAttempt.objects.get()
+    hearing.hear_payment(key=first.key, charge=Charge("ch_1", "declined"), now=later(hours=3))
+    assert checkout.try_again(order=order, method=ASKS_ALWAYS, now=later(hours=4)) is None
+
+    hearing.hear_payment(key=first.key, charge=Charge("ch_1", "succeeded"), now=later(hours=4, minutes=1))
+
+    assert PaymentOutcome.objects.get().attempt == first
+    assert checkout.call_off_spares(now=later(hours=5)) == 1
+    assert checkout.call_off_spares(now=later(hours=6)) == 0
+    second = PaymentAttempt.objects.get(number=2)
+    assert not SandboxCharge.objects.get(key=second.key).end.succeeded
+    assert (second.declined.reason, Grant.objects.count()) == ("The payment was called off.", 1)
+
+
+def test_a_try_that_took_money_too_gives_it_back(shop: Shop) -> None:
+    order = waiting(shop, ASKS)
+    first = PaymentAttempt.objects.get()
+    hearing.hear_payment(key=first.key, charge=Charge("ch_1", "declined"), now=later(hours=3))
+    checkout.try_again(order=order, method=ASKS_ALWAYS, now=later(hours=4))
+    answer_bank(reference=SandboxCharge.objects.latest("charged_at").reference, agreed=True, now=later(hours=4))
+    hearing.hear_payment(key=first.key, charge=Charge("ch_1", "succeeded"), now=later(hours=4))
+
+    assert checkout.call_off_spares(now=later(hours=5)) == 1
+    assert checkout.return_strays(now=later(hours=5)) == 1
+    assert (balance(), StrayReturn.objects.get().outcome, Sale.objects.count()) == (0, "succeeded", 1)
+
+
+def test_the_operator_moves_the_clock(shop: Shop) -> None:
+    order, out = waiting(shop, LATE, now=timezone.now()), StringIO()
+    call_command("sandbox_clock", "--forward", "3d", stdout=out)
+    assert out.getvalue().startswith("The sandbox's clock: ")
+    for wrong in ("3", "-3d", "0h", "999999d", "x"):
+        with pytest.raises(CommandError, match="is no time to go forward"):
+            call_command("sandbox_clock", f"--forward={wrong}")
+    assert checkout.pay(order=order, now=timezone.now()).outcome == "succeeded"  # type: ignore[union-attr]

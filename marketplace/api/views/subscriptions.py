@@ -92,6 +92,7 @@ class SubscriptionSeats(Door):
             *("invalid-json", "idempotency-key-missing", "api-key-missing", "payment-declined", "not-found"),
             *("too-large", "unsupported-media-type", "invalid-request", "order-refused", "price-refused"),
             *("grant-refused", "exclusivity-taken", "idempotency-key-reused", "gateway-unavailable"),
+            "payment-waiting",
         ),
     )
     def put(self, request: Request, subscription_id: UUID) -> Response:

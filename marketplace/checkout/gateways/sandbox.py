@@ -180,10 +180,10 @@ def _standing(row: SandboxCharge, at: datetime) -> Charge:
     if row.state in (SUCCEEDED, DECLINED):
         return Charge(row.reference, row.state, row.reason)
     end = SandboxChargeEnd.objects.filter(charge=row).first()
-    if end is None and row.state == PENDING and row.charged_at + _delay() <= at:
+    decided = row.charged_at + max(_delay(), timedelta(minutes=1))  # a bank takes its time, in the demo too
+    if end is None and row.state == PENDING and decided <= at:
         fails = row.method == cards.LATE_FAILED
-        reason = cards.DEBIT_FAILED if fails else ""
-        end = _end(row, succeeded=not fails, reason=reason, at=row.charged_at + _delay())
+        end = _end(row, succeeded=not fails, reason=cards.DEBIT_FAILED if fails else "", at=decided)
     if end is not None:
         return Charge(row.reference, SUCCEEDED if end.succeeded else DECLINED, end.reason)
     url = settings.SITE_URL + reverse("sandbox-bank", args=[row.reference]) if row.state == ACTION else ""

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from marketplace.checkout import renewing
 from marketplace.checkout.gateways.base import GatewayUnavailable
 from marketplace.checkout.models import Subscription
-from marketplace.checkout.operations import KeyUsedOtherwise, PaymentDeclined
+from marketplace.checkout.operations import KeyUsedOtherwise, PaymentDeclined, PaymentWaits
 from marketplace.checkout.queries import subscription_of
 from marketplace.licensing import operations
 from marketplace.licensing import queries as licensing
@@ -26,6 +26,7 @@ from marketplace.people.models import Person, Studio
 from marketplace.storefront import held, words
 from marketplace.storefront.forms_licenses import PassOnForm, SeatForm, SubscriptionForm, UsageForm
 from marketplace.storefront.views.licenses import find_held, license_page
+from marketplace.storefront.views.order_pay import went_on
 from marketplace.ui.formats import sentence
 
 
@@ -121,6 +122,8 @@ def change_seats(request: HttpRequest, grant: object) -> HttpResponse:
         except (*held.REFUSALS, KeyUsedOtherwise, PaymentDeclined) as error:
             form = form.anew()
             form.add_error("seats", str(error))
+        except PaymentWaits as waiting:
+            return went_on(waiting.order)
         except GatewayUnavailable:
             form.add_error("seats", _("The payment service does not answer: nothing has changed, try again later."))
         else:
