@@ -7,13 +7,13 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from marketplace.checkout import renewing
+from marketplace.checkout import going_on, subscriptions
 from marketplace.checkout.gateways.base import GatewayUnavailable
 from marketplace.checkout.method_models import PaymentMethod, PaymentMethodEnd, PaymentMethodForgotten
 from marketplace.checkout.methods import UnableToKeepMethod, check_buyer, kept, label_of, lock, saved
 from marketplace.checkout.models import Subscription
 from marketplace.checkout.placing import gateway
-from marketplace.people.models import Person
+from marketplace.people.models import Person, Studio
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ def pay_with(*, subscription: Subscription, method: PaymentMethod, by: Person, n
     check_buyer(subscription.studio, by)
     if kept(subscription.studio, method.pk) is None:
         raise UnableToKeepMethod(_("This way to pay was removed: choose another one."))
-    renewing.use_method(subscription=subscription, token=method.token, by=by, now=now)
+    going_on.use_method(subscription=subscription, token=method.token, by=by, now=now)
 
 
 def remove(*, method: PaymentMethod, by: Person, now: datetime) -> PaymentMethodEnd:
@@ -59,18 +59,20 @@ def _hand_over(method: PaymentMethod, by: Person, now: datetime) -> None:
             % {"card": label_of(method), "packs": names}
         )
     for one in using:
-        renewing.use_method(subscription=one, token=others[0].token, by=by, now=now)
+        going_on.use_method(subscription=one, token=others[0].token, by=by, now=now)
 
 
 def subscriptions_with(method: PaymentMethod) -> Sequence[Subscription]:
     """This will list the subscriptions that are renewed with a way to pay."""
-    rows = Subscription.objects.filter(studio=method.studio, end=None).select_related("offer__release__pack__creator")
-    return [one for one in rows.order_by("started_at", "id") if token_of(one) == method.token]
+    return [one for one, token in renewed_for(method.studio) if token == method.token]
 
 
-def token_of(subscription: Subscription) -> str:
-    """This will tell what a subscription is renewed with, as the gateway names it."""
-    return subscription.method
+def renewed_for(studio: Studio) -> list[tuple[Subscription, str]]:
+    """This will list a studio's subscriptions that are renewed, the oldest first, each with what pays for it as the
+    gateway names it; those that are cancelled are not renewed."""
+    rows = Subscription.objects.filter(studio=studio, end=None).select_related("offer__release__pack__creator")
+    running = [one for one in rows.order_by("started_at", "id") if subscriptions.cancellation_of(one) is None]
+    return [(one, subscriptions.method_of(one)) for one in running]
 
 
 def finish_forgetting(*, now: datetime) -> int:

@@ -37,14 +37,13 @@ def wallets_of(person: Person, now: datetime) -> list[Wallet]:
 
 
 def _wallet(studio: Studio, now: datetime) -> Wallet:
-    running = Subscription.objects.filter(studio=studio, end=None).select_related("offer__release__pack__creator")
+    running = method_uses.renewed_for(studio)
     by_token: dict[str, list[Subscription]] = {}
-    for one in running.order_by("started_at", "id"):
-        by_token.setdefault(method_uses.token_of(one), []).append(one)
+    for one, token in running:
+        by_token.setdefault(token, []).append(one)
     cards = tuple(_card(method, tuple(by_token.get(method.token, ())), now) for method in methods.saved(studio))
     paid_by = {one.pk: card for card in cards for one in card.pays_for}
-    rows = [(one, paid_by.get(one.pk)) for found in by_token.values() for one in found]
-    return Wallet(studio, cards, tuple(sorted(rows, key=lambda row: (row[0].started_at, row[0].pk))))
+    return Wallet(studio, cards, tuple((one, paid_by.get(one.pk)) for one, _token in running))
 
 
 def _card(method: PaymentMethod, pays_for: tuple[Subscription, ...], now: datetime) -> Card:

@@ -367,8 +367,7 @@ def test_every_refusal_is_described(sealed: Market, carol: Studio, dave: Studio,
         ("studio_size", 422, carol.send("PUT", "/studio/size", {"people": 0, "revenue_usd": 0})),
         ("studio_entity", 422, carol.send("PUT", "/studio/legal-entity", {"legal_name": "A", "country": "9X"})),
     ]
-    refusals += chain_told.chain_refusals(carol)
-    refusals += payments_told.payment_refusals(used, carol, dave)
+    refusals += [*chain_told.chain_refusals(carol), *payments_told.payment_refusals(used, carol, dave)]
     refusals += statements_told.statement_refusals(statements_told.earned(sealed), carol, dave)
     for operation, status, answer in [*refusals, *recipes_told.recipe_refusals(sealed, carol, dave)]:
         assert answer.status_code == status, (operation, status, answer.content)

@@ -10,6 +10,7 @@ from django.urls import reverse
 from marketplace.checkout import asking_back
 from marketplace.checkout.operations import refund_line
 from marketplace.checkout.ways.reading import orders_like, way_of
+from marketplace.payouts.bookkeeping.deferring import recognize_periods
 from marketplace.payouts.operations import allocate_royalties, release_holds, settle
 from marketplace.payouts.queries import check_books
 from marketplace.people import operations as people
@@ -103,6 +104,26 @@ def test_what_was_given_back_and_disputed_is_in_the_sums_to_the_unit(desk, order
         assert words in text, words
     disputed(order, "dp_2", amount_minor=59_00, now=later(days=32))
     assert (way_of(order).sums.disputed_minor, way_of(order).sums.off_minor) == (59_00, 0)
+    assert check_books() == []
+
+
+def test_what_is_paid_ahead_adds_up_before_between_and_after_its_periods(desk, shop):  # noqa: F811
+    order = shop.buy(shop.offer("studio", 120_00, model="yearly"))
+    sums = way_of(order).sums
+    assert (sums.paid_minor, sums.ahead_minor, sums.off_minor) == (120_00, 120_00, 0)
+    recognize_periods(now=later(days=100))
+    sums = way_of(order).sums
+    assert sums.off_minor == 0
+    assert 0 < sums.ahead_minor < 120_00
+    assert sums.fee_minor + sums.creators_minor + sums.ahead_minor == 120_00
+    refund_line(line=order.lines.get(), amount_minor=30_00, reason="a broken file", now=later(days=101))
+    sums = way_of(order).sums
+    assert (sums.refunded_minor, sums.off_minor) == (30_00, 0)
+    text = page(desk.get(reverse("desk-order", args=[order.pk])))
+    assert "Paid for periods to come" in text
+    assert "do not add up" not in text
+    disputed(order, amount_minor=45_00, now=later(days=102))
+    assert (way_of(order).sums.disputed_minor, way_of(order).sums.off_minor) == (45_00, 0)
     assert check_books() == []
 
 

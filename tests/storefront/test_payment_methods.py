@@ -4,13 +4,13 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from marketplace.checkout import methods
+from marketplace.checkout import methods, renewing, subscriptions
 from marketplace.checkout.gateways.base import GatewayUnavailable
 from marketplace.checkout.gateways.sandbox import SandboxGateway
 from marketplace.checkout.method_models import PaymentMethod, PaymentMethodDefault, PaymentMethodEnd
 from marketplace.people import operations as people
 from marketplace.people.models import Seat
-from tests.cast import NOON, person
+from tests.cast import NOON, later, person
 from tests.checkout.conftest import _english, _quick, market, shop  # noqa: F401
 
 PAGE = "/payment-methods"
@@ -88,6 +88,45 @@ def test_the_last_card_of_a_subscription_stays_and_the_page_says_for_what(cast, 
     text = page(carol.post(reverse("payment-method-remove", args=[made.pk]), follow=True))
     assert "alice/yunhai, and there is no other: add another one first." in text
     assert not PaymentMethodEnd.objects.exists()
+
+
+def test_a_subscription_is_paid_by_another_card_and_then_the_first_may_go(cast, carol, shop):  # noqa: F811
+    line = shop.line(shop.offer("studio", 30_00, model="monthly"))
+    first = next((one for one in methods.saved(cast.studio) if one.token == line.begun.method), None) or card(
+        cast, line.begun.method
+    )
+    other = card(cast, "pm_2", "0005")
+    use = reverse("payment-method-use", args=[line.begun.pk])
+    text = page(carol.post(use, {"method": str(other.pk)}, follow=True))
+    assert "The subscription is paid by Visa •••• 0005 from now on." in text
+    assert subscriptions.method_of(line.begun) == "pm_2"
+    text = page(carol.post(reverse("payment-method-remove", args=[first.pk]), follow=True))
+    assert "is removed." in text
+    assert signed_in(cast.dave).post(use, {"method": str(other.pk)}).status_code == 404
+    for wrong in (first.pk, "", "x"):
+        assert carol.post(use, {"method": str(wrong)}).status_code == 404
+    assert subscriptions.method_of(line.begun) == "pm_2"
+
+
+def test_a_removed_card_hands_its_subscriptions_to_the_default(cast, carol, shop):  # noqa: F811
+    line = shop.line(shop.offer("studio", 30_00, model="monthly"))
+    first = next((one for one in methods.saved(cast.studio) if one.token == line.begun.method), None) or card(
+        cast, line.begun.method
+    )
+    card(cast, "pm_2", "0005", now=later(days=1))
+    carol.post(reverse("payment-method-remove", args=[first.pk]))
+    assert subscriptions.method_of(line.begun) == "pm_2"
+    assert "pays for 1 subscription" in page(carol.get(PAGE))
+
+
+def test_what_is_cancelled_needs_no_card(cast, carol, shop):  # noqa: F811
+    line = shop.line(shop.offer("studio", 30_00, model="monthly"))
+    first = next((one for one in methods.saved(cast.studio) if one.token == line.begun.method), None) or card(
+        cast, line.begun.method
+    )
+    renewing.cancel_subscription(subscription=line.begun, by=cast.carol, now=later(days=1))
+    assert "No subscription is running." in page(carol.get(PAGE))
+    assert "is removed." in page(carol.post(reverse("payment-method-remove", args=[first.pk]), follow=True))
 
 
 def test_dave_a_member_and_nobody_touch_her_cards(cast, carol, shop):  # noqa: F811

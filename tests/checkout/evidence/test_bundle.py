@@ -15,8 +15,11 @@ from django.db.utils import IntegrityError
 
 from marketplace.checkout.evidence import making, texts
 from marketplace.checkout.evidence.readme import SNIPPET
+from marketplace.checkout.evidence.submitting import contents_of
 from marketplace.checkout.evidence.tables import EvidenceBundle
 from marketplace.checkout.methods import keep
+from marketplace.checkout.papers.operations import issue_papers
+from marketplace.checkout.papers.queries import papers_of
 from marketplace.licensing.erasing import erase_licensee
 from marketplace.licensing.models import Download
 from tests.cast import NOON, later
@@ -55,6 +58,16 @@ def test_a_bundle_has_what_was_bought_delivered_and_proven(line):
     assert (bundle.number, bundle.is_proven, bundle.by) == (1, True, None)
     assert bundle.size_bytes == len(archive.fp.getvalue())
     assert bundle.sha256 == hashlib.sha256(archive.fp.getvalue()).hexdigest()
+
+
+def test_the_papers_of_the_order_are_in_it_and_go_into_the_form(line):
+    issue_papers(now=later(hours=4))
+    [paper] = papers_of(line.order)
+    archive = opened(bundle := made(disputed(line.order)))
+    assert archive.read(f"papers/{paper.name}.json") == paper.document.encode()
+    assert archive.read(f"papers/{paper.name}.pdf").startswith(b"%PDF-")
+    _texts, files = contents_of(bundle)
+    assert files["receipt"][0] == f"papers-{paper.name}.pdf"
 
 
 def test_its_facts_are_those_of_the_order(line):

@@ -12,6 +12,7 @@ from marketplace.checkout.evidence.standing import standing_of
 from marketplace.checkout.evidence.tables import DisputeLetter, EvidenceSubmission, EvidenceSubmissionOutcome
 from marketplace.checkout.gateways.base import GatewayUnavailable, Submitted
 from marketplace.checkout.gateways.sandbox import SandboxGateway
+from marketplace.checkout.gateways.stripe import evidence as stripe
 from marketplace.people import operations as people
 from tests.cast import NOON, later, person
 from tests.checkout.evidence.case import decided, disputed, fetched, seal
@@ -76,6 +77,15 @@ def test_it_is_sent_once_with_texts_and_papers_within_the_limits(dispute, olga, 
     assert len(bank.got) == 1
     assert standing_of(dispute).sent == "accepted"
     assert not standing_of(dispute).waits
+
+
+def test_the_fields_are_those_that_stripe_knows(dispute, olga, bank):
+    sent(dispute, olga)
+    [(_key, _reference, texts, files)] = bank.got
+    assert set(texts) <= stripe.TEXTS
+    assert set(files) <= stripe.FILES
+    assert sum(map(len, texts.values())) <= stripe.TEXT_CHARACTERS
+    assert all(len(paper) <= stripe.FILE_BYTES for _name, paper in files.values())
 
 
 def test_what_nobody_answered_is_asked_for_again_under_the_same_key(dispute, olga, bank):
