@@ -313,6 +313,8 @@ PAYOUT_EVERY_MINUTES = int(os.environ.get("WORLDLOOM_PAYOUT_EVERY_MINUTES", 1440
 # after how many days a debt is taken back from what is in such an account; 0 is never.
 CONNECT_THREADS = int(os.environ.get("WORLDLOOM_CONNECT_THREADS", 4))
 CONNECT_BALANCE_MINUTES = int(os.environ.get("WORLDLOOM_CONNECT_BALANCE_MINUTES", 60))
+# Whether each transfer draws on the charges that it is of, and not only where one is not available yet.
+CONNECT_FROM_CHARGES = _flag("WORLDLOOM_CONNECT_FROM_CHARGES", False)
 RECOVER_DEBTS_DAYS = int(os.environ.get("WORLDLOOM_RECOVER_DEBTS_DAYS", 0))
 # For tax offices: whether licensing is a relevant activity of DAC7 (undecided, yes or no), what Form 1099-K is due
 # above (both together), and the merchant category code of its box 2.

@@ -29,6 +29,7 @@ from marketplace.checkout.gateways.base import (
 from marketplace.checkout.models import Order, OrderLine, PaymentOutcome
 from marketplace.checkout.placing import gateway, token_of
 from marketplace.licensing import pricing
+from marketplace.payouts.connected.charges import record_charged
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,8 @@ LAST_LOOK = timedelta(hours=1)
 """How soon we ask what became of a payment that waits; each time it is twice as long, up to this."""
 OFF_SESSION = ("subscription:", "usage:")
 """How the idempotency keys of orders begin that are charged while no buyer is there."""
+_CHARGES = ("ch_", "py_")
+"""How references begin that transfers to creators may draw on."""
 CANCELLED = gettext_noop("The order was cancelled before it was paid.")
 EXPIRED = gettext_noop("The order was not paid within a day.")
 
@@ -201,6 +204,8 @@ def _granted(attempt: PaymentAttempt, charge: Charge, lines: Sequence[OrderLine]
         at=now,
     )
     fulfilling.fulfill(order, lines, now, method=charge.method_token)
+    if charge.reference.startswith(_CHARGES):
+        record_charged(charge=charge.reference, sources=[line.source for line in lines], now=now)
     return outcome
 
 

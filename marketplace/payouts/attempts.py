@@ -16,7 +16,8 @@ class PayoutAttempt(models.Model):
 
     `key` is `payout:<id>:<number>`, `amount_minor` in our minor units of the payout's currency. `of` is the transfer
     that a bank payout goes on from, or that a return or recovery takes back. `charge` is the provider's name of the
-    charge that a transfer draws on, where that is not available yet.
+    charge that a transfer draws on, where that is not available yet; a payout of several charges is transferred in
+    several parts, each of which is tried until it is made.
     """
 
     class Kind(models.TextChoices):
@@ -33,6 +34,7 @@ class PayoutAttempt(models.Model):
     key = models.CharField(max_length=200, unique=True)
     account = models.ForeignKey(ConnectedAccount, models.PROTECT, related_name="+", db_index=False)
     of = models.ForeignKey("self", models.PROTECT, null=True, related_name="after")
+    part = models.IntegerField(default=1, db_default=1)
     amount_minor = models.BigIntegerField()
     charge = models.CharField(max_length=64, blank=True, default="", db_default="")
     made_at = models.DateTimeField()
@@ -158,3 +160,32 @@ class TransferReversal(models.Model):
 
     def __str__(self) -> str:
         return self.reference
+
+
+class SaleCharge(models.Model):
+    """By which charge of the provider's a sale was paid; `source` is the sale's own."""
+
+    source = models.CharField(max_length=200, unique=True)
+    charge = models.CharField(max_length=64, db_index=True)
+    at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        db_table = "payouts_sale_charge"
+
+    def __str__(self) -> str:
+        return f"{self.source} by {self.charge}"
+
+
+class ChargeAvailable(models.Model):
+    """From when on a charge's money is available in our balance with the provider, and in which currency."""
+
+    charge = models.CharField(max_length=64, unique=True)
+    currency = models.CharField(max_length=3)
+    available_at = models.DateTimeField()
+    heard_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "payouts_charge_available"
+
+    def __str__(self) -> str:
+        return f"{self.charge} from {self.available_at:%Y-%m-%d}"

@@ -4,13 +4,15 @@ ATTEMPTS = [
     (
         "Payout {idem_key} of {amount_minor} is {state}, and transfers of {made} were made for it.",
         """
-        SELECT p.idem_key, p.amount_minor, CASE WHEN o.id IS NULL THEN 'not sent' ELSE 'sent' END AS state, t.made
+        SELECT p.idem_key, p.amount_minor, coalesce(o.state, 'open') AS state, t.made
           FROM (SELECT a.payout_id, coalesce(sum(a.amount_minor) FILTER (WHERE e.state = 'done'), 0) AS made
                   FROM payouts_attempt a LEFT JOIN payouts_attempt_end e ON e.attempt_id = a.id
                  WHERE a.kind = 'transfer' GROUP BY a.payout_id) t
           JOIN payouts_payout p ON p.id = t.payout_id
-          LEFT JOIN payouts_payout_outcome o ON o.payout_id = p.id AND o.state = 'sent'
-         WHERE t.made <> CASE WHEN o.id IS NULL THEN 0 ELSE p.amount_minor END
+          LEFT JOIN payouts_payout_outcome o ON o.payout_id = p.id AND o.state IN ('sent', 'failed')
+         WHERE t.made NOT BETWEEN CASE o.state WHEN 'sent' THEN p.amount_minor ELSE 0 END
+                              AND CASE o.state WHEN 'sent' THEN p.amount_minor WHEN 'failed' THEN 0
+                                               ELSE p.amount_minor - 1 END
         """,
     ),
     (

@@ -6,6 +6,7 @@ Set-based: a batch of hundreds is a few statements. What a crash leaves open is 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
@@ -20,9 +21,11 @@ from marketplace.payouts.bookkeeping.books import (
     post,
 )
 from marketplace.payouts.bookkeeping.outcomes import MAX_REFERENCE, alarm, record_refused, record_returned
+from marketplace.payouts.connected.charges import divided
 from marketplace.payouts.currencies import to_stripe
 from marketplace.payouts.ids import time_ordered_ids
 from marketplace.payouts.models import AccountKind, Payout, PayoutOutcome, PayoutState, Transaction, TransactionKind
+from marketplace.payouts.terms import HOLDS
 from marketplace.provider.calls import Ask
 from marketplace.provider.client import ProviderRefused
 from marketplace.provider.looking import plain
@@ -41,42 +44,77 @@ WAITS = frozenset(
 )
 """Stripe's words for a refusal that says nothing against the payout: it waits, and is tried under the next number."""
 
-# The next transfer of each open payout that has none under way, to its creator's newest account.
-_TRANSFERS = """
-INSERT INTO payouts_attempt (payout_id, number, kind, key, account_id, amount_minor, charge, made_at)
-SELECT p.id, n.number, 'transfer', 'payout:' || p.id || ':' || n.number, a.id, p.amount_minor, '', %(now)s
-  FROM payouts_payout p
- CROSS JOIN LATERAL (SELECT coalesce(max(t.number), 0) + 1 AS number FROM payouts_attempt t
-                      WHERE t.payout_id = p.id) n
+# Open payouts that may be sent: who is held since a moment ago is left out.
+_MAY_GO = f"""
+       AND NOT EXISTS (SELECT FROM payouts_payout_outcome o WHERE o.payout_id = p.id)
+       AND NOT EXISTS (SELECT FROM (SELECT p.creator_id AS owner_id, p.currency) who WHERE EXISTS (SELECT {HOLDS}))
+"""
+# The transfers of payouts for which none was ever tried: whole, or in the parts that are given, one a charge.
+_FIRST = f"""
+INSERT INTO payouts_attempt (payout_id, number, kind, key, account_id, part, amount_minor, charge, made_at)
+SELECT p.id, w.part, 'transfer', 'payout:' || p.id || ':' || w.part, a.id, w.part, coalesce(w.minor, p.amount_minor),
+       w.charge, %(now)s
+  FROM unnest(%(payouts)s::uuid[], %(parts)s::int[], %(minors)s::bigint[], %(charges)s::text[])
+           w (payout, part, minor, charge)
+  JOIN payouts_payout p ON p.id = w.payout
   JOIN LATERAL (SELECT a.id FROM payouts_connected_account a WHERE a.creator_id = p.creator_id
                  ORDER BY a.number DESC LIMIT 1) a ON true
- WHERE p.id = ANY (%(payouts)s::uuid[])
-   AND NOT EXISTS (SELECT FROM payouts_payout_outcome o WHERE o.payout_id = p.id)
-   AND NOT EXISTS (SELECT FROM payouts_attempt t LEFT JOIN payouts_attempt_end e ON e.attempt_id = t.id
-                    WHERE t.payout_id = p.id AND t.kind = 'transfer' AND e.state IS DISTINCT FROM 'refused')
+ WHERE NOT EXISTS (SELECT FROM payouts_attempt t WHERE t.payout_id = p.id) {_MAY_GO}
+    ON CONFLICT DO NOTHING
+"""
+# The next transfer of each part whose last one was refused, to the creator's newest account. What a charge does not
+# give, is sent from what is available.
+_AGAIN = f"""
+INSERT INTO payouts_attempt (payout_id, number, kind, key, account_id, part, amount_minor, charge, made_at)
+SELECT payout_id, number, 'transfer', 'payout:' || payout_id || ':' || number, account_id, part, amount_minor, charge,
+       %(now)s
+  FROM (SELECT t.payout_id, t.part, t.amount_minor, a.id AS account_id,
+               CASE WHEN e.code = ANY (%(waits)s::text[]) THEN t.charge ELSE '' END AS charge,
+               (SELECT max(x.number) FROM payouts_attempt x WHERE x.payout_id = t.payout_id)
+                   + row_number() OVER (PARTITION BY t.payout_id ORDER BY t.part) AS number
+          FROM payouts_attempt t JOIN payouts_attempt_end e ON e.attempt_id = t.id AND e.state = 'refused'
+          JOIN payouts_payout p ON p.id = t.payout_id
+          JOIN LATERAL (SELECT a.id FROM payouts_connected_account a WHERE a.creator_id = p.creator_id
+                         ORDER BY a.number DESC LIMIT 1) a ON true
+         WHERE t.kind = 'transfer' AND p.id = ANY (%(payouts)s::uuid[])
+           AND NOT EXISTS (SELECT FROM payouts_attempt x WHERE x.payout_id = t.payout_id AND x.kind = 'transfer'
+                              AND x.part = t.part AND x.number > t.number) {_MAY_GO}) n
     ON CONFLICT DO NOTHING
 """
 
 # What goes on from a transfer: a bank payout, or the way back.
 _NEXT = """
-INSERT INTO payouts_attempt (payout_id, number, kind, key, account_id, of_id, amount_minor, charge, made_at)
-SELECT t.payout_id, n.number, %(kind)s, 'payout:' || t.payout_id || ':' || n.number, t.account_id, t.id, w.amount_minor,
-       '', %(now)s
-  FROM unnest(%(transfers)s::bigint[], %(amounts)s::bigint[]) w (transfer, amount_minor)
-  JOIN payouts_attempt t ON t.id = w.transfer
- CROSS JOIN LATERAL (SELECT max(x.number) + 1 AS number FROM payouts_attempt x WHERE x.payout_id = t.payout_id) n
+INSERT INTO payouts_attempt (payout_id, number, kind, key, account_id, of_id, part, amount_minor, charge, made_at)
+SELECT payout_id, next_number, %(kind)s, 'payout:' || payout_id || ':' || next_number, account_id, id, part, minor, '',
+       %(now)s
+  FROM (SELECT t.*, w.minor, (SELECT max(x.number) FROM payouts_attempt x WHERE x.payout_id = t.payout_id)
+                             + row_number() OVER (PARTITION BY t.payout_id ORDER BY t.part) AS next_number
+          FROM unnest(%(transfers)s::bigint[], %(amounts)s::bigint[]) w (transfer, minor)
+          JOIN payouts_attempt t ON t.id = w.transfer) n
     ON CONFLICT DO NOTHING RETURNING id
 """
 
 
 @transaction.atomic(durable=True)
-def begin_transfers(*, payouts: Sequence[Payout], now: datetime) -> list[PayoutAttempt]:
-    """Write the next transfer of each payout that has none under way; return what is to be asked for, in their order.
+def begin_transfers(*, payouts: Sequence[Payout], step_minor: int, now: datetime) -> list[PayoutAttempt]:
+    """Write the next transfers of payouts, of one currency, that have none under way; return what is to be asked for.
 
-    One that an earlier run began and heard nothing of is among it as it was.
+    One for each, or one for each charge that it draws on. What an earlier run began and heard nothing of is among it
+    as it was.
     """
+    if not payouts:
+        return []
+    lock_currency(payouts[0].currency)
+    parts = divided(payouts=payouts, step_minor=step_minor, now=now)
+    rows: list[tuple[UUID, int, int | None, str]] = []
+    for payout in payouts:
+        of = parts.get(payout.pk)
+        rows += [(payout.pk, n, *one) for n, one in enumerate(of, 1)] if of else [(payout.pk, 1, None, "")]
+    names = ("payouts", "parts", "minors", "charges")
+    first = dict(zip(names, (list(column) for column in zip(*rows, strict=True)), strict=True))
     with connection.cursor() as cursor:
-        cursor.execute(_TRANSFERS, {"payouts": [payout.pk for payout in payouts], "now": now})
+        cursor.execute(_FIRST, {**first, "now": now})
+        cursor.execute(_AGAIN, {"payouts": [payout.pk for payout in payouts], "waits": sorted(WAITS), "now": now})
     return open_attempts(payouts=payouts, kinds=[PayoutAttempt.Kind.TRANSFER])
 
 
@@ -167,6 +205,14 @@ _OTHERWISE = """
 SELECT p.idem_key FROM payouts_payout p JOIN payouts_payout_outcome o ON o.payout_id = p.id AND o.state = 'failed'
  WHERE p.id = ANY (%s::uuid[]) LIMIT 1
 """
+# Of these payouts those that were transferred whole by now, with the provider's name of their first part.
+_WHOLE = """
+SELECT p.id, min(e.reference) FILTER (WHERE a.part = first.part)
+  FROM payouts_payout p JOIN payouts_attempt a ON a.payout_id = p.id AND a.kind = 'transfer'
+  JOIN payouts_attempt_end e ON e.attempt_id = a.id AND e.state = 'done'
+ CROSS JOIN LATERAL (SELECT min(x.part) AS part FROM payouts_attempt x WHERE x.payout_id = p.id) first
+ WHERE p.id = ANY (%s::uuid[]) GROUP BY p.id HAVING sum(a.amount_minor) = p.amount_minor
+"""
 _ENDS = """
 INSERT INTO payouts_attempt_end (attempt_id, state, reference, code, reason, at)
 SELECT attempt, 'done', reference, '', '', %s FROM unnest(%s::bigint[], %s::text[]) e (attempt, reference)
@@ -183,22 +229,28 @@ SELECT payouts_post(n.id, 'payout_sent', n.source, 'payout-sent:' || n.payout, n
 
 @transaction.atomic(durable=True)
 def _record_transfers(sent: Sequence[tuple[PayoutAttempt, Body]], funds: AccountKind, now: datetime) -> None:
-    """Book the money of all these payouts as gone to their creators' accounts; the same again changes nothing."""
-    payouts = [attempt.payout for attempt, _body in sent]
-    keys = [payout.pk for payout in payouts]
+    """Keep these transfers, and book the money of payouts that went whole by them as gone; the same changes nothing."""
+    of_key = {attempt.payout_id: attempt.payout for attempt, _body in sent}
     with connection.cursor() as cursor:
-        cursor.execute("SELECT FROM payouts_payout WHERE id = ANY (%s::uuid[]) ORDER BY id FOR NO KEY UPDATE", [keys])
-        cursor.execute(_OTHERWISE, [keys])
+        cursor.execute(
+            "SELECT FROM payouts_payout WHERE id = ANY (%s::uuid[]) ORDER BY id FOR NO KEY UPDATE", [list(of_key)]
+        )
+        cursor.execute(_OTHERWISE, [list(of_key)])
         if failed := cursor.fetchone():
             raise alarm(_("the rail sent %(key)s, which was recorded as failed") % {"key": failed[0]})
         cursor.execute(_ENDS, [now, [attempt.pk for attempt, _body in sent], [body["id"] for _attempt, body in sent]])
+        cursor.execute(_WHOLE, [list(of_key)])
+        whole = dict(cursor.fetchall())
+        if not whole:
+            return
+        payouts = [of_key[key] for key in whole]
         cursor.execute(
             _SENT,
             {
                 "now": now,
                 "funds": str(funds),
                 "ids": array_of(time_ordered_ids(len(payouts))),
-                "payouts": array_of(keys),
+                "payouts": array_of(whole),
                 "sources": array_of(payout.idem_key for payout in payouts),
                 "contents": array_of(_content(payout, funds) for payout in payouts),
                 "currencies": array_of(payout.currency for payout in payouts),
@@ -207,8 +259,8 @@ def _record_transfers(sent: Sequence[tuple[PayoutAttempt, Body]], funds: Account
         )
     PayoutOutcome.objects.bulk_create(
         [
-            PayoutOutcome(payout=attempt.payout, state=PayoutState.SENT, reference=body["id"], at=now)
-            for attempt, body in sent
+            PayoutOutcome(payout=payout, state=PayoutState.SENT, reference=whole[payout.pk], at=now)
+            for payout in payouts
         ],
         ignore_conflicts=True,
     )
@@ -227,7 +279,8 @@ def _content(payout: Payout, funds: AccountKind) -> str:
 def record_refusal(*, attempt: PayoutAttempt, refusal: ProviderRefused, now: datetime) -> int:
     """Keep that the provider refused an attempt; return how many payouts failed by it: one or none.
 
-    A payout fails only by a transfer that is refused for what it is; then its creator has the money again.
+    A payout fails only by a transfer of all of it that is refused for what it is; then its creator has the money again.
+    A part that is refused, or one that a charge does not give, is tried again.
     """
     PayoutAttemptEnd.objects.bulk_create(
         [
@@ -241,7 +294,9 @@ def record_refusal(*, attempt: PayoutAttempt, refusal: ProviderRefused, now: dat
         ],
         ignore_conflicts=True,
     )
-    if attempt.kind != PayoutAttempt.Kind.TRANSFER or refusal.provider_code in WAITS:
+    if attempt.kind != PayoutAttempt.Kind.TRANSFER or attempt.charge or refusal.provider_code in WAITS:
+        return 0
+    if PayoutAttempt.objects.filter(payout=attempt.payout_id, kind=attempt.kind).exclude(part=attempt.part).exists():
         return 0
     record_refused(payout=attempt.payout, why=refusal.message or refusal.provider_code, now=now)
     return 1

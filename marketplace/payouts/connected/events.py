@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from marketplace.payouts.attempts import BankWord, PayoutAttempt, PayoutAttemptEnd
 from marketplace.payouts.bookkeeping.attempting import record_done, record_reversal
@@ -132,8 +132,28 @@ def hear_bank(*, attempt: PayoutAttempt, body: Mapping[str, Any], now: datetime)
         bank=stands.bank if stands else "",
         at=now,
     )
-    if state == BankWord.State.PAID and not _came_back(attempt.payout):
+    if state == BankWord.State.PAID and not _came_back(attempt.payout) and _is_paid_whole(attempt.payout):
         record_paid(key=attempt.payout.idem_key, reference=str(body["id"]), now=now)
+
+
+# What of a payout's transfers neither a bank has nor came back.
+_LEFT = """
+SELECT EXISTS (
+    SELECT FROM payouts_attempt t JOIN payouts_attempt_end e ON e.attempt_id = t.id AND e.state = 'done'
+     WHERE t.payout_id = %s AND t.kind = 'transfer'
+       AND t.amount_minor > coalesce((SELECT sum(r.amount_minor) FROM payouts_transfer_reversal r
+                                       WHERE r.transfer_id = t.id), 0)
+       AND NOT EXISTS (SELECT FROM payouts_attempt b
+                         JOIN payouts_bank_word w ON w.attempt_id = b.id AND w.state = 'paid'
+                        WHERE b.of_id = t.id AND NOT EXISTS (SELECT FROM payouts_bank_word f
+                                                              WHERE f.attempt_id = b.id AND f.state <> 'paid')))
+"""
+
+
+def _is_paid_whole(payout: Payout) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(_LEFT, [payout.pk])
+        return not cursor.fetchone()[0]
 
 
 def _has(attempt: PayoutAttempt, *states: BankWord.State) -> bool:

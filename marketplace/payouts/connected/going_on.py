@@ -14,6 +14,7 @@ from marketplace.payouts.attempts import PayoutAttempt
 from marketplace.payouts.bookkeeping.attempting import ask_for, begin_next, open_attempts, record_ends, record_refusal
 from marketplace.payouts.connected.accounts import UnableToConnect, refresh
 from marketplace.payouts.kinds import AccountKind
+from marketplace.payouts.terms import HOLDS
 from marketplace.provider.calls import perform_all
 from marketplace.provider.client import ProviderRefused, ProviderUnavailable
 
@@ -28,7 +29,7 @@ TRIED_AGAIN_AFTER = timedelta(hours=20)
 
 # Transfers that were made, of which something is still with the creator's account, and how they stand there.
 _STANDING = f"""
-    SELECT t.id, t.payout_id, t.account_id, t.amount_minor - coalesce(r.minor, 0) AS left_minor,
+    SELECT t.id, t.payout_id, t.account_id, t.charge, t.amount_minor - coalesce(r.minor, 0) AS left_minor,
            coalesce(s.payouts, false) AS may_pay, coalesce(s.closed, false) AS closed,
            b.id AS bank_id, b.end_state AS bank_end, b.code AS bank_code, b.word AS bank_word
       FROM payouts_attempt t JOIN payouts_attempt_end e ON e.attempt_id = t.id AND e.state = 'done'
@@ -43,6 +44,7 @@ _STANDING = f"""
                           WHERE b.payout_id = t.payout_id AND b.of_id = t.id AND b.kind = 'bank'
                           ORDER BY b.number DESC LIMIT 1) b ON true
      WHERE t.kind = 'transfer'
+       AND EXISTS (SELECT FROM payouts_payout_outcome o WHERE o.payout_id = t.payout_id AND o.state = 'sent')
        AND NOT EXISTS (SELECT FROM payouts_bank_word w JOIN payouts_attempt x ON x.id = w.attempt_id
                         WHERE x.of_id = t.id AND w.state = 'paid'
                           AND NOT EXISTS (SELECT FROM payouts_bank_word f
@@ -52,12 +54,15 @@ _STANDING = f"""
                           AND (xe.id IS NULL OR xe.state = 'refused' AND xe.at > %(since)s
                                AND (x.kind <> 'bank' OR xe.code IN {_PASSING})))
 """
-# To the bank: what was never sent there, or was refused for a reason that passes.
+# To the bank: what was never sent there, or was refused for a reason that passes; not of who is held, and not before
+# the charge's money is there.
 _TO_BANK = f"""
-SELECT id, left_minor FROM ({_STANDING}) t
- WHERE left_minor > 0 AND may_pay AND NOT closed
+SELECT t.id, left_minor FROM ({_STANDING}) t JOIN payouts_payout p ON p.id = t.payout_id
+ CROSS JOIN LATERAL (SELECT p.creator_id AS owner_id, p.currency) who
+ WHERE left_minor > 0 AND may_pay AND NOT closed AND NOT EXISTS (SELECT {HOLDS})
+   AND NOT EXISTS (SELECT FROM payouts_charge_available v WHERE v.charge = t.charge AND v.available_at > %(now)s)
    AND (bank_id IS NULL OR bank_end = 'refused' AND bank_code IN {_PASSING})
- ORDER BY id LIMIT %(limit)s
+ ORDER BY t.id LIMIT %(limit)s
 """
 # Back from the account: what the bank sent back or will not take, and what is in an account that may do nothing more.
 _TO_RETURN = f"""
@@ -98,7 +103,7 @@ def go_on(*, now: datetime) -> GoneOn:
 
 def _rows(sql: str, now: datetime) -> list[tuple[int, int]]:
     with connection.cursor() as cursor:
-        cursor.execute(sql, {"limit": AT_ONCE, "since": now - TRIED_AGAIN_AFTER})
+        cursor.execute(sql, {"limit": AT_ONCE, "since": now - TRIED_AGAIN_AFTER, "now": now})
         return list(cursor.fetchall())
 
 

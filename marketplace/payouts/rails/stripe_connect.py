@@ -13,6 +13,7 @@ from marketplace.payouts.attempts import PayoutAttempt
 from marketplace.payouts.bookkeeping.attempting import ask_for, begin_transfers, record_ends
 from marketplace.payouts.connected.accounts import UnableToConnect, refresh
 from marketplace.payouts.connected.balances import balances_checked
+from marketplace.payouts.connected.charges import learn_charges
 from marketplace.payouts.connected.stops import CONNECT_STOPS
 from marketplace.payouts.currencies import WORLD
 from marketplace.payouts.models import AccountKind, Payout
@@ -45,7 +46,8 @@ class StripeConnectRail:
             batch = balances_checked(payouts[first : first + AT_ONCE], now=now)
             if not batch:
                 continue
-            page = _transferred(batch, self.funds, now)
+            learn_charges(payouts=batch, now=now)
+            page = _transferred(batch, self.funds, self.step(batch[0].currency), now)
             answered, refused = answered + page.answered, refused + page.refused
             if page.silent is not None:
                 left = (page.silent, page.why)
@@ -64,8 +66,8 @@ class _Batch(NamedTuple):
     is_over: bool
 
 
-def _transferred(payouts: Sequence[Payout], funds: AccountKind, now: datetime) -> _Batch:
-    attempts = begin_transfers(payouts=payouts, now=now)
+def _transferred(payouts: Sequence[Payout], funds: AccountKind, step_minor: int, now: datetime) -> _Batch:
+    attempts = begin_transfers(payouts=payouts, step_minor=step_minor, now=now)
     ends = perform_all([ask_for(attempt) for attempt in attempts], now=now, threads=settings.CONNECT_THREADS)
     ended = list(zip(attempts, ends, strict=True))
     sent, refused = record_ends(ended=ended, funds=funds, now=now)
