@@ -90,6 +90,16 @@ SELECT f.id, f.transaction_id::text, f.role, a.currency, sum(p.amount_minor)::bi
  GROUP BY f.id, f.transaction_id, f.role, a.currency, f.sale
  ORDER BY f.id, f.role, f.sale, f.transaction_id
 """
+# The lines that are open of all transfers of the payouts that these transactions sent.
+_TOGETHER = f"""
+SELECT t.id::text, {LINE}
+  FROM payouts_transaction t
+  JOIN payouts_attempt a ON t.idem_key = 'payout-sent:' || a.payout_id AND a.kind = 'transfer'
+  JOIN payouts_attempt_end e ON e.attempt_id = a.id AND e.state = 'done'
+  JOIN checkout_provider_line l ON l.source = e.reference AND l.category = 'transfer'
+  JOIN checkout_provider_line_open o ON o.line_id = l.id
+ WHERE t.id = ANY (%s::uuid[]) ORDER BY l.id
+"""
 _STRAY = """
 SELECT l.id FROM checkout_provider_line l
  WHERE l.id = ANY (%s) AND l.source <> ''
@@ -114,3 +124,14 @@ def stray(lines: Iterable[Line]) -> set[int]:
     with connection.cursor() as cursor:
         cursor.execute(_STRAY, [[line.number for line in lines]])
         return {number for (number,) in cursor.fetchall()}
+
+
+def together(transactions: Iterable[str]) -> dict[str, list[Line]]:
+    """Return transaction → the open lines of all transfers of the payout that it sent."""
+    found: dict[str, list[Line]] = defaultdict(list)
+    if named := list(transactions):
+        with connection.cursor() as cursor:
+            cursor.execute(_TOGETHER, [named])
+            for transaction_id, *values in cursor.fetchall():
+                found[transaction_id].append(Line(*values))
+    return found

@@ -1,14 +1,14 @@
 """Matching lines with the books: what both say is noted together, and what a line alone says is booked, each once."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from django.db import connection, transaction
 
 from marketplace.checkout.reconciling import rules
-from marketplace.checkout.reconciling.finding import LINE, movements_of, stray
+from marketplace.checkout.reconciling.finding import LINE, movements_of, stray, together
 from marketplace.checkout.reconciling.rules import Decision, Line, Movement
 from marketplace.checkout.reconciling.tables import ProviderLine
 from marketplace.payouts import operations as books
@@ -33,8 +33,8 @@ INSERT INTO checkout_reconciled_transaction (transaction_id, line_id)
 SELECT * FROM unnest(%s::uuid[], %s::bigint[])
 """
 _MATCH = """
-INSERT INTO checkout_provider_line_matched (line_id, way, by, reason, at)
-SELECT l.line_id, l.way, %s, %s, %s FROM unnest(%s::bigint[], %s::text[]) AS l (line_id, way)
+INSERT INTO checkout_provider_line_matched (line_id, way, together_id, by, reason, at)
+SELECT l.*, %s, %s, %s FROM unnest(%s::bigint[], %s::text[], %s::bigint[]) AS l
 """
 _LINE = f"SELECT {LINE} FROM checkout_provider_line l WHERE l.id = %s"
 
@@ -44,6 +44,7 @@ class _Booked:
 
     def __init__(self) -> None:
         self.ways: dict[int, str] = {}
+        self.together: dict[int, int] = {}
         self.transactions: list[tuple[str, int]] = []
         self.settle: list[tuple[books.Collected, int]] = []
         self.moves: list[tuple[books.Moved, int]] = []
@@ -109,7 +110,10 @@ def _take(gateway: str, after: int, size: int) -> list[Line]:
 
 def _match(lines: Sequence[Line], now: datetime) -> int:
     movements, strays, booked = movements_of(lines), stray(lines), _Booked()
+    _add_up(lines, movements, booked)
     for line in lines:
+        if line.number in booked.ways:
+            continue
         _decide(line, movements.get(line.number, []), line.number in strays, booked, now)
     if unknown := sorted({line.category for line in lines if booked.ways.get(line.number) == "suspense"}):
         count = sum(way == "suspense" for way in booked.ways.values())
@@ -138,7 +142,28 @@ def _write(booked: _Booked, now: datetime, by: str = "", reason: str = "") -> No
         if booked.transactions:
             cursor.execute(_NOTE, [array_of(column) for column in zip(*booked.transactions, strict=True)])
         if booked.ways:
-            cursor.execute(_MATCH, [by, reason, now, array_of(booked.ways), array_of(booked.ways.values())])
+            first = [booked.together.get(number) for number in booked.ways]
+            columns = [array_of(column) for column in (booked.ways, booked.ways.values(), first)]
+            cursor.execute(_MATCH, [by, reason, now, *columns])
+
+
+def _add_up(lines: Sequence[Line], movements: Mapping[int, Sequence[Movement]], booked: _Booked) -> None:
+    """Notes the transfers of payouts that went in several, as far as they add up to what was sent."""
+    sent = {
+        one.transaction_id: one.amount_minor
+        for line in lines
+        if line.category == rules.TRANSFER
+        for one in movements.get(line.number, [])
+        if one.amount_minor != line.amount_minor
+    }
+    for transaction_id, parts in together(sent).items():
+        if sum(part.amount_minor for part in parts) != sent[transaction_id]:
+            continue
+        first = parts[0]
+        for part in parts:
+            booked.add(part, "known", [transaction_id] if part is first else [])
+            booked.together[part.number] = first.number
+            booked.move(part, TransactionKind.PROVIDER_FEE, -part.fee_minor)
 
 
 def _decide(line: Line, movements: Sequence[Movement], is_stray: bool, booked: _Booked, now: datetime) -> None:

@@ -64,13 +64,17 @@ class ProviderLineMatched(models.Model):
 
     `way` says how: it was known to us (`known`), or the line itself was booked: the bank, a fee, something that stays
     within the balance, what came for no order and goes back (`stray`), or what nobody understands yet (`suspense`).
-    `by` and `reason` are of the operator who set it aside by hand.
+    `by` and `reason` are of the operator who set it aside by hand. Lines that one transaction moved `together`, such as
+    the transfers of one payout, are the same as it when they are added up; they name the first of them.
     """
 
     KNOWN, BANK, FEE, ASIDE, STRAY, SUSPENSE = "known", "bank", "fee", "aside", "stray", "suspense"
 
     line = models.OneToOneField(ProviderLine, models.PROTECT, primary_key=True, related_name="matched")
     way = models.CharField(max_length=10)
+    together = models.ForeignKey(
+        ProviderLine, models.PROTECT, null=True, related_name="+", db_index=False, db_constraint=False
+    )
     by = models.CharField(max_length=200, blank=True, default="", db_default="")
     reason = models.CharField(max_length=300, blank=True, default="", db_default="")
     at = models.DateTimeField()
