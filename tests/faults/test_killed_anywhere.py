@@ -1,0 +1,141 @@
+"""Workers are killed before and after each commit and each call; those who come after them bring it to its end."""
+
+import signal
+from collections.abc import Callable
+
+import pytest
+import requests
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from marketplace.checkout.models import Order
+from marketplace.checkout.reconciling.operations import reconcile
+from marketplace.checkout.reconciling.ports.stripe import StripeLines
+from tests.faults.way import FORTNIGHT, Way
+from tests.payouts.faults.lives import Child, wait_until_alone
+from tests.points import Points, around
+from tests.stripe.faults import Fault
+
+DEEP = pytest.mark.deep
+
+
+def killed(act: Callable[[], object], number: int) -> bool:
+    """Lives through something in a process that is killed at a point; tells whether it was."""
+
+    def live(say: object) -> None:
+        point = Points(number)
+        around(BaseDatabaseWrapper, "_commit", point)
+        around(requests.Session, "send", point)
+        act()
+
+    code, _said = Child(live).end()
+    assert code in (0, -signal.SIGKILL)
+    wait_until_alone()
+    return code != 0
+
+
+def at_each_point(act: Callable[[], object], after: Callable[[], None], step: int, first: int = 1) -> int:
+    """Kills at every step-th point until a life comes through, each followed by `after`; gives how many died."""
+    number = first
+    while killed(act, number):
+        after()
+        number += step
+    after()
+    return (number - first) // step
+
+
+@pytest.mark.parametrize("step", [pytest.param(1, marks=DEEP), 9], ids=["every", "some"])
+def test_an_order_and_its_payment(way: Way, step: int) -> None:
+    def act() -> None:
+        way.buy(idempotency_key="the order")
+
+    def after() -> None:
+        way.forward(minutes=3)
+        way.worked()
+
+    died = at_each_point(act, after, step)
+    [order] = Order.objects.all()
+    assert died * step > 5
+    assert way.state(order) == "action"
+    way.pays(order)
+    heard = at_each_point(way.worked, after, step * 2)
+    assert heard * step > 5
+    assert way.state(order) == "paid"
+    way.goes_on()
+    way.proved()
+
+
+@pytest.mark.parametrize("step", [pytest.param(1, marks=DEEP), 9], ids=["every", "some"])
+def test_a_refund(way: Way, step: int) -> None:
+    order = way.bought()
+    line = way.lines(order)[0]
+
+    def act() -> None:
+        way.refund(line, 100)
+
+    def after() -> None:
+        way.forward(minutes=3)
+        way.worked()
+
+    died = at_each_point(act, after, step)
+    way.goes_on()
+    made = [row["amount"] for row in way.fake.world.all("refund")]
+    assert made == [100] * line.refunds.count()
+    assert died <= len(made) <= died + 1
+    way.proved()
+
+
+@pytest.mark.parametrize("step", [pytest.param(1, marks=DEEP), 13], ids=["every", "some"])
+def test_from_the_books_to_the_banks(way: Way, step: int) -> None:
+    way.bought()
+    way.forward(days=FORTNIGHT.days)
+    reconcile(port=StripeLines(), now=way.now)
+
+    def after() -> None:
+        way.forward(minutes=3)
+
+    assert at_each_point(way.worked, after, step) * step > 10
+    way.goes_on()
+    way.proved()
+    assert sum(way.at_stripe(handle) for handle in way.accounts) == 0
+    assert way.fake.world.outside["banks", "usd"] > 0
+
+
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=DEEP) for seed in range(2, 8))])
+def test_a_third_of_all_answers_is_lost_and_messages_come_a_day_late(way: Way, seed: int) -> None:
+    way.pump.seed = seed
+    kinds = (Fault.DROP_RESPONSE, Fault.RESET, Fault.DROP_REQUEST, Fault.ERROR, Fault.ERROR_SAVED, Fault.LIMIT)
+    way.fake.faults.lose(0.3, seed, *kinds)
+    way.tries(way.buy)
+    for _ in range(8):
+        way.forward(minutes=4)
+        way.tries(way.works)
+    [order] = Order.objects.all()
+    way.pays(order)
+    for _ in range(6):
+        way.forward(days=1)
+        way.tries(lambda: way.pump.deliver(copies=2, shuffled=True, late=24 * 3600))
+        way.worked()
+    assert way.state(order) == "paid"
+    way.forward(days=FORTNIGHT.days)
+    for _ in range(6):
+        way.goes_on(1)
+    way.fake.faults.stop()
+    way.goes_on(4)
+    way.proved()
+
+
+def test_keys_that_are_forgotten_after_a_day(way: Way) -> None:
+    order = way.bought()
+    line = way.lines(order)[0]
+    way.fake.faults.when(lambda asked: asked.path == "/v1/refunds" and asked.method == "POST", Fault.DROP_RESPONSE)
+    way.tries(lambda: way.refund(line, 700))
+    way.forward(days=2)
+    way.worked()
+    assert [row["amount"] for row in way.fake.world.all("refund")] == [700]
+    way.forward(days=FORTNIGHT.days)
+    way.fake.faults.when(lambda asked: asked.path == "/v1/transfers", Fault.DROP_RESPONSE, times=3)
+    way.tries(way.worked)
+    made = len(list(way.fake.world.all("transfer")))
+    assert made > 0
+    way.goes_on(3, days=2)
+    way.proved()
