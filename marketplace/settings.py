@@ -230,6 +230,7 @@ ADAPTERS = {
     "chain": os.environ.get("WORLDLOOM_CHAIN", "ledger.chain.evm.EvmChain"),
     "payments": os.environ.get("WORLDLOOM_PAYMENTS", "marketplace.checkout.gateways.sandbox.SandboxGateway"),
     "payouts": os.environ.get("WORLDLOOM_PAYOUTS", "marketplace.payouts.rails.recorded.RecordedRail"),
+    "screening": os.environ.get("WORLDLOOM_SCREENING", "marketplace.payouts.checks.manual.ManualScreening"),
     "keys": os.environ.get("WORLDLOOM_KEYS", "ledger.signing.files.FileKeys"),
     "mail": os.environ.get("WORLDLOOM_MAIL", "django.core.mail.backends.filebased.EmailBackend"),
     "services": os.environ.get("WORLDLOOM_SERVICES", "marketplace.compositions.services.http.HttpClient"),
@@ -309,6 +310,10 @@ PAYOUT_SCHEDULE = os.environ.get("WORLDLOOM_PAYOUT_SCHEDULE", "daily")
 PAYOUT_RESERVE_PPB = int(os.environ.get("WORLDLOOM_PAYOUT_RESERVE_PPB", 0))
 PAYOUT_RESERVE_DAYS = int(os.environ.get("WORLDLOOM_PAYOUT_RESERVE_DAYS", 0))
 PAYOUT_EVERY_MINUTES = int(os.environ.get("WORLDLOOM_PAYOUT_EVERY_MINUTES", 1440))
+# Checks of creators: of identity above so much paid in a currency (below 0: never), of sanctions, and when made anew.
+CHECK_IDENTITY_ABOVE_MINOR = int(os.environ.get("WORLDLOOM_CHECK_IDENTITY_ABOVE_MINOR", -1))
+CHECK_SANCTIONS = _flag("WORLDLOOM_CHECK_SANCTIONS")
+CHECK_AGAIN_DAYS = int(os.environ.get("WORLDLOOM_CHECK_AGAIN_DAYS", 365))
 # Accounts that creators have with Stripe: calls at the same time, how long what was heard of a balance counts, and
 # after how many days a debt is taken back from what is in such an account; 0 is never.
 CONNECT_THREADS = int(os.environ.get("WORLDLOOM_CONNECT_THREADS", 4))

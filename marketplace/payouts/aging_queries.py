@@ -96,10 +96,16 @@ WITH item AS (
      UNION ALL
     SELECT 'held', a.owner_id, a.currency, h.reason, h.held_at, NULL, a.balance_minor
       FROM payouts_account a
-      JOIN LATERAL (SELECT h.reason, h.held_at FROM payouts_hold h
-                     WHERE h.creator_id = a.owner_id AND h.currency IN ('', a.currency)
-                       AND NOT EXISTS (SELECT FROM payouts_hold_end e WHERE e.hold_id = h.id)
-                     ORDER BY h.id LIMIT 1) h ON true
+      JOIN LATERAL (SELECT w.reason, w.held_at
+                      FROM (SELECT h.reason, h.held_at FROM payouts_hold h
+                             WHERE h.creator_id = a.owner_id AND h.currency IN ('', a.currency)
+                               AND NOT EXISTS (SELECT FROM payouts_hold_end e WHERE e.hold_id = h.id)
+                             UNION ALL
+                            SELECT c.kind || ' ' || c.state, c.at FROM payouts_creator_check c
+                             WHERE c.creator_id = a.owner_id AND c.state NOT IN ('passed', 'lifted')
+                               AND NOT EXISTS (SELECT FROM payouts_creator_check l WHERE l.creator_id = c.creator_id
+                                                  AND l.kind = c.kind AND l.id > c.id)) w
+                     ORDER BY w.held_at, w.reason LIMIT 1) h ON true
      WHERE a.kind = 'creator_available' AND a.balance_minor > 0
      UNION ALL
     SELECT 'reserved', v.creator_id, v.currency, 'royalty-run:' || h.run_id, h.released_at, v.until, v.amount_minor

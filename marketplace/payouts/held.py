@@ -1,4 +1,4 @@
-"""Why no payout is made to a creator now, in words that they read: what operators say, and what their account lacks."""
+"""Why no payout is made to a creator now, in words that they read: of operators, of checks, and of their account."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from marketplace.payouts.attempts import BankWord, PayoutAttempt, PayoutAttemptEnd
+from marketplace.payouts.checks.words import check_reasons
 from marketplace.payouts.claims.ways import is_on_chain
 from marketplace.payouts.connected.accounts import account_of, is_connected_rail, state_of
 from marketplace.payouts.connected.stops import stop_of
@@ -66,7 +67,8 @@ DUE = (
 def held_reasons(creator: Creator, currency: str) -> list[str]:
     """Return why payouts to a creator in a currency are held now, each as the end of a sentence; none when they go."""
     holds = PayoutHold.objects.filter(creator=creator, currency__in=[currency, ""], end=None).order_by("pk")
-    return [*holds.values_list("reason", flat=True), *account_reasons(creator, currency)]
+    said = holds.values_list("reason", flat=True)
+    return [*said, *check_reasons(creator.pk), *account_reasons(creator, currency)]
 
 
 def account_reasons(creator: Creator, currency: str) -> list[str]:

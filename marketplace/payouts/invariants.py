@@ -15,6 +15,7 @@ from marketplace.payouts.invariants_parts import PARTS
 from marketplace.payouts.invariants_policies import POLICIES
 from marketplace.payouts.invariants_postings import POSTINGS
 from marketplace.payouts.invariants_reversals import FREEZES, REMAINING
+from marketplace.payouts.invariants_risk import RISKS
 from marketplace.payouts.invariants_statements import STATEMENTS
 from marketplace.payouts.invariants_vault import VAULT
 from marketplace.payouts.models import Split, SplitShare
@@ -186,6 +187,7 @@ INVARIANTS = [
     *FACTS,
     *_ROYALTIES,
     *POLICIES,
+    *RISKS,
     *REMAINING,
     *PARTS,
     *FREEZES,

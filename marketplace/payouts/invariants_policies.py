@@ -114,7 +114,15 @@ _FREED = """
      WHERE {where} GROUP BY h.id, a.owner_id, a.currency
 """
 _OF_CREATORS = _FREED.format(where="a.owner_id IN (SELECT creator_id FROM payouts_reserve_line)")
-_OF_RELEASES = _FREED.format(where="h.id IN (SELECT release_id FROM payouts_reserve_line WHERE policy_id IS NULL)")
+_OF_RELEASES = _FREED.format(
+    where="h.id IN (SELECT release_id FROM payouts_reserve_line WHERE policy_id IS NULL AND risk_id IS NULL)"
+)
+
+# What was kept for a risk follows invariants_risk.py.
+_RISKY = """
+    SELECT FROM payouts_reserve_line k
+     WHERE k.release_id = f.release_id AND k.creator_id = f.creator_id AND k.risk_id IS NOT NULL
+"""
 
 # Every policy that may ever have counted for a creator.
 _IN_SCOPE = """
@@ -176,7 +184,7 @@ RESERVES = [
                        FROM payouts_posting q JOIN payouts_account a ON a.id = q.account_id
                       WHERE a.kind = 'creator_available' GROUP BY q.transaction_id, a.owner_id) g
                  ON g.transaction_id = h.transaction_id AND g.owner_id = r.creator_id
-         WHERE r.amount_minor
+         WHERE r.risk_id IS NULL AND r.amount_minor
                <> div((coalesce(g.amount_minor, 0) + r.amount_minor)::numeric * p.reserve_ppb, 1000000000)
             OR p.currency NOT IN (r.currency, '') OR p.creator_id <> r.creator_id
         """,
@@ -193,7 +201,7 @@ RESERVES = [
                          ORDER BY e.release_id DESC LIMIT 1) p ON true
           LEFT JOIN payouts_reserve_line r ON r.release_id = f.release_id AND r.creator_id = f.creator_id
          WHERE (f.kept <> div(f.freed * p.reserve_ppb, 1000000000) OR r.policy_id IS NULL AND f.kept > 0)
-           AND NOT EXISTS ({_IN_SCOPE} AND n.id > p.id)
+           AND NOT EXISTS ({_IN_SCOPE} AND n.id > p.id) AND NOT EXISTS ({_RISKY})
         """,
     ),
     # What the settings said then is not kept; of all whom no policy was ever for they said the same.
@@ -202,7 +210,7 @@ RESERVES = [
         f"""
         SELECT f.release_id FROM ({_OF_RELEASES}) f
           LEFT JOIN payouts_reserve_line r ON r.release_id = f.release_id AND r.creator_id = f.creator_id
-         WHERE NOT EXISTS ({_IN_SCOPE})
+         WHERE NOT EXISTS ({_IN_SCOPE}) AND NOT EXISTS ({_RISKY})
          GROUP BY f.release_id
         HAVING max(ceil(f.kept * 1000000000 / f.freed)) >= min(ceil((f.kept + 1) * 1000000000 / f.freed))
             OR min(r.until) <> max(r.until)
@@ -214,8 +222,9 @@ RESERVES = [
         SELECT r.amount_minor, r.creator_id, h.released_at, r.until
           FROM payouts_reserve_line r JOIN payouts_hold_release h ON h.id = r.release_id
           LEFT JOIN payouts_policy p ON p.id = r.policy_id
-         WHERE r.until <> h.released_at + p.reserve_days * interval '24 hours'
-            OR r.until NOT BETWEEN h.released_at + interval '24 hours' AND h.released_at + 36500 * interval '24 hours'
+         WHERE r.until > h.released_at + 36500 * interval '24 hours'
+            OR r.risk_id IS NULL AND (r.until <> h.released_at + p.reserve_days * interval '24 hours'
+                                      OR r.until < h.released_at + interval '24 hours')
         """,
     ),
     (

@@ -1,8 +1,8 @@
 """Splits, the books, royalties and payouts: facts that are added and never changed.
 
 Amounts are minor units of a currency. Most of what these tables promise is held by migrations named guards.
-More tables of this app: attempts.py, checkpoints.py, connected/tables.py, deferral_models.py, divisions.py,
-freezes.py, policies.py, reversals.py, statements.py, taxes.py, vault_moves.py, wallet_models.py.
+More tables of this app: attempts.py, checkpoints.py, checks/tables.py, connected/tables.py, deferral_models.py,
+divisions.py, freezes.py, policies.py, reversals.py, risk.py, statements.py, taxes.py, vault_moves.py, wallet_models.py.
 """
 
 from uuid import uuid4
@@ -18,10 +18,12 @@ from marketplace.payouts import divisions as divisions
 from marketplace.payouts import freezes as freezes
 from marketplace.payouts import policies as policies
 from marketplace.payouts import reversals as reversals
+from marketplace.payouts import risk as risk
 from marketplace.payouts import statements as statements
 from marketplace.payouts import taxes as taxes
 from marketplace.payouts import vault_moves as vault_moves
 from marketplace.payouts import wallet_models as wallet_models
+from marketplace.payouts.checks.tables import CreatorCheck as CreatorCheck
 from marketplace.payouts.claims import tables as tables
 from marketplace.payouts.ids import time_ordered_id
 from marketplace.payouts.kinds import KEPT_KINDS as KEPT_KINDS

@@ -41,6 +41,7 @@ from marketplace.payouts.bookkeeping.providing import (
 )
 from marketplace.payouts.bookkeeping.refunds import UnableToRefund
 from marketplace.payouts.bookkeeping.releasing import release_holds, release_reserves
+from marketplace.payouts.bookkeeping.risking import UnableToSetRiskLevel, assess_risk, set_risk_level
 from marketplace.payouts.bookkeeping.royalties import allocate_royalties
 from marketplace.payouts.bookkeeping.sales import Sold, UnableToRecordSale, record_sale, record_sales
 from marketplace.payouts.bookkeeping.settlement import Settled, UnableToSettle, settle
@@ -57,6 +58,7 @@ from marketplace.payouts.bookkeeping.suspense import (
 )
 from marketplace.payouts.bookkeeping.takedowns import UnableToTakeDown, award_takedown, lift_takedown, take_down
 from marketplace.payouts.bookkeeping.tax_details import UnableToKeepTaxDetails, tell_tax_details
+from marketplace.payouts.checks.asking import UnableToDecideCheck, decide_check
 from marketplace.payouts.claims.hearing import hear_claims
 from marketplace.payouts.claims.ways import UnableToChooseWay, choose_way
 from marketplace.payouts.proving import prove_books
@@ -72,6 +74,7 @@ __all__ = [
     "UnableToChooseWay",
     "UnableToClose",
     "UnableToCloseDispute",
+    "UnableToDecideCheck",
     "UnableToDispute",
     "UnableToExchange",
     "UnableToFreeze",
@@ -84,17 +87,20 @@ __all__ = [
     "UnableToRecordSettlement",
     "UnableToRefund",
     "UnableToSetPolicy",
+    "UnableToSetRiskLevel",
     "UnableToSettle",
     "UnableToTakeDown",
     "UnableToWish",
     "UnableToWriteOff",
     "allocate_royalties",
+    "assess_risk",
     "award_takedown",
     "choose_way",
     "clear_suspense",
     "close_dispute",
     "close_month",
     "close_months",
+    "decide_check",
     "dispute_state",
     "ensure_division",
     "ensure_split",
@@ -128,6 +134,7 @@ __all__ = [
     "release_payouts",
     "release_reserves",
     "set_policy",
+    "set_risk_level",
     "settle",
     "suspend",
     "take_checkpoints",

@@ -119,7 +119,10 @@ class PayoutHoldEnd(models.Model):
 
 
 class ReserveLine(models.Model):
-    """What was kept back of a creator's released money until a moment, under a policy or the settings."""
+    """What was kept back of a creator's released money until a moment, under a policy or the settings, or for a risk.
+
+    Where the creator was at a level of risk, `risk` names it, also where the policy alone would have kept as much.
+    """
 
     release = models.ForeignKey("payouts.HoldRelease", models.PROTECT, related_name="reserves")
     creator = models.ForeignKey("people.Creator", models.PROTECT, related_name="+")
@@ -127,12 +130,15 @@ class ReserveLine(models.Model):
     amount_minor = models.BigIntegerField()
     until = models.DateTimeField()
     policy = models.ForeignKey(PayoutPolicy, models.PROTECT, null=True, related_name="+")
+    risk = models.ForeignKey(
+        "payouts.RiskAssessment", models.PROTECT, null=True, related_name="reserves", db_index=False
+    )
 
     class Meta:
         db_table = "payouts_reserve_line"
         indexes = [models.Index(fields=["creator", "currency", "until"], name="payouts_reserve_by_creator")]
         constraints = [
-            models.UniqueConstraint(fields=["release", "creator"], name="payouts_reserve_once"),
+            models.UniqueConstraint(fields=["release", "creator", "until"], name="payouts_reserve_once"),
             models.CheckConstraint(condition=Q(amount_minor__gt=0), name="payouts_reserve_above_zero"),
         ]
 

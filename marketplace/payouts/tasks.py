@@ -7,6 +7,7 @@ from procrastinate.contrib.django import app
 
 from marketplace.payouts import chain_findings, operations, proving, wallets
 from marketplace.payouts.bookkeeping import chain_sales, settlement
+from marketplace.payouts.checks import asking
 from marketplace.payouts.connected import going_on, recovering, watching
 from marketplace.payouts.connected.accounts import is_connected_rail
 
@@ -47,6 +48,22 @@ def settle(timestamp: int) -> None:
     if timestamp // 60 % settings.PAYOUT_EVERY_MINUTES == 0:
         operations.release_reserves(now=timezone.now())
         operations.settle(now=timezone.now())
+
+
+@app.periodic(cron="*/5 * * * *")
+@app.task(queueing_lock="payouts.checks", pass_context=False)
+def check_creators(timestamp: int) -> None:
+    """Asks for the checks that are wanted before creators are paid, and how those that are open stand."""
+    asking.require_checks(now=timezone.now())
+    asking.lift_checks(now=timezone.now())
+    asking.ask_checks(now=timezone.now())
+
+
+@app.periodic(cron="23 * * * *")
+@app.task(queueing_lock="payouts.assess_risk", pass_context=False)
+def assess_risk(timestamp: int) -> None:
+    """Finds every hour at which level of risk each creator is."""
+    operations.assess_risk(now=timezone.now())
 
 
 @app.periodic(cron="*/5 * * * *")

@@ -117,12 +117,25 @@ TERMS = """
              CASE WHEN as_wished THEN wish.day ELSE policy.day END AS day) terms
 """
 
-HOLDS = """
+STANDING = """
       FROM payouts_hold h
      WHERE h.creator_id = who.owner_id AND h.currency IN (who.currency, '')
        AND NOT EXISTS (SELECT FROM payouts_hold_end e WHERE e.hold_id = h.id)
 """
-"""SQL for the holds that stand on the payouts to `who`, to be selected from."""
+"""SQL for the holds that operators placed and that stand on the payouts to `who`, to be selected from."""
+
+UNPASSED = """
+      FROM payouts_creator_check c
+     WHERE c.creator_id = who.owner_id AND c.state NOT IN ('passed', 'lifted')
+       AND NOT EXISTS (SELECT FROM payouts_creator_check l
+                        WHERE l.creator_id = c.creator_id AND l.kind = c.kind AND l.id > c.id)
+"""
+"""SQL for the checks of `who` that are wanted and not passed, to be selected from."""
+
+HOLDS = f"""
+      FROM (SELECT 1 {STANDING} UNION ALL SELECT 1 {UNPASSED}) held
+"""
+"""SQL for all that holds the payouts to `who`, holds and checks, to be selected from."""
 
 
 class Terms(NamedTuple):

@@ -7,10 +7,11 @@ from uuid import UUID
 
 from django.conf import settings
 
+from marketplace.payouts.checks.words import check_reasons
 from marketplace.payouts.held import account_reasons
 from marketplace.payouts.rows import rows_of
 from marketplace.payouts.rules import CURRENCIES
-from marketplace.payouts.terms import AHEAD, HOLDS, TERMS, Schedule, standard
+from marketplace.payouts.terms import AHEAD, STANDING, TERMS, Schedule, standard
 from marketplace.people.models import Creator
 
 
@@ -20,8 +21,10 @@ class NextPayout:
 
     `terms` and `threshold_minor` are what counts, `policy` and `policy_minor` what the policy alone says, for
     `reason` where it gives one. `next_at` is the first settlement that may pay, None where the schedule is manual.
+    `hold_days` is for how long what they earn is held, `reserve_ppb` of it is then kept for `reserve_days`: the more of
+    policy and risk, for `risk_reason` where the creator is at a level of risk.
     `on_the_way_minor` is in an open payout, after which the next is made. `held_for` are the reasons for which
-    payouts are held now, by operators or because of the creator's account with the provider.
+    payouts are held now: by operators, by checks, or because of the creator's account with the provider.
     """
 
     currency: str
@@ -34,6 +37,8 @@ class NextPayout:
     reason: str
     reserve_ppb: int
     reserve_days: int
+    hold_days: int
+    risk_reason: str
     next_at: datetime | None
     held_for: tuple[str, ...]
 
@@ -45,7 +50,7 @@ class NextPayout:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is kept in a creator's reserve until a moment, in minor units, for the reason that the policy gave.
+    """What is kept in a creator's reserve until a moment, in minor units, for the reason that policy or risk gave.
 
     `amount_minor` is what was kept; refunds and disputes may have taken some of it since.
     """
@@ -80,17 +85,27 @@ class Held:
     ended_at: datetime | None
 
 
+_RISK = """
+    SELECT v.hold_days, v.reserve_ppb, v.reserve_days, v.reason FROM payouts_risk_assessment v
+     WHERE v.creator_id = who.owner_id AND v.currency = who.currency ORDER BY v.id DESC LIMIT 1
+"""
+"""SQL for what is kept back of the money of `who` for their risk."""
+
 _NEXT = f"""
 SELECT who.currency, coalesce(a.balance_minor, 0) AS available_minor, coalesce(o.amount_minor, 0) AS on_the_way_minor,
        terms.threshold_minor, terms.schedule, terms.day,
        policy.threshold_minor AS policy_minor, policy.schedule AS policy_schedule, policy.day AS policy_day,
-       policy.reason, policy.reserve_ppb, policy.reserve_days,
+       policy.reason, greatest(policy.reserve_ppb, risk.reserve_ppb) AS reserve_ppb,
+       greatest(policy.reserve_days, risk.reserve_days) AS reserve_days,
+       greatest(coalesce(house.hold_days, %(hold_days)s), risk.hold_days) AS hold_days,
+       coalesce(risk.reason, '') AS risk_reason,
        (SELECT max(p.reserved_at) FROM payouts_payout p WHERE p.creator_id = who.owner_id
            AND p.currency = who.currency AND p.reserved_at <= %(ahead)s) AS reserved_at,
-       ARRAY(SELECT h.reason {HOLDS} ORDER BY h.id) AS held_for
+       ARRAY(SELECT h.reason {STANDING} ORDER BY h.id) AS held_for
   FROM (SELECT %(creator)s::uuid AS owner_id, currency FROM unnest(%(currencies)s::text[]) AS currency) who {TERMS}
   LEFT JOIN payouts_account a ON a.kind = 'creator_available' AND a.owner_id = who.owner_id
         AND a.currency = who.currency
+  LEFT JOIN LATERAL ({_RISK}) risk ON true
   LEFT JOIN LATERAL (
       SELECT p.amount_minor FROM payouts_payout p
        WHERE p.creator_id = who.owner_id AND p.currency = who.currency
@@ -107,13 +122,15 @@ def next_payouts(creator: Creator, *, now: datetime, currency: str | None = None
         _NEXT,
         {
             **standard(),
+            "hold_days": getattr(settings, "PAYOUT_HOLD_DAYS", 14),
             "creator": creator.pk,
             "currencies": [currency] if currency else sorted(CURRENCIES),
             "all": currency is not None,
             "ahead": now + AHEAD,
         },
     )
-    return [_next(row, account_reasons(creator, row["currency"]), now) for row in rows]
+    checks = check_reasons(creator.pk)
+    return [_next(row, [*checks, *account_reasons(creator, row["currency"])], now) for row in rows]
 
 
 def _next(row: dict[str, Any], stops: list[str], now: datetime) -> NextPayout:
@@ -142,13 +159,18 @@ def _next_run(now: datetime) -> datetime:
 def ripening_of(creator: Creator) -> list[Ripening]:
     """Return what of the creator's royalties is in its hold period until when, the first day first; one a day.
 
+    The period is that of the run, or of the creator's level of risk where that is longer.
     What remains of their lines and is not held for claims: together it is what is pending.
     """
     rows = rows_of(
-        """
+        f"""
         WITH waiting AS (
-            SELECT l.id, l.amount_minor, r.currency, (r.available_at AT TIME ZONE 'UTC')::date AS until
+            SELECT l.id, l.amount_minor, r.currency,
+                   (greatest(r.available_at, r.ran_at + risk.hold_days * interval '24 hours')
+                    AT TIME ZONE 'UTC')::date AS until
               FROM payouts_lines_of(%(creator)s) l JOIN payouts_royalty_run r ON r.id = l.run_id
+             CROSS JOIN LATERAL (SELECT l.payee_id AS owner_id, r.currency) who
+              LEFT JOIN LATERAL ({_RISK}) risk ON true
              WHERE NOT EXISTS (SELECT FROM payouts_hold_release h WHERE h.run_id = l.run_id)
         )
         SELECT currency, sum(amount_minor)::bigint AS amount_minor, until
@@ -174,10 +196,14 @@ def reserves_of(creator: Creator) -> list[Kept]:
     """Return what stands in the creator's reserves, the first to end first; one a currency, moment and reason."""
     rows = rows_of(
         """
-        SELECT r.currency, sum(r.amount_minor)::bigint AS amount_minor, r.until, coalesce(p.reason, '') AS reason
-          FROM payouts_reserve_line r LEFT JOIN payouts_policy p ON p.id = r.policy_id
+        SELECT r.currency, sum(r.amount_minor)::bigint AS amount_minor, r.until, why.reason
+          FROM payouts_reserve_line r JOIN payouts_hold_release h ON h.id = r.release_id
+          LEFT JOIN payouts_policy p ON p.id = r.policy_id LEFT JOIN payouts_risk_assessment v ON v.id = r.risk_id
+         CROSS JOIN LATERAL (
+             SELECT CASE WHEN v.id IS NULL OR r.until = h.released_at + p.reserve_days * interval '24 hours'
+                         THEN coalesce(p.reason, '') ELSE v.reason END AS reason) why
          WHERE r.creator_id = %(creator)s AND NOT EXISTS (SELECT FROM payouts_reserve_end e WHERE e.reserve_id = r.id)
-         GROUP BY r.currency, r.until, coalesce(p.reason, '') ORDER BY r.until, r.currency
+         GROUP BY r.currency, r.until, why.reason ORDER BY r.until, r.currency
         """,
         {"creator": creator.pk},
     )

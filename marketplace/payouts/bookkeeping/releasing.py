@@ -9,8 +9,10 @@ from django.db import connection, transaction
 
 from marketplace.payouts.bookkeeping.books import credit, credit_creators, debit, debts_met, lock_currency, post
 from marketplace.payouts.bookkeeping.remaining import STILL_PENDING
+from marketplace.payouts.bookkeeping.risking import risks_of
 from marketplace.payouts.models import Account, AccountKind, HoldRelease, RoyaltyRun, TransactionKind
 from marketplace.payouts.policies import ReserveEnd, ReserveLine
+from marketplace.payouts.risk_rules import staircase, steps_of
 from marketplace.payouts.rules import WHOLE_PPB
 from marketplace.payouts.terms import terms_of
 
@@ -19,18 +21,20 @@ AT_ONCE = 5_000
 
 
 class Reserve(NamedTuple):
-    """What is kept back of one creator's money at the end of a hold period, until when, and under which policy."""
+    """What is kept back of one creator's money at the end of a hold period, until when, by which policy and risk."""
 
     amount_minor: int
     until: datetime
     policy_id: int | None
+    risk_id: int | None = None
 
 
 def release_holds(*, now: datetime) -> list[HoldRelease]:
     """Make available what runs whose hold period is over still hold, oldest first.
 
     Each run commits by itself. What a creator owes back is taken from it first; of the rest, what the policy of the
-    creator and currency says is kept in their reserve, rounded down, from now on for its days.
+    creator and currency says is kept in their reserve, rounded down, from now on for its days; and what the creator's
+    level of risk says, all of it while that holds it for longer than the run. At each moment the more of both is kept.
     """
     due = RoyaltyRun.objects.filter(available_at__lte=now, release=None).order_by("pk")
     releases = [_release(run=run, now=now) for run in list(due)]
@@ -43,11 +47,11 @@ def _release(*, run: RoyaltyRun, now: datetime) -> HoldRelease | None:
     if HoldRelease.objects.filter(run=run).exists():
         return None  # another settlement was first
     amounts = _sums(STILL_PENDING, {"run": run.pk})
-    reserves = _reserves(run.currency, amounts, now)
+    reserves = _reserves(run, amounts, now)
     transaction_id = None
     if amounts:
         freed = {
-            payee_id: amount - (reserves[payee_id].amount_minor if payee_id in reserves else 0)
+            payee_id: amount - sum(kept.amount_minor for kept in reserves.get(payee_id, []))
             for payee_id, amount in amounts.items()
         }
         transaction_id = post(
@@ -57,7 +61,10 @@ def _release(*, run: RoyaltyRun, now: datetime) -> HoldRelease | None:
             currency=run.currency,
             legs=[
                 *(debit(AccountKind.CREATOR_PENDING, amount, payee_id) for payee_id, amount in amounts.items()),
-                *(credit(AccountKind.CREATOR_RESERVE, kept.amount_minor, owner) for owner, kept in reserves.items()),
+                *(
+                    credit(AccountKind.CREATOR_RESERVE, sum(kept.amount_minor for kept in parts), owner)
+                    for owner, parts in reserves.items()
+                ),
                 *credit_creators(currency=run.currency, amounts=freed),
             ],
             now=now,
@@ -65,22 +72,32 @@ def _release(*, run: RoyaltyRun, now: datetime) -> HoldRelease | None:
     release = HoldRelease.objects.create(run=run, transaction_id=transaction_id, released_at=now)
     ReserveLine.objects.bulk_create(
         ReserveLine(release=release, creator_id=owner_id, currency=run.currency, **kept._asdict())
-        for owner_id, kept in reserves.items()
+        for owner_id, parts in reserves.items()
+        for kept in parts
     )
     return release
 
 
-def _reserves(currency: str, amounts: Mapping[UUID, int], now: datetime) -> dict[UUID, Reserve]:
+def _reserves(run: RoyaltyRun, amounts: Mapping[UUID, int], now: datetime) -> dict[UUID, list[Reserve]]:
     """Return owner → what is kept back of what they are about to get, after what they owe; the currency is locked."""
-    asked = terms_of(currency=currency, owner_ids=list(amounts), reserving=True)
-    met = debts_met(currency=currency, amounts={one.owner_id: amounts[one.owner_id] for one in asked if one.owner_id})
+    asked = terms_of(currency=run.currency, owner_ids=list(amounts), reserving=True)
+    terms = {one.owner_id: one for one in asked if one.owner_id}
+    risks = risks_of(currency=run.currency, owner_ids=list(amounts), now=now)
+    owners = terms.keys() | risks.keys()
+    met = debts_met(currency=run.currency, amounts={owner_id: amounts[owner_id] for owner_id in owners})
     found = {}
-    for one in asked:
-        if one.owner_id is None:
-            continue
-        kept_minor = (amounts[one.owner_id] - met[one.owner_id]) * one.reserve_ppb // WHOLE_PPB
-        if kept_minor:
-            found[one.owner_id] = Reserve(kept_minor, now + timedelta(days=one.reserve_days), one.policy_id)
+    for owner_id in sorted(owners):
+        left_minor = amounts[owner_id] - met[owner_id]
+        policy, risk = terms.get(owner_id), risks.get(owner_id)
+        steps = []
+        if policy is not None:
+            kept_minor = left_minor * policy.reserve_ppb // WHOLE_PPB
+            steps.append((kept_minor, now + timedelta(days=policy.reserve_days)))
+        if risk is not None:
+            steps += steps_of(left_minor, risk, ran_at=run.ran_at, now=now)
+        by = (policy.policy_id if policy else None, risk.pk if risk else None)
+        if parts := [Reserve(*part, *by) for part in staircase(steps)]:
+            found[owner_id] = parts
     return found
 
 

@@ -15,6 +15,7 @@ from marketplace.database.locks import alone
 from marketplace.payouts.bookkeeping.books import credit, debit, lock_currency, post
 from marketplace.payouts.bookkeeping.due import whom_due
 from marketplace.payouts.bookkeeping.outcomes import BooksDisagree, alarm, record_refused, record_sent
+from marketplace.payouts.checks.asking import require_checks
 from marketplace.payouts.claims.publishing import publish_due
 from marketplace.payouts.connected.stops import NOTHING_STOPS
 from marketplace.payouts.models import AccountKind, Payout, PayoutOutcome, TransactionKind
@@ -198,6 +199,7 @@ def _reserve(
     has one payout on its way at a time, so that it is known whose money each of them is.
     """
     lock_currency(currency)
+    require_checks(now=now, currency=currency)
     asked = whom_due(
         currency=currency,
         creator=creator,

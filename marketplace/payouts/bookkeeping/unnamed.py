@@ -27,7 +27,8 @@ SELECT h.id, coalesce(v.amount_minor, 0), l.id, s.subject,
           JOIN payouts_hold_release r ON r.id = asked.id) h
  CROSS JOIN LATERAL payouts_lines_of(%(payee)s::uuid) l
   JOIN payouts_sale s ON s.id = l.sale_id
-  LEFT JOIN payouts_reserve_line v ON v.release_id = h.id AND v.creator_id = l.payee_id
+  LEFT JOIN LATERAL (SELECT sum(v.amount_minor)::bigint AS amount_minor FROM payouts_reserve_line v
+                      WHERE v.release_id = h.id AND v.creator_id = l.payee_id) v ON true
  WHERE l.run_id = h.run_id
  ORDER BY h.place, l.id DESC
 """
@@ -35,7 +36,7 @@ SELECT h.id, coalesce(v.amount_minor, 0), l.id, s.subject,
 # The releases of which something was kept, the longest kept first; and all of them, the newest first.
 _KEPT = """
 SELECT release_id FROM payouts_reserve_line WHERE creator_id = %(payee)s AND currency = %(currency)s
- ORDER BY until DESC, id DESC
+ GROUP BY release_id ORDER BY max(until) DESC, max(id) DESC
 """
 _RELEASED = """
 SELECT h.id FROM payouts_hold_release h JOIN payouts_royalty_run r ON r.id = h.run_id
