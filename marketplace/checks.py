@@ -40,6 +40,12 @@ _ADAPTERS = {
         "Mail is written into files of the data folder: nobody is told that their license ends",
         "WORLDLOOM_MAIL",
     ),
+    "taxes": (
+        "worldloom.W014",
+        "marketplace.checkout.taxes.none.NoTaxes",
+        "No taxes are calculated on orders, and invoices say so",
+        "WORLDLOOM_TAXES",
+    ),
 }
 _FILE_KEYS = "ledger.signing.files.FileKeys"
 # What the worker sends and signs with all day; guardian and admin need not be on a server.
@@ -113,6 +119,12 @@ def _in_use() -> Iterator[CheckMessage]:
             "first seal.",
             hint=where,
             id="worldloom.W008",
+        )
+    if settings.ADAPTERS["taxes"].endswith(".HttpTaxes") and not settings.TAXES_URL:
+        yield Warning(
+            "Taxes are asked of a service that no setting names, so nothing can be ordered: set WORLDLOOM_TAXES_URL.",
+            hint=where,
+            id="worldloom.W015",
         )
     yield from _half_of_s3()
 

@@ -1,6 +1,7 @@
 """Questions about quotes of recipes: what was quoted beside what it would cost now; none writes."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -13,6 +14,8 @@ from marketplace.checkout.asking import Ask, UnableToBuy
 from marketplace.checkout.charges import RecipeQuote, RecipeQuoteLine
 from marketplace.checkout.lines import priced_at, seats_of
 from marketplace.checkout.models import Order, OrderLine, PaymentOutcome
+from marketplace.checkout.taxes import ordering as taxes
+from marketplace.checkout.taxes.base import TaxedLine, TaxUnavailable
 from marketplace.compositions.notation.document import from_document
 from marketplace.compositions.notation.model import Layer, Recipe
 from marketplace.compositions.notation.reading import read
@@ -60,7 +63,7 @@ class LineNow:
 
 @dataclass(frozen=True, slots=True)
 class QuoteNow:
-    """A quote as it stands now. `totals` are what was quoted, by currency: one order each."""
+    """A quote as it stands now. `totals` are what was quoted, by currency, with taxes on top: one order each."""
 
     quote: RecipeQuote
     state: str
@@ -154,6 +157,7 @@ def now_of(quote: RecipeQuote, now: datetime) -> QuoteNow:
     totals: dict[str, int] = {}
     for one in lines:
         totals[one.line.currency] = totals.get(one.line.currency, 0) + one.line.price_minor
+    totals = _taxed(quote, lines, totals, orders, now)
     if orders and all(one.state == BOUGHT for one in lines):
         state = PAID
     elif quote.expires_at <= now:
@@ -162,6 +166,26 @@ def now_of(quote: RecipeQuote, now: datetime) -> QuoteNow:
         state = OPEN if all(one.state in (SAME, BOUGHT) for one in lines) else STALE
     later = any(one.line.offer.model in (*PERIODS, *BILLED_LATER) for one in lines)
     return QuoteNow(quote, state, tuple(lines), tuple(sorted(totals.items())), any(totals.values()) or later, orders)
+
+
+def _taxed(
+    quote: RecipeQuote, lines: Sequence[LineNow], totals: dict[str, int], orders: Sequence[Order], now: datetime
+) -> dict[str, int]:
+    """Adds the taxes that come on top; what is paid is what was paid. Where nobody said where the buyer is, or nobody
+    knows the taxes, buying is refused, and the prices stand as they are."""
+    if not taxes.is_calculated():
+        return totals
+    done = dict(totals)
+    paid = {one.currency: one for one in orders if outcome_of(one) in (PaymentOutcome.SUCCEEDED, PaymentOutcome.FREE)}
+    for currency, total_minor in totals.items():
+        if currency in paid:
+            done[currency] = paid[currency].total_minor
+        elif total_minor:
+            asked = [TaxedLine(one.line.price_minor, OrderLine.BUY) for one in lines if one.line.currency == currency]
+            with suppress(taxes.PlaceUnknown, TaxUnavailable):
+                party = taxes.party_of(quote.studio, now)
+                done[currency] += taxes.asked_of(party, asked, currency).added_minor if party else 0
+    return done
 
 
 def lines_now(quote: RecipeQuote, now: datetime, orders: Sequence[Order] = ()) -> list[LineNow]:

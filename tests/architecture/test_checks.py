@@ -15,7 +15,7 @@ def test_a_laptop_owns_up_to_every_embedded_default(monkeypatch: pytest.MonkeyPa
         monkeypatch.delenv(variable, raising=False)
     found = embedded_defaults(None)
     assert [message.id for message in sorted(found, key=lambda message: message.id)] == [
-        f"worldloom.W{number:03d}" for number in (*range(1, 9), 10)
+        f"worldloom.W{number:03d}" for number in (*range(1, 9), 10, 14)
     ]
     assert all(str(message.msg).endswith(".") and message.hint for message in found)
 
