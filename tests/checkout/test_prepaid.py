@@ -81,6 +81,17 @@ def test_from_months_to_years_each_is_earned_in_its_own_time(shop: Shop) -> None
     assert check_books() == []
 
 
+def test_from_years_to_months_the_credit_is_at_most_the_month(shop: Shop) -> None:
+    """Nothing is paid out: who wants months from the year's end on cancels, and buys the month then."""
+    first = bought(shop, "yearly", 365_00)
+    monthly = shop.offer("enterprise", 10_00, model="monthly")
+    line = shop.line(Ask(monthly, kind="upgrade", replaces=grant_of(first)), now=MIDDLE)
+    assert (line.list_minor, line.credit_minor, line.price_minor) == (10_00, 10_00, 0)
+    assert recognize_periods(now=A_YEAR) == 12  # the year goes on being earned; the month that cost nothing is no sale
+    assert sum(gross for _, gross, _ in sold()) == 365_00
+    assert check_books() == []
+
+
 def test_creators_see_what_is_to_come(shop: Shop) -> None:
     """Alice has all of it; a month that is earned, and one that goes back, are not to come any more."""
     line = bought(shop, "yearly", 365_00)

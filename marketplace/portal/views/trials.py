@@ -23,7 +23,10 @@ class TrialForm(forms.Form):
     """For how many days studios try an offer for nothing; 0 is not at all."""
 
     days = forms.IntegerField(
-        label=gettext_lazy("Days"), min_value=0, max_value=MOST_DAYS, help_text=gettext_lazy("From 0 (none) to 90.")
+        label=gettext_lazy("Days of trial"),
+        min_value=0,
+        max_value=MOST_DAYS,
+        help_text=gettext_lazy("From 0 (none) to 90."),
     )
 
 
