@@ -1,13 +1,19 @@
-"""Addresses of the operator's desk for orders, disputes, and refunds that are asked for."""
+"""Addresses of the operator's desk for orders, disputes, refunds that are asked for, and payouts to creators."""
 
 from django.urls import path
 
-from marketplace.portal.views import disputes, orders, refund_requests
+from marketplace.portal.views import creator_payouts, disputes, orders, refund_requests
 
 urlpatterns = [
     path("refunds/asked", refund_requests.asked, name="desk-asked"),
     path("refunds/asked/<uuid:asked>", refund_requests.one, name="desk-asked-one"),
     path("refunds/mend/<uuid:refund>", refund_requests.mend, name="desk-refund-mend"),
+    path("payouts", creator_payouts.creators, name="desk-payouts"),
+    path("payouts/<slug:handle>", creator_payouts.creator, name="desk-payouts-of"),
+    path("payouts/<slug:handle>/hold", creator_payouts.hold, name="desk-payouts-hold"),
+    path("payouts/<slug:handle>/release", creator_payouts.release, name="desk-payouts-release"),
+    path("payouts/<slug:handle>/checks/<slug:kind>", creator_payouts.check, name="desk-payouts-check"),
+    path("payouts/<slug:handle>/policy/<str:currency>", creator_payouts.policy, name="desk-payouts-policy"),
     path("orders", orders.orders, name="desk-orders"),
     path("orders/<uuid:order>", orders.order, name="desk-order"),
     path("orders/<uuid:order>/way.json", orders.way_json, name="desk-order-json"),

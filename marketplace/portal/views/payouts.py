@@ -17,7 +17,7 @@ from marketplace.payouts.claims.queries import on_chain_of
 from marketplace.payouts.connected.accounts import account_of, is_connected_rail
 from marketplace.payouts.when_queries import NextPayout, next_payouts, reserves_of, ripening_of
 from marketplace.people.models import Creator
-from marketplace.portal import words_payouts
+from marketplace.portal import words_payouts, words_risk
 from marketplace.portal.forms.payouts import WishForm
 from marketplace.portal.views.access import creators_only
 
@@ -66,7 +66,9 @@ def payouts(request: HttpRequest, creator: Creator) -> HttpResponse:
                 "form": forms[row.currency],
                 "when": words_payouts.next_payout(row),
                 "policy": words_payouts.policy_text(row),
+                "risk": words_risk.risk_text(row),
                 "reserve": words_payouts.reserve_text(row),
+                "until": min((one.until for one in ripening if one.currency == row.currency), default=None),
                 "ripening": [words_payouts.ripening_text(one) for one in ripening if one.currency == row.currency][
                     :DAYS_SHOWN
                 ],
