@@ -8,6 +8,7 @@ from django.core import mail
 from marketplace.checkout import operations as checkout
 from marketplace.checkout.attempts import StrayPayment
 from marketplace.checkout.disputes import Dispute
+from marketplace.checkout.evidence import submitting
 from marketplace.checkout.inquiries import letter, send_letter
 from marketplace.checkout.method_models import PaymentMethod
 from marketplace.checkout.models import Order, PaymentOutcome
@@ -15,7 +16,10 @@ from marketplace.checkout.stripe_models import GatewayInquiry
 from marketplace.licensing.models import Grant
 from marketplace.licensing.queries import status_of
 from marketplace.payouts.models import Sale
+from marketplace.people.operations import name_operator
 from marketplace.provider.models import ProviderEvent, ProviderEventHandled
+from tests.cast import person
+from tests.checkout.evidence.case import seal
 from tests.checkout.stripe.store import Store
 from tests.stripe import backwards, sessions
 from tests.stripe.world import Refused
@@ -275,4 +279,24 @@ def test_a_card_that_is_detached_is_used_no_more(store: Store) -> None:
     store.fake.client().v1.payment_methods.detach(method.token)
     store.hears(copies=2)
     assert PaymentMethod.objects.get().end.cause == "gone"
+    store.sound()
+
+
+def test_the_bundle_of_a_dispute_is_sent_to_stripe_and_wins(store: Store) -> None:
+    olga = person("olga")
+    name_operator(person=olga, now=store.now)
+    order = store.bought()
+    seal()
+    row = store.plays(backwards.disputed, store.charge_of(order))
+    store.hears()
+    sent = submitting.submit(dispute=Dispute.objects.get(), by=olga, now=store.now)
+    assert sent.outcome.outcome == "accepted"
+    there = store.fake.world.rows[row["id"]]
+    assert there["status"] == "under_review"
+    assert there["evidence"]["product_description"]
+    cover = store.fake.world.hidden[there["evidence"]["uncategorized_file"]]["content"]
+    assert cover.startswith(b"%PDF-")
+    store.plays(backwards.decided, row["id"], "won")
+    store.hears(copies=2, shuffled=True)
+    assert (store.state(order), set(statuses(order))) == ("paid", {"active"})
     store.sound()

@@ -21,7 +21,8 @@ def goes_on(store: Store, rounds: int = 14) -> None:
         store.hears(copies=2, shuffled=True)
 
 
-@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.deep) for seed in range(2, 14))])
+@pytest.mark.deep
+@pytest.mark.parametrize("seed", range(1, 14))
 def test_a_third_of_all_answers_is_lost(store: Store, seed: int) -> None:
     store.pump.seed = seed
     store.fake.faults.lose(0.3, seed, *KINDS)

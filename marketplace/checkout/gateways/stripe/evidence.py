@@ -1,11 +1,11 @@
 """Answering a dispute: files are uploaded, texts go with them, and what is submitted is final."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
 from typing import Any
 
+from marketplace.checkout.gateways.base import Submitted
 from marketplace.checkout.gateways.stripe.reaching import reaching
 from marketplace.provider.calls import perform
 from marketplace.provider.client import ProviderRefused
@@ -32,15 +32,6 @@ class UnableToSubmit(Exception):
     """Evidence is not as Stripe takes it; nothing was sent."""
 
     code = "unable-to-submit-evidence"
-
-
-@dataclass(frozen=True, slots=True)
-class Submitted:
-    """What became of evidence: `accepted`, or not and never, with a reason in the provider's words."""
-
-    reference: str
-    accepted: bool
-    reason: str = ""
 
 
 def submit(

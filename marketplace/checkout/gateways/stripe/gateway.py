@@ -8,7 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from marketplace.checkout.gateways.base import HOSTED, Asked, Charge, Event, Returned, UnableToUseMethod
+from marketplace.checkout.gateways.base import HOSTED, Asked, Charge, Event, Returned, Submitted, UnableToUseMethod
 from marketplace.checkout.gateways.stripe import customers, evidence, paying, returning
 from marketplace.checkout.gateways.stripe.asking import setup_params
 from marketplace.checkout.gateways.stripe.reaching import ask
@@ -87,7 +87,7 @@ class StripeGateway:
         texts: Mapping[str, str],
         files: Mapping[str, tuple[str, bytes]],
         now: datetime,
-    ) -> evidence.Submitted:
+    ) -> Submitted:
         """This will answer a dispute once for each key; what is submitted is final."""
         return evidence.submit(key=key, dispute_reference=dispute_reference, texts=texts, files=files, now=now)
 
