@@ -1,8 +1,9 @@
 """Addresses of the operator's desk."""
 
+from django.conf import settings
 from django.urls import include, path
 
-from marketplace.portal.views import desk, reconciliation, refunds, years
+from marketplace.portal.views import desk, reconciliation, refunds, sandbox, years
 
 urlpatterns = [
     path("books", desk.books, name="desk-books"),
@@ -19,3 +20,5 @@ urlpatterns = [
     path("years", years.years, name="desk-years"),
     path("years.csv", years.years_csv, name="desk-years-csv"),
 ]
+if settings.ADAPTERS["payments"].endswith(".SandboxGateway"):
+    urlpatterns.append(path("sandbox", sandbox.sandbox, name="desk-sandbox"))
