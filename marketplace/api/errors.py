@@ -37,7 +37,7 @@ from marketplace.checkout.operations import (
 from marketplace.checkout.papers.model import UnreadablePaper
 from marketplace.checkout.rating import UnableToRate
 from marketplace.checkout.recipe_quotes import RecipePriceChanged, RecipeQuoteExpired, UnableToQuoteRecipe
-from marketplace.checkout.taxes.base import TaxUnavailable
+from marketplace.checkout.taxes.faults import TaxUnavailable
 from marketplace.checkout.taxes.rates import UnableToSetRate
 from marketplace.checkout.taxes.sellers import UnableToNameSeller
 from marketplace.checkout.taxes.vat import UnreadableVatId

@@ -16,7 +16,8 @@ from marketplace.checkout.invoicing import Due
 from marketplace.checkout.models import Order, OrderLine, PaymentOutcome
 from marketplace.checkout.placing import bill_row, write_order
 from marketplace.checkout.taxes import ordering as taxes
-from marketplace.checkout.taxes.base import TaxedLine, TaxUnavailable
+from marketplace.checkout.taxes.base import TaxedLine
+from marketplace.checkout.taxes.faults import TaxUnavailable
 from marketplace.licensing.holdings import UsageReport
 from marketplace.licensing.models import Grant
 

@@ -15,7 +15,8 @@ from marketplace.checkout.charges import RecipeQuote, RecipeQuoteLine
 from marketplace.checkout.lines import priced_at, seats_of
 from marketplace.checkout.models import Order, OrderLine, PaymentOutcome
 from marketplace.checkout.taxes import ordering as taxes
-from marketplace.checkout.taxes.base import TaxedLine, TaxUnavailable
+from marketplace.checkout.taxes.base import TaxedLine
+from marketplace.checkout.taxes.faults import TaxUnavailable
 from marketplace.compositions.notation.document import from_document
 from marketplace.compositions.notation.model import Layer, Recipe
 from marketplace.compositions.notation.reading import read

@@ -1,9 +1,14 @@
 """What orders, refunds and disputes are called where buyers see them."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from marketplace.checkout import order_states
-from marketplace.ui.formats import Names
+from marketplace.checkout.papers.words import REASONS
+from marketplace.checkout.taxes.rules import TaxSum
+from marketplace.ui.formats import Names, percent_text, say
 
 LINES_SHOWN = 200
 
@@ -32,3 +37,11 @@ DISPUTES: Names = {
     "won": pgettext_lazy("dispute", "Decided for the seller"),
     "lost": pgettext_lazy("dispute", "Decided for the buyer"),
 }
+
+
+def tax_rows(taxes: Iterable[TaxSum]) -> list[dict[str, Any]]:
+    """This will say each tax of an order as pages show it: what it is called, why it is zero, and how much it is."""
+    return [
+        {"tax": one, "reason": say(REASONS, one.reason) if one.reason else "", "rate": percent_text(one.rate_ppb)}
+        for one in taxes
+    ]

@@ -2,10 +2,11 @@
 
 import logging
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Q
 
 from marketplace.checkout.disputes import Dispute
 from marketplace.checkout.models import Order
@@ -19,6 +20,7 @@ from marketplace.checkout.taxes.sellers import kept
 log = logging.getLogger(__name__)
 
 AT_ONCE = 100
+TRIED_AGAIN_AFTER = timedelta(minutes=10)
 _LETTER = {Paper.INVOICE: "I", Paper.RECEIPT: "R", Paper.CREDIT_NOTE: "C", Paper.DEBIT_NOTE: "D"}
 
 
@@ -26,16 +28,19 @@ def issue_papers(*, now: datetime, limit: int = AT_ONCE) -> int:
     """This will write the papers that are due, the oldest first; tells how many.
 
     Each is a transaction of its own, and two workers write different ones. What cannot be written says why in the
-    list, and is tried again behind the others.
+    list, and is tried again ten minutes later, behind the others.
     """
     written = 0
-    due = list(PaperDue.objects.order_by("problem", "at", "source").values_list("source", flat=True)[:limit])
+    rows = PaperDue.objects.filter(Q(problem="") | Q(at__lte=now - TRIED_AGAIN_AFTER)).order_by(
+        "problem", "at", "source"
+    )
+    due = list(rows.values_list("source", flat=True)[:limit])
     for source in due:
         try:
             written += issue_paper(source=source, now=now) is not None
         except Exception as error:
             log.exception("the paper of %s is not written", source)
-            PaperDue.objects.filter(source=source).update(problem=f"{type(error).__name__}: {error}"[:300])
+            PaperDue.objects.filter(source=source).update(problem=f"{type(error).__name__}: {error}"[:300], at=now)
     return written
 
 

@@ -5,21 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from django.utils.translation import gettext as _
-
 REVERSE_CHARGE, OUTSIDE, EXEMPT = "reverse-charge", "outside-scope", "exempt"
 REASONS = ("", REVERSE_CHARGE, OUTSIDE, EXEMPT)
 """Why a part is not taxed; empty where it is."""
-
-
-class TaxUnavailable(Exception):
-    """Nobody could say which taxes are due; nothing was ordered and nothing charged."""
-
-    code = "tax-unavailable"
-
-    def __init__(self, why: str) -> None:
-        super().__init__(_("The taxes of this order are not known at the moment: try again in a minute."))
-        self.why = why
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import orjson
 from django.conf import settings
 
-from marketplace.checkout.taxes.base import REASONS, TaxAnswer, TaxAsked, TaxPart, TaxUnavailable
+from marketplace.checkout.taxes.base import REASONS, TaxAnswer, TaxAsked, TaxPart
+from marketplace.checkout.taxes.faults import TaxUnavailable
 from marketplace.checkout.taxes.rules import JURISDICTION_LENGTH, MOST_RATE_PPB
 
 QUESTION_FORMAT, ANSWER_FORMAT = "worldloom/tax-question/1", "worldloom/tax-answer/1"

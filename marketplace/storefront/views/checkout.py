@@ -28,7 +28,7 @@ from marketplace.checkout.gateways.sandbox import SandboxGateway
 from marketplace.checkout.models import Order, PaymentOutcome
 from marketplace.checkout.operations import KeyUsedOtherwise, PaymentDeclined, Quoted, gateway
 from marketplace.checkout.placing import SAVED
-from marketplace.checkout.taxes.base import TaxUnavailable
+from marketplace.checkout.taxes.faults import TaxUnavailable
 from marketplace.checkout.taxes.ordering import is_calculated
 from marketplace.licensing import pricing
 from marketplace.licensing import queries as licensing
@@ -43,7 +43,7 @@ from marketplace.storefront.choices import earlier_of
 from marketplace.storefront.forms_checkout import NOT_PRICED, CheckoutForm
 from marketplace.storefront.held import REFUSALS, buying_studios
 from marketplace.storefront.views.order_pay import licensed, test_cards, went_on
-from marketplace.storefront.views.orders import tax_rows
+from marketplace.storefront.words_orders import tax_rows
 from marketplace.ui.formats import choose_title, date_text, sentence
 
 COVERS_SHOWN = 6

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from marketplace.checkout import order_states, paying, queries
+from marketplace.checkout import order_queries, order_states, paying, queries
 from marketplace.checkout.attempts import PaymentStep, StrayPayment
 from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod
 from marketplace.checkout.gateways.sandbox import TEST_CARDS, SandboxGateway, answer_bank
@@ -23,6 +23,7 @@ from marketplace.checkout.operations import UnableToPay, gateway
 from marketplace.checkout.sandbox_models import SandboxCharge
 from marketplace.licensing import queries as licensing
 from marketplace.storefront.held import buying_studios
+from marketplace.storefront.words_orders import tax_rows
 
 LOOK_AGAIN_SECONDS = 15
 
@@ -88,12 +89,16 @@ def _page(request: HttpRequest, order: Order, *, error: str = "", status: int = 
     outcome = PaymentOutcome.objects.filter(order=order).first()
     declined = getattr(attempt, "declined", None)
     may_try = outcome is None and declined is not None
+    lines = list(order.lines.select_related("offer__release__pack__creator", "offer__terms"))
     port = gateway()
     url = step.url if step is not None and state == order_states.ACTION else ""
     goes = bool(url) and "go" in request.GET and status == 200
     context: dict[str, Any] = {
         "order": order,
-        "lines": order.lines.select_related("offer__release__pack__creator", "offer__terms"),
+        "lines": lines,
+        "taxes": tax_rows(order_queries.taxes_of(order)),
+        "included": any(line.tax_included for line in lines),
+        "net_minor": sum(line.gross_minor - line.tax_minor for line in lines),
         "state": state,
         "url": url,
         "reason": _said(outcome.reason if outcome is not None else getattr(declined, "reason", "")),

@@ -1,6 +1,5 @@
 """What the visitor's studios ordered: the list, one order, and its papers; and whom papers are made out to."""
 
-from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -17,7 +16,7 @@ from marketplace.checkout import billing_details, order_queries, order_states, q
 from marketplace.checkout.models import Order
 from marketplace.checkout.papers import queries as papers
 from marketplace.checkout.papers.paper import paper_pdf
-from marketplace.checkout.papers.words import KINDS, REASONS
+from marketplace.checkout.papers.words import KINDS
 from marketplace.checkout.taxes.ordering import details_of, is_calculated
 from marketplace.licensing import queries as licensing
 from marketplace.people.models import Seat, Studio
@@ -26,7 +25,7 @@ from marketplace.storefront import words_orders as words
 from marketplace.storefront.forms_billing import BillingForm
 from marketplace.storefront.views.papers import PRIVATE
 from marketplace.storefront.words import TERMS
-from marketplace.ui.formats import percent_text, say
+from marketplace.ui.formats import say
 from marketplace.ui.typesetting import FontsMissing
 
 
@@ -84,7 +83,7 @@ def order(request: HttpRequest, order: UUID) -> HttpResponse:
         ],
         "more": max(0, len(lines) - words.LINES_SHOWN),
         "net_minor": sum(line.gross_minor - line.tax_minor for line in lines),
-        "taxes": tax_rows(order_queries.taxes_of(found)),
+        "taxes": words.tax_rows(order_queries.taxes_of(found)),
         "included": any(line.tax_included for line in lines),
         "papers": [{"paper": paper, "kind": say(KINDS, paper.kind)} for paper in papers.papers_of(found)],
         "is_due": papers.is_due(found),
@@ -95,14 +94,6 @@ def order(request: HttpRequest, order: UUID) -> HttpResponse:
         ],
     }
     return render(request, "storefront/order.html", context)
-
-
-def tax_rows(taxes: Any) -> list[dict[str, Any]]:
-    """This will say each tax of an order as pages show it: what it is called, why it is zero, and how much it is."""
-    return [
-        {"tax": one, "reason": say(REASONS, one.reason) if one.reason else "", "rate": percent_text(one.rate_ppb)}
-        for one in taxes
-    ]
 
 
 @login_required

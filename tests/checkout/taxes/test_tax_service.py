@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from marketplace.checkout.models import Order, SandboxCharge
-from marketplace.checkout.taxes.base import TaxUnavailable
+from marketplace.checkout.taxes.faults import TaxUnavailable
 from tests.checkout.taxes.rates import at, seller
 
 HTTP = "marketplace.checkout.taxes.http.HttpTaxes"
