@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
@@ -97,16 +97,14 @@ def keep(
         "kept_at": now,
     }
     rows = PaymentMethod.objects.filter(studio=studio, gateway=gateway, token=token)
-    try:
-        with transaction.atomic():
-            if there := rows.filter(end=None).first():
-                return there
-            number = (rows.aggregate(newest=Max("number"))["newest"] or 0) + 1
-            return PaymentMethod.objects.create(studio=studio, gateway=gateway, token=token, number=number, **ours)
-    except IntegrityError:
+    if there := rows.filter(end=None).first():
+        return there
+    with transaction.atomic():
+        lock(studio)  # who waited here sees what the other kept
         if there := rows.filter(end=None).first():
             return there
-        raise
+        number = (rows.aggregate(newest=Max("number"))["newest"] or 0) + 1
+        return PaymentMethod.objects.create(studio=studio, gateway=gateway, token=token, number=number, **ours)
 
 
 def add_card(*, studio: Studio, card: str, by: Person, now: datetime) -> PaymentMethod:

@@ -63,7 +63,7 @@ def _when(row: RefundIntent, state: str) -> str:
     if state in ("succeeded", "overtaken"):
         return _("Your bank shows it by %s.") % date_text(_by(row.outcome.at))
     if state == "failed":
-        return _("We give it to you another way and write you.")
+        return _("We give it to you another way.")
     return row.mended.note if state == "otherwise" else ""
 
 

@@ -48,7 +48,7 @@ def clipped(text: str, limit: int) -> str:
         kept.append(line)
         size += len(line) + 1
     if not kept:
-        return text[: limit - 1] + "…"
+        return lines[0][: limit - 1] + "…"
     return "\n".join([*kept, f"… and {len(lines) - len(kept)} more lines, which are in the attached papers."])
 
 

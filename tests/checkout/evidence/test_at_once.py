@@ -1,5 +1,7 @@
 """Two operators, two browsers, two workers in the same moment: one bundle, one submission, one refund, one card."""
 
+import pytest
+
 from marketplace.checkout import asking_back, methods
 from marketplace.checkout.evidence import making, submitting
 from marketplace.checkout.evidence.tables import EvidenceBundle, EvidenceSubmission, EvidenceSubmissionOutcome
@@ -15,6 +17,7 @@ from tests.cast import NOON, later, person
 from tests.checkout.evidence.case import disputed, seal
 
 
+@pytest.mark.deep
 def test_everything_about_one_case_happens_once(committed, shop, at_once, monkeypatch):
     olga = person("olga")
     people.name_operator(person=olga, now=NOON)

@@ -10,8 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import rfc8785
 from django.db import transaction
 from django.db.utils import IntegrityError
+from hypothesis import given
+from hypothesis import strategies as st
 
 from marketplace.checkout.evidence import making, texts
 from marketplace.checkout.evidence.readme import SNIPPET
@@ -95,6 +98,31 @@ def test_its_facts_are_those_of_the_order(line):
         "last_at": "2026-11-22T16:00:00Z",
     }
     assert [one["status"] for one in license["statuses"]] == ["suspended"]
+
+
+def test_its_data_is_canonical_json_of_integers(line):
+    """docs/formats/dispute-evidence.md: read and written again it is the same bytes, and no number is a float."""
+    archive = opened(made(disputed(line.order)))
+    for name in ("facts.json", "texts.json"):
+        content = archive.read(name)
+        read = json.loads(content, parse_float=lambda text: pytest.fail(f"a float: {text}"))
+        assert rfc8785.dumps(read) == content
+
+
+@given(
+    lengths=st.lists(st.integers(0, 300), max_size=40),
+    limit=st.integers(200, 1_000),
+)
+def test_what_is_cut_fits_and_says_how_much_is_left_out(lengths, limit):
+    text = "\n".join("x" * length for length in lengths)
+    cut = texts.clipped(text, limit)
+    assert len(cut) <= limit
+    if len(text) <= limit:
+        assert cut == text
+    elif "\n" in cut:
+        *kept, last = cut.split("\n")
+        assert kept == text.split("\n")[: len(kept)]
+        assert f"and {len(lengths) - len(kept)} more lines" in last
 
 
 def test_the_log_of_access_has_each_download_and_by_whom(line):
