@@ -21,7 +21,8 @@ REFUSALS = (licensing.UnableToGrant, exclusivity.UnableToGrantExclusively)
 def lines_of(order: Order) -> list[OrderLine]:
     """This will load what an order's payment and its licenses are about, in one query."""
     sold = ("offer__terms", "offer__release__split", "offer__release__pack__creator", "charge_line__release__split")
-    return list(order.lines.select_related(*sold, "replaces", "project", "subscription"))
+    used = ("charge_line__release__pack__creator", "charge_line__charge", "report")
+    return list(order.lines.select_related(*sold, *used, "replaces", "project", "subscription"))
 
 
 def fulfill(order: Order, lines: Sequence[OrderLine], now: datetime, *, method: str = "") -> None:

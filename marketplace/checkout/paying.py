@@ -8,10 +8,8 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
@@ -21,14 +19,14 @@ from marketplace.checkout.gateways.base import (
     ACTION,
     DECLINED,
     SUCCEEDED,
-    Asked,
-    AskedLine,
     Charge,
     GatewayUnavailable,
 )
 from marketplace.checkout.models import Order, OrderLine, PaymentOutcome
+from marketplace.checkout.money_asked import asked_of as asked_of
+from marketplace.checkout.money_asked import is_off_session as is_off_session
+from marketplace.checkout.money_asked import page_of as page_of
 from marketplace.checkout.placing import gateway, token_of
-from marketplace.licensing import pricing
 from marketplace.payouts.connected.charges import record_charged
 
 log = logging.getLogger(__name__)
@@ -38,8 +36,6 @@ OPEN_FOR = timedelta(hours=24)
 FIRST_LOOK = timedelta(seconds=5)
 LAST_LOOK = timedelta(hours=1)
 """How soon we ask what became of a payment that waits; each time it is twice as long, up to this."""
-OFF_SESSION = ("subscription:", "usage:")
-"""How the idempotency keys of orders begin that are charged while no buyer is there."""
 _CHARGES = ("ch_", "py_")
 """How references begin that transfers to creators may draw on."""
 CANCELLED = gettext_noop("The order was cancelled before it was paid.")
@@ -64,16 +60,6 @@ class PaymentWaits(Exception):
     def __init__(self, order: Order) -> None:
         self.order, self.url = order, page_of(order)
         super().__init__(_("The payment is not finished: go on with it at %(url)s, then ask again.") % vars(self))
-
-
-def page_of(order: Order) -> str:
-    """This will give the address of the page where the buyer of an order goes on."""
-    return f"{settings.SITE_URL}{reverse('order-pay', args=[order.pk])}"
-
-
-def is_off_session(order: Order) -> bool:
-    """This will tell whether an order is charged while no buyer is there to answer."""
-    return order.idempotency_key.startswith(OFF_SESSION)
 
 
 def attempt_of(order: Order) -> PaymentAttempt | None:
@@ -111,35 +97,6 @@ def _ask(attempt: PaymentAttempt, now: datetime) -> PaymentOutcome | None:
     else:
         charge = gateway().standing(asked=asked, reference=step.reference, now=now)
     return note(attempt=attempt, charge=charge, now=now, lines=lines)
-
-
-def asked_of(attempt: PaymentAttempt, lines: Sequence[OrderLine]) -> Asked:
-    """This will say to the gateway what a try is about."""
-    order = attempt.order
-    page = page_of(order)
-    later = any(line.offer.model in (*pricing.PERIODS, *pricing.BILLED_LATER) for line in lines)
-    return Asked(
-        key=attempt.key,
-        order_id=order.pk,
-        attempt=attempt.number,
-        amount_minor=order.total_minor,
-        currency=order.currency,
-        method=attempt.method,
-        description=f"Worldloom {order.pk}",
-        lines=tuple(_asked_line(line) for line in lines if line.price_minor),
-        studio_id=order.studio_id,
-        buyer_email=order.buyer.email,
-        transfer_group=f"order:{order.pk}",
-        keep_method=later,
-        off_session=is_off_session(order),
-        return_url=f"{page}?returned=1",
-        cancel_url=page,
-    )
-
-
-def _asked_line(line: OrderLine) -> AskedLine:
-    release = line.offer.release if line.charge_line is None else line.charge_line.release
-    return AskedLine(title=str(release), seller=release.pack.creator.display_name, amount_minor=line.gross_minor)
 
 
 def note(
