@@ -33,6 +33,12 @@ def follow(*, studio_id: UUID, former: str, email: str, now: datetime) -> str:
     return _made(studio_id, email, there.number + 1 if there else 1, now)
 
 
+def formers(studio_id: UUID, newest: str) -> list[str]:
+    """This will list what a studio was before, the newest first."""
+    rows = GatewayCustomer.objects.filter(studio=studio_id, gateway=NAME).exclude(reference=newest)
+    return list(rows.order_by("-number").values_list("reference", flat=True))
+
+
 def _newest(studio_id: UUID) -> GatewayCustomer | None:
     rows = GatewayCustomer.objects.filter(studio=studio_id, gateway=NAME).select_related("studio")
     return rows.order_by("-number").first()

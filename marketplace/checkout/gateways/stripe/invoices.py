@@ -1,13 +1,15 @@
 """Invoices at Stripe for what is charged without its buyer: lines with quantities, a number of theirs, a receipt."""
 
 import logging
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from marketplace.checkout.gateways.base import DECLINED, PENDING, SUCCEEDED, Asked, Charge
-from marketplace.checkout.gateways.stripe import reading, words
+from marketplace.checkout.gateways.stripe import reading
 from marketplace.checkout.gateways.stripe.asking import invoice_line_params, invoice_params, lines_of
 from marketplace.checkout.gateways.stripe.reaching import ask, change, look
+from marketplace.checkout.gateways.stripe.refusals import declined
 from marketplace.payouts.currencies import to_stripe
 from marketplace.provider.client import ProviderRefused
 
@@ -50,15 +52,15 @@ def charge(payment: Asked, customer: str, *, now: datetime) -> Charge | None:
         )
     except ProviderRefused as refused:
         log.error("%s has no invoice: %s", payment.key, refused)
-        return Charge("", DECLINED, reason=words.sentence(refused.decline_code, refused.provider_code))
+        return declined(refused, payment, customer, now=now)
     if final["amount_due"] != to_stripe(payment.amount_minor, payment.currency):
         log.critical("%s: invoice %s is for %s", payment.key, invoice, final["amount_due"])
         void(payment, invoice, now=now)
         return None
-    return _paid(payment, invoice, now)
+    return _paid(payment, customer, invoice, now)
 
 
-def _paid(payment: Asked, invoice: str, now: datetime) -> Charge:
+def _paid(payment: Asked, customer: str, invoice: str, now: datetime) -> Charge:
     try:
         change(
             key=f"{payment.key}:pay",
@@ -72,7 +74,7 @@ def _paid(payment: Asked, invoice: str, now: datetime) -> Charge:
         after = void(payment, invoice, now=now)
         if after.state != DECLINED:
             return after
-        return Charge(invoice, DECLINED, reason=words.sentence(refused.decline_code, refused.provider_code))
+        return replace(declined(refused, payment, customer, now=now), reference=invoice)
     return reading.charge_of_invoice(*seen_with_intent(invoice))
 
 

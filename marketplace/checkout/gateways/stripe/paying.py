@@ -10,9 +10,11 @@ from uuid import UUID
 from marketplace.checkout.gateways.base import ACTION, DECLINED, HOSTED, PENDING, SUCCEEDED, Asked, Charge
 from marketplace.checkout.gateways.stripe import invoices, reading, words
 from marketplace.checkout.gateways.stripe.asking import card_params, metadata_of, page_params, setup_params
-from marketplace.checkout.gateways.stripe.customers import customer_of, follow, is_kept, keep_card, studio_of
+from marketplace.checkout.gateways.stripe.customers import customer_of, formers, is_kept, keep_card, studio_of
 from marketplace.checkout.gateways.stripe.reaching import ask, change, look
+from marketplace.checkout.gateways.stripe.refusals import declined
 from marketplace.payouts.currencies import UnsayableAmount
+from marketplace.provider.calls import UnableToAsk
 from marketplace.provider.client import ProviderRefused
 from marketplace.ui.words import gettext_noop
 
@@ -29,6 +31,17 @@ def charge(payment: Asked, *, invoiced: bool, now: datetime) -> Charge:
     A bank that wants its customer then makes a page to pay on of it. Raises GatewayUnavailable.
     """
     customer = customer_of(studio_id=payment.studio_id, email=payment.buyer_email, now=now)
+    try:
+        return _charged(payment, customer, invoiced, now)
+    except UnableToAsk:
+        # It was asked for as a customer that was deleted since: what came of that is what counts.
+        for former in formers(payment.studio_id, customer):
+            with suppress(UnableToAsk):
+                return _charged(payment, former, invoiced, now)
+        raise
+
+
+def _charged(payment: Asked, customer: str, invoiced: bool, now: datetime) -> Charge:
     if not payment.amount_minor:
         return _kept_only(payment, customer, now)
     try:
@@ -67,7 +80,7 @@ def _page(payment: Asked, customer: str, *, key: str, now: datetime, params: dic
             now=now,
         )
     except ProviderRefused as refused:
-        return _declined(refused, payment, customer, now)
+        return declined(refused, payment, customer, now=now)
     return reading.charge_of_session(session)
 
 
@@ -83,7 +96,7 @@ def _card(payment: Asked, customer: str, *, key: str, now: datetime) -> Charge:
     except ProviderRefused as refused:
         if payment.off_session and _wants_buyer(refused.decline_code, refused.provider_code):
             return _to_page(payment, customer, refused.object_id, now)
-        return _declined(refused, payment, customer, now)
+        return declined(refused, payment, customer, now=now)
     error = intent.get("last_payment_error") or {}
     if payment.off_session and intent["status"] == "requires_payment_method" and is_to_confirm(error):
         return _to_page(payment, customer, intent["id"], now)
@@ -107,18 +120,6 @@ def _to_page(payment: Asked, customer: str, intent: str, now: datetime) -> Charg
             return called_off
     there = replace(payment, method=HOSTED, keep_method=True, off_session=False)
     return _page(there, customer, key=f"{payment.key}:page", now=now)
-
-
-def _declined(refused: ProviderRefused, payment: Asked, customer: str, now: datetime) -> Charge:
-    if (refused.provider_code, refused.param) == ("resource_missing", "customer"):
-        # Deleted in Stripe's dashboard: this try is over, and the next one finds another customer.
-        log.error("the customer %s of studio %s is gone at Stripe", customer, payment.studio_id)
-        follow(studio_id=payment.studio_id, former=customer, email=payment.buyer_email, now=now)
-        return Charge("", DECLINED, reason=words.LATER)
-    reason = words.sentence(refused.decline_code, refused.provider_code)
-    if refused.param == "payment_method" and reason == words.DECLINED:
-        reason = words.GONE
-    return Charge(refused.charge_id or refused.object_id, DECLINED, reason=reason)
 
 
 def _subject(order_id: UUID) -> str:
