@@ -77,6 +77,16 @@ def test_another_card_on_the_same_order(market: Market, carol: Client) -> None:
     assert (Order.objects.count(), SandboxCharge.objects.count(), PaymentOutcome.objects.count()) == (1, 3, 1)
 
 
+def test_a_kept_card_on_the_same_order(market: Market, carol: Client) -> None:
+    page = waiting(carol, market)
+    bank(False)
+    kept = methods.add_card(studio=market.cast.studio, card=CARD, by=market.cast.carol, now=timezone.now())
+    assert f'<option value="saved:{kept.pk}">Visa •••• 4242</option>' in carol.get(page).content.decode()
+    assert carol.post(page, {"method": f"saved:{uuid4()}", "card": ""}).status_code == 422
+    done = carol.post(page, {"method": f"saved:{kept.pk}", "card": ""})
+    assert done["Location"] == f"/licenses/{Grant.objects.get().pk}"
+
+
 def test_what_is_with_the_bank_comes_by_itself(market: Market, carol: Client) -> None:
     page = waiting(carol, market, LATE)
     said = carol.get(page).content.decode()

@@ -14,12 +14,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from marketplace.checkout import order_queries, order_states, paying, queries
+from marketplace.checkout import methods, order_queries, order_states, paying, queries
 from marketplace.checkout.attempts import PaymentStep, StrayPayment
 from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod
 from marketplace.checkout.gateways.sandbox import TEST_CARDS, SandboxGateway, answer_bank
 from marketplace.checkout.models import Order, PaymentOutcome
 from marketplace.checkout.operations import UnableToPay, gateway
+from marketplace.checkout.placing import SAVED
 from marketplace.checkout.sandbox_models import SandboxCharge
 from marketplace.licensing import queries as licensing
 from marketplace.storefront.held import buying_studios
@@ -72,7 +73,8 @@ def _acted(request: HttpRequest, order: Order, now: datetime) -> HttpResponse:
         if "cancel" in request.POST:
             outcome: PaymentOutcome | None = paying.cancel_order(order=order, now=now)
         else:
-            outcome = paying.try_again(order=order, method=request.POST.get("card", ""), now=now)
+            method = request.POST.get("method") or request.POST.get("card", "")
+            outcome = paying.try_again(order=order, method=method, now=now)
     except GatewayUnavailable:
         error = _("The payment service does not answer: nothing has changed, try again later.")
         return _page(request, order, error=error, status=503)
@@ -109,6 +111,7 @@ def _page(request: HttpRequest, order: Order, *, error: str = "", status: int = 
         "may_try": may_try,
         "may_cancel": outcome is None and (may_try or bool(url)),
         "hosted": port.hosted,
+        "kept": [(f"{SAVED}{one.pk}", one.label) for one in methods.saved(order.studio)] if may_try else [],  # type: ignore[attr-defined]
         "test_cards": test_cards() if may_try and port.name == SandboxGateway.name else [],
         "is_bank": step is not None and step.state == PaymentStep.PENDING,
         "refresh": f"0; url={url}" if goes else str(LOOK_AGAIN_SECONDS) if outcome is None and not may_try else "",
