@@ -52,12 +52,17 @@ def step_rows(payout: Payout) -> list[dict[str, Any]]:
 
 def _note(step: Step) -> str:
     if step.how == "refused":
-        return f"{say(REFUSED, step.code)}." if step.code in REFUSED else step.reason
+        return _sentence(say(REFUSED, step.code)) if step.code in REFUSED else step.reason
     if step.how == "done" and step.arrives_on:
         return _("It should be there on %(day)s.") % {"day": formats.date_text(step.arrives_on)}
     if step.how == "paid":
         day = formats.date_text(settled_on(step.at))
         return _("Until %(day)s your bank may still send it back.") % {"day": day}
     if step.word is not None:
-        return f"{bank_text(step.word)}."
+        return _sentence(bank_text(step.word))
     return ""
+
+
+def _sentence(end: str) -> str:
+    """Make a sentence of its own of what else ends one."""
+    return _("%(reason)s.") % {"reason": end[:1].upper() + end[1:]}

@@ -94,7 +94,7 @@ def test_alice_follows_a_payout_that_comes_back_and_says_that_her_bank_is_right(
     go_on(now=house.now)
 
     said = text_of(page.get(way))
-    assert "Sent back by your bank the bank account is closed." in said
+    assert "Sent back by your bank The bank account is closed." in said
     assert "Back in your balance" in said
     assert "your bank sent the last payout back, because the bank account is closed" in text_of(
         page.get("/portal/payouts")
