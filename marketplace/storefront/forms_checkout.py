@@ -76,7 +76,11 @@ class CheckoutForm(forms.Form):
     revenue_usd = forms.IntegerField(
         label=_("Revenue of the last year, in whole US dollars"), required=False, min_value=0
     )
-    country = forms.ChoiceField(label=_("Country of the licensee"), help_text=_("Taxes go by it."))
+    country = forms.ChoiceField(
+        label=_("Country of the licensee"),
+        help_text=_("Taxes go by it."),
+        error_messages={"required": _("Choose the country of the licensee: taxes go by it.")},
+    )
     vat_id = forms.CharField(
         label=_("VAT id"),
         required=False,
