@@ -137,6 +137,9 @@ HOLDS = f"""
 """
 """SQL for all that holds the payouts to `who`, holds and checks, to be selected from."""
 
+FREE = f"NOT EXISTS (SELECT {STANDING}) AND NOT EXISTS (SELECT {UNPASSED})"
+"""SQL for that nothing of HOLDS does: of many, it is asked by two joins and not one by one."""
+
 
 class Terms(NamedTuple):
     """What a policy, or the settings where `policy_id` is None, say of a creator's payouts in one currency.

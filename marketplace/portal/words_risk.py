@@ -40,6 +40,8 @@ def risk_text(row: NextPayout) -> str:
     """This will tell a creator for how long what they earn is held because of their risk, and why, or nothing."""
     if not row.risk_reason:
         return ""
+    if not row.hold_days:
+        return _("Something of what you earn is kept back: %(reason)s.") % {"reason": row.risk_reason.rstrip(".")}
     return ngettext(
         "What you earn is held for %(days)s day: %(reason)s.",
         "What you earn is held for %(days)s days: %(reason)s.",

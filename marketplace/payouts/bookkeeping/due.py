@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import connection
 
 from marketplace.payouts.connected.stops import NOTHING_STOPS
-from marketplace.payouts.terms import AHEAD, HOLDS, LAST_DAYS, TERMS, Schedule, standard
+from marketplace.payouts.terms import AHEAD, FREE, LAST_DAYS, TERMS, Schedule, standard
 from marketplace.people.models import Creator
 
 ON_CHAIN = """
@@ -40,7 +40,7 @@ SELECT who.owner_id, who.balance_minor
                                  WHERE c.creator_id = who.owner_id
                                    AND r.published_at BETWEEN slot.since AND %(ahead)s)) END
    AND (who.owner_id IN ({ON_CHAIN})) = %(on_chain)s
-   AND NOT EXISTS (SELECT {HOLDS}) AND NOT EXISTS (SELECT {{stops}})
+   AND {FREE} AND NOT EXISTS (SELECT {{stops}})
    AND NOT EXISTS (SELECT FROM payouts_payout p
                     WHERE p.creator_id = who.owner_id AND p.currency = who.currency
                       AND p.released_through_id = (SELECT max(q.released_through_id) FROM payouts_payout q

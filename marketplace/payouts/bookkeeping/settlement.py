@@ -22,7 +22,7 @@ from marketplace.payouts.models import AccountKind, Payout, PayoutOutcome, Trans
 from marketplace.payouts.proving import what_stops_payouts
 from marketplace.payouts.rails.base import PagedRail, Rail, RailUnavailable, UnableToSend
 from marketplace.payouts.rules import Money
-from marketplace.payouts.terms import HOLDS
+from marketplace.payouts.terms import FREE, HOLDS
 from marketplace.people.models import Creator
 
 log = logging.getLogger(__name__)
@@ -239,7 +239,7 @@ SELECT p.* FROM payouts_payout p
  WHERE p.currency = %(currency)s AND NOT EXISTS (SELECT FROM payouts_payout_outcome o WHERE o.payout_id = p.id)
    AND (%(creator)s::uuid IS NULL OR p.creator_id = %(creator)s)
    AND (%(at)s::timestamptz IS NULL OR (p.reserved_at, p.creator_id, p.id) > (%(at)s, %(by)s::uuid, %(id)s::uuid))
-   AND NOT EXISTS (SELECT {HOLDS}) AND NOT EXISTS (SELECT {{stops}}) {{only}}
+   AND {FREE} AND NOT EXISTS (SELECT {{stops}}) {{only}}
  ORDER BY p.reserved_at, p.creator_id, p.id LIMIT %(limit)s
 """
 
