@@ -1,12 +1,12 @@
 """The monthly invoice: what uses cost is billed once, with what was reported, and the books give what was rated."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from marketplace.checkout import billing, placing
+from marketplace.checkout import billing, past_due, placing
 from marketplace.checkout import operations as checkout
 from marketplace.checkout.charges import UsageCharge, UsageChargeLine, UsageRoyalty
 from marketplace.checkout.gateways.base import Charge
@@ -114,6 +114,8 @@ def test_a_declined_bill_is_sent_again_next_month_and_never_paid_twice(
     with monkeypatch.context() as broken:
         broken.setattr(SandboxGateway, "charge", lambda _self, **_asked: refused)
         assert billing.bill_usage(now=FIRST) == billing.bill_usage(now=FIRST) == 0
+        assert past_due.chase_payments(now=FIRST + timedelta(days=7)) == 0
+        assert past_due.chase_payments(now=FIRST + timedelta(days=14)) == 1
     assert (len(bills()), Sale.objects.count()) == (1, 0)
     works.carol.send(
         works.carol.event(grant.locked_packs.get().lock, datetime(2026, 12, 5, tzinfo=UTC), counts={"image": 2}),
