@@ -9,6 +9,7 @@ from marketplace.checkout import operations as checkout
 from marketplace.checkout.attempts import StrayPayment
 from marketplace.checkout.disputes import Dispute
 from marketplace.checkout.evidence import submitting
+from marketplace.checkout.gateways.stripe import inbox
 from marketplace.checkout.inquiries import letter, send_letter
 from marketplace.checkout.method_models import PaymentMethod
 from marketplace.checkout.models import Order, PaymentOutcome
@@ -17,6 +18,7 @@ from marketplace.licensing.models import Grant
 from marketplace.licensing.queries import status_of
 from marketplace.payouts.models import Sale
 from marketplace.people.operations import name_operator
+from marketplace.provider.inbox import About
 from marketplace.provider.models import ProviderEvent, ProviderEventHandled
 from tests.cast import person
 from tests.checkout.evidence.case import seal
@@ -266,6 +268,17 @@ def test_what_another_site_does_on_the_account_is_passed_by(store: Store) -> Non
     assert ProviderEvent.objects.count() > 0
     assert (Sale.objects.count(), Dispute.objects.count(), PaymentOutcome.objects.count()) == (0, 0, 0)
     store.sound()
+
+
+def test_what_happens_on_creators_accounts_is_not_of_an_order(store: Store) -> None:
+    before = len(store.fake.asked)
+    for kind, fetch in (
+        ("charge", inbox.fetch_refunds),
+        ("refund", inbox.fetch_refund),
+        ("dispute", inbox.fetch_dispute),
+    ):
+        assert fetch(About(kind, "xx_1", "acct_1", frozenset({"x"}), store.now)) is None
+    assert len(store.fake.asked) == before
 
 
 def test_a_card_that_is_detached_is_used_no_more(store: Store) -> None:

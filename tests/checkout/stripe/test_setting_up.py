@@ -1,6 +1,8 @@
 """The operator points Stripe at this site, twice, and with an answer lost in between."""
 
+import re
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -73,3 +75,9 @@ def test_an_address_that_stripe_does_not_send_to_is_refused(fake: FakeStripe) ->
     with pytest.raises(CommandError, match="https"):
         call_command("stripe_setup", "--url", "http://127.0.0.1:8000", stdout=StringIO())
     assert there(fake) == []
+
+
+def test_the_page_on_payments_names_each_type() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "payments.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z_.]+)`", page.partition("## Events")[2].partition("##")[0]))
+    assert named - {"stripe_setup"} == {one for types in ENDPOINTS.values() for one in types}

@@ -4,9 +4,10 @@ Objects of another site on the same account are passed by: they carry no key of 
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import wraps
 from typing import Any
 
 from marketplace.checkout import hearing, methods
@@ -76,9 +77,20 @@ def listen() -> None:
     on("payment_method.", fetch=fetch_card, apply=hear_card)
 
 
+def _of_our_account(fetch: Callable[[About], Any]) -> Callable[[About], Any]:
+    """Passes by what happens on creators' accounts: reversed transfers are refunds there."""
+
+    @wraps(fetch)
+    def ours(about: About) -> Any:
+        return None if about.account else fetch(about)
+
+    return ours
+
+
 # -- payments ---------------------------------------------------------------------------------------------------------
 
 
+@_of_our_account
 def fetch_session(about: About) -> Paid | None:
     """This will read a Checkout Session of an order; one that only keeps a card is heard by its setup intent."""
     where = {"expand": ["payment_intent.payment_method", "setup_intent.payment_method"]}
@@ -100,6 +112,7 @@ def _card_of(intent: Any, charge: Charge) -> Row | None:
     return dict(card) if charge.method_token and isinstance(card, Mapping) else None
 
 
+@_of_our_account
 def fetch_intent(about: About) -> Paid | None:
     """This will read a PaymentIntent; one of a page is read by its page, where a declined card is not the end.
 
@@ -121,6 +134,7 @@ def fetch_intent(about: About) -> Paid | None:
     return Paid(key, charge, _card_of(intent, charge), reading.id_of(intent.get("customer")))
 
 
+@_of_our_account
 def fetch_invoice(about: About) -> Paid | None:
     """This will read an invoice of ours, and end one whose payment failed: it is tried anew under another key."""
     invoice = seen(lambda client: client.v1.invoices.retrieve(about.object_id))
@@ -152,6 +166,7 @@ def hear_paid(paid: Paid, about: About, *, now: datetime) -> None:
 # -- money that goes back ---------------------------------------------------------------------------------------------
 
 
+@_of_our_account
 def fetch_refunds(about: About) -> tuple[Row, list[Row]]:
     """This will read all refunds of a charge, also those that were made in Stripe's dashboard, and the charge."""
     asked = {"charge": about.object_id, "limit": 100}
@@ -159,6 +174,7 @@ def fetch_refunds(about: About) -> tuple[Row, list[Row]]:
     return charge, seen(lambda client: client.v1.refunds.list(asked))["data"]
 
 
+@_of_our_account
 def fetch_refund(about: About) -> tuple[Row, list[Row]] | None:
     """This will read a refund and its charge."""
     refund = seen(lambda client: client.v1.refunds.retrieve(about.object_id))
@@ -191,6 +207,7 @@ def _is_ours(charge: Row) -> bool:
     return studio_of(reading.id_of(charge.get("customer"))) is not None
 
 
+@_of_our_account
 def fetch_dispute(about: About) -> tuple[Row, reading.Disputed]:
     """This will read a dispute and its charge."""
     dispute = seen(lambda client: client.v1.disputes.retrieve(about.object_id))
@@ -221,6 +238,7 @@ def hear_dispute(found: tuple[Row, reading.Disputed], about: About, *, now: date
 # -- cards ------------------------------------------------------------------------------------------------------------
 
 
+@_of_our_account
 def fetch_setup(about: About) -> Row | None:
     """This will read the card that was given to be kept."""
     intent = seen(lambda client: client.v1.setup_intents.retrieve(about.object_id, {"expand": ["payment_method"]}))
@@ -228,6 +246,7 @@ def fetch_setup(about: About) -> Row | None:
     return dict(card) if intent["status"] == "succeeded" and isinstance(card, Mapping) else None
 
 
+@_of_our_account
 def fetch_card(about: About) -> Row:
     """This will read a card as it is now: a studio's, or nobody's any more."""
     return seen(lambda client: client.v1.payment_methods.retrieve(about.object_id))
