@@ -114,8 +114,8 @@ def test_orders_come_page_by_page_and_nothing_is_there_for_others(market, carol,
     first = shown(carol, "/orders")
     [after] = re.findall(r'href="(/orders\?cursor=[^"]+)"', first)
     second = shown(carol, after)
-    assert [f"/orders/{order.pk}\"" in first for order in orders] == [False, True, True]
-    assert [f"/orders/{order.pk}\"" in second for order in orders] == [True, False, False]
+    assert [f'/orders/{order.pk}"' in first for order in orders] == [False, True, True]
+    assert [f'/orders/{order.pk}"' in second for order in orders] == [True, False, False]
     assert str(orders[2].pk) in shown(carol, "/orders?cursor=nonsense")
     issue_papers(now=timezone.now())
     name = Paper.objects.first().name
