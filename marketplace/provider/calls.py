@@ -113,6 +113,8 @@ def perform_all(asks: Sequence[Ask], *, now: datetime, threads: int = 1, patienc
     See perform. With several threads, calls are made at the same time; each thread keeps a connection alive, and none
     touches the database. When so many in a row are not answered as `patience` says, the rest is not asked.
     """
+    if not asks:
+        return []
     works = [_Work(ask) for ask in asks]
     if len({ask.key for ask in asks}) < len(asks):
         raise ValueError("a key is asked for twice at once")

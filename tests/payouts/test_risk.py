@@ -15,12 +15,14 @@ from marketplace.payouts.operations import (
     allocate_royalties,
     assess_risk,
     close_dispute,
+    freeze,
     open_dispute,
     refund,
     release_holds,
     release_reserves,
     set_risk_level,
     settle,
+    thaw,
 )
 from marketplace.payouts.policies import ReserveLine
 from marketplace.payouts.queries import check_books
@@ -273,6 +275,40 @@ def test_a_run_is_never_lost_in_between(alice, alices, sell, noon, right):
     assert has(alice) == {"available": 1080}
     assert (RoyaltyRun.objects.count(), ReserveLine.objects.count(), Payout.objects.count()) == (1, 0, 0)
     assert Transaction.objects.filter(kind="hold_release").count() == 1
+
+
+@pytest.mark.parametrize(("frozen", "left"), [("release:a", 864), ("release:b", 1080)])
+def test_a_claim_of_a_work_holds_what_of_it_is_out_of_the_reserve(alice, alices, earn, noon, right, frozen, left):
+    """What is in reserve is taken to be of the work that was released last, part by part or whole."""
+    level(days_selling_below=60)
+    earn(alices, "order-line:1", noon, subject="release:a")
+    earn(alices, "order-line:2", noon, subject="release:b")
+    release_reserves(now=noon + 16 * DAY)
+    assert has(alice) == {"reserved": 216, "available": 1944}
+
+    freeze(subject=frozen, reason="claim:1", now=noon + 16 * DAY)
+    assert has(alice) == {"reserved": 216, "available": left, "frozen": 1944 - left}
+    assert check_books() == []
+    settle(now=noon + 16 * DAY)
+    assert release_reserves(now=noon + 76 * DAY) == 0
+    thaw(subject=frozen, reason="claim:1", now=noon + 76 * DAY)
+    assert release_reserves(now=noon + 76 * DAY) == 2
+    settle(now=noon + 76 * DAY)
+    assert has(alice) == {"paid": 2160}
+
+
+def test_refunds_take_from_every_step_of_the_staircase(alice, alices, earn, noon, right):
+    level(days_selling_below=60)
+    earn(alices, "order-line:1", noon)
+    refund(source="order-line:1", amount_minor=6_00, key="refund:1", reason="broken", now=noon)
+    assert has(alice) == {"reserved": 540}
+    release_reserves(now=noon + 16 * DAY)
+    assert has(alice) == {"reserved": 108, "available": 432}
+    open_dispute(source="order-line:1", now=noon + 17 * DAY)
+    release_reserves(now=noon + 76 * DAY)
+    assert has(alice) == {}
+    close_dispute(source="order-line:1", outcome="won", now=noon + 77 * DAY)
+    assert has(alice) == {"available": 540}
 
 
 amounts = st.integers(0, 10**15)
