@@ -24,6 +24,8 @@ from marketplace.people.models import Studio
 from marketplace.storefront.baskets import Basket, Wanted
 from marketplace.ui.formats import money_text, sentence
 
+KEPT = "kept"
+"""What a form that nobody filled in pays with: the first card that the licensee keeps, if there is one."""
 # What is wrong with these says nothing against a price.
 NOT_PRICED = ("card", "method", "studio_name", "idempotency_key")
 
@@ -159,8 +161,8 @@ class CheckoutForm(forms.Form):
     def _ask_place(self) -> None:
         """Asks where the licensee is where taxes go by that and nobody said it; else the billing details count."""
         known = [self.basket.studio] if self.basket.studio else list(self.studios)
-        told = known and all(studio.country or details_of(studio) for studio in known)
-        if told or not is_calculated() or not any(_may_cost(offer, self.basket) for offer in self.basket.offers):
+        asked = is_calculated() and any(_may_cost(offer, self.basket) for offer in self.basket.offers)
+        if not asked or (known and all(studio.country or details_of(studio) for studio in known)):
             del self.fields["country"], self.fields["vat_id"]
         else:
             self.fields["country"].choices = [("", "—"), *countries()]  # type: ignore[attr-defined]
@@ -188,6 +190,8 @@ class CheckoutForm(forms.Form):
         """Asks for a card where something may be due: one that the studio keeps, or another; where the gateway has a
         page of its own the card is given there."""
         kept = self._kept() if self.costs else []
+        if self.data.get("method") == KEPT:
+            self.data = {**self.data, "method": f"{SAVED}{kept[0].pk}" if kept else ""}
         if kept:
             other = _("Another card, at the payment service's page") if self.hosted else _("Another card")
             rows = [(f"{SAVED}{one.pk}", one.label) for one in kept]  # type: ignore[attr-defined]

@@ -20,14 +20,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from marketplace.catalog import queries as catalog
-from marketplace.checkout import methods
 from marketplace.checkout.asking import QuotedLine
 from marketplace.checkout.billing_details import UnableToSayDetails
 from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod
 from marketplace.checkout.gateways.sandbox import SandboxGateway
 from marketplace.checkout.models import Order, PaymentOutcome
 from marketplace.checkout.operations import KeyUsedOtherwise, PaymentDeclined, Quoted, gateway
-from marketplace.checkout.placing import SAVED
 from marketplace.checkout.taxes.faults import TaxUnavailable
 from marketplace.checkout.taxes.ordering import is_calculated
 from marketplace.licensing import pricing
@@ -40,7 +38,7 @@ from marketplace.people.queries import buying_studio
 from marketplace.storefront import operations, pictures, words
 from marketplace.storefront.baskets import Basket, read_basket
 from marketplace.storefront.choices import earlier_of
-from marketplace.storefront.forms_checkout import NOT_PRICED, CheckoutForm
+from marketplace.storefront.forms_checkout import KEPT, NOT_PRICED, CheckoutForm
 from marketplace.storefront.held import REFUSALS, buying_studios
 from marketplace.storefront.views.order_pay import licensed, test_cards, went_on
 from marketplace.storefront.words_orders import tax_rows
@@ -129,8 +127,8 @@ def _start(request: HttpRequest, basket: Basket, studios: Sequence[Studio]) -> d
         start["studio"] = given["studio"] if given.get("studio") in known else str(studios[0].pk)
     start["idempotency_key"] = str(uuid4())
     studio = basket.studio or (studios[0] if len(studios) == 1 else None)
-    if studio is not None and (kept := methods.default_of(studio)) is not None:
-        start["method"] = f"{SAVED}{kept.pk}"
+    if studio is not None:
+        start["method"] = KEPT
     for offer in basket.offers:
         seats = given.get(f"seats-{offer.pk}") or given.get("seats") or "1"
         if basket.replaces is not None and "seats" not in given:
