@@ -102,8 +102,12 @@ def _to_look_at(now: datetime) -> Any:
 
 
 def _finished(order: Order, now: datetime) -> bool:
+    attempt = attempt_of(order)
+    is_late = attempt is not None and order.placed_at <= now - OPEN_FOR and not is_off_session(order)
+    if attempt is not None and is_late and not hasattr(attempt, "declined") and step_of(attempt) is None:
+        return expire(order=order, now=now) is not None  # nobody is charged any more who waited for a day in vain
     outcome = pay(order=order, now=now)
-    if outcome is None and order.placed_at <= now - OPEN_FOR and not is_off_session(order):
+    if outcome is None and is_late:
         attempt = attempt_of(order)
         step = step_of(attempt) if attempt is not None else None
         if attempt is not None and (hasattr(attempt, "declined") or (step and step.state == PaymentStep.ACTION)):

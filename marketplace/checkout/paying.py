@@ -5,7 +5,8 @@ whoever heard it first: the buyer's browser, the worker, or the gateway's own me
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -18,6 +19,7 @@ from marketplace.checkout.attempts import AttemptDeclined, PaymentAttempt, Payme
 from marketplace.checkout.gateways.base import (
     ACTION,
     DECLINED,
+    PENDING,
     SUCCEEDED,
     Charge,
     GatewayUnavailable,
@@ -27,6 +29,7 @@ from marketplace.checkout.money_asked import asked_of as asked_of
 from marketplace.checkout.money_asked import is_off_session as is_off_session
 from marketplace.checkout.money_asked import page_of as page_of
 from marketplace.checkout.placing import gateway, token_of
+from marketplace.database.locks import alone
 from marketplace.payouts.connected.charges import record_charged
 
 log = logging.getLogger(__name__)
@@ -36,6 +39,8 @@ OPEN_FOR = timedelta(hours=24)
 FIRST_LOOK = timedelta(seconds=5)
 LAST_LOOK = timedelta(hours=1)
 """How soon we ask what became of a payment that waits; each time it is twice as long, up to this."""
+_ASKS = 1_208_553_017
+"""The lock of those who ask for the money of a try, together, and of who calls it off, alone."""
 _CHARGES = ("ch_", "py_")
 """How references begin that transfers to creators may draw on."""
 CANCELLED = gettext_noop("The order was cancelled before it was paid.")
@@ -92,11 +97,30 @@ def pay(*, order: Order, now: datetime) -> PaymentOutcome | None:
 def _ask(attempt: PaymentAttempt, now: datetime) -> PaymentOutcome | None:
     lines = fulfilling.lines_of(attempt.order)
     asked, step = asked_of(attempt, lines), step_of(attempt)
-    if step is None:
-        charge = gateway().charge(payment=asked, now=now)
-    else:
+    if step is not None:
         charge = gateway().standing(asked=asked, reference=step.reference, now=now)
+        return note(attempt=attempt, charge=charge, now=now, lines=lines)
+    with alone(_ASKS, attempt.key, shared=True) as may_ask:
+        if not may_ask:
+            raise GatewayUnavailable("it is being called off")
+        outcome = PaymentOutcome.objects.filter(order=attempt.order_id).first()
+        if outcome is not None or AttemptDeclined.objects.filter(attempt=attempt).exists():
+            return outcome
+        charge = gateway().charge(payment=asked, now=now)
     return note(attempt=attempt, charge=charge, now=now, lines=lines)
+
+
+@contextmanager
+def _nobody_asks(attempt: PaymentAttempt) -> Iterator[None]:
+    """Lets nobody ask for a try while it is called off and ended, of which nobody heard; raises GatewayUnavailable
+    where somebody does just now."""
+    if step_of(attempt) is not None:
+        yield
+        return
+    with alone(_ASKS, attempt.key) as is_mine:
+        if not is_mine:
+            raise GatewayUnavailable("it is being asked for, or called off")
+        yield
 
 
 def note(
@@ -291,7 +315,12 @@ def _end(order: Order, cause: str, reason: str, now: datetime) -> PaymentOutcome
     if attempt is None:
         return _free(order, now)
     attempt.order = order
-    if not hasattr(attempt, "declined"):
+    with _nobody_asks(attempt):
+        return _end_attempt(order, attempt, cause, reason, now)
+
+
+def _end_attempt(order: Order, attempt: PaymentAttempt, cause: str, reason: str, now: datetime) -> PaymentOutcome:
+    if not AttemptDeclined.objects.filter(attempt=attempt).exists():
         charge = _called_off(attempt, now)
         if charge.state == SUCCEEDED:
             outcome = note(attempt=attempt, charge=charge, now=now)
@@ -328,6 +357,11 @@ def call_off_spares(*, now: datetime) -> int:
 
 
 def _spared(attempt: PaymentAttempt, now: datetime) -> bool:
+    with _nobody_asks(attempt):
+        return _spare(attempt, now)
+
+
+def _spare(attempt: PaymentAttempt, now: datetime) -> bool:
     charge = _called_off(attempt, now)
     if charge.state == SUCCEEDED:
         note(attempt=attempt, charge=charge, now=now)
@@ -340,12 +374,9 @@ def _spared(attempt: PaymentAttempt, now: datetime) -> bool:
 
 
 def _called_off(attempt: PaymentAttempt, now: datetime) -> Charge:
-    """Asks the gateway to take no money for a try; one that it never answered is asked first."""
+    """Asks the gateway to take no money for a try; one that it never answered is looked for, and never asked anew."""
     asked, step = asked_of(attempt, fulfilling.lines_of(attempt.order)), step_of(attempt)
-    if step is None:
-        first = gateway().charge(payment=asked, now=now)
-        if first.state in (SUCCEEDED, DECLINED):
-            return first
-        note(attempt=attempt, charge=first, now=now)
-        return gateway().cancel(asked=asked, reference=first.reference, now=now)
-    return gateway().cancel(asked=asked, reference=step.reference, now=now)
+    charge = gateway().cancel(asked=asked, reference=step.reference if step else "", now=now)
+    if step is None and charge.state in (ACTION, PENDING):
+        note(attempt=attempt, charge=charge, now=now)
+    return charge

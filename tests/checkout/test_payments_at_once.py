@@ -1,13 +1,17 @@
 """Two browsers, the worker and the gateway's message at one order at once: it is paid once, or given up once."""
 
 from collections.abc import Callable
+from threading import Thread
 from typing import Any
+
+import pytest
+from django.db import connection
 
 from marketplace.checkout import hearing
 from marketplace.checkout import operations as checkout
 from marketplace.checkout.attempts import PaymentAttempt, StrayPayment
-from marketplace.checkout.gateways.base import Charge
-from marketplace.checkout.gateways.sandbox import answer_bank
+from marketplace.checkout.gateways.base import Charge, GatewayUnavailable
+from marketplace.checkout.gateways.sandbox import SandboxGateway, answer_bank
 from marketplace.checkout.models import Order, PaymentOutcome, SandboxCharge
 from marketplace.checkout.refunds import RefundIntent
 from marketplace.checkout.sandbox_models import SandboxLine
@@ -16,6 +20,7 @@ from marketplace.payouts.models import Sale
 from marketplace.payouts.queries import check_books
 from tests.cast import CARD, later
 from tests.checkout.shop import Shop
+from tests.checkout.test_payment_states import nothing_granted
 
 AtOnce = Callable[..., list[Any]]
 ASKS = "4000 0027 6000 3184"
@@ -80,3 +85,85 @@ def test_a_dispute_and_a_refund_made_at_the_gateway_are_heard_by_two_at_once(
     assert [one for one in said if isinstance(one, Exception)] == []
     assert RefundIntent.objects.count() == order.disputes.count() == 1
     assert check_books() == []
+
+
+def placed(shop: Shop, key: str = "k") -> Order:
+    """An order whose buyer's browser died before anybody was asked for money."""
+    who = {"studio": shop.market.cast.studio, "buyer": shop.market.cast.carol}
+    return checkout.place_order(offers=[shop.offer()], method=CARD, idempotency_key=key, now=later(hours=2), **who)
+
+
+def test_who_cancels_what_was_never_asked_for_pays_nothing(shop: Shop) -> None:
+    first, second = placed(shop), placed(shop, "k2")
+    assert checkout.cancel_order(order=first, now=later(hours=3)).cause == "cancelled"
+    assert checkout.pay(order=first, now=later(hours=3)).cause == "cancelled"  # type: ignore[union-attr]
+    assert checkout.finish_orders(now=later(hours=27)) == 1
+    assert PaymentOutcome.objects.get(order=second).cause == "expired"
+    assert not SandboxCharge.objects.exists()
+    nothing_granted()
+
+
+def test_who_cancels_what_was_paid_without_an_answer_has_paid(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    order, charge = placed(shop), SandboxGateway.charge
+
+    def lost(self: SandboxGateway, **asked: Any) -> Charge:
+        charge(self, **asked)
+        raise GatewayUnavailable("the answer was lost")
+
+    monkeypatch.setattr(SandboxGateway, "charge", lost)
+    with pytest.raises(GatewayUnavailable):
+        checkout.pay(order=order, now=later(hours=3))
+    assert checkout.cancel_order(order=order, now=later(hours=3)).outcome == "succeeded"
+    assert (SandboxCharge.objects.count(), Grant.objects.count(), Sale.objects.count()) == (1, 1, 1)
+
+
+def test_nothing_is_called_off_while_it_is_asked_for(
+    committed: None, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order, charge, said = placed(shop), SandboxGateway.charge, []
+
+    def cancels() -> None:
+        try:
+            said.append(checkout.cancel_order(order=order, now=later(hours=3)))
+        except GatewayUnavailable as error:
+            said.append(error.reason)
+        finally:
+            connection.close()
+
+    def meanwhile(self: SandboxGateway, **asked: Any) -> Charge:
+        thread = Thread(target=cancels)
+        thread.start()
+        thread.join()
+        return charge(self, **asked)
+
+    monkeypatch.setattr(SandboxGateway, "charge", meanwhile)
+    assert checkout.pay(order=order, now=later(hours=3)).outcome == "succeeded"  # type: ignore[union-attr]
+    assert said == ["it is being asked for, or called off"]
+    assert StrayPayment.objects.count() == 0
+
+
+def test_nothing_is_asked_for_while_it_is_called_off(
+    committed: None, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order, cancel, said = placed(shop), SandboxGateway.cancel, []
+
+    def pays() -> None:
+        try:
+            said.append(checkout.pay(order=order, now=later(hours=3)))
+        except GatewayUnavailable as error:
+            said.append(error.reason)
+        finally:
+            connection.close()
+
+    def meanwhile(self: SandboxGateway, **asked: Any) -> Charge:
+        answer = cancel(self, **asked)
+        thread = Thread(target=pays)
+        thread.start()
+        thread.join()
+        return answer
+
+    monkeypatch.setattr(SandboxGateway, "cancel", meanwhile)
+    assert checkout.cancel_order(order=order, now=later(hours=3)).cause == "cancelled"
+    assert said == ["it is being called off"]
+    assert (SandboxCharge.objects.count(), StrayPayment.objects.count()) == (0, 0)
+    nothing_granted()

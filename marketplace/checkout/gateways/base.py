@@ -171,7 +171,11 @@ class Gateway(Protocol):
         """This will tell what became of a charge that was PENDING or ACTION under this reference."""
 
     def cancel(self, *, asked: Asked, reference: str, now: datetime) -> Charge:
-        """This will call a charge off: DECLINED when it never takes money, else how it stands."""
+        """This will call a charge off: DECLINED when it never takes money, else how it stands.
+
+        Without a reference nobody knows whether it was asked for: it is looked for, and never made. Whoever calls it
+        off so sees to it that nobody asks for it meanwhile or afterwards.
+        """
 
     def refund(self, *, key: str, charge_reference: str, amount_minor: int, currency: str, now: datetime) -> Returned:
         """This will give money of a charge back once for each key, or say that it cannot be done.

@@ -92,7 +92,9 @@ class SandboxGateway:
 
     def cancel(self, *, asked: Asked, reference: str, now: datetime) -> Charge:
         """This will call off what waits for its buyer; what is with the bank goes its way."""
-        row, at = SandboxCharge.objects.get(key=asked.key), balance.clock(now)
+        row, at = SandboxCharge.objects.filter(key=asked.key).first(), balance.clock(now)
+        if row is None:
+            return Charge("", DECLINED, cards.CALLED_OFF)
         if row.state == ACTION:
             _end(row, succeeded=False, reason=cards.CALLED_OFF, at=at)
         return _standing(row, at)

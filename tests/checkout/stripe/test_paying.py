@@ -11,6 +11,7 @@ from marketplace.checkout.gateways.base import (
     PENDING,
     SUCCEEDED,
     AskedLine,
+    Charge,
     GatewayUnavailable,
     UnableToUseMethod,
 )
@@ -276,6 +277,31 @@ def test_a_charge_of_unknown_reference_is_called_off(till: Till) -> None:
     till.forward(minutes=3)
     assert till.cancel(asked, "").state == DECLINED
     assert [row["status"] for row in till.fake.world.all("checkout.session")] == ["expired"]
+
+
+def test_who_calls_off_what_never_reached_stripe_pays_nothing(till: Till) -> None:
+    token = till.kept_card()
+    never, lost = till.asked(method=token), till.asked(method=token, off_session=True)
+    before = len(till.fake.asked)
+    assert till.cancel(never, "") == Charge("", DECLINED, reason=words.CALLED_OFF)
+    till.fake.faults.when(lambda each: each.path == "/v1/payment_intents", Fault.DROP_REQUEST)
+    with pytest.raises(GatewayUnavailable):
+        till.charge(lost)
+    asked = till.posts(before)
+    with pytest.raises(GatewayUnavailable):
+        till.cancel(lost, "")  # it may be on its way
+    till.forward(minutes=3)
+    assert till.cancel(lost, "") == Charge("", DECLINED, reason=words.CALLED_OFF)
+    assert (till.posts(before), till.count("charge")) == (asked, 1)
+
+
+def test_who_calls_off_what_was_paid_without_an_answer_has_paid(till: Till) -> None:
+    asked = till.asked(method=till.kept_card())
+    till.fake.faults.when(lambda each: each.path == "/v1/payment_intents", Fault.DROP_RESPONSE)
+    with pytest.raises(GatewayUnavailable):
+        till.charge(asked)
+    assert till.cancel(asked, "").succeeded
+    assert till.count("charge") == 2
 
 
 def test_a_customer_that_was_deleted_at_stripe_is_followed_by_another(till: Till) -> None:

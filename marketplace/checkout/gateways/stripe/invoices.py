@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from marketplace.checkout.gateways.base import DECLINED, PENDING, SUCCEEDED, Asked, Charge
-from marketplace.checkout.gateways.stripe import reading
+from marketplace.checkout.gateways.stripe import reading, words
 from marketplace.checkout.gateways.stripe.asking import invoice_line_params, invoice_params, lines_of
 from marketplace.checkout.gateways.stripe.reaching import ask, change, look
 from marketplace.checkout.gateways.stripe.refusals import declined
@@ -91,6 +91,8 @@ def void_for(key: str, invoice: str, *, subject: str, now: datetime) -> Charge:
     bank has said no.
     """
     row, intent = seen_with_intent(invoice)
+    if row["status"] == "draft":  # it does not go on by itself
+        return Charge(invoice, DECLINED, reason=words.CALLED_OFF)
     if row["status"] != "open":
         return reading.charge_of_invoice(row, intent)
     try:

@@ -7,15 +7,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from marketplace.checkout.gateways.base import ACTION, DECLINED, HOSTED, PENDING, SUCCEEDED, Asked, Charge
+from marketplace.checkout.gateways.base import DECLINED, HOSTED, PENDING, SUCCEEDED, Asked, Charge
 from marketplace.checkout.gateways.stripe import invoices, reading, words
 from marketplace.checkout.gateways.stripe.asking import card_params, metadata_of, page_params, setup_params
 from marketplace.checkout.gateways.stripe.customers import customer_of, formers, is_kept, keep_card, studio_of
-from marketplace.checkout.gateways.stripe.reaching import ask, change, look
+from marketplace.checkout.gateways.stripe.reaching import ask, change, look, reaching
 from marketplace.checkout.gateways.stripe.refusals import declined
 from marketplace.payouts.currencies import UnsayableAmount
 from marketplace.provider.calls import UnableToAsk
 from marketplace.provider.client import ProviderRefused
+from marketplace.provider.seeking import seek
 from marketplace.ui.words import gettext_noop
 
 log = logging.getLogger(__name__)
@@ -164,19 +165,29 @@ def session_of(client: Any, reference: str) -> Any:
 def cancel(payment: Asked, reference: str, *, invoiced: bool, now: datetime) -> Charge:
     """This will see that a charge takes no money any more; where it has taken it, or its bank decides, it stands.
 
-    A charge of which we know no reference is asked for once more first, since it may be there. Raises
-    GatewayUnavailable.
+    A charge of which we know no reference is looked for, and asked for by nobody any more. Raises GatewayUnavailable.
     """
+    reference = reference or _sought(payment, now)
     if not reference:
-        there = charge(payment, invoiced=invoiced, now=now)
-        if there.state not in (ACTION, PENDING):
-            return there
-        reference = there.reference
+        return Charge("", DECLINED, reason=words.CALLED_OFF)
     if reference.startswith("cs_"):
         return _close_page(payment, reference, now)
     if reference.startswith("in_"):
         return invoices.void(payment, reference, now=now)
     return _cancel_intent(payment, reference, now)
+
+
+def _sought(payment: Asked, now: datetime) -> str:
+    """Names what was made for a charge of which nobody heard: the latest, before which all else was called off."""
+    for stage in (":page", ":card", ""):
+        try:
+            with reaching():
+                found = seek(key=f"{payment.key}{stage}", now=now)
+        except ProviderRefused as refused:
+            found = {"id": refused.object_id}
+        if found is not None and found["id"]:
+            return str(found["id"])
+    return ""
 
 
 def _close_page(payment: Asked, session: str, now: datetime) -> Charge:
