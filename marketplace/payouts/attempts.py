@@ -17,7 +17,7 @@ class PayoutAttempt(models.Model):
     `key` is `payout:<id>:<number>`, `amount_minor` in our minor units of the payout's currency. `of` is the transfer
     that a bank payout goes on from, or that a return or recovery takes back. `charge` is the provider's name of the
     charge that a transfer draws on, where that is not available yet; a payout of several charges is transferred in
-    several parts, each of which is tried until it is made.
+    several parts, each of which is tried until it is made, or is refused for good: then the others come back.
     """
 
     class Kind(models.TextChoices):
@@ -142,7 +142,8 @@ class BankRetry(models.Model):
 class TransferReversal(models.Model):
     """What of a transfer came back to the house, once a reversal: ours, or one that was made at the provider itself.
 
-    `reference` is the provider's name of it. `transaction` has what it moved in the books.
+    `reference` is the provider's name of it. `transaction` has what it moved in the books: nothing, and then there is
+    none, where the payout had not been sent whole and was given up.
     """
 
     transfer = models.ForeignKey(PayoutAttempt, models.PROTECT, related_name="reversals")
@@ -150,7 +151,7 @@ class TransferReversal(models.Model):
     amount_minor = models.BigIntegerField()
     is_ours = models.BooleanField()
     at = models.DateTimeField()
-    transaction = models.OneToOneField("payouts.Transaction", models.PROTECT, related_name="+")
+    transaction = models.OneToOneField("payouts.Transaction", models.PROTECT, null=True, related_name="+")
 
     class Meta:
         db_table = "payouts_transfer_reversal"

@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from marketplace.payouts.attempts import BankWord, PayoutAttempt, PayoutAttemptEnd
+from marketplace.payouts.bookkeeping.unwinding import is_given_up
 from marketplace.payouts.checks.words import check_reasons
 from marketplace.payouts.claims.ways import is_on_chain
 from marketplace.payouts.connected.accounts import account_of, is_connected_rail, state_of
@@ -24,6 +25,7 @@ STOPS: Names = {
     "closed": gettext_lazy("your account with Stripe was closed; open another"),
     "negative": gettext_lazy("your balance at Stripe is below zero"),
     "short": gettext_lazy("money of sales has not reached us yet"),
+    "given-up": gettext_lazy("Stripe refused a part of it; we take the rest back, and then you have all of it again"),
 }
 DISABLED: Names = {
     "requirements.past_due": gettext_lazy("Stripe has waited too long for details of you"),
@@ -75,10 +77,14 @@ def account_reasons(creator: Creator, currency: str) -> list[str]:
     """Return what of it is not an operator's word: what the creator's account with the provider lacks."""
     if not is_connected_rail() or is_on_chain(creator, currency):
         return []
-    code = stop_of(creator.pk, currency)
-    if not code:
-        return [say(STOPS, "short")] if _is_short(creator, currency) else []
-    return [_stop_text(creator, currency, code)]
+    if code := stop_of(creator.pk, currency):
+        return [_stop_text(creator, currency, code)]
+    payout = Payout.objects.filter(creator=creator, currency=currency, outcomes=None).order_by("reserved_at").last()
+    if payout is None:
+        return []
+    if is_given_up(payout):
+        return [say(STOPS, "given-up")]
+    return [say(STOPS, "short")] if _is_short(payout) else []
 
 
 def _stop_text(creator: Creator, currency: str, code: str) -> str:
@@ -113,11 +119,8 @@ def due_texts(due: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _is_short(creator: Creator, currency: str) -> bool:
-    """Whether a payout of theirs waits because our balance with the provider was short of it when it was last tried."""
-    payout = Payout.objects.filter(creator=creator, currency=currency, outcomes=None).order_by("reserved_at").last()
-    if payout is None:
-        return False
+def _is_short(payout: Payout) -> bool:
+    """Whether a payout waits because our balance with the provider was short of it when it was last tried."""
     last = PayoutAttempt.objects.filter(payout=payout).order_by("number").last()
     end = PayoutAttemptEnd.objects.filter(attempt=last).first() if last else None
     return end is not None and end.code == "balance_insufficient"

@@ -2,11 +2,14 @@
 
 ATTEMPTS = [
     (
-        "Payout {idem_key} of {amount_minor} is {state}, and transfers of {made} were made for it.",
+        "Payout {idem_key} of {amount_minor} is {state}, and transfers of {made} were made for it and not undone.",
         """
         SELECT p.idem_key, p.amount_minor, coalesce(o.state, 'open') AS state, t.made
-          FROM (SELECT a.payout_id, coalesce(sum(a.amount_minor) FILTER (WHERE e.state = 'done'), 0) AS made
+          FROM (SELECT a.payout_id,
+                       coalesce(sum(a.amount_minor - undone.minor) FILTER (WHERE e.state = 'done'), 0) AS made
                   FROM payouts_attempt a LEFT JOIN payouts_attempt_end e ON e.attempt_id = a.id
+                 CROSS JOIN LATERAL (SELECT coalesce(sum(r.amount_minor), 0) AS minor FROM payouts_transfer_reversal r
+                                      WHERE r.transfer_id = a.id AND r.transaction_id IS NULL) undone
                  WHERE a.kind = 'transfer' GROUP BY a.payout_id) t
           JOIN payouts_payout p ON p.id = t.payout_id
           LEFT JOIN payouts_payout_outcome o ON o.payout_id = p.id AND o.state IN ('sent', 'failed')

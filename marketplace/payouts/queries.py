@@ -22,7 +22,8 @@ class Balance:
     `pending_minor` is in its hold period, the first of it until `next_available_at`; `reserved_minor` is kept back as
     security; `available_minor` goes into the next payout; `on_hold_minor` is disputed; `frozen_minor` is held for
     claims; `owed_minor` is owed back and taken from later earnings first; `on_the_way_minor` is in payouts that have
-    not arrived; `paid_minor` has arrived.
+    not arrived; `paid_minor` has arrived. What came back of a payout in part, and what was recovered of it, is in
+    neither.
     """
 
     currency: str
@@ -292,10 +293,10 @@ def shares_of(split: str) -> list[tuple[Creator, int]]:
 
 
 def paid_total() -> dict[str, int]:
-    """Return currency → minor units that have arrived with creators."""
+    """Return currency → minor units that have arrived with creators, without what came back of them."""
     rows = rows_of(
         """
-        SELECT p.currency, sum(p.amount_minor)::bigint AS paid_minor
+        SELECT p.currency, sum(p.amount_minor - payouts_came_back(p.id))::bigint AS paid_minor
           FROM payouts_payout p JOIN payouts_payout_outcome o ON o.payout_id = p.id AND o.state = 'paid'
          WHERE NOT EXISTS (SELECT FROM payouts_payout_outcome f
                             WHERE f.payout_id = p.id AND f.state IN ('failed', 'returned'))

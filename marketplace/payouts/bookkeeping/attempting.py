@@ -20,7 +20,8 @@ from marketplace.payouts.bookkeeping.books import (
     lock_currency,
     post,
 )
-from marketplace.payouts.bookkeeping.outcomes import MAX_REFERENCE, alarm, record_refused, record_returned
+from marketplace.payouts.bookkeeping.outcomes import MAX_REFERENCE, alarm, record_returned
+from marketplace.payouts.bookkeeping.unwinding import GIVEN_UP, WAITS, fail_given_up, is_given_up
 from marketplace.payouts.connected.charges import divided
 from marketplace.payouts.currencies import to_stripe
 from marketplace.payouts.ids import time_ordered_ids
@@ -31,18 +32,6 @@ from marketplace.provider.client import ProviderRefused
 from marketplace.provider.looking import plain
 
 Body = dict[str, Any]
-
-WAITS = frozenset(
-    [
-        "account_closed",
-        "account_invalid",
-        "balance_insufficient",
-        "insufficient_capabilities_for_transfer",
-        "payouts_not_allowed",
-        "resource_missing",
-    ]
-)
-"""Stripe's words for a refusal that says nothing against the payout: it waits, and is tried under the next number."""
 
 # Open payouts that may be sent: who is held since a moment ago is left out.
 _MAY_GO = f"""
@@ -63,7 +52,7 @@ SELECT p.id, w.part, 'transfer', 'payout:' || p.id || ':' || w.part, a.id, w.par
     ON CONFLICT DO NOTHING
 """
 # The next transfer of each part whose last one was refused, to the creator's newest account. What a charge does not
-# give, is sent from what is available.
+# give, is sent from what is available. Nothing more of a payout of which a part was refused for good.
 _AGAIN = f"""
 INSERT INTO payouts_attempt (payout_id, number, kind, key, account_id, part, amount_minor, charge, made_at)
 SELECT payout_id, number, 'transfer', 'payout:' || payout_id || ':' || number, account_id, part, amount_minor, charge,
@@ -78,7 +67,8 @@ SELECT payout_id, number, 'transfer', 'payout:' || payout_id || ':' || number, a
                          ORDER BY a.number DESC LIMIT 1) a ON true
          WHERE t.kind = 'transfer' AND p.id = ANY (%(payouts)s::uuid[])
            AND NOT EXISTS (SELECT FROM payouts_attempt x WHERE x.payout_id = t.payout_id AND x.kind = 'transfer'
-                              AND x.part = t.part AND x.number > t.number) {_MAY_GO}) n
+                              AND x.part = t.part AND x.number > t.number)
+           AND NOT EXISTS (SELECT {GIVEN_UP}) {_MAY_GO}) n
     ON CONFLICT DO NOTHING
 """
 
@@ -279,8 +269,9 @@ def _content(payout: Payout, funds: AccountKind) -> str:
 def record_refusal(*, attempt: PayoutAttempt, refusal: ProviderRefused, now: datetime) -> int:
     """Keep that the provider refused an attempt; return how many payouts failed by it: one or none.
 
-    A payout fails only by a transfer of all of it that is refused for what it is; then its creator has the money again.
-    A part that is refused, or one that a charge does not give, is tried again.
+    A transfer that is refused for what it is, and not because its charge does not give it, is the end of the payout:
+    nothing more of it is sent, what went comes back (see `unwinding`), and then its creator has the money again. What
+    is refused otherwise is tried again.
     """
     PayoutAttemptEnd.objects.bulk_create(
         [
@@ -294,12 +285,7 @@ def record_refusal(*, attempt: PayoutAttempt, refusal: ProviderRefused, now: dat
         ],
         ignore_conflicts=True,
     )
-    if attempt.kind != PayoutAttempt.Kind.TRANSFER or attempt.charge or refusal.provider_code in WAITS:
-        return 0
-    if PayoutAttempt.objects.filter(payout=attempt.payout_id, kind=attempt.kind).exclude(part=attempt.part).exists():
-        return 0
-    record_refused(payout=attempt.payout, why=refusal.message or refusal.provider_code, now=now)
-    return 1
+    return fail_given_up(payout=attempt.payout, now=now) if attempt.kind == PayoutAttempt.Kind.TRANSFER else 0
 
 
 @transaction.atomic
@@ -334,13 +320,16 @@ def record_reversal(
     """Book what came back of a transfer, once for its reference.
 
     With `returns` it is the end of the payout, where nothing of it came back before; else it goes against what the
-    creator owes, and is theirs beyond that. Within a transaction.
+    creator owes, and is theirs beyond that. Of a payout that was given up it moves nothing. Within a transaction.
     """
     lock_currency(transfer.payout.currency)
     payout = Payout.objects.select_for_update(no_key=True).get(pk=transfer.payout_id)
     if before := TransferReversal.objects.filter(reference=reference).first():
         return before
-    if returns and amount_minor == payout.amount_minor:
+    transaction_id: UUID | None = None
+    if is_given_up(payout):
+        pass  # all of it is in flight in the books until it fails
+    elif returns and amount_minor == payout.amount_minor:
         record_returned(key=payout.idem_key, reference=reference, now=now)
         transaction_id = Transaction.objects.values_list("pk", flat=True).get(idem_key=f"payout-returned:{payout.pk}")
     else:

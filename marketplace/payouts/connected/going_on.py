@@ -12,6 +12,7 @@ from django.db import connection
 
 from marketplace.payouts.attempts import PayoutAttempt
 from marketplace.payouts.bookkeeping.attempting import ask_for, begin_next, open_attempts, record_ends, record_refusal
+from marketplace.payouts.bookkeeping.unwinding import TO_UNWIND, fail_given_up
 from marketplace.payouts.connected.accounts import UnableToConnect, refresh
 from marketplace.payouts.kinds import AccountKind
 from marketplace.payouts.terms import HOLDS
@@ -85,19 +86,23 @@ class GoneOn(NamedTuple):
 def go_on(*, now: datetime) -> GoneOn:
     """Send on to banks what is with creators' accounts, and take back what their banks did not take.
 
-    First whatever was begun before and not answered is asked again. Not to be called inside a transaction.
+    First whatever was begun before and not answered is asked again. Of a payout of which a part was refused for good
+    the other parts are taken back, and then it fails. Not to be called inside a transaction.
     """
     counts = {Kind.BANK: 0, Kind.RETURN: 0, Kind.RECOVERY: 0}
     silent, is_away = _ask(open_attempts(kinds=list(counts), limit=AT_ONCE), counts, now)
-    for kind, sql in ((Kind.RETURN, _TO_RETURN), (Kind.BANK, _TO_BANK)):
+    for kind, sql in ((Kind.RETURN, _TO_RETURN), (Kind.RETURN, TO_UNWIND), (Kind.BANK, _TO_BANK)):
         seen: set[int] = set()
         while not is_away:
             of = {one: minor for one, minor in _rows(sql, now) if one not in seen}
             if not of:
                 break
+            if sql is TO_UNWIND:
+                log.error("A part of a payout was refused for good: transfers %s are taken back.", sorted(of))
             seen |= of.keys()
             more, is_away = _ask(begin_next(kind=kind, of=of, now=now), counts, now)
             silent += more
+    fail_given_up(now=now)
     return GoneOn(counts[Kind.BANK], counts[Kind.RETURN], silent)
 
 

@@ -9,7 +9,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from marketplace.payouts.attempts import PayoutAttempt, TransferReversal
 from marketplace.payouts.connected.charges import record_charged
-from marketplace.payouts.connected.going_on import go_on
+from marketplace.payouts.connected.going_on import GoneOn, go_on
+from marketplace.payouts.connected.retrying import failures_of, retry_bank
 from marketplace.payouts.models import Payout, PayoutOutcome
 from marketplace.payouts.operations import UnableToSettle
 from marketplace.payouts.queries import check_books, paid_total
@@ -160,9 +161,20 @@ def test_a_bank_sends_one_part_back(house, alice, alices, connect):
     house.hear()
 
     done = go_on(now=house.now)
-    assert (done.returned, TransferReversal.objects.get().amount_minor) == (1, 1000)
-    assert has(alice)["available"] == 1000
-    assert go_on(now=house.now).returned == 0
+    assert (done.to_banks, done.returned, TransferReversal.objects.get().amount_minor) == (1, 1, 1000)
+    assert (has(alice), paid_total()) == ({"available": 1000, "on_the_way": 400}, {})
+    assert go_on(now=house.now) == GoneOn(0, 0, 0)
+
+    house.forward(days=1)
+    house.hear(copies=2)
+    assert (has(alice), paid_total()) == ({"available": 1000, "paid": 400}, {"USD": 400})
+    retry_bank(creator=alice, attempt=failures_of(alice)[0].attempt_id, now=house.now)
+    accounts.adjusted(house.fake.world, "acct_platform", 100)  # what Stripe's fee took
+    house.settle()
+    go_on(now=house.now)
+    house.forward(days=2)
+    house.hear()
+    assert (has(alice), paid_total(), house.banked()) == ({"paid": 1400}, {"USD": 1400}, 1400)
 
 
 def test_charges_that_are_available_are_not_asked_for_again(house, alice, alices, connect, settings):

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from marketplace.payouts.attempts import PayoutAttempt, TransferReversal
+from marketplace.payouts.connected import recovering
 from marketplace.payouts.connected.recovering import Recovered, recover_debts
 from marketplace.payouts.operations import refund
 from tests.payouts.policing import has
@@ -27,7 +28,7 @@ def test_what_is_owed_is_taken_back_once(house, alice, alices, connect):
     assert recover_debts(now=house.now, days=2) == Recovered(0, 0)
     house.hear(copies=2)
 
-    assert (has(alice), house.has(account)) == ({"on_the_way": 1000}, 600)
+    assert (has(alice), house.has(account)) == ({"on_the_way": 600}, 600)
     assert TransferReversal.objects.get().amount_minor == 400
 
 
@@ -54,6 +55,27 @@ def test_what_comes_back_beyond_the_debt_is_hers(house, alice, alices, connect):
     assert has(alice) == {"on_the_way": 1000, "available": 600}
     house.hear()
 
-    assert has(alice) == {"on_the_way": 1000, "available": 1000}
+    assert has(alice) == {"on_the_way": 600, "available": 1000}
     assert PayoutAttempt.objects.get(kind="recovery").end.state == "done"
     assert recover_debts(now=house.now + timedelta(days=9), days=2) == Recovered(0, 0)
+
+
+def test_two_at_once_take_it_back_once(house, alice, alices, connect, at_once, monkeypatch):
+    account = connect(alice)
+    owing(house, alices, 400)
+    house.forward(days=3)
+    ask, others = recovering.ask_balances, []
+
+    def asked_meanwhile(*args, **how):
+        if not others:
+            others.append(None)
+            others[:] = at_once(lambda: recover_debts(now=house.now, days=2))
+        return ask(*args, **how)
+
+    monkeypatch.setattr(recovering, "ask_balances", asked_meanwhile)
+
+    assert recover_debts(now=house.now, days=2) == Recovered(1, 0)
+
+    assert others == [Recovered(0, 0)]
+    assert (has(alice), house.has(account)) == ({"on_the_way": 600}, 600)
+    assert TransferReversal.objects.get().amount_minor == 400

@@ -212,7 +212,7 @@ def test_taken_back_at_the_provider_itself(house, alice, alices, connect):
     client.v1.transfers.reversals.create(transfer, {"amount": 300})
     house.hear()
 
-    assert has(alice) == {"on_the_way": 1000, "available": 300}
+    assert has(alice) == {"on_the_way": 700, "available": 300}
     assert go_on(now=house.now).to_banks == 1
     assert (house.banked(), house.has(account)) == (700, 0)
     assert TransferReversal.objects.get().is_ours is False
