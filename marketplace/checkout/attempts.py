@@ -90,6 +90,17 @@ class StrayPayment(models.Model):
         """What the gateway knows its way back by."""
         return f"stray:{self.attempt_id}"
 
+    @property
+    def state(self) -> str:
+        """Where it is: "here", "pending" on its way back, "succeeded", "refused", or "failed" and with us again."""
+        states = {step.state for step in self.steps.all()}
+        if StrayReturnStep.FAILED in states:
+            return "failed"
+        returned = getattr(self, "returned", None)
+        if returned is None or returned.outcome == StrayReturn.REFUSED:
+            return "here" if returned is None else "refused"
+        return "pending" if states == {StrayReturnStep.PENDING} else "succeeded"
+
 
 class StrayReturn(models.Model):
     """Stray money went back, or the gateway refused it: then an operator gives it back another way."""
@@ -109,3 +120,32 @@ class StrayReturn(models.Model):
 
     def __str__(self) -> str:
         return f"{self.payment_id} {self.outcome}"
+
+
+class StrayReturnStep(models.Model):
+    """Where stray money is that goes back: on its way (pending), with its payer (succeeded), or with us again (failed):
+    then an operator gives it back another way."""
+
+    PENDING, SUCCEEDED, FAILED = "pending", "succeeded", "failed"
+
+    payment = models.ForeignKey(StrayPayment, on_delete=models.PROTECT, related_name="steps")
+    state = models.CharField(max_length=10)
+    reference = models.CharField(max_length=120, db_index=True)
+    look_at = models.DateTimeField(null=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state__in=["pending", "succeeded", "failed"]), name="checkout_stray_step_is_known"
+            ),
+            models.UniqueConstraint(
+                fields=["payment", "reference", "state"],
+                condition=~Q(state="pending"),
+                name="checkout_stray_arrives_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.payment_id} {self.state}"

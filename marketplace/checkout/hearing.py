@@ -12,8 +12,8 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from marketplace.checkout import line_money, refunding
-from marketplace.checkout.attempts import PaymentAttempt, StrayPayment, StrayReturn
+from marketplace.checkout import line_money, refunding, strays
+from marketplace.checkout.attempts import PaymentAttempt, StrayPayment
 from marketplace.checkout.disputes import Contradiction, Dispute, DisputePart, DisputeStep
 from marketplace.checkout.gateways.base import Charge, Returned
 from marketplace.checkout.models import Order, OrderLine, PaymentOutcome
@@ -227,11 +227,10 @@ def hear_refund(
     """
     if state not in (RefundStep.PENDING, RefundStep.SUCCEEDED, RefundStep.FAILED):
         raise ValueError(f"A refund is pending, succeeded or failed: {state!r} is none of these.")
-    if key.startswith("stray:") or StrayReturn.objects.filter(reference=refund_reference).exists():
-        return ""
-    if StrayPayment.objects.filter(reference=charge_reference).exists():
-        return ""  # it goes back anyhow, and once: by whose hand is the same
     returned = Returned(refund_reference, state)
+    stray = strays.stray_of(refund_reference=refund_reference, charge_reference=charge_reference, key=key)
+    if stray is not None:
+        return f"refund-{state}" if strays.arrived(stray=stray, returned=returned, now=now) else ""
     intents = _intents(refund_reference, key)
     if not intents:
         with transaction.atomic():

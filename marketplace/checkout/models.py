@@ -24,6 +24,7 @@ from marketplace.checkout.attempts import PaymentAttempt as PaymentAttempt
 from marketplace.checkout.attempts import PaymentStep as PaymentStep
 from marketplace.checkout.attempts import StrayPayment as StrayPayment
 from marketplace.checkout.attempts import StrayReturn as StrayReturn
+from marketplace.checkout.attempts import StrayReturnStep as StrayReturnStep
 from marketplace.checkout.chain_sale_models import ChainSale as ChainSale
 from marketplace.checkout.chain_sale_models import ChainSaleStep as ChainSaleStep
 from marketplace.checkout.charges import UsageChargeLine

@@ -33,7 +33,8 @@ from marketplace.checkout.placing import quote as quote
 from marketplace.checkout.refunding import UnableToRefundLine as UnableToRefundLine
 from marketplace.checkout.refunding import finish_refunds as finish_refunds
 from marketplace.checkout.refunding import refund_line as refund_line
-from marketplace.checkout.refunding import return_strays as return_strays
+from marketplace.checkout.strays import return_strays as return_strays
+from marketplace.database.paging import each
 from marketplace.licensing.models import Offer
 from marketplace.payouts.operations import UnableToRefund as UnableToRefund
 from marketplace.people.models import Person, Studio
@@ -81,7 +82,7 @@ def finish_orders(*, now: datetime) -> int:
     """This will bring orders on that a crash or a silent gateway left open, or that wait for a bank or a buyer; tells
     how many it brought to their end. Who does not pay within a day is not waited for."""
     finished = 0
-    for order in _to_look_at(now):
+    for order in each(_to_look_at(now), "placed_at"):
         try:
             finished += _finished(order, now)
         except GatewayUnavailable as error:
@@ -98,7 +99,7 @@ def _to_look_at(now: datetime) -> Any:
     rows = Order.objects.filter(outcome=None).exclude(Exists(later)).select_related("studio", "buyer")
     rows = rows.annotate(tried=Count("attempts"), declined=Count("attempts__declined"))
     runs = ~Q(tried=F("declined")) | Q(tried=0) | Q(placed_at__lte=now - OPEN_FOR)
-    return rows.filter(runs).order_by("placed_at", "id")[:100]
+    return rows.filter(runs)
 
 
 def _finished(order: Order, now: datetime) -> bool:

@@ -17,12 +17,12 @@ from marketplace.checkout.gateways.base import HOSTED, GatewayUnavailable
 from marketplace.checkout.method_models import PaymentMethod
 from marketplace.checkout.models import Order, OrderLine, PaymentOutcome, Subscription
 from marketplace.checkout.paying import UnableToPay
+from marketplace.database.paging import each
 from marketplace.licensing import operations as licensing
 from marketplace.licensing.models import Grant, GrantStatus
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 200
 BEFORE_THE_END = timedelta(minutes=10)
 """How long before a period ends the license of grace is there, so that nothing is interrupted."""
 CANCELLED = gettext_noop("The subscription was cancelled.")
@@ -42,7 +42,7 @@ def chase_payments(*, now: datetime) -> int:
     """
     ended = 0
     rows = Order.objects.filter(outcome=None, lines__kind__in=[OrderLine.RENEWAL, OrderLine.USAGE]).distinct()
-    for order in rows.select_related("studio", "buyer").order_by("placed_at", "id")[:AT_ONCE]:
+    for order in each(rows.select_related("studio", "buyer"), "placed_at"):
         try:
             ended += chase(order=order, now=now)
         except GatewayUnavailable as error:

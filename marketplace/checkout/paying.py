@@ -16,6 +16,7 @@ from django.utils.translation import gettext_noop
 
 from marketplace.checkout import fulfilling
 from marketplace.checkout.attempts import AttemptDeclined, PaymentAttempt, PaymentStep, StrayPayment
+from marketplace.checkout.disputes import Contradiction
 from marketplace.checkout.gateways.base import (
     ACTION,
     DECLINED,
@@ -28,8 +29,9 @@ from marketplace.checkout.models import Order, OrderLine, PaymentOutcome
 from marketplace.checkout.money_asked import asked_of as asked_of
 from marketplace.checkout.money_asked import is_off_session as is_off_session
 from marketplace.checkout.money_asked import page_of as page_of
-from marketplace.checkout.placing import gateway, token_of
+from marketplace.checkout.placing import gateway, gateway_of, token_of
 from marketplace.database.locks import alone
+from marketplace.database.paging import each
 from marketplace.payouts.connected.charges import record_charged
 
 log = logging.getLogger(__name__)
@@ -98,7 +100,7 @@ def _ask(attempt: PaymentAttempt, now: datetime) -> PaymentOutcome | None:
     lines = fulfilling.lines_of(attempt.order)
     asked, step = asked_of(attempt, lines), step_of(attempt)
     if step is not None:
-        charge = gateway().standing(asked=asked, reference=step.reference, now=now)
+        charge = gateway_of(attempt.gateway).standing(asked=asked, reference=step.reference, now=now)
         return note(attempt=attempt, charge=charge, now=now, lines=lines)
     with alone(_ASKS, attempt.key, shared=True) as may_ask:
         if not may_ask:
@@ -106,7 +108,7 @@ def _ask(attempt: PaymentAttempt, now: datetime) -> PaymentOutcome | None:
         outcome = PaymentOutcome.objects.filter(order=attempt.order_id).first()
         if outcome is not None or AttemptDeclined.objects.filter(attempt=attempt).exists():
             return outcome
-        charge = gateway().charge(payment=asked, now=now)
+        charge = gateway_of(attempt.gateway).charge(payment=asked, now=now)
     return note(attempt=attempt, charge=charge, now=now, lines=lines)
 
 
@@ -160,18 +162,32 @@ def _paid(
             log.error("the order %s is paid and cannot be granted any more: %s", order.pk, error)
             outcome = _give_up(order, Charge("", DECLINED, str(error)), PaymentOutcome.REFUSED, now)
     is_of_another = outcome.attempt_id != attempt.pk or outcome.outcome == PaymentOutcome.DECLINED
-    if order.total_minor and is_of_another:
-        log.error("money came for the order %s, which is over: it goes back", order.pk)
-        StrayPayment.objects.get_or_create(
-            attempt=attempt,
-            defaults={
-                "reference": charge.reference,
-                "amount_minor": order.total_minor,
-                "currency": order.currency,
-                "at": now,
-            },
-        )
+    names = {charge.reference, outcome.reference}
+    is_second = len(names) == 2 and all(name.startswith(_CHARGES) for name in names)
+    if order.total_minor and (is_of_another or is_second):
+        _strayed(attempt, charge, now)
     return outcome
+
+
+def _strayed(attempt: PaymentAttempt, charge: Charge, now: datetime) -> None:
+    """Keeps money that is for nothing, so that it goes back; once for a charge, and of one try the first."""
+    order = attempt.order
+    if StrayPayment.objects.filter(reference=charge.reference).exists():
+        return
+    if StrayPayment.objects.filter(attempt=attempt).exists():
+        log.critical("%s took money once more (%s): give it back by hand", attempt.key, charge.reference)
+        said = {"order": order, "amount_minor": order.total_minor, "at": now}
+        named = {"kind": "payment", "reference": charge.reference, "said": "paid once more"}
+        Contradiction.objects.get_or_create(**named, defaults=said)
+        return
+    log.error("money came for the order %s, which is over: it goes back", order.pk)
+    StrayPayment.objects.create(
+        attempt=attempt,
+        reference=charge.reference,
+        amount_minor=order.total_minor,
+        currency=order.currency,
+        at=now,
+    )
 
 
 def _granted(attempt: PaymentAttempt, charge: Charge, lines: Sequence[OrderLine], now: datetime) -> PaymentOutcome:
@@ -346,7 +362,7 @@ def call_off_spares(*, now: datetime) -> int:
     rows = PaymentAttempt.objects.filter(number__gte=2, order__outcome__isnull=False, outcome=None, declined=None)
     rows = rows.filter(stray=None).exclude(Exists(later)).select_related("order__studio", "order__buyer")
     ended = 0
-    for attempt in rows.order_by("intended_at", "id")[:100]:
+    for attempt in each(rows, "intended_at"):
         try:
             ended += _spared(attempt, now)
         except GatewayUnavailable as error:
@@ -376,7 +392,8 @@ def _spare(attempt: PaymentAttempt, now: datetime) -> bool:
 def _called_off(attempt: PaymentAttempt, now: datetime) -> Charge:
     """Asks the gateway to take no money for a try; one that it never answered is looked for, and never asked anew."""
     asked, step = asked_of(attempt, fulfilling.lines_of(attempt.order)), step_of(attempt)
-    charge = gateway().cancel(asked=asked, reference=step.reference if step else "", now=now)
+    port = gateway_of(attempt.gateway)
+    charge = port.cancel(asked=asked, reference=step.reference if step else "", now=now)
     if step is None and charge.state in (ACTION, PENDING):
         note(attempt=attempt, charge=charge, now=now)
     return charge

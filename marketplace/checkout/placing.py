@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from marketplace.checkout import rules, trying
 from marketplace.checkout.asking import Ask, Quoted, QuotedLine, UnableToBuy, asks_in
 from marketplace.checkout.charges import UsageChargeLine
-from marketplace.checkout.gateways.base import HOSTED, Gateway, UnableToUseMethod
+from marketplace.checkout.gateways.base import HOSTED, Gateway, GatewayUnavailable, UnableToUseMethod
 from marketplace.checkout.lines import lock, quoted
 from marketplace.checkout.method_models import PaymentMethod
 from marketplace.checkout.models import Order, OrderLine, PaymentAttempt
@@ -50,6 +50,15 @@ class KeyUsedOtherwise(Exception):
 def gateway() -> Gateway:
     """This will load the payment adapter that settings name."""
     return import_string(settings.ADAPTERS["payments"])()  # type: ignore[no-any-return]
+
+
+def gateway_of(name: str) -> Gateway:
+    """This will load the payment adapter for what was asked of a gateway; raises GatewayUnavailable where payments go
+    through another one by now: that one knows nothing of it."""
+    port = gateway()
+    if name != port.name:
+        raise GatewayUnavailable(f"it was asked of {name}, and payments go through {port.name} now")
+    return port
 
 
 def token_of(studio: Studio, method: str) -> str:

@@ -9,19 +9,20 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from marketplace.checkout import line_money
-from marketplace.checkout.attempts import StrayPayment, StrayReturn
-from marketplace.checkout.disputes import Dispute, DisputeStep
+from marketplace.checkout.disputes import Contradiction, Dispute, DisputeStep
 from marketplace.checkout.gateways.base import FAILED, GatewayUnavailable, Returned
 from marketplace.checkout.models import Order, OrderLine, PaymentOutcome
-from marketplace.checkout.placing import gateway
+from marketplace.checkout.placing import gateway_of
 from marketplace.checkout.refunds import RefundIntent, RefundOutcome, RefundStep
 from marketplace.checkout.taking_back import revoke
+from marketplace.database.paging import each
 from marketplace.licensing.models import Grant
 from marketplace.payouts.operations import UnableToRefund
 from marketplace.payouts.rules import Money
 
 log = logging.getLogger(__name__)
 REFUNDED = gettext_noop("The payment was refunded.")
+LEFT_US = [RefundOutcome.SUCCEEDED, RefundOutcome.OVERTAKEN]
 LOOK_AFTER = timedelta(hours=1)
 """How long after a refund was on its way we ask where it is."""
 
@@ -96,8 +97,9 @@ def pay_back(*, intent: RefundIntent, now: datetime) -> RefundOutcome:
         return outcome
     if (step := intent.steps.order_by("id").first()) is not None:  # it went back, and was not booked yet
         return record(intent=intent, returned=Returned(step.reference, step.state), now=now)
-    paid = PaymentOutcome.objects.get(order=intent.line.order_id)
-    returned = gateway().refund(
+    paid = PaymentOutcome.objects.select_related("attempt").get(order=intent.line.order_id)
+    assert paid.attempt is not None
+    returned = gateway_of(paid.attempt.gateway).refund(
         key=intent.key,
         charge_reference=paid.reference,
         amount_minor=intent.amount_minor,
@@ -178,17 +180,26 @@ def arrived(*, intent: RefundIntent, returned: Returned, now: datetime) -> bool:
                 )
             elif outcome.outcome == RefundOutcome.SUCCEEDED:
                 line_money.fail_refund_money(line=intent.line, key=intent.key, now=now)
+            elif outcome.outcome == RefundOutcome.OVERTAKEN:
+                _keep_for_desk(intent, returned, now)
             log.error("%s failed at the buyer's bank: give the money back another way", intent.key)
         _step(intent, returned, now)
         return True
+
+
+def _keep_for_desk(intent: RefundIntent, returned: Returned, now: datetime) -> None:
+    """Keeps that money is with us again which is booked as lost: the dispute is over, so an operator books it."""
+    said = {"order": intent.line.order, "amount_minor": intent.amount_minor, "at": now}
+    named = {"kind": "refund-failed", "reference": returned.reference, "said": "booked as the house's loss"}
+    Contradiction.objects.get_or_create(**named, defaults=said)
 
 
 def finish_refunds(*, now: datetime) -> int:
     """This will bring refunds to their end that a crash or a silent gateway left open, and look after those on their
     way; tells how many it finished."""
     finished = 0
-    rows = RefundIntent.objects.filter(outcome=None).select_related("line__order").order_by("intended_at", "id")
-    for intent in rows[:100]:
+    rows = RefundIntent.objects.filter(outcome=None).select_related("line__order")
+    for intent in each(rows, "intended_at"):
         try:
             pay_back(intent=intent, now=now)
             finished += 1
@@ -205,44 +216,16 @@ def _look_after(now: datetime) -> None:
     """Asks where refunds are that are on their way; each an hour after we knew last."""
     ended = RefundStep.objects.filter(intent=OuterRef("pk")).exclude(state=RefundStep.PENDING)
     later = RefundStep.objects.filter(intent=OuterRef("pk"), look_at__gt=now)
-    rows = RefundIntent.objects.filter(outcome__outcome=RefundOutcome.SUCCEEDED, steps__state=RefundStep.PENDING)
-    rows = rows.exclude(Exists(ended)).exclude(Exists(later)).select_related("line__order", "outcome").distinct()
-    for intent in rows.order_by("intended_at", "id")[:100]:
+    rows = RefundIntent.objects.filter(outcome__outcome__in=LEFT_US, steps__state=RefundStep.PENDING)
+    rows = rows.exclude(Exists(ended)).exclude(Exists(later)).distinct()
+    rows = rows.select_related("outcome", "line__order__outcome__attempt")
+    for intent in each(rows, "intended_at"):
         try:
-            reference = intent.outcome.reference
-            returned = gateway().refund_standing(key=intent.key, reference=reference, now=now)
+            port, reference = gateway_of(intent.line.order.outcome.attempt.gateway), intent.outcome.reference
+            returned = port.refund_standing(key=intent.key, reference=reference, now=now)
             if not arrived(intent=intent, returned=returned, now=now) and returned.state == RefundStep.PENDING:
                 _step(intent, returned, now)
         except GatewayUnavailable as error:
             log.warning("%s: %s", intent.key, error)
         except Exception:
             log.exception("%s is not looked after", intent.key)
-
-
-def return_strays(*, now: datetime) -> int:
-    """This will give back the money that came for orders which are over; tells how many payments went back."""
-    gone = 0
-    for stray in StrayPayment.objects.filter(returned=None).order_by("at", "attempt_id")[:100]:
-        try:
-            gone += _returned(stray, now)
-        except GatewayUnavailable as error:
-            log.warning("%s stays here: %s", stray.key, error)
-        except Exception:
-            log.exception("%s stays here", stray.key)
-    return gone
-
-
-def _returned(stray: StrayPayment, now: datetime) -> bool:
-    returned = gateway().refund(
-        key=stray.key,
-        charge_reference=stray.reference,
-        amount_minor=stray.amount_minor,
-        currency=stray.currency,
-        now=now,
-    )
-    if not returned.succeeded:
-        log.error("%s cannot go back: %s", stray.key, returned.reason)
-    outcome = StrayReturn.SUCCEEDED if returned.succeeded else StrayReturn.REFUSED
-    said = {"outcome": outcome, "reference": returned.reference, "reason": returned.reason[:300], "at": now}
-    _row, made = StrayReturn.objects.get_or_create(payment=stray, defaults=said)
-    return made and returned.succeeded

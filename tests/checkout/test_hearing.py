@@ -160,6 +160,14 @@ def test_a_refund_that_a_lost_dispute_overtook_is_the_houses_loss(
     assert accounts()["dispute_loss"] == 10_001
     assert (left(order), statuses(), check_books()) == ([0, 0], {"revoked"}, [])
 
+    outcome = RefundOutcome.objects.get()
+    told = {"refund_reference": outcome.reference, "charge_reference": order.outcome.reference, "amount_minor": 10_001}
+    said = [hearing.hear_refund(state="failed", key=outcome.intent.key, now=NOW, **told) for _time in range(2)]
+    assert said == ["refund-failed", ""]
+    kept = Contradiction.objects.get(kind="refund-failed")
+    assert (kept.order, kept.amount_minor, kept.said) == (order, 10_001, "booked as the house's loss")
+    assert (accounts()["dispute_loss"], check_books()) == (10_001, [])
+
 
 def outside(order: Order, state: str = "succeeded", amount_minor: int = 3_000, **more: Any) -> str:
     return hearing.hear_refund(

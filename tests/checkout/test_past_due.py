@@ -8,11 +8,13 @@ import pytest
 from django.core import mail
 
 from marketplace.checkout import billing_letters, past_due, paying, queries, renewing
+from marketplace.checkout.asking import Ask
 from marketplace.checkout.gateways.base import Charge
 from marketplace.checkout.gateways.sandbox import SandboxGateway
 from marketplace.checkout.models import Order, Subscription, SubscriptionEnd
 from marketplace.checkout.subscription_models import PaymentNotice
 from marketplace.checkout.subscription_states import state_of
+from marketplace.database import paging
 from marketplace.licensing import noticing
 from marketplace.licensing.holdings import Notice
 from marketplace.licensing.models import Grant
@@ -164,3 +166,17 @@ def test_nobody_who_left_is_told(shop: Shop) -> None:
     assert [person.email for person in billing_letters.recipients(cast.studio, cast.carol)] == [cast.carol.email]
     assert billing_letters.recipients(cast.studio, cast.dave) == billing_letters.recipients(cast.studio, cast.carol)
     assert datetime(2026, 12, 31, 9, tzinfo=UTC) == FIRST
+
+
+def test_renewals_that_stay_unpaid_do_not_keep_those_behind_waiting(
+    shop: Shop, broke: pytest.MonkeyPatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offer = shop.offer("enterprise", 1_000, model="monthly")
+    with pytest.MonkeyPatch.context() as fine:
+        fine.setattr(SandboxGateway, "charge", lambda _self, **asked: Charge(f"ch_{asked['payment'].key}", "succeeded"))
+        for _number in range(3):
+            shop.buy(Ask(offer, seats=2), now=FIRST)
+    assert renewing.renew_subscriptions(now=SECOND - 5 * MINUTE) == 0
+    monkeypatch.setattr(past_due, "each", lambda rows, by: paging.each(rows, by, page=1))
+    past_due.chase_payments(now=SECOND)
+    assert Grant.objects.filter(source__startswith="grace:").count() == 3

@@ -64,12 +64,16 @@ def _payment(order: Order) -> Iterator[Step]:
             yield Step(step.at, f"waits-{step.state}", order.total_minor, step.reference, step.reason)
         if declined := getattr(attempt, "declined", None):
             yield Step(declined.at, "declined", order.total_minor, declined.reference, declined.reason)
-    for stray in StrayPayment.objects.filter(attempt__order=order).select_related("returned"):
+    for stray in StrayPayment.objects.filter(attempt__order=order).select_related("returned").prefetch_related("steps"):
         yield Step(stray.at, "stray", stray.amount_minor, stray.reference)
-        if returned := getattr(stray, "returned", None):
+        steps = list(stray.steps.all())
+        returned = getattr(stray, "returned", None)
+        if returned is not None and not steps:
             yield Step(
                 returned.at, f"stray-{returned.outcome}", stray.amount_minor, returned.reference, returned.reason
             )
+        for step in {step.state: step for step in reversed(steps)}.values():
+            yield Step(step.at, f"stray-{step.state}", stray.amount_minor, step.reference)
     if outcome := PaymentOutcome.objects.filter(order=order).first():
         yield Step(outcome.at, f"outcome-{outcome.outcome}", order.total_minor, outcome.reference, outcome.reason)
 

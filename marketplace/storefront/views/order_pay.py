@@ -121,10 +121,8 @@ def _page(request: HttpRequest, order: Order, *, error: str = "", status: int = 
 
 def _strays(order: Order) -> list[dict[str, Any]]:
     """Lists the money that came for an order which was over, and whether it is back."""
-    rows = StrayPayment.objects.filter(attempt__order=order).select_related("returned").order_by("at")
-    return [
-        {"amount_minor": row.amount_minor, "at": row.at, "returned": getattr(row, "returned", None)} for row in rows
-    ]
+    rows = StrayPayment.objects.filter(attempt__order=order).select_related("returned").prefetch_related("steps")
+    return [{"amount_minor": row.amount_minor, "at": row.at, "state": row.state} for row in rows.order_by("at")]
 
 
 def test_cards() -> list[dict[str, str]]:
