@@ -100,6 +100,25 @@ SELECT t.id::text, {LINE}
   JOIN checkout_provider_line_open o ON o.line_id = l.id
  WHERE t.id = ANY (%s::uuid[]) ORDER BY l.id
 """
+# The open lines of transfers that were undone, where these lines are what came back of them: of payouts that were given
+# up, so that the books moved nothing for either.
+_UNDONE = f"""
+WITH asked AS MATERIALIZED (
+    SELECT DISTINCT r.transfer_id FROM checkout_provider_line l
+      JOIN payouts_transfer_reversal r ON r.reference = l.source AND r.transaction_id IS NULL
+     WHERE l.id = ANY (%s) AND l.category = 'transfer_reversal'
+), named AS MATERIALIZED (
+    SELECT a.transfer_id, e.reference, 'transfer' AS category
+      FROM asked a JOIN payouts_attempt_end e ON e.attempt_id = a.transfer_id
+     UNION ALL
+    SELECT r.transfer_id, r.reference, 'transfer_reversal'
+      FROM asked a JOIN payouts_transfer_reversal r ON r.transfer_id = a.transfer_id AND r.transaction_id IS NULL
+)
+SELECT n.transfer_id, {LINE}
+  FROM named n JOIN checkout_provider_line l ON l.source = n.reference AND l.category = n.category
+  JOIN checkout_provider_line_open o ON o.line_id = l.id
+ ORDER BY l.id
+"""
 _STRAY = """
 SELECT l.id FROM checkout_provider_line l
  WHERE l.id = ANY (%s) AND l.source <> ''
@@ -135,3 +154,13 @@ def together(transactions: Iterable[str]) -> dict[str, list[Line]]:
             for transaction_id, *values in cursor.fetchall():
                 found[transaction_id].append(Line(*values))
     return found
+
+
+def undone(lines: Iterable[Line]) -> list[list[Line]]:
+    """Return the open lines of each transfer of a payout that was given up, with those of what came back of it."""
+    found: dict[int, list[Line]] = defaultdict(list)
+    with connection.cursor() as cursor:
+        cursor.execute(_UNDONE, [[line.number for line in lines]])
+        for transfer, *values in cursor.fetchall():
+            found[transfer].append(Line(*values))
+    return list(found.values())

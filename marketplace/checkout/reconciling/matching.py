@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from marketplace.checkout.reconciling import rules
-from marketplace.checkout.reconciling.finding import LINE, movements_of, stray, together
+from marketplace.checkout.reconciling.finding import LINE, movements_of, stray, together, undone
 from marketplace.checkout.reconciling.rules import Decision, Line, Movement
 from marketplace.checkout.reconciling.tables import ProviderLine
 from marketplace.payouts import operations as books
@@ -111,6 +111,7 @@ def _take(gateway: str, after: int, size: int) -> list[Line]:
 def _match(lines: Sequence[Line], now: datetime) -> int:
     movements, strays, booked = movements_of(lines), stray(lines), _Booked()
     _add_up(lines, movements, booked)
+    _undo(lines, booked)
     for line in lines:
         if line.number in booked.ways:
             continue
@@ -163,6 +164,17 @@ def _add_up(lines: Sequence[Line], movements: Mapping[int, Sequence[Movement]], 
         for part in parts:
             booked.add(part, "known", [transaction_id] if part is first else [])
             booked.together[part.number] = first.number
+            booked.move(part, TransactionKind.PROVIDER_FEE, -part.fee_minor)
+
+
+def _undo(lines: Sequence[Line], booked: _Booked) -> None:
+    """Notes transfers of payouts that were given up with what came back of them, as far as nothing is left of both."""
+    for parts in undone(lines):
+        if len(parts) < 2 or sum(part.amount_minor for part in parts):
+            continue
+        for part in parts:
+            booked.add(part, "known")
+            booked.together[part.number] = parts[0].number
             booked.move(part, TransactionKind.PROVIDER_FEE, -part.fee_minor)
 
 

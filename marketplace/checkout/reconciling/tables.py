@@ -66,6 +66,7 @@ class ProviderLineMatched(models.Model):
     within the balance, what came for no order and goes back (`stray`), or what nobody understands yet (`suspense`).
     `by` and `reason` are of the operator who set it aside by hand. Lines that one transaction moved `together`, such as
     the transfers of one payout, are the same as it when they are added up; they name the first of them.
+    So do a transfer and what came back of it where the payout was given up, and the books moved nothing for either.
     """
 
     KNOWN, BANK, FEE, ASIDE, STRAY, SUSPENSE = "known", "bank", "fee", "aside", "stray", "suspense"

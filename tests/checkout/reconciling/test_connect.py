@@ -10,6 +10,7 @@ from marketplace.checkout.reconciling.tables import (
     ProviderLineMatched,
     ReconciledTransaction,
 )
+from marketplace.payouts.connected.going_on import go_on
 from marketplace.payouts.queries import check_books
 from tests.checkout.reconciling.ledgers import BALANCE, CLEARING, SUSPENSE, sets, sums
 from tests.payouts.cast import NOON
@@ -21,6 +22,7 @@ from tests.payouts.connect.conftest import (  # noqa: F401
     house,
 )
 from tests.payouts.connect.test_charges import bought
+from tests.payouts.connect.test_unwinding import refused  # noqa: F401
 from tests.stripe import accounts, payouts
 from tests.stripe.world import DAY, PLATFORM
 
@@ -89,3 +91,22 @@ def test_the_transfers_of_one_payout_are_added_up(house, alice, alices, connect,
     assert not [one for one in made.problems if one["what"] in ("creator", "differs")]
     assert made.equations.get().unexplained_minor == 0
     assert prove(port=StripeLines(), now=house.now).equations.get().unexplained_minor == 0
+
+
+def test_a_part_that_came_back_from_a_payout_that_was_given_up(house, alice, alices, connect, fake, refused):  # noqa: F811
+    connect(alice)
+    bought(house, alices, 4_00)
+    house.earn(alices, 10_00)
+    house.settle()
+    made = prove(port=StripeLines(), now=house.now, since=NOON, creators=True)
+    assert made.equations.get().unexplained_minor == 0
+    assert not ProviderLineMatched.objects.filter(line__category="transfer").exists()
+
+    assert go_on(now=house.now).returned == 1
+    made = prove(port=StripeLines(), now=house.now, since=NOON, creators=True)
+    rows = ProviderLineMatched.objects.filter(line__category__startswith="transfer").order_by("line")
+    assert [(row.way, row.line.amount_minor) for row in rows] == [("known", -4_00), ("known", 4_00)]
+    assert {row.together_id for row in rows} == {rows[0].line_id}
+    assert not ReconciledTransaction.objects.filter(line__category__startswith="transfer").exists()
+    assert not [one for one in made.problems if one["what"] in ("creator", "differs")]
+    assert made.equations.get().unexplained_minor == 0
