@@ -3,6 +3,8 @@
 import logging
 from collections.abc import Sequence
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.db.models import Count, Exists, F, OuterRef, Q
@@ -17,6 +19,7 @@ from marketplace.checkout.events import collect_events as collect_events
 from marketplace.checkout.events import handle_event as handle_event
 from marketplace.checkout.gateways.base import GatewayUnavailable
 from marketplace.checkout.models import Order, PaymentOutcome
+from marketplace.checkout.money_asked import OFF_SESSION
 from marketplace.checkout.paying import OPEN_FOR, attempt_of, expire, is_off_session, step_of
 from marketplace.checkout.paying import PaymentWaits as PaymentWaits
 from marketplace.checkout.paying import UnableToPay as UnableToPay
@@ -40,6 +43,8 @@ from marketplace.payouts.operations import UnableToRefund as UnableToRefund
 from marketplace.people.models import Person, Studio
 
 log = logging.getLogger(__name__)
+
+_OFF_SESSION = reduce(or_, (Q(idempotency_key__startswith=begins) for begins in OFF_SESSION))
 
 
 class PaymentDeclined(Exception):
@@ -98,7 +103,9 @@ def _to_look_at(now: datetime) -> Any:
     later = PaymentStep.objects.filter(attempt__order=OuterRef("pk"), look_at__gt=now)
     rows = Order.objects.filter(outcome=None).exclude(Exists(later)).select_related("studio", "buyer")
     rows = rows.annotate(tried=Count("attempts"), declined=Count("attempts__declined"))
-    runs = ~Q(tried=F("declined")) | Q(tried=0) | Q(placed_at__lte=now - OPEN_FOR)
+    # What was declined while nobody was there is tried again by past_due.py: there is nothing to look at here.
+    over = Q(placed_at__lte=now - OPEN_FOR) & ~_OFF_SESSION
+    runs = ~Q(tried=F("declined")) | Q(tried=0) | over
     return rows.filter(runs)
 
 

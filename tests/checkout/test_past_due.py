@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from django.core import mail
 
-from marketplace.checkout import billing_letters, past_due, paying, queries, renewing
+from marketplace.checkout import billing_letters, operations, past_due, paying, queries, renewing
 from marketplace.checkout.asking import Ask
 from marketplace.checkout.gateways.base import Charge
 from marketplace.checkout.gateways.sandbox import SandboxGateway
-from marketplace.checkout.models import Order, Subscription, SubscriptionEnd
+from marketplace.checkout.models import Order, PaymentOutcome, Subscription, SubscriptionEnd
 from marketplace.checkout.subscription_models import PaymentNotice
 from marketplace.checkout.subscription_states import state_of
 from marketplace.database import paging
@@ -75,6 +75,21 @@ def test_it_is_tried_on_its_days_and_ends_after_the_grace(shop: Shop, broke: pyt
     noticing.give_notices(now=SECOND + 14 * DAY)
     assert "renewed" not in Notice.objects.values_list("kind", flat=True)
     assert check_books() == []
+
+
+def test_what_is_past_due_keeps_no_order_behind_it_from_its_end(shop: Shop, broke: pytest.MonkeyPatch) -> None:
+    """The worker that brings orders on has nothing to do for a declined renewal; past_due.py goes on with it."""
+    unpaid(shop, broke)
+    late = Order.objects.get(idempotency_key__startswith="subscription:")
+    broke.undo()
+    asked = {"studio": shop.market.cast.studio, "buyer": shop.market.cast.carol, "method": CARD}
+    day = late.placed_at + 2 * DAY
+    fresh = operations.place_order(offers=[shop.offer()], idempotency_key="fresh", now=day, **asked)
+    assert list(operations._to_look_at(day)) == [fresh]
+    assert operations.finish_orders(now=day) == 1
+    assert fresh.outcome.outcome == "succeeded"
+    assert not PaymentOutcome.objects.filter(order=late).exists()
+    assert late.attempts.count() == 1
 
 
 def test_another_card_cures_it_at_once_and_the_license_follows(shop: Shop, broke: pytest.MonkeyPatch) -> None:
