@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import QuerySet
 
-from marketplace.checkout import invoicing, operations, rating
+from marketplace.checkout import invoicing, methods, operations, rating
 from marketplace.checkout.charges import UsageChargeLine
 from marketplace.checkout.gateways.base import GatewayUnavailable
 from marketplace.checkout.invoicing import Due
@@ -28,9 +28,10 @@ def bill_usage(*, now: datetime) -> int:
     """This will rate the months that are over, and bill what was used and reported before this month (UTC) and is not
     paid yet; tells how many bills were paid.
 
-    A studio gets one bill for a currency and a way to pay: that of the order that the license came of. A bill that is
-    declined is tried again for some days (past_due.py); what is still not paid then is on the next month's. Units that
-    are reported cost what they cost then; what recipes use, docs/usage.md says.
+    A studio gets one bill for a currency and a way to pay: the card that was kept with the order that the license came
+    of, or where there is none any more, what the studio uses where it says nothing. A bill that is declined is tried
+    again for some days (past_due.py); what is still not paid then is on the next month's. Units that are reported cost
+    what they cost then; what recipes use, docs/usage.md says.
     """
     try:
         rating.rate_months(now=now)
@@ -41,24 +42,29 @@ def bill_usage(*, now: datetime) -> int:
     dues = invoicing.unpaid(month)
     behind = invoicing.orders_behind({due.grant.pk: due.grant for due in dues}.values())
     groups: dict[tuple[UUID, str, str], list[Due]] = {}
+    tokens: dict[tuple[UUID, str], str] = {}
     for due in dues:
         first = behind.get(due.grant.pk)
         if first is None:
             log.warning("%s waits: nobody left a way to pay for license %s", due.key, due.grant.pk)
             continue
-        groups.setdefault((due.grant.studio_id, due.grant.offer.currency, first.method), []).append(due)
+        kept = invoicing.kept_with(first)
+        token = tokens.get((first.studio_id, kept))
+        if token is None:
+            token = tokens[first.studio_id, kept] = methods.to_charge(first.studio, kept)
+        groups.setdefault((due.grant.studio_id, due.grant.offer.currency, token), []).append(due)
     return sum(
-        _paid(portion, behind[portion[0].grant.pk], month, now)
-        for group in groups.values()
+        _paid(portion, behind[portion[0].grant.pk], token, month, now)
+        for (_studio, _coin, token), group in groups.items()
         for portion in invoicing.portions(group)
     )
 
 
-def _paid(dues: Sequence[Due], first: Order, month: datetime, now: datetime) -> bool:
+def _paid(dues: Sequence[Due], first: Order, token: str, month: datetime, now: datetime) -> bool:
     """Bills and charges; what cannot be billed must not hold up what is behind it."""
     try:
         ahead = taxes.asked_ahead_for(_lines(dues), _currency(dues), studio=dues[0].grant.studio, now=now)
-        order = _bill([due.key for due in dues], first, month, now, ahead)
+        order = _bill([due.key for due in dues], first, token, month, now, ahead)
         outcome = operations.pay(order=order, now=now) if order is not None else None
         return outcome is not None and outcome.outcome != PaymentOutcome.DECLINED
     except GatewayUnavailable as error:
@@ -80,7 +86,7 @@ def _currency(dues: Sequence[Due]) -> str:
 
 @transaction.atomic
 def _bill(
-    keys: Sequence[UUID], first: Order, month: datetime, now: datetime, ahead: taxes.Taxed | None
+    keys: Sequence[UUID], first: Order, token: str, month: datetime, now: datetime, ahead: taxes.Taxed | None
 ) -> Order | None:
     """Writes the order for what one studio owes, and says line by line what for; None where nothing is left."""
     # Of two who bill at once, the second waits here and finds nothing left.
@@ -98,7 +104,7 @@ def _bill(
         buyer=first.buyer,
         currency=_currency(dues),
         total_minor=prices_minor + (taxed.added_minor if taxed else 0),
-        token=first.method,
+        token=token,
         idempotency_key=f"usage:{month:%Y-%m}:{named[:32]}",
         request=named,
         now=now,

@@ -101,7 +101,7 @@ def unpaid_lines(month: datetime) -> QuerySet[UsageChargeLine]:
 
 def orders_behind(grants: Iterable[Grant]) -> dict[UUID, Order]:
     """This will find, for each license, the order that it came of, or else its studio's newest, where a way to pay
-    was kept; two queries for all, and licenses of studios that left none are missing."""
+    was kept; two queries for all, and licenses of studios that left none are missing. `kept_with` names that way."""
     found = list(grants)
     sources = {grant.pk: grant.source.removeprefix("order-line:") for grant in found if ":" in grant.source}
     named = [key for grant in found if (key := sources.get(grant.pk, "")) != grant.source and _is_id(key)]
@@ -109,10 +109,17 @@ def orders_behind(grants: Iterable[Grant]) -> dict[UUID, Order]:
     of_line = {str(line.pk): line.order for line in lines}
     newest: dict[UUID, Order] = {}
     orders = Order.objects.filter(studio__in={grant.studio_id for grant in found}).exclude(method="")
-    for order in orders.order_by("studio", "-placed_at", "-id").distinct("studio").select_related("buyer"):
+    orders = orders.order_by("studio", "-placed_at", "-id").distinct("studio")
+    for order in orders.select_related("buyer", "studio", "outcome"):
         newest[order.studio_id] = order
     behind = {grant.pk: of_line.get(sources.get(grant.pk, "")) or newest.get(grant.studio_id) for grant in found}
     return {key: order for key, order in behind.items() if order is not None}
+
+
+def kept_with(order: Order) -> str:
+    """This will name what an order left to be charged later: what the gateway said, or else what paid it."""
+    outcome = getattr(order, "outcome", None)
+    return outcome.method if outcome is not None and outcome.method else order.method
 
 
 def _is_id(text: str) -> bool:

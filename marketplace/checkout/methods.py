@@ -10,7 +10,7 @@ from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from marketplace.checkout import rules
-from marketplace.checkout.gateways.base import GatewayUnavailable
+from marketplace.checkout.gateways.base import HOSTED, GatewayUnavailable
 from marketplace.checkout.method_models import (
     BRANDS,
     OTHER,
@@ -58,6 +58,16 @@ def kept(studio: Studio, method: UUID | str) -> PaymentMethod | None:
 def default_of(studio: Studio) -> PaymentMethod | None:
     """This will find what a studio pays with where it says nothing."""
     return next(iter(saved(studio)), None)
+
+
+def to_charge(studio: Studio, token: str) -> str:
+    """This will name what is charged while nobody is there: `token`, or where that names no card (the gateway's page),
+    or one that was removed since, what the studio uses where it says nothing; without that, `token` all the same."""
+    rows = PaymentMethod.objects.filter(studio=studio, token=token)
+    if token != HOSTED and (not rows.exists() or rows.filter(end=None).exists()):
+        return token
+    default = default_of(studio)
+    return default.token if default else token
 
 
 def label_of(method: PaymentMethod) -> str:

@@ -14,7 +14,6 @@ from django.utils.translation import gettext_noop
 from marketplace.checkout import billing_letters, fulfilling, methods, paying, subscriptions
 from marketplace.checkout.attempts import AttemptDeclined, PaymentAttempt, PaymentStep
 from marketplace.checkout.gateways.base import HOSTED, GatewayUnavailable
-from marketplace.checkout.method_models import PaymentMethod
 from marketplace.checkout.models import Order, OrderLine, PaymentOutcome, Subscription
 from marketplace.checkout.paying import UnableToPay
 from marketplace.database.paging import each
@@ -107,14 +106,9 @@ def token_for(order: Order, subscription: Subscription | None) -> str:
 
 
 def token_for_renewal(subscription: Subscription) -> str:
-    """This will name what a subscription is charged with: the card that was chosen for it, or where that was removed
-    since, the one that the studio uses where it says nothing."""
-    token = subscriptions.method_of(subscription)
-    kept = PaymentMethod.objects.filter(studio=subscription.studio_id, token=token)
-    if not kept.exists() or kept.filter(end=None).exists():
-        return token
-    default = methods.default_of(subscription.studio)
-    return default.token if default else token
+    """This will name what a subscription is charged with: the card that was chosen for it, or where there is none, or
+    it was removed since, the one that the studio uses where it says nothing."""
+    return methods.to_charge(subscription.studio, subscriptions.method_of(subscription))
 
 
 def _give_up(order: Order, now: datetime) -> bool:
