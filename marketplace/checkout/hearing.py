@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Sum
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
@@ -22,6 +23,7 @@ from marketplace.checkout.refunds import RefundIntent, RefundStep
 from marketplace.checkout.taking_back import mark, revoke
 from marketplace.licensing import pricing
 from marketplace.licensing.models import Grant, GrantStatus
+from marketplace.payouts.models import AccountKind, Posting
 from marketplace.payouts.operations import record_dispute_fee
 
 log = logging.getLogger(__name__)
@@ -71,8 +73,9 @@ def hear_dispute(
     `amount_minor` is what it took, all that is left of the order without it; it is divided over the order's lines by
     what is left of each, largest remainder first, and what is more than is left is the house's loss. Licenses are
     suspended while it is open, and revoked where it is lost and nothing stays paid. `fee_minor` is what the gateway
-    asks of the house for it. An end implies the beginning; the other end afterwards changes nothing, and is kept as
-    a contradiction. Tells what the effect was: the state, "", or what it contradicts.
+    asks of the house for it, booked when it is first heard; another one afterwards is kept as a contradiction, and what
+    it moves is booked with the gateway's line. An end implies the beginning; the other end afterwards changes nothing,
+    and is kept as a contradiction. Tells what the effect was: the state, "", or what it contradicts.
     Raises UnableToHear for a charge that paid no order.
     """
     if state not in (DisputeStep.OPENED, DisputeStep.WON, DisputeStep.LOST):
@@ -90,12 +93,27 @@ def hear_dispute(
             return _contradicts(order, f"dispute-{state}", dispute_reference, amount_minor, "nothing remains", now)
         if amount_minor not in (None, dispute.amount_minor):
             _contradicts(order, f"dispute-{state}", dispute_reference, amount_minor, "another amount", now)
-        if fee_minor > 0 and not dispute.steps.filter(fee_minor__gt=0).exists():
-            source = dispute.parts.select_related("line").order_by("id")[0].line.source
-            record_dispute_fee(source=source, fee_minor=fee_minor, key=dispute_reference, now=now)
-        else:
-            fee_minor = 0
-        return _told(order, dispute, state, fee_minor, due_by, now)
+        return _told(order, dispute, state, _fee(order, dispute, fee_minor, now), due_by, now)
+
+
+def _fee(order: Order, dispute: Dispute, fee_minor: int, now: datetime) -> int:
+    """Books the fee of a dispute where none is booked; tells how much that is. It never keeps a state from its effect.
+
+    Booked is what the books say: a step that was there before its fee was known does not have it.
+    """
+    if fee_minor <= 0:
+        return 0
+    fees = Posting.objects.filter(
+        transaction__idem_key=f"dispute-fee:{dispute.reference}", account__kind=AccountKind.DISPUTE_FEE
+    )
+    booked_minor = fees.aggregate(sum=Sum("amount_minor"))["sum"]
+    if booked_minor is None:
+        source = dispute.parts.select_related("line").order_by("id")[0].line.source
+        record_dispute_fee(source=source, fee_minor=fee_minor, key=dispute.reference, now=now)
+        return fee_minor
+    if booked_minor != fee_minor:
+        _contradicts(order, "dispute-fee", dispute.reference, fee_minor, f"another fee: {fee_minor}", now)
+    return 0
 
 
 def _order_of(charge_reference: str) -> tuple[Order, str]:

@@ -102,6 +102,33 @@ def test_a_fee_is_booked_once_and_another_end_or_amount_is_kept_for_the_desk(ord
     assert (accounts(), statuses()) == (before, {"active"})
 
 
+@pytest.mark.parametrize("end", ["won", "lost"])
+def test_a_fee_that_is_heard_later_or_otherwise_keeps_no_end_from_its_effect(order: Order, end: str) -> None:
+    hear(order, "opened")  # told before its fee was known
+    hear(order, "opened", fee_minor=1_500)
+    hear(order, "opened", fee_minor=1_500)
+    assert accounts()["dispute_fee"] == 1_500
+    assert hear(order, end, fee_minor=3_000) == f"dispute-{end}"
+    assert hear(order, end) == f"dispute-{end}"
+    assert [step.state for step in DisputeStep.objects.order_by("id")] == ["opened", end]
+    assert accounts()["dispute_fee"] == 1_500
+    kept = [(row.kind, row.amount_minor, row.said) for row in Contradiction.objects.all()]
+    assert kept == [("dispute-fee", 3_000, "another fee: 3000")]
+    assert check_books() == []
+
+
+def test_a_fee_that_is_first_heard_with_the_end_is_booked_once(order: Order) -> None:
+    hear(order, "opened")
+    for _time in range(2):
+        hear(order, "lost", fee_minor=1_500)
+    assert accounts()["dispute_fee"] == 1_500
+    assert [(step.state, step.fee_minor) for step in DisputeStep.objects.order_by("id")] == [
+        ("opened", 0),
+        ("lost", 1_500),
+    ]
+    assert not Contradiction.objects.exists()
+
+
 def test_a_dispute_of_an_unknown_charge_is_to_be_told_again(order: Order) -> None:
     with pytest.raises(hearing.UnableToHear, match="it paid no order"):
         hearing.hear_dispute(charge_reference="ch_x", dispute_reference="du_1", state="opened", now=NOW)

@@ -136,7 +136,7 @@ class Disputed:
 
 def disputed_of(dispute: Row) -> Disputed:
     """This will read a dispute. Its amount is what was really taken from the balance, where that was in the charge's
-    own currency; its fees are what Stripe took beside it.
+    own currency; its fee is what Stripe took beside it. A fee that comes or goes with what is given back is of its own.
 
     A dispute that the network prevented moves no money, unless some was taken and not given back: that is lost.
     """
@@ -144,7 +144,7 @@ def disputed_of(dispute: Row) -> Disputed:
     lines = [line for line in dispute["balance_transactions"] if line["currency"] == currency]
     taken = -sum(line["amount"] for line in lines if line["amount"] < 0)
     back = sum(line["amount"] for line in lines if line["amount"] > 0)
-    fees = sum(line["fee"] for line in lines)
+    fees = sum(line["fee"] for line in lines if line["amount"] < 0)
     status = str(dispute["status"])
     state = _DISPUTES.get(status, "")
     if status in WARNINGS and taken > back:
