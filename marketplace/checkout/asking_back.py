@@ -11,8 +11,9 @@ from marketplace.checkout import line_money, refunding
 from marketplace.checkout.models import Order, OrderLine, PaymentOutcome
 from marketplace.checkout.refund_requests import RefundAnswer, RefundMended, RefundRequest
 from marketplace.checkout.refunds import RefundIntent, RefundOutcome, RefundStep
+from marketplace.payouts.deferral_models import Deferral
 from marketplace.payouts.models import AccountKind
-from marketplace.payouts.operations import record_bank_transfer
+from marketplace.payouts.operations import record_bank_transfer, record_collected
 from marketplace.payouts.rules import Money
 from marketplace.people.models import Person, Seat
 from marketplace.ui.formats import date_text, money_text
@@ -176,6 +177,9 @@ def give_otherwise(*, refund: RefundIntent, note: str, by: Person, now: datetime
         reference=key,
         now=now,
     )
+    if Deferral.objects.filter(source=line.source).exists():
+        # What was paid ahead is given back out of what is collected; what is in the balance is put there for it.
+        record_collected(amount_minor=-refund.amount_minor, currency=line.order.currency, reference=key, now=now)
     return RefundMended.objects.create(refund=refund, note=note, by=by, at=now)
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from marketplace.checkout import operations as checkout
 from marketplace.checkout.asking import Ask
+from marketplace.checkout.asking_back import give_otherwise
 from marketplace.checkout.attempts import AttemptDeclined
 from marketplace.checkout.gateways.sandbox import SandboxGateway
 from marketplace.checkout.hearing import hear_payment
@@ -13,12 +14,13 @@ from marketplace.checkout.paying import asked_of
 from marketplace.checkout.reconciling.equating import prove
 from marketplace.checkout.reconciling.operations import balance_lines
 from marketplace.checkout.reconciling.tables import ProviderLine, ProviderLineMatched, ReconciledTransaction
+from marketplace.checkout.refunds import RefundIntent
 from marketplace.payouts.deferral_models import Deferral
 from marketplace.payouts.models import Transaction
 from marketplace.payouts.operations import recognize_periods
 from marketplace.payouts.queries import check_books
 from tests.cast import CARD, later
-from tests.checkout.reconciling.ledgers import BALANCE, CLEARING, FEES, SUSPENSE, sets, sums
+from tests.checkout.reconciling.ledgers import BALANCE, BANK, CLEARING, FEES, SUSPENSE, sets, sums
 
 NOW = later(hours=5)
 DISPUTE_WON, DISPUTE_LOST, REFUND_FAILS = "4000 0000 0000 1976", "4000 0000 0000 0259", "4000 0000 0000 5126"
@@ -82,6 +84,25 @@ def test_disputes_and_refunds_that_fail_are_the_same_on_both_sides(shop, port, c
         checkout.collect_events(now=later(days=days))
         agree(port, later(days=days))
     assert sums(BALANCE, CLEARING) == (0 if card == DISPUTE_LOST else 50_00, 0)
+
+
+@pytest.mark.parametrize("model", ["perpetual", "yearly"])
+@pytest.mark.parametrize("is_settled", [True, False])
+def test_a_refund_that_went_another_way_is_nothing_to_the_gateway(shop, port, model, is_settled):
+    """The bank sends 20.00 back, and Olga pays them out of the house's own bank: no line will ever say so."""
+    sold = shop.offer() if model == "perpetual" else Ask(shop.offer("enterprise", 50_00, model=model), seats=1)
+    line = shop.line(sold, method=REFUND_FAILS)
+    if is_settled:
+        agree(port)
+    recognize_periods(now=later(days=1))
+    refund_line(line=line, amount_minor=20_00, reason="a broken file", now=NOW)
+    for days in (1, 2, 10):
+        checkout.collect_events(now=later(days=days))
+    refund = RefundIntent.objects.get()
+    give_otherwise(refund=refund, note="transfer", by=shop.market.cast.carol, now=later(days=11))
+    agree(port, later(days=11))
+    agree(port, later(days=30))
+    assert sums(BALANCE, CLEARING, BANK) == (50_00, 0, -20_00)
 
 
 @pytest.mark.parametrize("card", [DISPUTE_WON, DISPUTE_LOST, CARD])
