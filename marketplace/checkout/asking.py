@@ -28,6 +28,10 @@ class UnableToBuy(Exception):
         self.reason = reason
 
 
+class UnableToBuyYet(UnableToBuy):
+    """The order could not be placed at this moment; the same request anew may be."""
+
+
 QUOTE_IS_GOOD_FOR = timedelta(days=30)
 """How long after it was accepted a quote can be bought."""
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.utils.translation import gettext as _
 
 from marketplace.checkout import operations, past_due, subscriptions
-from marketplace.checkout.asking import Ask, UnableToBuy
+from marketplace.checkout.asking import Ask, UnableToBuy, UnableToBuyYet
 from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod
 from marketplace.checkout.going_on import cancel_subscription as cancel_subscription
 from marketplace.checkout.going_on import check_buyer
@@ -83,6 +83,9 @@ def _renew(subscription: Subscription, now: datetime) -> bool:
             idempotency_key=f"subscription:{subscription.pk}:{number}",
             now=now,
         )
+    except UnableToBuyYet as error:
+        log.warning("subscription %s waits: %s", subscription.pk, error)
+        return False
     except (UnableToBuy, UnableToGrant, UnableToGrantExclusively, UnableToUseMethod, KeyUsedOtherwise) as error:
         subscriptions.end(subscription, SubscriptionEnd.REFUSED, reason=str(error), now=now)
         return False

@@ -7,7 +7,7 @@ import pytest
 
 from marketplace.checkout import operations as checkout
 from marketplace.checkout import placing, queries, renewing
-from marketplace.checkout.asking import Ask
+from marketplace.checkout.asking import Ask, UnableToBuyYet
 from marketplace.checkout.gateways.base import Charge, GatewayUnavailable
 from marketplace.checkout.gateways.sandbox import SandboxGateway
 from marketplace.checkout.models import Order, Subscription, SubscriptionEnd
@@ -229,3 +229,18 @@ def test_a_charge_that_is_taken_back_ends_what_it_paid_for(shop: Shop) -> None:
     assert Grant.objects.get().statuses.order_by("-id").first().status == "revoked"  # type: ignore[union-attr]
     assert renewing.renew_subscriptions(now=SECOND) == 0
     assert check_books() == []
+
+
+def test_what_passes_by_itself_ends_no_subscription(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The price changed in the second in which a remote service was asked for the taxes: the next run asks anew."""
+    subscription = subscribed(shop)
+
+    def too_late(**_asked: Any) -> Order:
+        raise UnableToBuyYet("The price changed while the taxes were asked for.")
+
+    with monkeypatch.context() as changed:
+        changed.setattr(renewing, "place", too_late)
+        assert renewing.renew_subscriptions(now=SECOND - MINUTE) == 0
+    assert not SubscriptionEnd.objects.exists()
+    assert (Order.objects.count(), len(periods(subscription))) == (1, 1)
+    assert renewing.renew_subscriptions(now=SECOND) == 1

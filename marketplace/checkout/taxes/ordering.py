@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
-from marketplace.checkout.asking import Quoted, UnableToBuy
+from marketplace.checkout.asking import Quoted, UnableToBuy, UnableToBuyYet
 from marketplace.checkout.models import Order, OrderLine
 from marketplace.checkout.tax_models import BillingDetails, OrderTax, OrderTaxation, SellerOfRecord
 from marketplace.checkout.taxes import sellers
@@ -136,13 +136,13 @@ def taxed_lines(
     ahead: Taxed | None = None,
 ) -> Taxed | None:
     """This will give the taxes of an order's lines, in the transaction that writes them: those asked for ahead, or of
-    the table; None where none are calculated. Raises UnableToBuy where other prices were asked about.
+    the table; None where none are calculated. Raises UnableToBuyYet where other prices were asked about.
     """
     if not is_calculated():
         return None
     if service().is_remote:
         if ahead is None or ahead.amounts != tuple(line.amount_minor for line in lines):
-            raise UnableToBuy(_("The price changed while the taxes were asked for: look at it again, then order."))
+            raise UnableToBuyYet(_("The price changed while the taxes were asked for: look at it again, then order."))
         return ahead
     party = party_of(studio, now, is_bought=is_bought)
     return asked_of(party, lines, currency) if party else None
