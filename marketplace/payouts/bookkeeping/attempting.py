@@ -17,10 +17,11 @@ from marketplace.payouts.bookkeeping.books import (
     content_sha256,
     credit_creators,
     debit,
+    debts_met,
     lock_currency,
     post,
 )
-from marketplace.payouts.bookkeeping.outcomes import MAX_REFERENCE, alarm, record_returned
+from marketplace.payouts.bookkeeping.outcomes import MAX_REFERENCE, alarm, hold_of_part, record_returned
 from marketplace.payouts.bookkeeping.unwinding import GIVEN_UP, WAITS, fail_given_up, is_given_up
 from marketplace.payouts.connected.charges import divided
 from marketplace.payouts.currencies import to_stripe
@@ -320,7 +321,8 @@ def record_reversal(
     """Book what came back of a transfer, once for its reference.
 
     With `returns` it is the end of the payout, where nothing of it came back before; else it goes against what the
-    creator owes, and is theirs beyond that. Of a payout that was given up it moves nothing. Within a transaction.
+    creator owes, and is theirs beyond that; what may be of frozen subjects is held. Of a payout that was given up it
+    moves nothing. Within a transaction.
     """
     lock_currency(transfer.payout.currency)
     payout = Payout.objects.select_for_update(no_key=True).get(pk=transfer.payout_id)
@@ -333,6 +335,8 @@ def record_reversal(
         record_returned(key=payout.idem_key, reference=reference, now=now)
         transaction_id = Transaction.objects.values_list("pk", flat=True).get(idem_key=f"payout-returned:{payout.pk}")
     else:
+        amounts = {payout.creator_id: amount_minor}
+        free_minor = amount_minor - debts_met(currency=payout.currency, amounts=amounts)[payout.creator_id]
         transaction_id = post(
             kind=TransactionKind.TRANSFER_REVERSED,
             source=f"transfer-reversed:{reference}",
@@ -340,10 +344,11 @@ def record_reversal(
             currency=payout.currency,
             legs=[
                 debit(AccountKind.PSP_BALANCE, amount_minor),
-                *credit_creators(currency=payout.currency, amounts={payout.creator_id: amount_minor}),
+                *credit_creators(currency=payout.currency, amounts=amounts),
             ],
             now=now,
         )
+        hold_of_part(payout=payout, amount_minor=free_minor, reference=reference, now=now)
     return TransferReversal.objects.create(
         transfer=transfer,
         reference=reference,

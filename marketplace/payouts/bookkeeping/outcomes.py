@@ -6,10 +6,11 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Sum
 from django.utils.translation import gettext as _
 
 from marketplace.payouts.bookkeeping.books import Leg, credit, credit_creators, debit, debts_met, lock_currency, post
-from marketplace.payouts.bookkeeping.freezes import Part, held_legs, standing_freeze, write_holds
+from marketplace.payouts.bookkeeping.freezes import Part, held_legs, standing_freeze, standing_holds, write_holds
 from marketplace.payouts.bookkeeping.standing import lines_in
 from marketplace.payouts.models import AccountKind, Payout, PayoutOutcome, PayoutState, Posting, TransactionKind
 from marketplace.payouts.rails.base import Sent
@@ -180,3 +181,31 @@ def _to_hold(payout: Payout) -> list[Part]:
         for standing, amount_minor in latest(lots, payout.amount_minor - met_minor)
         if (frozen := freezes[standing.subject]) is not None
     ]
+
+
+def hold_of_part(*, payout: Payout, amount_minor: int, reference: str, now: datetime) -> None:
+    """Hold what a payout had of frozen subjects, up to an amount of it that came back and is available.
+
+    Which of its lines came back nobody says: those of frozen subjects first, each up to what is not held of it yet.
+    `reference` names what came back. Within its transaction; the currency must be locked.
+    """
+    parts, left_minor = [], amount_minor
+    lots = lines_in(payout) if amount_minor else []
+    sums = standing_holds().filter(line__in=[lot.line_id for lot in lots]).order_by().values_list("line")
+    held = dict(sums.annotate(Sum("amount_minor")))
+    for lot in lots:
+        part_minor = min(left_minor, lot.amount_minor - held.get(lot.line_id, 0))
+        if part_minor > 0 and (frozen := standing_freeze(lot.subject)) is not None:
+            left_minor -= part_minor
+            parts.append(Part(frozen.pk, lot.line_id, lot.payee_id, part_minor, AccountKind.CREATOR_AVAILABLE))
+    if not parts:
+        return
+    transaction_id = post(
+        kind=TransactionKind.CLAIM_HELD,
+        source=f"transfer-reversed:{reference}",
+        idem_key=f"claim-held:{reference}",
+        currency=payout.currency,
+        legs=[debit(AccountKind.CREATOR_AVAILABLE, amount_minor - left_minor, payout.creator_id), *held_legs(parts)],
+        now=now,
+    )
+    write_holds(parts=parts, transaction_id=transaction_id)

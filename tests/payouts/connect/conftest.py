@@ -47,7 +47,7 @@ class House:
         self.pump.deliver(**how)
         inbox.handle_events(now=self.now)
 
-    def earn(self, split: Split, net_minor: int, currency: str = "USD") -> None:
+    def earn(self, split: Split, net_minor: int, currency: str = "USD", subject: str = "") -> None:
         """Sells for so much after fees, which is settled with us and available at once."""
         self.sold += 1
         record_sale(
@@ -56,6 +56,7 @@ class House:
             gross=Money(net_minor, currency),
             tax_minor=0,
             fee_minor=0,
+            subject=subject,
             now=self.now - timedelta(days=HELD_DAYS),
         )
         allocate_royalties(now=self.now - timedelta(days=HELD_DAYS))

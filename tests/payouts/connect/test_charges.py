@@ -12,7 +12,7 @@ from marketplace.payouts.connected.charges import record_charged
 from marketplace.payouts.connected.going_on import GoneOn, go_on
 from marketplace.payouts.connected.retrying import failures_of, retry_bank
 from marketplace.payouts.models import Payout, PayoutOutcome
-from marketplace.payouts.operations import UnableToSettle
+from marketplace.payouts.operations import UnableToSettle, freeze, thaw
 from marketplace.payouts.queries import check_books, paid_total
 from tests.payouts.connect.test_ways import steps
 from tests.payouts.faults.lives import Child, wait_until_alone
@@ -175,6 +175,27 @@ def test_a_bank_sends_one_part_back(house, alice, alices, connect):
     house.forward(days=2)
     house.hear()
     assert (has(alice), paid_total(), house.banked()) == ({"paid": 1400}, {"USD": 1400}, 1400)
+
+
+def test_what_is_frozen_of_a_part_that_comes_back_is_held(house, alice, alices, connect):
+    connect(alice)
+    bought(house, alices, 4_00)
+    house.earn(alices, 10_00, subject="release:stolen")
+    house.settle()
+    go_on(now=house.now)
+    bank = PayoutAttempt.objects.get(kind="bank").end.reference
+    house.forward(days=2)
+    freeze(subject="release:stolen", reason="claim:1", now=house.now)
+    payouts.payout_failed(house.fake.world, bank)
+    house.hear()
+    go_on(now=house.now)
+
+    assert has(alice) == {"on_the_way": 400, "frozen": 1000}
+    assert check_books() == []
+    house.settle()
+    assert has(alice) == {"on_the_way": 400, "frozen": 1000}
+    thaw(subject="release:stolen", reason="claim:1", now=house.now)
+    assert has(alice) == {"on_the_way": 400, "available": 1000}
 
 
 def test_charges_that_are_available_are_not_asked_for_again(house, alice, alices, connect, settings):
