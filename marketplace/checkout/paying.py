@@ -243,11 +243,12 @@ def _give_up(order: Order, charge: Charge, cause: str, now: datetime) -> Payment
 def _waits(attempt: PaymentAttempt, charge: Charge, now: datetime) -> None:
     """Keeps what a try waits for where that is news, or where it was time to look."""
     newest, count = step_of(attempt), attempt.steps.count()
+    if newest is not None and (newest.state, charge.state) == (PaymentStep.PENDING, ACTION):
+        # An older message: what the bank decides about, the buyer has answered.
+        charge = Charge(newest.reference, newest.state, reason=newest.reason, url=newest.url)
     told = (charge.state, charge.reference, charge.url)
     if newest is not None and told == (newest.state, newest.reference, newest.url) and now < newest.look_at:
         return
-    if newest is not None and (newest.state, charge.state) == (PaymentStep.PENDING, ACTION):
-        return  # an older message: what the bank decides about, the buyer has answered
     wait = min(LAST_LOOK, FIRST_LOOK * 2 ** min(count, 12))
     PaymentStep.objects.create(
         attempt=attempt,

@@ -70,6 +70,27 @@ def test_the_bank_asks_and_carol_agrees(shop: Shop, card: str) -> None:
     assert check_books() == []
 
 
+def test_a_gateway_that_goes_back_to_the_buyer_is_not_asked_all_the_time(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the bank decides about stays with the bank, and each look is later than the one before."""
+    order = waiting(shop, LATE)
+    [step] = PaymentStep.objects.all()
+    asked: list[int] = []
+
+    def standing(_self: object, **_asked: Any) -> Charge:
+        asked.append(second)
+        return Charge(step.reference, "action", url="http://127.0.0.1/bank")
+
+    monkeypatch.setattr(SandboxGateway, "standing", standing)
+    for second in range(5, 125, 5):
+        assert checkout.finish_orders(now=PLACED + timedelta(seconds=second)) == 0
+    assert asked == [5, 15, 35, 75]
+    assert set(PaymentStep.objects.values_list("state", flat=True)) == {"pending"}
+    assert order_states.state_of(order) == "waiting"
+    nothing_granted()
+
+
 @pytest.mark.parametrize(
     ("card", "agrees", "reason"),
     [
