@@ -11,6 +11,7 @@ from marketplace.checkout.models import Order
 from tests.faults.way import FORTNIGHT, Way
 from tests.payouts.faults.lives import Child, wait_until_alone
 from tests.points import Points, around
+from tests.stripe import backwards
 from tests.stripe.faults import Fault
 
 DEEP = pytest.mark.deep
@@ -55,7 +56,7 @@ def test_an_order_and_its_payment(way: Way, step: int) -> None:
     assert died > 0
     assert way.state(order) == "action"
     way.pays(order)
-    heard = at_each_point(way.worked, after, step * 2)
+    heard = at_each_point(way.worked, after, step)
     assert heard > 0
     assert way.state(order) == "paid"
     way.goes_on()
@@ -79,6 +80,26 @@ def test_a_refund(way: Way, step: int) -> None:
     made = [row["amount"] for row in way.fake.world.all("refund")]
     assert made == [100] * line.refunds.count()
     assert died <= len(made) <= died + 1
+    way.proved()
+
+
+@pytest.mark.parametrize("ends", ["won", "lost"])
+@pytest.mark.parametrize("step", [pytest.param(1, marks=DEEP), 7], ids=["every", "some"])
+def test_a_dispute_is_heard(way: Way, step: int, ends: str) -> None:
+    order = way.bought()
+    way.worked()
+
+    def after() -> None:
+        way.forward(minutes=3)
+
+    row = way.plays(backwards.disputed, way.charge_of(order))
+    assert at_each_point(way.hears, after, step) > 0
+    way.hears()
+    assert way.state(order) == "disputed"
+    way.plays(backwards.decided, row["id"], ends)
+    at_each_point(way.hears, after, step)
+    way.goes_on()
+    assert way.state(order) == ("paid" if ends == "won" else "disputed")
     way.proved()
 
 

@@ -51,15 +51,18 @@ def test_a_refund_after_its_creators_were_paid(way: Way) -> None:
 
 @pytest.mark.parametrize("ends", ["won", "lost"])
 def test_a_dispute_comes_while_a_refund_is_on_its_way(way: Way, ends: str) -> None:
-    order = way.bought()
+    order = way.bought(card="pm_card_pendingRefund")
     way.worked()
     line = way.lines(order)[0]
     way.refund(line, 300)
+    [back] = list(way.fake.world.all("refund"))
+    assert back["status"] == "pending"
     row = way.plays(backwards.disputed, way.charge_of(order))
     way.hears()
     with pytest.raises(checkout.UnableToRefundLine):
         way.refund(line, 100)
     way.goes_on(2)
+    way.plays(backwards.refund_arrived, back["id"])
     way.plays(backwards.decided, row["id"], ends)
     way.goes_on(2)
     way.proved()
@@ -85,3 +88,4 @@ def test_an_account_that_cannot_be_paid_waits_and_loses_nothing(way: Way, turn: 
     assert [row for row in way.fake.world.all("transfer") if row["destination"] == account] == []
     assert not Payout.objects.filter(creator__handle=handle, outcomes__state=PayoutState.FAILED).exists()
     assert check_books() == []
+    way.proved(but=("creator",) if turn == "negative" else ())
