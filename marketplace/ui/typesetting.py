@@ -177,16 +177,17 @@ def _runs(text: str, style: Style) -> Iterator[tuple[str, str]]:
 
     A sign that no font has, or that is not seen, is written as its code point.
     """
-    fonts = _fonts_of(style.weight, style.han)
+    fonts = _fonts(style.weight)
+    if not style.han:
+        fonts = ((fonts[0][0], _without_wide(fonts[0][1])), *fonts[1:])
     for font, group in groupby(_shown(text, fonts), key=lambda one: one[0]):
         yield font, "".join(shown for _font, shown in group)
 
 
 @lru_cache(maxsize=4)
-def _fonts_of(weight: str, han: bool) -> tuple[tuple[str, frozenset[int]], ...]:
-    """Gives the fonts of a weight with the signs that each is for; some are wide in Chinese text alone."""
-    fonts = _fonts(weight)
-    return fonts if han else ((fonts[0][0], fonts[0][1] - _WIDE_IN_HAN), *fonts[1:])
+def _without_wide(signs: frozenset[int]) -> frozenset[int]:
+    """Leaves out what is wide in Chinese text alone; to do so for each line would be most of a long paper's time."""
+    return signs - _WIDE_IN_HAN
 
 
 def _shown(text: str, fonts: tuple[tuple[str, frozenset[int]], ...]) -> Iterator[tuple[str, str]]:

@@ -149,8 +149,8 @@ def test_strange_wishes_break_nothing(market: Market, accept: str) -> None:
     [
         ("POST", "/packs", "GET, HEAD"),
         ("DELETE", "/grants", "GET, HEAD"),
-        ("PUT", "/orders", "POST"),
-        ("GET", "/orders", "POST"),
+        ("PUT", "/orders", "GET, HEAD, POST"),
+        ("DELETE", "/orders", "GET, HEAD, POST"),
         ("OPTIONS", "/packs", "GET, HEAD"),
         ("TRACE", "/schema", "GET, HEAD"),
         ("BREW", "/packs", "GET, HEAD"),
