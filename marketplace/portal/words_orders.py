@@ -15,6 +15,7 @@ STEPS: Names = {
     "stray-failed": gettext_lazy("Came back from the bank"),
     "stray-succeeded": gettext_lazy("It went back"),
     "stray-refused": gettext_lazy("It cannot go back to the card"),
+    "contradiction": gettext_lazy("The gateway told what does not fit: compare it there"),
     "outcome-succeeded": gettext_lazy("Paid"),
     "outcome-declined": gettext_lazy("Not paid"),
     "outcome-free": gettext_lazy("Nothing to pay"),

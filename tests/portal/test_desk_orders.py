@@ -8,6 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from marketplace.checkout import asking_back
+from marketplace.checkout.hearing import hear_dispute
 from marketplace.checkout.operations import refund_line
 from marketplace.checkout.ways.reading import orders_like, way_of
 from marketplace.payouts.bookkeeping.deferring import recognize_periods
@@ -173,3 +174,13 @@ def test_what_is_not_there_is_not_found_and_pages_ask_few_questions(desk, order,
         desk.get(reverse("desk-orders"))
     with django_assert_max_num_queries(75):
         desk.get(reverse("desk-order", args=[order.pk]))
+
+
+def test_what_the_gateway_told_otherwise_is_read_there(desk, order):
+    told = {"charge_reference": order.outcome.reference, "dispute_reference": "dp_1", "now": later(hours=4)}
+    assert hear_dispute(state="won", **told) == "dispute-won"
+    assert hear_dispute(state="lost", **told) == "contradicts: dispute-lost"
+    [step] = [step for step in way_of(order).payment if step.what == "contradiction"]
+    assert (step.reference, step.said) == ("dp_1", "dispute-lost: the other end")
+    shown = page(desk.get(reverse("desk-order", args=[order.pk])))
+    assert "The gateway told what does not fit: compare it there" in shown

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from marketplace.checkout.attempts import StrayPayment
-from marketplace.checkout.disputes import DisputeStep
+from marketplace.checkout.disputes import Contradiction, DisputeStep
 from marketplace.checkout.evidence.standing import standings_of
 from marketplace.checkout.models import Order, OrderLine, PaymentOutcome
 from marketplace.checkout.order_states import state_of
@@ -74,6 +74,8 @@ def _payment(order: Order) -> Iterator[Step]:
             )
         for step in {step.state: step for step in reversed(steps)}.values():
             yield Step(step.at, f"stray-{step.state}", stray.amount_minor, step.reference)
+    for one in Contradiction.objects.filter(order=order):
+        yield Step(one.at, "contradiction", one.amount_minor or 0, one.reference, f"{one.kind}: {one.said}")
     if outcome := PaymentOutcome.objects.filter(order=order).first():
         yield Step(outcome.at, f"outcome-{outcome.outcome}", order.total_minor, outcome.reference, outcome.reason)
 
