@@ -129,6 +129,7 @@ def test_it_works_without_scripts(scene: Stage, open_page: Callable[..., Any]) -
     _says(page, "2 licenses are missing: Free. 2 layers.")
 
 
+@pytest.mark.deep
 def test_axe_finds_nothing_on_the_pages_of_recipes(
     scene: Stage, open_page: Callable[..., Any], client: Any, live_server: Any
 ) -> None:

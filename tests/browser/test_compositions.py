@@ -16,6 +16,7 @@ pytestmark = pytest.mark.browser
 TEXT = "|sky: clouds @alice/sea/ink\n|people: lanterns @bob/night [box 0,0.5,1,1]\n- style: ink wash @mo/ink\n"
 
 
+@pytest.mark.deep
 def test_axe_finds_nothing_on_the_pages_of_compositions(
     emptied: None, open_page: Callable[..., Any], client: Any, live_server: Any, tmp_path: Path
 ) -> None:

@@ -64,6 +64,7 @@ def test_carol_quotes_pays_locks_and_downloads(
     assert page.get_by_role("heading", name="Pier").is_visible()
 
 
+@pytest.mark.deep
 def test_axe_finds_nothing_and_no_page_scrolls_sideways(
     market: Market, open_page: Callable[..., Any], client: Any, live_server: Any
 ) -> None:

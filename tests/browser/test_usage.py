@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from marketplace.checkout import billing
 from marketplace.checkout.charges import UsageCharge
 from marketplace.people.models import Person
@@ -18,6 +20,7 @@ SCREENS: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.deep
 def test_axe_finds_nothing_on_the_pages_of_uses(
     market: Market, open_page: Callable[..., Any], client: Any, live_server: Any
 ) -> None:

@@ -284,6 +284,7 @@ def held_back(wallet: Wallet, shown: Callable[..., Any]) -> Any:
     return page
 
 
+@pytest.mark.deep
 def test_what_was_canceled_in_the_wallet_is_said(wallet: Wallet, shown: Callable[..., Any]) -> None:
     before = balance(wallet, NOBODY)
     page = held_back(wallet, shown)
@@ -294,6 +295,7 @@ def test_what_was_canceled_in_the_wallet_is_said(wallet: Wallet, shown: Callable
     assert page.evaluate("() => sessionStorage.length") == 0
 
 
+@pytest.mark.deep
 def test_what_the_wallet_sent_faster_is_found_and_not_sent_twice(wallet: Wallet, shown: Callable[..., Any]) -> None:
     before = balance(wallet, NOBODY)
     page = held_back(wallet, shown)
@@ -304,6 +306,7 @@ def test_what_the_wallet_sent_faster_is_found_and_not_sent_twice(wallet: Wallet,
     assert wallet.asked.count("eth_sendTransaction") == 1
 
 
+@pytest.mark.deep
 def test_a_node_that_is_behind_makes_nobody_pay_twice(wallet: Wallet, shown: Callable[..., Any]) -> None:
     before = balance(wallet, NOBODY)
     page = held_back(wallet, shown)
@@ -320,6 +323,7 @@ def test_a_node_that_is_behind_makes_nobody_pay_twice(wallet: Wallet, shown: Cal
     assert wallet.asked.count("eth_sendTransaction") == 1
 
 
+@pytest.mark.deep
 def test_where_nothing_of_the_past_is_answered_one_looks_first(wallet: Wallet, shown: Callable[..., Any]) -> None:
     page = held_back(wallet, shown)
     wallet.blind = {"eth_getBlockByNumber"}

@@ -157,7 +157,7 @@ def _killed_once(stage: Stage, expected: dict[str, Any], points: range, of: Call
     return others
 
 
-STRIDES = [pytest.param(24, id="some"), pytest.param(1, id="all", marks=pytest.mark.deep)]
+STRIDES = [pytest.param(48, id="some"), pytest.param(1, id="all", marks=pytest.mark.deep)]
 
 
 @pytest.mark.parametrize("stride", STRIDES)

@@ -58,6 +58,8 @@ def refund(world: World, call: Call) -> Row:
 def refund_arrived(world: World, refund_id: str) -> None:
     """Plays a bank that has taken a refund which it was asked about for days."""
     row = world.find("refund", refund_id)
+    if row["status"] != "pending":
+        return
     row["status"] = "succeeded"
     world.emit("refund.updated", row)
 
@@ -77,6 +79,8 @@ def _charge_of(world: World, params: Row) -> Row:
 def refund_failed(world: World, refund_id: str, reason: str = "expired_or_canceled_card") -> None:
     """Plays a bank that does not take a refund: the money comes back to the balance."""
     row = world.find("refund", refund_id)
+    if row["status"] == "failed":
+        return  # it came back before
     charge = world.rows[row["charge"]]
     line = world.post("acct_platform", "refund_failure", row["amount"], row["currency"], row["id"], against="buyers")
     row.update(status="failed", failure_reason=reason, failure_balance_transaction=line["id"])
