@@ -76,6 +76,8 @@ def is_live() -> bool:
 def _made(key: str, api: str, timeout_seconds: int) -> "StripeClient":
     import stripe
 
+    from marketplace.provider.connections import Connections
+
     # How long our calls took is nobody else's business.
     stripe.enable_telemetry = False
     addresses: Any = dict.fromkeys(("api", "files", "connect", "meter_events"), api) if api else None
@@ -83,7 +85,7 @@ def _made(key: str, api: str, timeout_seconds: int) -> "StripeClient":
         key,
         base_addresses=addresses,
         max_network_retries=0,
-        http_client=stripe.RequestsClient(timeout=timeout_seconds),
+        http_client=Connections(timeout_seconds=timeout_seconds),
     )
 
 

@@ -4,10 +4,10 @@ import signal
 from collections.abc import Callable
 
 import pytest
-import requests
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from marketplace.checkout.models import Order
+from marketplace.provider.connections import Connections
 from tests.faults.way import FORTNIGHT, Way
 from tests.payouts.faults.lives import Child, wait_until_alone
 from tests.points import Points, around
@@ -23,7 +23,7 @@ def killed(act: Callable[[], object], number: int) -> bool:
     def live(say: object) -> None:
         point = Points(number)
         around(BaseDatabaseWrapper, "_commit", point)
-        around(requests.Session, "send", point)
+        around(Connections, "request", point)
         act()
 
     code, _said = Child(live).end()

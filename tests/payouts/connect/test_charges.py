@@ -4,7 +4,6 @@ import signal
 from contextlib import suppress
 
 import pytest
-import requests
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from marketplace.payouts.attempts import PayoutAttempt, TransferReversal
@@ -14,6 +13,7 @@ from marketplace.payouts.connected.retrying import failures_of, retry_bank
 from marketplace.payouts.models import Payout, PayoutOutcome
 from marketplace.payouts.operations import UnableToSettle, freeze, thaw
 from marketplace.payouts.queries import check_books, paid_total
+from marketplace.provider.connections import Connections
 from tests.payouts.connect.test_ways import steps
 from tests.payouts.faults.lives import Child, wait_until_alone
 from tests.payouts.policing import has
@@ -101,7 +101,7 @@ def test_killed_between_parts_nothing_is_sent_twice(house, alice, alices, connec
         def act(say, number=number) -> None:
             point = Points(number)
             around(BaseDatabaseWrapper, "_commit", point)
-            around(requests.Session, "send", point)
+            around(Connections, "request", point)
             house.settle()
 
         code, _said = Child(act).end()

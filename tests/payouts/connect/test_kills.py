@@ -5,7 +5,6 @@ from contextlib import suppress
 from itertools import count
 
 import pytest
-import requests
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -16,6 +15,7 @@ from marketplace.payouts.connected.going_on import go_on
 from marketplace.payouts.connected.watching import watch
 from marketplace.payouts.models import Payout
 from marketplace.payouts.queries import check_books, paid_total
+from marketplace.provider.connections import Connections
 from tests.payouts.faults.lives import Child, wait_until_alone
 from tests.payouts.policing import has
 from tests.points import Points, around
@@ -34,7 +34,7 @@ def killed_at(house, number: int) -> bool:
     def act(say) -> None:
         point = Points(number)
         around(BaseDatabaseWrapper, "_commit", point)
-        around(requests.Session, "send", point)
+        around(Connections, "request", point)
         whole_way(house)
 
     code, _said = Child(act).end()
