@@ -13,6 +13,7 @@ urlpatterns = [
     path("refunds", refunds.refunds, name="desk-refunds"),
     path("refunds/<uuid:line>", refunds.refund, name="desk-refund"),
     path("", include("marketplace.portal.urls_cases")),
+    path("", include("marketplace.portal.urls_rules")),
     path("reconciliation", reconciliation.reconciliation, name="desk-reconciliation"),
     path("reconciliation.csv", reconciliation.csv, name="desk-reconciliation-csv"),
     path("reconciliation/now", reconciliation.now, name="desk-reconciliation-now"),

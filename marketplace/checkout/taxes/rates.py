@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from pathlib import Path
 from typing import Any
 
 from django.db import transaction
@@ -16,6 +17,7 @@ from marketplace.checkout.taxes.rules import JURISDICTION_LENGTH, MOST_RATE_PPB
 
 FORMAT = "worldloom/tax-rates/1"
 COLUMNS = ("country", "region", "name", "rate_ppb", "instead", "valid_from", "source")
+_SHIPPED = Path(__file__).resolve().parent.joinpath("tables")
 
 
 class UnableToSetRate(Exception):
@@ -121,6 +123,16 @@ def _row(row: Mapping[str, Any]) -> RateRow:
         valid_from=day_of(str(row["valid_from"])),
         source=str(row["source"]).strip(),
     )
+
+
+def shipped_tables() -> list[str]:
+    """This will name the tables of rates that come along."""
+    return sorted(path.stem for path in _SHIPPED.glob("*.json"))
+
+
+def shipped(name: str) -> bytes:
+    """This will give one of them, as `read_rates` reads it; raises OSError for a name that is none."""
+    return _SHIPPED.joinpath(f"{name}.json").read_bytes()
 
 
 def day_of(text: str) -> datetime:

@@ -9,9 +9,15 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from marketplace.checkout.tax_models import TaxRate
-from marketplace.checkout.taxes.rates import RateRow, UnableToSetRate, day_of, read_rates, set_rates
-
-TABLES = Path(__file__).resolve().parents[2].joinpath("taxes", "tables")
+from marketplace.checkout.taxes.rates import (
+    RateRow,
+    UnableToSetRate,
+    day_of,
+    read_rates,
+    set_rates,
+    shipped,
+    shipped_tables,
+)
 
 
 class Command(BaseCommand):
@@ -32,7 +38,7 @@ class Command(BaseCommand):
         sets.add_argument("--from", dest="valid_from", required=True, metavar="DAY", help="2026-01-01; midnight in UTC")
         sets.add_argument("--source", required=True, help="where the rate stands: a law, a gazette")
         load = verbs.add_parser("load", help="a file of rates as JSON or CSV, or a table that comes along by its name")
-        load.add_argument("file", help=f"a path, or one of: {', '.join(tables())}")
+        load.add_argument("file", help=f"a path, or one of: {', '.join(shipped_tables())}")
         for verb in (sets, load):
             verb.add_argument("--by", default=getpass.getuser(), help="who sets it; you without")
 
@@ -58,11 +64,11 @@ class Command(BaseCommand):
         self.stdout.write(f"{len(added)} added.")
 
     def _load(self, options: dict[str, Any]) -> None:
-        path = TABLES.joinpath(f"{options['file']}.json") if options["file"] in tables() else Path(options["file"])
+        name = options["file"]
         try:
-            content = path.read_bytes()
+            content = shipped(name) if name in shipped_tables() else Path(name).read_bytes()
         except OSError as error:
-            raise CommandError(f"{path} cannot be read: {error.strerror}.") from error
+            raise CommandError(f"{name} cannot be read: {error.strerror}.") from error
         rows = read_rates(content)
         added = set_rates(rows=rows, by=options["by"], now=timezone.now())
         self.stdout.write(f"{len(added)} added, {len(rows) - len(added)} there before.")
@@ -73,8 +79,3 @@ class Command(BaseCommand):
             how = " instead of the country's" if row.instead else ""
             day = f"{row.valid_from:%Y-%m-%d}"
             self.stdout.write(f"{row.jurisdiction:<6} {row.name:<8} {row.rate_ppb} ppb from {day}{how}  {row.source}")
-
-
-def tables() -> list[str]:
-    """This will name the tables that come along."""
-    return sorted(path.stem for path in TABLES.glob("*.json"))

@@ -1,0 +1,85 @@
+"""Olga sets levels of risk at the desk, raises and lowers them with a reason, and sees who is at one; Dave does not."""
+
+import pytest
+from django.test import Client
+
+from marketplace.payouts.risk import RiskAssessment, RiskLevel
+from marketplace.people import operations as people
+from tests.payouts.cast import NOON, add_creator
+from tests.portal.test_desk_payouts import earn, page
+
+RISK = "/desk/risk"
+NEW = {
+    "level-level": "2",
+    "level-days_selling_below": "3650",
+    "level-window_days": "3650",
+    "level-least_sales": "1",
+    "level-hold_days": "30",
+    "level-reserve_ppb": "10",
+    "level-reserve_days": "60",
+    "level-reason": "you are new here",
+}
+
+
+@pytest.fixture
+def desk(client, db):
+    olga = people.sign_up(email="olga@example.org", password="ink on paper", display_name="Olga", now=NOON)
+    people.name_operator(person=olga, now=NOON)
+    client.force_login(olga)
+    return client
+
+
+def test_she_sets_a_level_raises_it_and_ends_it(desk):
+    earn(add_creator("alice", 1), "line:1")
+    assert "No level is set" in page(desk.get(RISK))
+    assert "Level 2 is like that from now on." in page(desk.post(f"{RISK}/level", NEW, follow=True))
+    made = RiskLevel.objects.get()
+    assert (made.level, made.days_selling_below, made.days_here_below, made.disputed_ppb_from) == (2, 3650, None, None)
+    assert (made.hold_days, made.reserve_ppb, made.reserve_days, made.set_by) == (30, 10**8, 60, "olga@example.org")
+
+    text = page(desk.post(f"{RISK}/now", follow=True))
+    assert "1 level has changed." in text
+    assert "held for 30 days, then 10% for 60 days more" in text
+    assert "you are new here" in text
+    assert "Nobody is at a level" not in text
+
+    text = page(desk.get(RISK, {"level": "2"}))
+    assert 'value="you are new here"' in text
+    desk.post(f"{RISK}/level", NEW)  # the same again
+    desk.post(f"{RISK}/level", NEW | {"level-hold_days": "45", "level-reason": "many refunds near you"})
+    desk.post(f"{RISK}/now")
+    stands = RiskAssessment.objects.latest("pk")
+    assert (stands.level, stands.hold_days, stands.reason) == (2, 45, "many refunds near you")
+
+    desk.post(f"{RISK}/level", NEW | {"level-days_selling_below": "", "level-reason": "not needed any more"})
+    text = page(desk.post(f"{RISK}/now", follow=True))
+    assert "No level is set" in text
+    assert "Nobody is at a level" in text
+    assert "All that was ever set" in text
+    assert RiskAssessment.objects.latest("pk").level == 0
+    assert [one.hold_days for one in RiskLevel.objects.order_by("pk")] == [30, 45, 30]
+
+
+def test_what_cannot_be_a_level_is_said_and_not_written(desk):
+    for wrong, said in (
+        ({"level-level": "10"}, "Select a valid choice"),
+        ({"level-reserve_days": "0"}, "a reserve is up to the whole"),
+        ({"level-reason": ""}, "This field is required"),
+        ({"level-disputed_ppb_from": "x"}, "Write a percentage with at most 7 decimals"),
+        ({"level-refunded_ppb_from": "0"}, "a share is above zero"),
+        ({"level-hold_days": "-1"}, "greater than or equal to 0"),
+    ):
+        assert said in page(desk.post(f"{RISK}/level", NEW | wrong), 422)
+    assert RiskLevel.objects.count() == 0
+    assert "selected" in page(desk.get(RISK, {"level": "7"}))
+    page(desk.get(RISK, {"level": "x"}))
+
+
+def test_dave_neither_sets_nor_looks(desk):
+    dave = add_creator("dave", 9)
+    other = Client()
+    other.force_login(dave.person)
+    assert other.post(f"{RISK}/level", NEW).status_code == 404
+    assert other.post(f"{RISK}/now").status_code == 404
+    assert other.get(RISK).status_code == 404
+    assert (RiskLevel.objects.count(), RiskAssessment.objects.count()) == (0, 0)
