@@ -61,6 +61,18 @@ def test_the_way_to_the_bank_and_back_needs_no_script(market: Market, carol: Cli
     assert carol.get(page)["Location"] == f"/licenses/{Grant.objects.get().pk}"
 
 
+def test_the_page_that_asks_by_itself_is_left_alone_until_something_is_new(market: Market, carol: Client) -> None:
+    page = waiting(carol, market)
+    seen = re.search(rf'hx-get="({page}\?seen=action)"', carol.get(page).content.decode())
+    assert seen is not None
+    same: Any = carol.get(seen[1], headers={"HX-Request": "true"})
+    assert (same.status_code, same.content, "HX-Refresh" in same.headers) == (204, b"", False)
+    bank(True)
+    new: Any = carol.get(seen[1], headers={"HX-Request": "true"})
+    assert (new.status_code, new["HX-Refresh"]) == (204, "true")
+    assert carol.get(page)["Location"] == f"/licenses/{Grant.objects.get().pk}"
+
+
 def test_another_card_on_the_same_order(market: Market, carol: Client) -> None:
     page = waiting(carol, market)
     bank(False)

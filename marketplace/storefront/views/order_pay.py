@@ -63,9 +63,17 @@ def order_pay(request: HttpRequest, order: UUID) -> HttpResponse:
         outcome = paying.pay(order=found, now=now)
     except GatewayUnavailable:
         outcome, error = None, _("The payment service does not answer: we ask it again by ourselves.")
+    if "HX-Request" in request.headers:
+        return _looked_again(request, found)
     if outcome is not None and outcome.outcome != PaymentOutcome.DECLINED:
         return licensed(request, found)
     return _page(request, found, error=error)
+
+
+def _looked_again(request: HttpRequest, order: Order) -> HttpResponse:
+    """Answers a page that asks by itself: it stays as it is, where somebody may be about to press a button."""
+    is_same = order_states.state_of(order) == request.GET.get("seen")
+    return HttpResponse(status=204, headers={} if is_same else {"HX-Refresh": "true"})
 
 
 def _acted(request: HttpRequest, order: Order, now: datetime) -> HttpResponse:
@@ -114,7 +122,8 @@ def _page(request: HttpRequest, order: Order, *, error: str = "", status: int = 
         "kept": [(f"{SAVED}{one.pk}", one.label) for one in methods.saved(order.studio)] if may_try else [],  # type: ignore[attr-defined]
         "test_cards": test_cards() if may_try and port.name == SandboxGateway.name else [],
         "is_bank": step is not None and step.state == PaymentStep.PENDING,
-        "refresh": f"0; url={url}" if goes else str(LOOK_AGAIN_SECONDS) if outcome is None and not may_try else "",
+        "goes": goes,
+        "look_again_seconds": LOOK_AGAIN_SECONDS if outcome is None and not may_try else 0,
     }
     return render(request, "storefront/order_pay.html", context, status=status)
 
