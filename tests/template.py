@@ -1,4 +1,4 @@
-"""One migrated database a run, of which workers and plays take copies: to migrate anew is to draw every model again."""
+"""One migrated database a run, of which workers and plays take copies."""
 
 import contextlib
 import fcntl
@@ -24,17 +24,57 @@ def migrated() -> str | None:
     """
     if "WORLDLOOM_TEST_POSTGRES" not in os.environ:
         return None
-    known = settings.DATABASES["default"]
-    named = {name.lower(): known[name] for name in ("HOST", "PORT", "USER", "PASSWORD")}
-    with _alone(), psycopg.connect(make_conninfo(**named, dbname="postgres"), autocommit=True) as server:
+    with _alone(), _server() as server:
         if not server.execute("SELECT FROM pg_database WHERE datname = %s", [NAME]).rowcount:
             server.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(f"{NAME}_soon")))
             server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(f"{NAME}_soon")))
-            _migrate(f"{NAME}_soon")
+            with led_to(f"{NAME}_soon"):
+                migrate_all()
             server.execute(
                 sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(f"{NAME}_soon"), sql.Identifier(NAME))
             )
     return NAME
+
+
+def migrate_all() -> None:
+    """Migrates where the connection leads, from nothing."""
+    collecting = gc.isenabled()
+    gc.disable()  # many models are drawn and thrown away, and each collection would look at all that lasts
+    try:
+        call_command("migrate", verbosity=0, interactive=False, run_syncdb=True)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+@contextlib.contextmanager
+def led_to(database: str) -> Iterator[None]:
+    """Lets the connection of this process lead to another database of the same server."""
+    name = connection.settings_dict["NAME"]
+    connection.close()
+    connection.settings_dict["NAME"] = database
+    try:
+        yield
+    finally:
+        connection.close()
+        connection.settings_dict["NAME"] = name
+
+
+@contextlib.contextmanager
+def created(database: str) -> Iterator[str]:
+    """Makes an empty database, and drops it afterwards."""
+    with _server() as server:
+        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
+        try:
+            yield database
+        finally:
+            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(database)))
+
+
+def _server() -> psycopg.Connection:
+    known = settings.DATABASES["default"]
+    named = {name.lower(): known[name] for name in ("HOST", "PORT", "USER", "PASSWORD")}
+    return psycopg.connect(make_conninfo(**named, dbname="postgres"), autocommit=True)
 
 
 @contextlib.contextmanager
@@ -42,18 +82,3 @@ def _alone() -> Iterator[None]:
     with open(Path(os.environ["WORLDLOOM_TEST_FOLDER"]) / "migrated.lock", "wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def _migrate(database: str) -> None:
-    """Migrates it on the connection of this process, which afterwards leads where it led before."""
-    name, collecting = connection.settings_dict["NAME"], gc.isenabled()
-    connection.close()
-    connection.settings_dict["NAME"] = database
-    gc.disable()  # thousands of models are drawn and thrown away, and each collection looks at all that lasts
-    try:
-        call_command("migrate", verbosity=0, interactive=False, run_syncdb=True)
-    finally:
-        connection.close()
-        connection.settings_dict["NAME"] = name
-        if collecting:
-            gc.enable()

@@ -4,8 +4,11 @@ from typing import Any
 
 from django.core.management.commands import migrate
 
+from marketplace.database.migrating import SparingExecutor
 from marketplace.database.rights import secure_functions, set_rights
 from marketplace.database.roles import as_owner, current_role
+
+migrate.MigrationExecutor = SparingExecutor  # Django's command takes its executor from nowhere else
 
 
 class Command(migrate.Command):
