@@ -4,6 +4,8 @@ import django.contrib.postgres.indexes
 import django.db.models.deletion
 from django.db import migrations, models
 
+from marketplace.database.guards import said_anew
+
 # Sales that wait as this is migrated; triggers that guard the queue are of no use to the one who lays it.
 NETS = """
 ALTER TABLE payouts_awaiting_allocation DISABLE TRIGGER USER;
@@ -104,17 +106,11 @@ BEGIN
     END IF;
     RETURN OLD;
 END $$;
-
-DO $$
-DECLARE asked text := pg_get_functiondef('payouts_balances_of(uuid)'::regprocedure);
-BEGIN
-    IF position('payouts_royalty_line l WHERE l.run_id = r.id AND l.payee_id = creator' IN asked) = 0 THEN
-        RAISE EXCEPTION 'payouts_balances_of is not as 0009 made it';
-    END IF;
-    EXECUTE replace(asked, 'payouts_royalty_line l WHERE l.run_id = r.id AND l.payee_id = creator',
-                           'payouts_lines_of(creator) l WHERE l.run_id = r.id');
-END $$;
-"""
+""" + said_anew(
+    "payouts_balances_of(uuid)",
+    "payouts_royalty_line l WHERE l.run_id = r.id AND l.payee_id = creator",
+    "payouts_lines_of(creator) l WHERE l.run_id = r.id",
+)
 
 # A run numbers its lines by the thousand. Ids in the order of time are those of one run; between runs they never were.
 NUMBERS = "ALTER TABLE payouts_royalty_line ALTER COLUMN id SET CACHE 1000"

@@ -2,7 +2,9 @@
 
 from django.db import migrations, models
 
-# What the list says so far is kept, whoever added to it. What is understood goes where it belongs, either way.
+from marketplace.database.guards import listing_more
+
+# What is understood goes where it belongs, either way.
 _WHERE = [
     "bank",
     "bad_debt",
@@ -21,14 +23,7 @@ _MOVED = {
     "suspense_cleared": ["suspense", *_WHERE],
 }
 _ADDED = [f"{kind} {side}{account}" for kind, accounts in _MOVED.items() for account in accounts for side in "+-"]
-MOVES = f"""
-DO $do$
-DECLARE listed text[] := payouts_moves() || '{{{",".join(_ADDED)}}}'::text[];
-BEGIN
-    EXECUTE format('CREATE OR REPLACE FUNCTION payouts_moves() RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '
-                   '$moves$ SELECT %L::text[] $moves$', listed);
-END $do$;
-"""
+MOVES = listing_more("payouts_moves", _ADDED)
 
 
 class Migration(migrations.Migration):

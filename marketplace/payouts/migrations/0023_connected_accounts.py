@@ -3,23 +3,14 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-# What came back of a transfer beyond a creator's debt is theirs again.
-MOVES = """
-DO $do$
-DECLARE listed text[] := payouts_moves() || ARRAY['transfer_reversed -creator_available'];
-BEGIN
-    EXECUTE format('CREATE OR REPLACE FUNCTION payouts_moves() RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '
-                   '$moves$ SELECT %L::text[] $moves$', listed);
-END $do$;
-"""
+from marketplace.database.guards import append_only, listing_more
 
-APPEND_ONLY = "".join(
-    f"""
-CREATE TRIGGER payouts_{table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON payouts_{table}
-    FOR EACH STATEMENT EXECUTE FUNCTION
-    payouts_refuse('payouts_{table}_append_only', 'facts are added, never changed');
-"""
-    for table in (
+# What came back of a transfer beyond a creator's debt is theirs again.
+MOVES = listing_more("payouts_moves", ["transfer_reversed -creator_available"])
+
+APPEND_ONLY = append_only(
+    "payouts",
+    (
         "connected_account",
         "connected_state",
         "connected_balance",
@@ -28,7 +19,7 @@ CREATE TRIGGER payouts_{table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE O
         "bank_word",
         "bank_retry",
         "transfer_reversal",
-    )
+    ),
 )
 
 # A payout's attempts are numbered without a gap. A transfer is tried again only when the one before was refused, and a

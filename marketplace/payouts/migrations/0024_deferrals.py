@@ -5,6 +5,7 @@ import django.db.models.expressions
 from django.db import migrations, models
 
 import marketplace.payouts.ids
+from marketplace.database.guards import append_only, listing_more
 
 FACTS = (
     "deferral",
@@ -15,14 +16,8 @@ FACTS = (
     "deferral_reversal_sale",
     "deferral_reversal_outcome",
 )
-APPEND_ONLY = "".join(
-    f"CREATE TRIGGER payouts_{name}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON payouts_{name}"
-    " FOR EACH STATEMENT EXECUTE FUNCTION"
-    f" payouts_refuse('payouts_{name}_append_only', 'facts are added, never changed');\n"
-    for name in FACTS
-)
+APPEND_ONLY = append_only("payouts", FACTS)
 
-# What the list says so far is kept, whoever added to it.
 _MOVES = """
 ahead_refund +deferred_subscription +tax_payable -psp_clearing
 ahead_refund_failed +psp_clearing -deferred_subscription -tax_payable
@@ -31,14 +26,7 @@ ahead_dispute_won +psp_clearing -dispute_suspense
 ahead_dispute_lost +deferred_subscription +tax_payable +dispute_loss -dispute_suspense
 """
 _ADDED = [f"{kind} {account}" for kind, *accounts in map(str.split, _MOVES.split("\n")[1:-1]) for account in accounts]
-MOVES = f"""
-DO $do$
-DECLARE listed text[] := payouts_moves() || '{{{",".join(_ADDED)}}}'::text[];
-BEGIN
-    EXECUTE format('CREATE OR REPLACE FUNCTION payouts_moves() RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS '
-                   '$moves$ SELECT %L::text[] $moves$', listed);
-END $do$;
-"""
+MOVES = listing_more("payouts_moves", _ADDED)
 
 # A transaction of these kinds is one that a reversal or its end names, and posts what that says.
 STEPS = """

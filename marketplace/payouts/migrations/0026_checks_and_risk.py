@@ -3,14 +3,9 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-APPEND_ONLY = "".join(
-    f"""
-CREATE TRIGGER payouts_{table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON payouts_{table}
-    FOR EACH STATEMENT EXECUTE FUNCTION
-    payouts_refuse('payouts_{table}_append_only', 'facts are added, never changed');
-"""
-    for table in ("creator_check", "risk_level", "risk_assessment")
-)
+from marketplace.database.guards import append_only
+
+APPEND_ONLY = append_only("payouts", ("creator_check", "risk_level", "risk_assessment"))
 
 # Nothing is reserved for who is held, or of whom a check is wanted that is not passed.
 HOLDS = """

@@ -3,6 +3,8 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
+from marketplace.database.guards import said_anew
+
 # What of a payout's transfers came back and was booked, in minor units; nothing of one that came back whole is asked.
 CAME_BACK = """
 CREATE FUNCTION payouts_came_back(payout uuid) RETURNS bigint LANGUAGE sql STABLE AS $$
@@ -10,17 +12,7 @@ CREATE FUNCTION payouts_came_back(payout uuid) RETURNS bigint LANGUAGE sql STABL
       FROM payouts_attempt t JOIN payouts_transfer_reversal r ON r.transfer_id = t.id
      WHERE t.payout_id = payout AND t.kind = 'transfer' AND r.transaction_id IS NOT NULL
 $$;
-
-DO $$
-DECLARE asked text := pg_get_functiondef('payouts_balances_of(uuid)'::regprocedure);
-BEGIN
-    IF position('sum(w.amount_minor) AS taken' IN asked) = 0
-       OR position('coalesce(sum(w.amount_minor) FILTER' IN asked) = 0 THEN
-        RAISE EXCEPTION 'payouts_balances_of is not as 0014 made it';
-    END IF;
-    EXECUTE replace(asked, 'sum(w.amount_minor)', 'sum(w.amount_minor - payouts_came_back(w.id))');
-END $$;
-"""
+""" + said_anew("payouts_balances_of(uuid)", "sum(w.amount_minor)", "sum(w.amount_minor - payouts_came_back(w.id))")
 
 
 class Migration(migrations.Migration):
