@@ -25,12 +25,7 @@ from marketplace.payouts.bookkeeping.policies import (
     set_policy,
     wish,
 )
-from marketplace.payouts.bookkeeping.prepaying import (
-    give_credit,
-    publish_claims,
-    record_claimed,
-    take_subscription_payment,
-)
+from marketplace.payouts.bookkeeping.prepaying import give_credit, publish_claims, record_claimed
 from marketplace.payouts.bookkeeping.providing import (
     UnableToExchange,
     UnableToRecordSettlement,
@@ -139,7 +134,6 @@ __all__ = [
     "suspend",
     "take_checkpoints",
     "take_down",
-    "take_subscription_payment",
     "tell_tax_details",
     "thaw",
     "wish",

@@ -15,12 +15,13 @@ from marketplace.payouts.operations import (
     allocate_royalties,
     ensure_split,
     give_credit,
+    recognize_periods,
     record_sale,
     record_sales,
-    take_subscription_payment,
 )
 from marketplace.payouts.queries import check_books, house_sum, trial_balance
 from marketplace.payouts.rules import WHOLE_PPB, Money
+from tests.payouts.ahead import paid
 from tests.payouts.cast import NOON, add_creator
 
 
@@ -115,27 +116,26 @@ def test_two_in_a_batch_that_say_something_else_of_one_sale_are_refused(alices, 
 
 def test_sales_are_paid_from_where_the_money_is(alices, noon):
     """A period that was paid ahead, and a license that a buyer's credit pays; their tax goes to its jurisdiction."""
-    take_subscription_payment(source="invoice:1", amount=Money(30_00, "USD"), now=noon)
+    days = [(noon + timedelta(days=n), noon + timedelta(days=n + 1)) for n in range(3)]
+    paid(alices, "invoice:1", gross=33_00, tax=3_00, fee=3_60, times=days, now=noon)
+    assert recognize_periods(now=days[0][1]) == 1
     give_credit(source="goodwill:1", amount=Money(5_00, "USD"), now=noon)
     record_sales(
-        sales=[
-            sold(alices, "period:1", 10_00, tax=1_67, tax_of="FR", paid_from=AccountKind.DEFERRED_SUBSCRIPTION),
-            sold(alices, "order-line:1", 5_00, fee=50, paid_from=AccountKind.BUYER_CREDIT),
-        ],
+        sales=[sold(alices, "order-line:1", 5_00, tax=67, tax_of="FR", fee=50, paid_from=AccountKind.BUYER_CREDIT)],
         now=noon,
     )
     allocate_royalties(now=noon)
 
     rows = {row.kind: row.debit_minor - row.credit_minor for row in trial_balance()}
     assert rows == {
-        "psp_clearing": 30_00,
+        "psp_clearing": 33_00,
         "deferred_subscription": -20_00,
         "platform_fee": 5_00 - 1_20 - 50,
-        "tax_payable": -1_67,
-        "creator_pending": -(10_00 - 1_67 - 1_20) - 4_50,
+        "tax_payable": -3_67,
+        "creator_pending": -(10_00 - 1_20) - (5_00 - 67 - 50),
     }
     assert Account.objects.get(kind="tax_payable").detail == "FR"
-    assert house_sum(AccountKind.TAX_PAYABLE, "USD", "FR") == -1_67
+    assert house_sum(AccountKind.TAX_PAYABLE, "USD", "FR") == -3_67
     assert check_books() == []
 
 

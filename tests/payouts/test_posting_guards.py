@@ -7,9 +7,10 @@ from django.db import DataError, IntegrityError, connection, transaction
 
 from marketplace.payouts.bookkeeping.books import UnableToPost, constraint_of, credit, debit, post
 from marketplace.payouts.models import Account, AccountKind, Posting, Transaction, TransactionKind
-from marketplace.payouts.operations import give_credit, record_sale, take_subscription_payment
+from marketplace.payouts.operations import give_credit, record_sale
 from marketplace.payouts.queries import check_books
 from marketplace.payouts.rules import MAX_AMOUNT_MINOR, Money
+from tests.payouts.ahead import paid
 from tests.payouts.test_guards import account, post_raw, refusal
 
 MOST = MAX_AMOUNT_MINOR
@@ -96,7 +97,7 @@ def test_a_kept_balance_does_not_pass_what_the_books_can_hold(alice):
 
 
 def test_what_is_set_aside_is_not_used_twice(alices, noon):
-    take_subscription_payment(source="invoice:1", amount=Money(10_00, "USD"), now=noon)
+    paid(alices, "invoice:1", gross=10_00, fee=0, now=noon)
     give_credit(source="goodwill:1", amount=Money(3_00, "USD"), now=noon)
     deferred, unallocated = account("deferred_subscription"), opened("royalty_unallocated")
     before = written()
@@ -175,7 +176,7 @@ def test_the_door_refuses_by_name_and_writes_nothing(alice, noon):
 
 
 def test_a_sale_beyond_what_was_prepaid_is_refused_and_nothing_is_written(alices, noon):
-    take_subscription_payment(source="invoice:1", amount=Money(10_00, "USD"), now=noon)
+    paid(alices, "invoice:1", gross=10_00, fee=0, now=noon)
     before = written()
     with pytest.raises(UnableToPost, match="more would be used than was set aside"):
         record_sale(

@@ -22,7 +22,6 @@ from marketplace.payouts.operations import (
     refund,
     release_holds,
     settle,
-    take_subscription_payment,
 )
 from marketplace.payouts.queries import check_books, house_sum, trial_balance
 from marketplace.payouts.rules import Money
@@ -204,21 +203,18 @@ def test_claims_on_a_chain_are_of_what_is_available_and_taken_out_once(alice, al
     assert check_books() == []
 
 
-def test_credit_and_periods_are_set_aside_once(db, noon):
-    paid = {"source": "invoice:1", "amount": Money(30_00, "USD"), "now": noon}
-    assert take_subscription_payment(**paid) == take_subscription_payment(**paid)
+def test_credit_is_set_aside_once(db, noon):
     bought = {"source": "gift:1", "amount": Money(9_00, "USD"), "now": noon}
     assert give_credit(**bought, prepaid=True) == give_credit(**bought, prepaid=True)
     assert sums() == {
-        ("USD", "psp_clearing"): 39_00,
-        ("USD", "deferred_subscription"): -30_00,
+        ("USD", "psp_clearing"): 9_00,
         ("USD", "buyer_credit"): -9_00,
     }
     before = written()
     for verb, asked in [
-        (take_subscription_payment, paid | {"amount": Money(31_00, "USD")}),
-        (take_subscription_payment, {"source": "invoice:2", "amount": Money(0, "USD"), "now": noon}),
         (give_credit, bought),  # not prepaid: other content
+        (give_credit, bought | {"amount": Money(10_00, "USD"), "prepaid": True}),
+        (give_credit, {"source": "gift:2", "amount": Money(0, "USD"), "now": noon}),
         (give_credit, {"source": "gift:2", "amount": Money(-1, "USD"), "now": noon}),
     ]:
         with pytest.raises(UnableToPost):

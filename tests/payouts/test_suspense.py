@@ -7,10 +7,10 @@ from marketplace.payouts.bookkeeping.providing import UnableToRecordSettlement, 
 from marketplace.payouts.bookkeeping.settling import Collected, record_settlements
 from marketplace.payouts.bookkeeping.suspense import clear_suspense, record_collected, record_provider_fee, suspend
 from marketplace.payouts.models import AccountKind, Posting, Transaction
-from marketplace.payouts.operations import open_dispute, refund, take_subscription_payment
+from marketplace.payouts.operations import open_dispute, refund
 from marketplace.payouts.queries import check_books, house_sum
-from marketplace.payouts.rules import Money
 from marketplace.payouts.statements import ProviderSettlement
+from tests.payouts.ahead import paid
 
 BALANCE, CLEARING, FEES, SUSPENSE = (
     AccountKind.PSP_BALANCE,
@@ -102,8 +102,8 @@ def test_one_that_cannot_be_booked_keeps_all_of_them_out(alices, sell, noon, wro
     assert written() == before
 
 
-def test_what_was_collected_for_periods_to_come_is_in_the_balance(db, noon):
-    take_subscription_payment(source="order-line:1", amount=Money(30_00, "USD"), now=noon)
+def test_what_was_collected_for_periods_to_come_is_in_the_balance(alices, noon):
+    paid(alices, gross=30_00, fee=0, now=noon)
     first = record_collected(amount_minor=30_00, currency="USD", reference="txn_1", now=noon)
     assert record_collected(amount_minor=30_00, currency="USD", reference="txn_1", now=noon) == first
     assert sums(BALANCE, CLEARING) == (30_00, 0)

@@ -1,4 +1,4 @@
-"""Money that is set aside for what comes later: periods paid ahead, buyers' credit, claims on a chain."""
+"""Money that is set aside for what comes later: buyers' credit, and claims on a chain."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -7,26 +7,9 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from marketplace.payouts.bookkeeping.books import Leg, UnableToPost, credit, debit, lock_currency, post
+from marketplace.payouts.bookkeeping.books import UnableToPost, credit, debit, lock_currency, post
 from marketplace.payouts.models import AccountKind, TransactionKind
 from marketplace.payouts.rules import Money
-
-
-def take_subscription_payment(*, source: str, amount: Money, now: datetime) -> UUID:
-    """Book what a buyer paid for periods to come, and return the transaction's id.
-
-    A period that has passed is recognised as a sale with `paid_from=deferred_subscription`, and never more than was
-    paid. The same source and content again return the first; other content or an amount of zero or less raise
-    UnableToPost.
-    """
-    return _set_aside(
-        kind=TransactionKind.SUBSCRIPTION_PAID,
-        key=f"subscription-paid:{source}",
-        source=source,
-        amount=amount,
-        legs=(AccountKind.PSP_CLEARING, AccountKind.DEFERRED_SUBSCRIPTION),
-        now=now,
-    )
 
 
 def give_credit(*, source: str, amount: Money, now: datetime, prepaid: bool = False) -> UUID:
@@ -36,12 +19,16 @@ def give_credit(*, source: str, amount: Money, now: datetime, prepaid: bool = Fa
     `paid_from=buyer_credit`, and never more than was given. The same source and content again return the first; other
     content or an amount of zero or less raise UnableToPost.
     """
-    return _set_aside(
+    key = f"credit-given:{source}"
+    if amount.amount_minor <= 0:
+        raise UnableToPost(key, _("it moves an amount above zero"))
+    payer = AccountKind.PSP_CLEARING if prepaid else AccountKind.PLATFORM_FEE
+    return post(
         kind=TransactionKind.CREDIT_GIVEN,
-        key=f"credit-given:{source}",
         source=source,
-        amount=amount,
-        legs=(AccountKind.PSP_CLEARING if prepaid else AccountKind.PLATFORM_FEE, AccountKind.BUYER_CREDIT),
+        idem_key=key,
+        currency=amount.currency,
+        legs=[debit(payer, amount.amount_minor), credit(AccountKind.BUYER_CREDIT, amount.amount_minor)],
         now=now,
     )
 
@@ -95,19 +82,3 @@ def _check(key: str, amounts: Mapping[object, int], token: str) -> None:
         raise UnableToPost(key, _("it moves an amount above zero"))
     if not 0 < len(token) <= 40:
         raise UnableToPost(key, _("its token is empty or too long"))
-
-
-def _set_aside(
-    *,
-    kind: TransactionKind,
-    key: str,
-    source: str,
-    amount: Money,
-    legs: tuple[AccountKind, AccountKind],
-    now: datetime,
-) -> UUID:
-    if amount.amount_minor <= 0:
-        raise UnableToPost(key, _("it moves an amount above zero"))
-    from_kind, to_kind = legs
-    moved: list[Leg] = [debit(from_kind, amount.amount_minor), credit(to_kind, amount.amount_minor)]
-    return post(kind=kind, source=source, idem_key=key, currency=amount.currency, legs=moved, now=now)
