@@ -139,6 +139,20 @@ class BankRetry(models.Model):
         return f"after {self.attempt_id}"
 
 
+class PayoutTryAgain(models.Model):
+    """An operator says, after the provider refused a payout for good, that the next may be made at once."""
+
+    payout = models.OneToOneField("payouts.Payout", models.PROTECT, related_name="+")
+    by = models.CharField(max_length=200)
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "payouts_try_again"
+
+    def __str__(self) -> str:
+        return f"after {self.payout_id} by {self.by}"
+
+
 class TransferReversal(models.Model):
     """What of a transfer came back to the house, once a reversal: ours, or one that was made at the provider itself.
 

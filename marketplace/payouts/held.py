@@ -10,11 +10,12 @@ from marketplace.payouts.bookkeeping.unwinding import is_given_up
 from marketplace.payouts.checks.words import check_reasons
 from marketplace.payouts.claims.ways import is_on_chain
 from marketplace.payouts.connected.accounts import account_of, is_connected_rail, state_of
+from marketplace.payouts.connected.backing_off import Refused
 from marketplace.payouts.connected.stops import stop_of
 from marketplace.payouts.models import Payout
 from marketplace.payouts.policies import PayoutHold
 from marketplace.people.models import Creator
-from marketplace.ui.formats import Names, say
+from marketplace.ui.formats import Names, moment_text, say
 
 PROVISIONAL_DAYS = 5
 """Business days after a bank payout was paid in which its bank may still send it back."""
@@ -92,12 +93,20 @@ def _stop_text(creator: Creator, currency: str, code: str) -> str:
         account = account_of(creator.pk)
         state = state_of(account) if account else None
         return disabled_text(state.disabled_reason if state else "")
+    if code == "currency":
+        return _("your account with Stripe has no bank account in %(currency)s; add one there") % {"currency": currency}
     if code == "bank-failed":
         word = BankWord.objects.filter(
             attempt__payout__creator=creator, attempt__payout__currency=currency, state=BankWord.State.FAILED
         ).latest("pk")
         return _("your bank sent the last payout back, because %(why)s") % {"why": bank_text(word)}
     return say(STOPS, code)
+
+
+def refused_text(refused: Refused) -> str:
+    """Return that the last payout was refused and when it is tried again, as the end of a sentence."""
+    said = {"why": refused.why.rstrip("."), "when": moment_text(refused.until)}
+    return _("Stripe refused the last one (%(why)s), and we try again after %(when)s") % said
 
 
 def disabled_text(reason: str) -> str:

@@ -8,8 +8,10 @@ ATTEMPTS = [
           FROM (SELECT a.payout_id,
                        coalesce(sum(a.amount_minor - undone.minor) FILTER (WHERE e.state = 'done'), 0) AS made
                   FROM payouts_attempt a LEFT JOIN payouts_attempt_end e ON e.attempt_id = a.id
+                  LEFT JOIN payouts_payout_outcome f ON f.payout_id = a.payout_id AND f.state = 'failed'
                  CROSS JOIN LATERAL (SELECT coalesce(sum(r.amount_minor), 0) AS minor FROM payouts_transfer_reversal r
-                                      WHERE r.transfer_id = a.id AND r.transaction_id IS NULL) undone
+                                      WHERE r.transfer_id = a.id AND (r.transaction_id IS NULL OR f.id IS NOT NULL)
+                                    ) undone
                  WHERE a.kind = 'transfer' GROUP BY a.payout_id) t
           JOIN payouts_payout p ON p.id = t.payout_id
           LEFT JOIN payouts_payout_outcome o ON o.payout_id = p.id AND o.state IN ('sent', 'failed')
@@ -51,6 +53,21 @@ ATTEMPTS = [
                                                              WHERE f.attempt_id = b.id AND f.state <> 'paid')
                       GROUP BY b.of_id) b ON b.of_id = t.id
          WHERE coalesce(r.back, 0) > t.amount_minor OR coalesce(b.banked, 0) > t.amount_minor
+        """,
+    ),
+    (
+        "Payout {idem_key} came back to the last unit, and is not said to have.",
+        """
+        SELECT p.idem_key FROM payouts_payout p
+         WHERE p.id IN (SELECT a.payout_id FROM payouts_attempt a
+                          JOIN payouts_transfer_reversal r ON r.transfer_id = a.id)
+           AND p.amount_minor = payouts_came_back(p.id)
+           AND EXISTS (SELECT FROM payouts_payout_outcome o WHERE o.payout_id = p.id AND o.state = 'sent')
+           AND NOT EXISTS (SELECT FROM payouts_payout_outcome o WHERE o.payout_id = p.id AND o.state = 'returned')
+           AND NOT EXISTS (SELECT FROM payouts_attempt b LEFT JOIN payouts_attempt_end e ON e.attempt_id = b.id
+                            WHERE b.payout_id = p.id AND b.kind = 'bank' AND e.state IS DISTINCT FROM 'refused'
+                              AND NOT EXISTS (SELECT FROM payouts_bank_word w
+                                               WHERE w.attempt_id = b.id AND w.state <> 'paid'))
         """,
     ),
     (

@@ -98,7 +98,7 @@ REMAINING = [
                                        = r.amount_minor - r.loss_minor AND o.tax_minor = r.tax_minor
                                        AND o.fee_minor = r.fee_minor AND o.pot_minor <= r.pot_minor
                WHEN 'refund failed' THEN o.tax_minor + o.fee_minor + o.pot_minor + coalesce(b.amount_minor, 0)
-                                         = r.amount_minor AND o.tax_minor = r.tax_minor
+                                         = r.amount_minor - r.loss_minor AND o.tax_minor = r.tax_minor
                                          AND o.fee_minor = r.fee_minor AND o.pot_minor <= r.pot_minor
                WHEN 'takedown lifted' THEN o.tax_minor + o.fee_minor = 0 AND o.pot_minor <= r.net_minor
                                            AND coalesce(b.amount_minor, 0) = o.pot_minor
@@ -136,7 +136,14 @@ REMAINING = [
                  UNION ALL
                 SELECT p.creator_id, p.currency, -p.amount_minor, 0 FROM payouts_payout p
                  WHERE NOT EXISTS (SELECT FROM payouts_payout_outcome f
-                                    WHERE f.payout_id = p.id AND f.state IN ('failed', 'returned'))) moved
+                                    WHERE f.payout_id = p.id AND f.state IN ('failed', 'returned'))
+                 UNION ALL
+                SELECT p.creator_id, p.currency, -r.amount_minor, 0
+                  FROM payouts_transfer_reversal r
+                  JOIN payouts_transaction t ON t.id = r.transaction_id AND t.kind = 'transfer_reversed'
+                  JOIN payouts_attempt a ON a.id = r.transfer_id JOIN payouts_payout p ON p.id = a.payout_id
+                 WHERE EXISTS (SELECT FROM payouts_payout_outcome f
+                                WHERE f.payout_id = p.id AND f.state IN ('failed', 'returned'))) moved
          GROUP BY owner_id, currency HAVING sum(kept) <> sum(made)
         """,
     ),

@@ -5,7 +5,7 @@ from django.utils import timezone
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from marketplace.payouts import chain_findings, operations, proving, wallets
+from marketplace.payouts import chain_findings, letters, operations, proving, wallets
 from marketplace.payouts.bookkeeping import chain_sales, settlement
 from marketplace.payouts.checks import asking
 from marketplace.payouts.connected import going_on, recovering, watching
@@ -141,3 +141,11 @@ def check(timestamp: int) -> None:
 def tell_of_books(check_id: int, occasion: str, address: str, language: str) -> None:
     """Writes one operator what a proof of the books found."""
     proving.send_letter(check_id=check_id, occasion=occasion, address=address, language=language)
+
+
+@app.task(
+    name="payouts.tell_of_payout", retry=RetryStrategy(max_attempts=8, exponential_wait=8, retry_exceptions={OSError})
+)
+def tell_of_payout(outcome_id: int) -> None:
+    """Writes a creator of a payout that failed or came back."""
+    letters.send_letter(outcome_id=outcome_id)

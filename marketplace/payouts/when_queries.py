@@ -8,7 +8,9 @@ from uuid import UUID
 from django.conf import settings
 
 from marketplace.payouts.checks.words import check_reasons
-from marketplace.payouts.held import account_reasons
+from marketplace.payouts.claims.ways import is_on_chain
+from marketplace.payouts.connected.backing_off import Refused, refused_last
+from marketplace.payouts.held import account_reasons, refused_text
 from marketplace.payouts.rows import rows_of
 from marketplace.payouts.rules import CURRENCIES
 from marketplace.payouts.terms import AHEAD, STANDING, TERMS, Schedule, standard
@@ -24,7 +26,8 @@ class NextPayout:
     `hold_days` is for how long what they earn is held, `reserve_ppb` of it is then kept for `reserve_days`: the more of
     policy and risk, for `risk_reason` where the creator is at a level of risk.
     `on_the_way_minor` is in an open payout, after which the next is made. `held_for` are the reasons for which
-    payouts are held now: by operators, by checks, or because of the creator's account with the provider.
+    payouts are held now: by operators, by checks, because of the creator's account with the provider, or because that
+    refused the last one.
     """
 
     currency: str
@@ -130,10 +133,23 @@ def next_payouts(creator: Creator, *, now: datetime, currency: str | None = None
         },
     )
     checks = check_reasons(creator.pk)
-    return [_next(row, [*checks, *account_reasons(creator, row["currency"])], now) for row in rows]
+    return [
+        _next(
+            row,
+            [*checks, *account_reasons(creator, row["currency"])],
+            _refused(creator, row["currency"], now),
+            now,
+        )
+        for row in rows
+    ]
 
 
-def _next(row: dict[str, Any], stops: list[str], now: datetime) -> NextPayout:
+def _refused(creator: Creator, currency: str, now: datetime) -> Refused | None:
+    """Return what the next payout waits for where the last was refused; who is paid on chain waits for nothing."""
+    return None if is_on_chain(creator, currency) else refused_last(creator.pk, currency, now=now)
+
+
+def _next(row: dict[str, Any], stops: list[str], refused: Refused | None, now: datetime) -> NextPayout:
     terms = Schedule(row.pop("schedule"), row.pop("day"))
     policy = Schedule(row.pop("policy_schedule"), row.pop("policy_day"))
     reserved_at = row.pop("reserved_at")
@@ -146,6 +162,9 @@ def _next(row: dict[str, Any], stops: list[str], now: datetime) -> NextPayout:
         next_at = terms.next_slot(now)  # this moment has had its payout
     else:
         next_at = run
+    if refused is not None:
+        held_for = (*held_for, refused_text(refused))
+        next_at = next_at and max(next_at, _next_run(refused.until))
     return NextPayout(**row, terms=terms, policy=policy, next_at=next_at, held_for=held_for)
 
 

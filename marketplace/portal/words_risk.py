@@ -31,8 +31,10 @@ STOPS: Names = {
     "closed": gettext_lazy("account with Stripe closed"),
     "onboarding": gettext_lazy("Stripe asks for details"),
     "restricted": gettext_lazy("Stripe pays nothing out"),
+    "currency": gettext_lazy("no bank account in this currency at Stripe"),
     "negative": gettext_lazy("balance at Stripe below zero"),
     "bank-failed": gettext_lazy("the bank sent the last payout back"),
+    "refused": gettext_lazy("Stripe refused the last payout"),
 }
 
 

@@ -99,16 +99,29 @@ def onboarded(world: World, account: str) -> None:
     banked(world, account, "6789")
 
 
-def banked(world: World, account: str, last4: str) -> None:
-    """Plays a creator who names the bank account that they want to be paid on, in place of the one before."""
+def banked(world: World, account: str, last4: str, currency: str = "") -> None:
+    """Plays a creator who names the bank account that they want to be paid on, in place of the one in its currency."""
     row = world.find("account", account)
     bank = world.add(
         stripe.BankAccount, "ba", account, bank_name="TEST BANK", country=row["country"], last4=last4, status="new",
-        currency=row["default_currency"], default_for_currency=True, fingerprint=f"fp{last4}",
+        currency=currency or row["default_currency"], default_for_currency=True, fingerprint=f"fp{last4}",
     )  # fmt: skip
     bank["account"] = account
-    row["external_accounts"]["data"] = [bank]
+    others = [one for one in row["external_accounts"]["data"] if one["currency"] != bank["currency"]]
+    row["external_accounts"]["data"] = [*others, bank]
     world.emit("account.updated", row)
+
+
+def unbanked(world: World, account: str, currency: str) -> None:
+    """Plays a creator who removes their bank account in a currency, and has another."""
+    row = world.find("account", account)
+    row["external_accounts"]["data"] = [one for one in row["external_accounts"]["data"] if one["currency"] != currency]
+    world.emit("account.updated", row)
+
+
+def has_bank(world: World, account: str, currency: str) -> bool:
+    """Says whether an account has a bank account in a currency."""
+    return any(one["currency"] == currency for one in world.rows[account]["external_accounts"]["data"])
 
 
 @route("POST", "accounts/{}/login_links", "AccountCreateLoginLinkParams", stripe.LoginLink)

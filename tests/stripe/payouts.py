@@ -2,7 +2,7 @@
 
 import stripe
 
-from tests.stripe.accounts import NOBODY
+from tests.stripe.accounts import NOBODY, has_bank
 from tests.stripe.routes import listed, retrieved, route, updated
 from tests.stripe.world import DAY, PLATFORM, Call, Refused, Row, World, checked
 
@@ -151,6 +151,8 @@ def payout(world: World, call: Call) -> Row:
     if call.account != PLATFORM and not world.rows[call.account]["payouts_enabled"]:
         raise Refused("Payouts are not enabled for this account.", "payouts_not_allowed")
     checked(amount, currency, paid_out=True)
+    if call.account != PLATFORM and not has_bank(world, call.account, currency):
+        raise Refused(f"Sorry, you don't have any external accounts in that currency ({currency}).", param="currency")
     if world.balance(call.account, currency)[0] < amount:
         raise Refused("You have insufficient funds in your Stripe account for this payout.", "balance_insufficient")
     row = world.add(

@@ -11,22 +11,15 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
-from marketplace.payouts.attempts import PayoutAttempt, PayoutAttemptEnd, TransferReversal
-from marketplace.payouts.bookkeeping.books import (
-    array_of,
-    content_sha256,
-    credit_creators,
-    debit,
-    debts_met,
-    lock_currency,
-    post,
-)
-from marketplace.payouts.bookkeeping.outcomes import MAX_REFERENCE, alarm, hold_of_part, record_returned
-from marketplace.payouts.bookkeeping.unwinding import GIVEN_UP, WAITS, fail_given_up, is_given_up
+from marketplace.payouts.attempts import PayoutAttempt, PayoutAttemptEnd
+from marketplace.payouts.bookkeeping.books import array_of, content_sha256, lock_currency
+from marketplace.payouts.bookkeeping.coming_back import end_returned, record_reversal
+from marketplace.payouts.bookkeeping.outcomes import MAX_REFERENCE, alarm
+from marketplace.payouts.bookkeeping.unwinding import GIVEN_UP, WAITS, fail_given_up
 from marketplace.payouts.connected.charges import divided
 from marketplace.payouts.currencies import to_stripe
 from marketplace.payouts.ids import time_ordered_ids
-from marketplace.payouts.models import AccountKind, Payout, PayoutOutcome, PayoutState, Transaction, TransactionKind
+from marketplace.payouts.models import AccountKind, Payout, PayoutOutcome, PayoutState, TransactionKind
 from marketplace.payouts.terms import HOLDS
 from marketplace.provider.calls import Ask
 from marketplace.provider.client import ProviderRefused
@@ -274,18 +267,20 @@ def record_refusal(*, attempt: PayoutAttempt, refusal: ProviderRefused, now: dat
     nothing more of it is sent, what went comes back (see `unwinding`), and then its creator has the money again. What
     is refused otherwise is tried again.
     """
-    PayoutAttemptEnd.objects.bulk_create(
-        [
-            PayoutAttemptEnd(
-                attempt=attempt,
-                state=PayoutAttemptEnd.State.REFUSED,
-                code=refusal.provider_code[:80],
-                reason=refusal.message[:MAX_REFERENCE],
-                at=now,
-            )
-        ],
-        ignore_conflicts=True,
-    )
+    with transaction.atomic():
+        PayoutAttemptEnd.objects.bulk_create(
+            [
+                PayoutAttemptEnd(
+                    attempt=attempt,
+                    state=PayoutAttemptEnd.State.REFUSED,
+                    code=refusal.provider_code[:80],
+                    reason=refusal.message[:MAX_REFERENCE],
+                    at=now,
+                )
+            ],
+            ignore_conflicts=True,
+        )
+        end_returned(payout=attempt.payout, now=now)
     return fail_given_up(payout=attempt.payout, now=now) if attempt.kind == PayoutAttempt.Kind.TRANSFER else 0
 
 
@@ -313,47 +308,3 @@ def record_done(*, attempt: PayoutAttempt, body: Body, now: datetime) -> None:
             is_ours=True,
             now=now,
         )
-
-
-def record_reversal(
-    *, transfer: PayoutAttempt, reference: str, amount_minor: int, returns: bool, is_ours: bool, now: datetime
-) -> TransferReversal:
-    """Book what came back of a transfer, once for its reference.
-
-    With `returns` it is the end of the payout, where nothing of it came back before; else it goes against what the
-    creator owes, and is theirs beyond that; what may be of frozen subjects is held. Of a payout that was given up it
-    moves nothing. Within a transaction.
-    """
-    lock_currency(transfer.payout.currency)
-    payout = Payout.objects.select_for_update(no_key=True).get(pk=transfer.payout_id)
-    if before := TransferReversal.objects.filter(reference=reference).first():
-        return before
-    transaction_id: UUID | None = None
-    if is_given_up(payout):
-        pass  # all of it is in flight in the books until it fails
-    elif returns and amount_minor == payout.amount_minor:
-        record_returned(key=payout.idem_key, reference=reference, now=now)
-        transaction_id = Transaction.objects.values_list("pk", flat=True).get(idem_key=f"payout-returned:{payout.pk}")
-    else:
-        amounts = {payout.creator_id: amount_minor}
-        free_minor = amount_minor - debts_met(currency=payout.currency, amounts=amounts)[payout.creator_id]
-        transaction_id = post(
-            kind=TransactionKind.TRANSFER_REVERSED,
-            source=f"transfer-reversed:{reference}",
-            idem_key=f"transfer-reversed:{reference}",
-            currency=payout.currency,
-            legs=[
-                debit(AccountKind.PSP_BALANCE, amount_minor),
-                *credit_creators(currency=payout.currency, amounts=amounts),
-            ],
-            now=now,
-        )
-        hold_of_part(payout=payout, amount_minor=free_minor, reference=reference, now=now)
-    return TransferReversal.objects.create(
-        transfer=transfer,
-        reference=reference,
-        amount_minor=amount_minor,
-        is_ours=is_ours,
-        at=now,
-        transaction_id=transaction_id,
-    )

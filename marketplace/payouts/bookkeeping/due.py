@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from marketplace.payouts.connected.backing_off import BACKS_OFF
 from marketplace.payouts.connected.stops import NOTHING_STOPS
 from marketplace.payouts.terms import AHEAD, FREE, LAST_DAYS, TERMS, Schedule, standard
 from marketplace.people.models import Creator
@@ -32,6 +33,7 @@ SELECT who.owner_id, who.balance_minor
            AND NOT EXISTS (SELECT FROM payouts_payout p
                             WHERE p.creator_id = who.owner_id AND p.currency = who.currency
                               AND p.reserved_at BETWEEN slot.since AND %(ahead)s)
+           AND (%(on_chain)s OR NOT EXISTS (SELECT {BACKS_OFF}))
            AND NOT (%(on_chain)s
                     AND EXISTS (SELECT FROM payouts_chain_account c
                                   JOIN payouts_chain_book b ON b.id = c.book_id AND b.currency = who.currency
@@ -64,6 +66,7 @@ def _slots(now: datetime) -> dict[str, Any]:
         "slot_days": [schedule.day for schedule in schedules],
         "slots": [schedule.slot(now) for schedule in schedules],
         "ahead": now + AHEAD,
+        "now": now,
     }
 
 

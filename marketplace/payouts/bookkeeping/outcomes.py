@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Sum
 from django.utils.translation import gettext as _
+from procrastinate.contrib.django import app
 
 from marketplace.payouts.bookkeeping.books import Leg, credit, credit_creators, debit, debts_met, lock_currency, post
 from marketplace.payouts.bookkeeping.freezes import Part, held_legs, standing_freeze, standing_holds, write_holds
@@ -73,17 +74,19 @@ def record_sent(*, payout: Payout, sent: Sent, funds: AccountKind, now: datetime
 
 @transaction.atomic(durable=True)
 def record_refused(*, payout: Payout, why: str, now: datetime) -> None:
-    """Give the money back to the creator, first against what they owe; what is frozen meanwhile is held."""
+    """Give the money back to the creator, first against what they owe; what is frozen meanwhile is held.
+
+    What somebody took back of it at the provider itself was the creator's when that was heard, and is not given twice.
+    """
     lock_currency(payout.currency)
     if _states_of(payout):
         return  # another settlement was first
-    _give_back(
-        kind=TransactionKind.PAYOUT_FAILED,
-        payout=payout,
-        source_leg=debit(AccountKind.PAYOUT_IN_FLIGHT, payout.amount_minor),
-        now=now,
-    )
-    PayoutOutcome.objects.create(payout=payout, state=PayoutState.FAILED, reference=why[:MAX_REFERENCE], at=now)
+    source_leg = debit(AccountKind.PAYOUT_IN_FLIGHT, payout.amount_minor)
+    if came_back_minor := _came_back_minor(payout):
+        _give_rest(payout=payout, came_back_minor=came_back_minor, source_leg=source_leg, now=now)
+    else:
+        _give_back(kind=TransactionKind.PAYOUT_FAILED, payout=payout, source_leg=source_leg, now=now)
+    record_end(payout=payout, state=PayoutState.FAILED, reference=why, now=now)
 
 
 @transaction.atomic
@@ -123,9 +126,15 @@ def record_returned(*, key: str, reference: str, now: datetime) -> PayoutOutcome
         source_leg=debit(AccountKind(paid_out.account.kind), payout.amount_minor),
         now=now,
     )
-    return PayoutOutcome.objects.create(
-        payout=payout, state=PayoutState.RETURNED, reference=reference[:MAX_REFERENCE], at=now
-    )
+    return record_end(payout=payout, state=PayoutState.RETURNED, reference=reference, now=now)
+
+
+def record_end(*, payout: Payout, state: PayoutState, reference: str, now: datetime) -> PayoutOutcome:
+    """Write that a payout failed or came back, with a letter to its creator. Within the transaction that books it."""
+    made = PayoutOutcome.objects.create(payout=payout, state=state, reference=reference[:MAX_REFERENCE], at=now)
+    if payout.creator.person.is_active:
+        app.configure_task("payouts.tell_of_payout").defer(outcome_id=made.pk)
+    return made
 
 
 def _payout(key: str) -> Payout:
@@ -168,6 +177,35 @@ def _give_back(*, kind: TransactionKind, payout: Payout, source_leg: Leg, now: d
     )
     write_holds(parts=held, transaction_id=transaction_id)
     return transaction_id
+
+
+def _came_back_minor(payout: Payout) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT payouts_came_back(%s)", [payout.pk])
+        return int(cursor.fetchone()[0])
+
+
+def _give_rest(*, payout: Payout, came_back_minor: int, source_leg: Leg, now: datetime) -> None:
+    """Post that a creator has the rest of a payout again, whose parts were never booked as sent.
+
+    What came back had been booked as come, so it is booked as gone from the provider's balance here.
+    """
+    amounts = {payout.creator_id: payout.amount_minor - came_back_minor}
+    met_minor = debts_met(currency=payout.currency, amounts=amounts)[payout.creator_id]
+    post(
+        kind=TransactionKind.PAYOUT_FAILED,
+        source=payout.idem_key,
+        idem_key=f"payout-failed:{payout.pk}",
+        currency=payout.currency,
+        legs=[
+            source_leg,
+            credit(AccountKind.PSP_BALANCE, came_back_minor),
+            *credit_creators(currency=payout.currency, amounts=amounts),
+        ],
+        now=now,
+    )
+    free_minor = amounts[payout.creator_id] - met_minor
+    hold_of_part(payout=payout, amount_minor=free_minor, reference=f"payout-failed:{payout.pk}", now=now)
 
 
 def _to_hold(payout: Payout) -> list[Part]:

@@ -39,8 +39,8 @@ _OPEN_TRANSFERS = """
 """
 _LEFT = """
       FROM payouts_attempt t JOIN payouts_attempt_end e ON e.attempt_id = t.id AND e.state = 'done'
-      LEFT JOIN LATERAL (SELECT sum(r.amount_minor)::bigint AS minor, count(r.transaction_id) AS booked
-                           FROM payouts_transfer_reversal r WHERE r.transfer_id = t.id) back ON true
+      LEFT JOIN LATERAL (SELECT sum(r.amount_minor)::bigint AS minor FROM payouts_transfer_reversal r
+                          WHERE r.transfer_id = t.id) back ON true
      WHERE t.payout_id = p.id AND t.kind = 'transfer'
 """
 _ENDING = f"""
@@ -63,12 +63,10 @@ SELECT t.id, t.left_minor
 Once every part has an answer; what could not be taken back after `since` is left alone.
 """
 
-# What was credited to the creator before, because somebody took it back at the provider itself, would be given twice:
-# that is for people.
 _OVER = f"""
 SELECT p.id, (SELECT coalesce(nullif(ge.reason, ''), ge.code) {GIVEN_UP} ORDER BY ge.id DESC LIMIT 1)
   FROM (SELECT p.id {_ENDING} AND (%(payout)s::uuid IS NULL OR p.id = %(payout)s)) p
- WHERE NOT EXISTS (SELECT {_LEFT} AND (t.amount_minor > coalesce(back.minor, 0) OR back.booked > 0))
+ WHERE NOT EXISTS (SELECT {_LEFT} AND t.amount_minor > coalesce(back.minor, 0))
 """
 
 

@@ -166,6 +166,7 @@ def _said(body: Mapping[str, Any] | None) -> dict[str, Any]:
             "disabled_reason": "",
             "due": "",
             "bank": "",
+            "currencies": "",
         }
     wanted = body.get("requirements") or {}
     banks = (body.get("external_accounts") or {}).get("data") or []
@@ -177,6 +178,7 @@ def _said(body: Mapping[str, Any] | None) -> dict[str, Any]:
         "disabled_reason": str(wanted.get("disabled_reason") or "")[:80],
         "due": " ".join(wanted.get("currently_due") or []),
         "bank": " ".join(f"{bank['id']}:{bank.get('last4', '')}" for bank in banks)[:100],
+        "currencies": " ".join(sorted({str(bank.get("currency", "")).upper() for bank in banks}))[:200],
     }
 
 

@@ -10,7 +10,8 @@ from typing import Any
 from django.db import connection, transaction
 
 from marketplace.payouts.attempts import BankWord, PayoutAttempt, PayoutAttemptEnd
-from marketplace.payouts.bookkeeping.attempting import record_done, record_reversal
+from marketplace.payouts.bookkeeping.attempting import record_done
+from marketplace.payouts.bookkeeping.coming_back import end_returned, record_reversal
 from marketplace.payouts.bookkeeping.outcomes import MAX_REFERENCE, record_paid
 from marketplace.payouts.connected.accounts import fetch, record_state, state_of
 from marketplace.payouts.connected.tables import ConnectedAccount
@@ -67,7 +68,7 @@ def apply_transfer(found: tuple[PayoutAttempt, list[Body]], about: About, *, now
     """Book what was taken back of a transfer, by us or at the provider itself.
 
     Taken back whole before anything went to the bank, the payout has come back; else it goes against what the creator
-    owes, and is theirs beyond that.
+    owes, and is theirs beyond that, and the payout has come back with the last of it.
     """
     transfer, reversals = found
     for body in sorted(reversals, key=lambda one: (one["created"], one["id"])):
@@ -134,6 +135,8 @@ def hear_bank(*, attempt: PayoutAttempt, body: Mapping[str, Any], now: datetime)
     )
     if state == BankWord.State.PAID and not _came_back(attempt.payout) and _is_paid_whole(attempt.payout):
         record_paid(key=attempt.payout.idem_key, reference=str(body["id"]), now=now)
+    elif state != BankWord.State.PAID:
+        end_returned(payout=attempt.payout, now=now)
 
 
 # What of a payout's transfers neither a bank has nor came back.

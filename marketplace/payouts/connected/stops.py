@@ -28,6 +28,8 @@ CONNECT_STOPS = """
                      WHEN state.closed THEN 'closed'
                      WHEN NOT coalesce(state.submitted, false) THEN 'onboarding'
                      WHEN NOT state.transfers OR NOT state.payouts THEN 'restricted'
+                     WHEN state.currencies <> '' AND who.currency <> ALL (string_to_array(state.currencies, ' '))
+                          THEN 'currency'
                      WHEN balance.minor < 0 THEN 'negative'
                      WHEN failure.bank = state.bank
                           AND NOT EXISTS (SELECT FROM payouts_bank_retry r WHERE r.attempt_id = failure.attempt_id)
@@ -36,7 +38,9 @@ CONNECT_STOPS = """
 """
 """SQL for what stops payouts to `who` (owner_id, currency) over accounts with the provider: at most one `stop.code`.
 
-A bank that sent a payout back stops the next until the creator names another bank account or says that it is right.
+To an account without a bank account in the currency nothing is sent: Stripe would exchange it for the account's own,
+and no bank payout could go on from there. A bank that sent a payout back stops the next until the creator names another
+bank account or says that it is right.
 """
 
 

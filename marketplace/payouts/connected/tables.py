@@ -34,7 +34,8 @@ class ConnectedAccountState(models.Model):
 
     `transfers` says that money may be sent to it, `payouts` that it may pay its creator's bank. `due` are Stripe's
     names of what it still asks for, `disabled_reason` its word for why something is switched off. `bank` names the
-    bank account by Stripe's id and its last digits. `closed` is for good.
+    bank account by Stripe's id and its last digits, `currencies` are those that its bank accounts take, by code, with
+    blanks between; nothing where that was not asked for yet. `closed` is for good.
     """
 
     account = models.ForeignKey(ConnectedAccount, models.PROTECT, related_name="states", db_index=False)
@@ -45,6 +46,7 @@ class ConnectedAccountState(models.Model):
     disabled_reason = models.CharField(max_length=80, blank=True)
     due = models.TextField(blank=True)
     bank = models.CharField(max_length=100, blank=True)
+    currencies = models.CharField(max_length=200, blank=True, default="", db_default="")
     at = models.DateTimeField()
 
     class Meta:

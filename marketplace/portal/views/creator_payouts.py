@@ -1,7 +1,7 @@
 """The operator's desk: whose payouts wait and why; holding and releasing them, deciding checks, policies, risk."""
 
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -17,6 +17,7 @@ from marketplace.payouts.bookkeeping.risking import newest_assessments, standing
 from marketplace.payouts.checks.queries import newest_checks
 from marketplace.payouts.checks.tables import CreatorCheck
 from marketplace.payouts.checks.words import reason_text
+from marketplace.payouts.connected.backing_off import UnableToTryAgain, refused_last, try_again
 from marketplace.payouts.models import Payout
 from marketplace.payouts.terms import terms_of
 from marketplace.payouts.waiting_queries import Waiting, waiting
@@ -39,7 +40,9 @@ def creators(request: HttpRequest) -> HttpResponse:
     """This will list creators with money in the books, those for whom something waits, or those that are looked for."""
     like, everybody = request.GET.get("q", "").strip()[:80], "all" in request.GET
     handle, _dot, currency = request.GET.get("after", "").partition(".")
-    rows = waiting(like=like, only_held=not (like or everybody), after=(handle, currency), limit=SHOWN + 1)
+    rows = waiting(
+        like=like, only_held=not (like or everybody), after=(handle, currency), limit=SHOWN + 1, now=timezone.now()
+    )
     context = {
         "here": "desk",
         "q": like,
@@ -90,6 +93,7 @@ def _page(request: HttpRequest, found: Creator, **forms: Any) -> HttpResponse:
                 "row": row,
                 "balance": balances.get(row.currency),
                 "said": words_payouts.next_payout(row),
+                "refused": refused_last(found.pk, row.currency, now=timezone.now()),
                 "dates": [
                     *(words_payouts.ripening_text(one) for one in ripening if one.currency == row.currency),
                     *(words_payouts.kept_text(one) for one in reserves if one.currency == row.currency),
@@ -175,6 +179,19 @@ def release(request: HttpRequest, handle: str) -> HttpResponse:
         operations.release_payouts(key=key, by=_by(request), now=timezone.now())
         messages.success(request, _("The hold has ended: what waited is paid with the next settlement."))
     return redirect("desk-payouts-of", handle=found.handle)
+
+
+@never_cache
+@require_POST
+@operators_only
+def again(request: HttpRequest, handle: str, payout: UUID) -> HttpResponse:
+    """This will let the next payout be made at once after one that was refused."""
+    try:
+        try_again(creator=_creator(handle), payout=payout, by=_by(request), now=timezone.now())
+        messages.success(request, _("The next payout is made with the next settlement."))
+    except UnableToTryAgain as refusal:
+        messages.info(request, str(refusal))
+    return redirect("desk-payouts-of", handle=handle)
 
 
 @never_cache

@@ -237,6 +237,8 @@ def test_taken_back_whole_at_the_provider_is_a_payout_that_came_back(house, alic
 
 def test_taiwan_dollars_go_whole_and_the_rest_waits(house, alice, alices, connect):
     account = connect(alice)
+    accounts.banked(house.fake.world, account.reference, "8800", "twd")
+    house.hear()
     house.earn(alices, 12_345, "TWD")
 
     house.settle()
