@@ -5,6 +5,7 @@ from typing import Any
 
 import stripe
 
+from tests.stripe.oracle import whole
 from tests.stripe.routes import listed, retrieved, route, updated
 from tests.stripe.world import PLATFORM, Call, Refused, Row, World
 
@@ -250,13 +251,13 @@ def method_of(world: World, name: str) -> Row:
     if name not in CARDS:
         return world.find("payment_method", name, param="payment_method")
     last4, goes = CARDS[name]
-    details: dict[str, Any] = {
-        "brand": "visa", "country": "US", "exp_month": 12, "exp_year": 2034, "fingerprint": f"fp{last4}",
-        "funding": "credit", "last4": last4, "checks": None, "wallet": None,
-    }  # fmt: skip
+    details = whole(
+        stripe.PaymentMethod.Card, brand="visa", country="US", display_brand="visa", exp_month=12, exp_year=2034,
+        fingerprint=f"fp{last4}", funding="credit", last4=last4, networks={"available": ["visa"], "preferred": None},
+    )  # fmt: skip
     bank = {"account_holder_type": "individual", "account_type": "checking", "bank_name": "TEST BANK", "last4": last4}
     kind = "us_bank_account" if "Bank" in name else "card"
-    row = world.add(stripe.PaymentMethod, "pm", type=kind, billing_details=dict(NOBODY))
+    row = world.add(stripe.PaymentMethod, "pm", type=kind, billing_details=dict(NOBODY), allow_redisplay="unspecified")
     for other in [each for each, value in row.items() if value is None and each != "customer"]:
         del row[other]
     row[kind] = details if kind == "card" else bank

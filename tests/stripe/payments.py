@@ -5,16 +5,23 @@ from typing import Any
 import stripe
 
 from tests.stripe.accounts import NOBODY, method_of
+from tests.stripe.oracle import whole
 from tests.stripe.routes import listed, retrieved, route, updated
 from tests.stripe.world import DAY, SETTLES_AFTER, Call, Refused, Row, World, checked
 
 DISPUTED = {"disputed": "needs_response", "inquired": "warning_needs_response"}
-SMALLEST = {"usd": 50, "eur": 50, "gbp": 30, "jpy": 50}
+# docs.stripe.com/currencies: what a charge comes to at least, in minor units.
+SMALLEST = {
+    "aed": 200, "aud": 50, "brl": 50, "cad": 50, "chf": 50, "czk": 1500, "dkk": 250, "eur": 50, "gbp": 30,
+    "hkd": 400, "huf": 17500, "inr": 50, "jpy": 50, "mxn": 1000, "myr": 200, "nok": 300, "nzd": 50, "pln": 200,
+    "ron": 200, "sek": 300, "sgd": 50, "thb": 1000, "usd": 50,
+}  # fmt: skip
 WORDS = {
     "generic_decline": "Your card was declined.",
     "insufficient_funds": "Your card has insufficient funds.",
     "authentication_required": "Your card was declined. This transaction requires authentication.",
 }
+CARD_WORDS = ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4", "wallet")
 BANK_TAKES = 4 * DAY
 
 
@@ -32,12 +39,18 @@ def create_intent(world: World, call: Call) -> Row:
     return begun(world, call.params)
 
 
+def enough(amount: int, currency: str, words: str) -> None:
+    """Raises Refused for an amount that Stripe's fee would eat."""
+    if amount < (least := SMALLEST.get(currency, 1)):
+        said = f"{least}" if currency == "jpy" else f"{least // 100}.{least % 100:02d}"
+        raise Refused(f"{words} {said} {currency}", "amount_too_small", param="amount")
+
+
 def begun(world: World, params: Row) -> Row:
     """Keeps a new PaymentIntent; see the route's parameters. Raises Refused, also for a card that is declined."""
     amount, currency = params["amount"], params["currency"]
     checked(amount, currency)
-    if amount < SMALLEST.get(currency, 1):
-        raise Refused("Amount must be at least $0.50 usd", "amount_too_small", param="amount")
+    enough(amount, currency, "Amount must be at least")
     if "customer" in params:
         world.find("customer", params["customer"], param="customer")
     if params.get("off_session") and not params.get("confirm"):
@@ -138,20 +151,17 @@ def authenticated(world: World, intent: str, agreed: bool = True) -> None:
 def _charge(world: World, row: Row, status: str, **more: Any) -> Row:
     method = world.rows[row["payment_method"]]
     kind = method["type"]
-    details = {
-        name: method[kind].get(name) for name in ("brand", "country", "exp_month", "exp_year", "last4", "funding")
-    }
-    outcome = {
-        "type": "authorized" if status != "failed" else "issuer_declined",
-        "network_status": None,
-        "reason": None,
-    }
+    paid_with: Row = {"type": kind}
+    if kind == "card":
+        named = {name: method[kind][name] for name in CARD_WORDS}
+        paid_with["card"] = whole(stripe.Charge.PaymentMethodDetails.Card, network="visa", **named)
+    outcome = whole(stripe.Charge.Outcome, type="issuer_declined" if status == "failed" else "authorized")
     charge = world.add(
         stripe.Charge, "ch" if kind == "card" else "py", amount=row["amount"], currency=row["currency"], status=status,
         amount_captured=row["amount"] if status == "succeeded" else 0, amount_refunded=0, captured=status != "failed",
         billing_details=dict(NOBODY), customer=row["customer"], disputed=False, metadata=dict(row["metadata"]),
         paid=status == "succeeded", payment_intent=row["id"], payment_method=method["id"], refunded=False,
-        payment_method_details={"type": kind} | ({"card": details} if kind == "card" else {}), outcome=outcome,
+        payment_method_details=paid_with, outcome=outcome,
         transfer_group=row["transfer_group"], description=row["description"], **more,
     )  # fmt: skip
     row["latest_charge"] = charge["id"]

@@ -66,7 +66,8 @@ def updated(path: str, params: str, kind: type, acts_on: str = "metadata", event
         if "metadata" in given:
             merged = (row["metadata"] or {}) | given["metadata"] if given["metadata"] else {}
             given["metadata"] = {name: value for name, value in merged.items() if value != ""}
-        row.update(given)
+        for name, value in given.items():
+            row[name] = row[name] | value if isinstance(value, dict) and name != "metadata" and row[name] else value
         if event:
             world.emit(event, row)
         return row

@@ -28,6 +28,7 @@ from tests.stripe import (  # noqa: F401  (they hold routes)
 from tests.stripe.faults import Asked, Fault, Faults
 from tests.stripe.files import form_of_parts
 from tests.stripe.oracle import Ill, decode, wrong
+from tests.stripe.published import lacking
 from tests.stripe.routes import ROUTES, Route, expanded, page
 from tests.stripe.world import DAY, PLATFORM, Call, Refused, Row, World
 
@@ -227,7 +228,7 @@ class FakeStripe:
         else:
             answer = expanded(self.world, answer, expand)
             found = [] if answer.get("deleted") else wrong(answer, route.kind, path=answer["object"])
-        self.wrong += [f"{path}: {text}" for text in found]
+        self.wrong += [f"{path}: {text}" for text in found + lacking(answer)]
         return answer
 
 

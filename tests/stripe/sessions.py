@@ -5,7 +5,7 @@ from stripe import checkout
 
 from tests.stripe.accounts import attached, method_of, new_customer
 from tests.stripe.billing import price_of
-from tests.stripe.payments import begun, tried
+from tests.stripe.payments import begun, enough, tried
 from tests.stripe.routes import listed, retrieved, route
 from tests.stripe.subscriptions import begun_subscription
 from tests.stripe.world import DAY, Call, Refused, Row, World
@@ -27,6 +27,8 @@ def create_session(world: World, call: Call) -> Row:
     if "customer" in given:
         world.find("customer", given["customer"], param="customer")
     total = sum(item["amount_total"] for item in items)
+    if mode == "payment" and total:
+        enough(total, items[0]["currency"], "The Checkout Session's total amount due must add up to at least")
     copied = ("success_url", "cancel_url", "customer", "customer_email", "client_reference_id", "locale")
     row = world.add(
         checkout.Session, "cs_test", amount_subtotal=total, amount_total=total, custom_fields=[], shipping_options=[],

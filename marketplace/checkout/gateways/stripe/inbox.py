@@ -102,7 +102,7 @@ def _paid_at_page(session: Row) -> Paid | None:
     key = reading.key_of(session)
     if not key:
         return None
-    intent = session["setup_intent" if session["mode"] == "setup" else "payment_intent"]
+    intent = session.get("setup_intent" if session["mode"] == "setup" else "payment_intent")
     charge = reading.charge_of_session(session)
     return Paid(key, charge, _card_of(intent, charge), reading.id_of(session.get("customer")))
 

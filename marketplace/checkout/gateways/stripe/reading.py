@@ -72,12 +72,12 @@ def reason_of(error: Row) -> str:
 def charge_of_session(session: Row) -> Charge:
     """This will read a Checkout Session, whose intents are expanded. A page that is open waits for the buyer, also
     after a card was declined there: they may give another one. One on which a card is only kept has no payment."""
-    name, status = str(session["id"]), session["status"]
+    name, status = str(session["id"]), session.get("status")
     if status == "open":
-        return Charge(name, ACTION, url=str(session["url"] or ""))
+        return Charge(name, ACTION, url=str(session.get("url") or ""))
     if status == "expired":
         return Charge(name, DECLINED, reason=words.EXPIRED_PAGE)
-    intent = session["setup_intent" if session["mode"] == "setup" else "payment_intent"]
+    intent = session.get("setup_intent" if session["mode"] == "setup" else "payment_intent")
     if not isinstance(intent, Mapping):
         return Charge(name, PENDING)
     if session["mode"] == "setup":
@@ -88,7 +88,7 @@ def charge_of_session(session: Row) -> Charge:
 def charge_of_setup(intent: Row, *, reference: str) -> Charge:
     """This will read a SetupIntent of a page that is complete."""
     if intent["status"] == "succeeded":
-        return Charge(str(intent["id"]), SUCCEEDED, method_token=id_of(intent["payment_method"]))
+        return Charge(str(intent["id"]), SUCCEEDED, method_token=id_of(intent.get("payment_method")))
     if intent["status"] in ("canceled", "requires_payment_method"):
         return Charge(reference, DECLINED, reason=reason_of(intent.get("last_setup_error") or {}))
     return Charge(reference, PENDING)
@@ -96,7 +96,7 @@ def charge_of_setup(intent: Row, *, reference: str) -> Charge:
 
 def charge_of_invoice(invoice: Row, intent: Row | None) -> Charge:
     """This will read an invoice of ours, with the payment intent that it was tried with, where there is one."""
-    name, status = str(invoice["id"]), invoice["status"]
+    name, status = str(invoice["id"]), invoice.get("status")
     if status == "paid" and intent is not None:
         return charge_of_intent(intent, reference=name)
     if status in ("void", "uncollectible"):
@@ -109,7 +109,7 @@ def charge_of_invoice(invoice: Row, intent: Row | None) -> Charge:
 
 def returned_of(refund: Row) -> Returned:
     """This will read a refund: `requires_action` waits for the buyer to say where it goes, `canceled` is none."""
-    status, name = refund["status"], str(refund["id"])
+    status, name = refund.get("status"), str(refund["id"])
     if status == "succeeded":
         return Returned(name, SUCCEEDED)
     if status in ("failed", "canceled"):

@@ -50,7 +50,9 @@ class StripeLines:
         except Exception as error:
             raise _unable(error) from error
         parts: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
-        for place, listed in enumerate((balance.available, balance.pending, balance.connect_reserved or [])):
+        for place, listed in enumerate(
+            (balance.available, balance.pending, getattr(balance, "connect_reserved", None) or [])
+        ):
             for one in listed:
                 parts[one.currency.upper()][place] += _amount(one.amount, one.currency)
         return {currency: Standing(*amounts) for currency, amounts in sorted(parts.items())}
@@ -75,19 +77,15 @@ class StripeLines:
 
 
 def _line(row: Any) -> BalanceLine:
-    source = row.source
+    source, rate = getattr(row, "source", None), getattr(row, "exchange_rate", None)
     exchanged = None
-    if (
-        row.exchange_rate is not None
-        and source is not None
-        and getattr(source, "currency", row.currency) != row.currency
-    ):
+    if rate is not None and source is not None and getattr(source, "currency", row.currency) != row.currency:
         # The source says its amount without the sign that it has in our balance.
         sign = 1 if row.amount >= 0 else -1
         exchanged = Exchanged(
             sign * abs(_amount(source.amount, source.currency)),
             source.currency.upper(),
-            format(Decimal(str(row.exchange_rate)), "f"),
+            format(Decimal(str(rate)), "f"),
         )
     return BalanceLine(
         id=row.id,
