@@ -32,6 +32,10 @@ class UnableToBuyYet(UnableToBuy):
     """The order could not be placed at this moment; the same request anew may be."""
 
 
+class UnableToBuySoLittle(UnableToBuy):
+    """The order costs something, but less than the gateway takes; the same for more, or for nothing, may be placed."""
+
+
 QUOTE_IS_GOOD_FOR = timedelta(days=30)
 """How long after it was accepted a quote can be bought."""
 

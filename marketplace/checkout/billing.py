@@ -10,11 +10,12 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from marketplace.checkout import invoicing, methods, operations, rating
+from marketplace.checkout.asking import UnableToBuySoLittle
 from marketplace.checkout.charges import UsageChargeLine
 from marketplace.checkout.gateways.base import GatewayUnavailable
 from marketplace.checkout.invoicing import Due
 from marketplace.checkout.models import Order, OrderLine, PaymentOutcome
-from marketplace.checkout.placing import bill_row, write_order
+from marketplace.checkout.placing import bill_row, check_least, write_order
 from marketplace.checkout.taxes import ordering as taxes
 from marketplace.checkout.taxes.base import TaxedLine
 from marketplace.checkout.taxes.faults import TaxUnavailable
@@ -30,8 +31,8 @@ def bill_usage(*, now: datetime) -> int:
 
     A studio gets one bill for a currency and a way to pay: the card that was kept with the order that the license came
     of, or where there is none any more, what the studio uses where it says nothing. A bill that is declined is tried
-    again for some days (past_due.py); what is still not paid then is on the next month's. Units that are reported cost
-    what they cost then; what recipes use, docs/usage.md says.
+    again for some days (past_due.py); what is still not paid then is on the next month's, and so is what comes to less
+    than the gateway takes. Units that are reported cost what they cost then; what recipes use, docs/usage.md says.
     """
     try:
         rating.rate_months(now=now)
@@ -69,6 +70,8 @@ def _paid(dues: Sequence[Due], first: Order, token: str, month: datetime, now: d
         return outcome is not None and outcome.outcome != PaymentOutcome.DECLINED
     except GatewayUnavailable as error:
         log.warning("a bill waits for the gateway: %s", error)
+    except UnableToBuySoLittle as error:
+        log.info("a bill waits for more to come: %s", error)
     except TaxUnavailable as error:
         log.warning("a bill waits for its taxes: %s", error.why)
     except Exception:
@@ -98,12 +101,13 @@ def _bill(
         return None
     taxed = taxes.taxed_lines(_lines(dues), _currency(dues), studio=dues[0].grant.studio, now=now, ahead=ahead)
     named = hashlib.sha256("\n".join(sorted(str(due.key) for due in dues)).encode()).hexdigest()
-    prices_minor = sum(due.price_minor for due in dues)
+    total_minor = sum(due.price_minor for due in dues) + (taxed.added_minor if taxed else 0)
+    check_least(total_minor, _currency(dues))
     order = write_order(
         studio=dues[0].grant.studio,
         buyer=first.buyer,
         currency=_currency(dues),
-        total_minor=prices_minor + (taxed.added_minor if taxed else 0),
+        total_minor=total_minor,
         token=token,
         idempotency_key=f"usage:{month:%Y-%m}:{named[:32]}",
         request=named,

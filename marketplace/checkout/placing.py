@@ -12,7 +12,7 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from marketplace.checkout import rules, trying
-from marketplace.checkout.asking import Ask, Quoted, QuotedLine, UnableToBuy, asks_in
+from marketplace.checkout.asking import Ask, Quoted, QuotedLine, UnableToBuy, UnableToBuySoLittle, asks_in
 from marketplace.checkout.charges import UsageChargeLine
 from marketplace.checkout.gateways.base import HOSTED, Gateway, GatewayUnavailable, UnableToUseMethod
 from marketplace.checkout.lines import lock, quoted
@@ -26,6 +26,7 @@ from marketplace.licensing.models import Grant, Offer, OfferPrice
 from marketplace.licensing.rules import PRICE_LIMIT_MINOR
 from marketplace.licensing.terms.model import shown
 from marketplace.people.models import Person, Seat, Studio
+from marketplace.ui.formats import money_text
 from marketplace.ui.words import Words, Written
 
 FREE = "free"
@@ -100,8 +101,8 @@ def place_order(
 ) -> Order:
     """This will fix an order and, where there is something to pay, the intent to charge for it.
 
-    What costs nothing, now or later, needs no `method`. Raises UnableToBuy, UnableToUseMethod, KeyUsedOtherwise,
-    UnableToGrant or UnableToGrantExclusively, and writes nothing then.
+    What costs nothing, now or later, needs no `method`; what costs less than the gateway takes is refused. Raises
+    UnableToBuy, UnableToUseMethod, KeyUsedOtherwise, UnableToGrant or UnableToGrantExclusively, having written nothing.
     """
     if not rules.is_idempotency_key(idempotency_key) or idempotency_key.startswith(OURS):
         raise UnableToBuy(_("An order needs an idempotency key of 1 to 200 visible ASCII characters."))
@@ -159,6 +160,7 @@ def place(
                 return there
             priced = quoted(studio=studio, asks=asks, now=now)
             priced = taxes.taxed_order(priced, studio=studio, now=now, is_bought=bought, ahead=ahead)
+            check_least(priced.total_minor, priced.currency)
             if priced.needs_method and token == FREE:
                 token = token_of(studio, method)
             return _write(studio, buyer, priced, token, idempotency_key, request, now)
@@ -166,6 +168,15 @@ def place(
         if there := _placed(studio, idempotency_key, request):
             return there
         raise
+
+
+def check_least(total_minor: int, currency: str) -> None:
+    """This will raise UnableToBuySoLittle for an order that costs something, but less than the gateway takes."""
+    if total_minor and total_minor < (least := gateway().least_minor(currency)):
+        raise UnableToBuySoLittle(
+            _("This comes to %(total)s, and the least that can be paid by card is %(least)s.")
+            % {"total": money_text(total_minor, currency), "least": money_text(least, currency)}
+        )
 
 
 def _check_readable(asks: Sequence[Ask]) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.utils.translation import gettext as _
 
 from marketplace.checkout import operations, past_due, subscriptions
-from marketplace.checkout.asking import Ask, UnableToBuy, UnableToBuyYet
+from marketplace.checkout.asking import Ask, UnableToBuy, UnableToBuySoLittle, UnableToBuyYet
 from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod
 from marketplace.checkout.going_on import cancel_subscription as cancel_subscription
 from marketplace.checkout.going_on import check_buyer
@@ -43,8 +43,9 @@ _REST = gettext_noop("For the rest of the period: %(amount)s")
 def renew_subscriptions(*, now: datetime) -> int:
     """This will renew what runs out within the hour, each for its next period; tells how many were renewed.
 
-    A renewal costs what the offer costs then. One that is declined is tried again (past_due.py). Where the offer is not
-    sold any more, or the subscription was cancelled, it ends: the license runs to the end of what was paid for.
+    A renewal costs what the offer costs then; where that is less than the gateway takes, the subscription ends. One
+    that is declined is tried again (past_due.py). Where the offer is not sold any more, or the subscription was
+    cancelled, it ends: the license runs to the end of what was paid for.
     """
     renewed = 0
     for subscription in subscriptions.due(now + AHEAD)[:AT_ONCE]:
@@ -83,6 +84,10 @@ def _renew(subscription: Subscription, now: datetime) -> bool:
             idempotency_key=f"subscription:{subscription.pk}:{number}",
             now=now,
         )
+    except UnableToBuySoLittle as error:
+        if ask.fixed is None:  # this price is what each period costs: no card can pay it
+            subscriptions.end(subscription, SubscriptionEnd.REFUSED, reason=str(error), now=now)
+        return False  # what is left of a period is let go, and the next is paid whole
     except UnableToBuyYet as error:
         log.warning("subscription %s waits: %s", subscription.pk, error)
         return False

@@ -164,6 +164,10 @@ class Gateway(Protocol):
     def forget_method(self, token: str, *, now: datetime) -> None:
         """This will see that a kept method is not charged any more."""
 
+    def least_minor(self, currency: str) -> int:
+        """This will give the least that can be paid at once in a currency, in its minor units, without asking anybody;
+        nothing is always possible."""
+
     def charge(self, *, payment: Asked, now: datetime) -> Charge:
         """This will take money once for each key, or say that the card was declined, or what it waits for."""
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from marketplace.checkout.gateways.base import HOSTED, Asked, Charge, Event, Returned, Submitted, UnableToUseMethod
 from marketplace.checkout.gateways.stripe import customers, evidence, paying, returning
 from marketplace.checkout.gateways.stripe.asking import setup_params
+from marketplace.checkout.gateways.stripe.least import least_minor
 from marketplace.checkout.gateways.stripe.reaching import ask
 from marketplace.provider.client import ProviderRefused
 
@@ -56,6 +57,10 @@ class StripeGateway:
     def forget_method(self, token: str, *, now: datetime) -> None:
         """This will see that a kept card is not charged any more."""
         customers.forget(token, now=now)
+
+    def least_minor(self, currency: str) -> int:
+        """This will give what Stripe's documents name as the least for a currency."""
+        return least_minor(currency)
 
     def charge(self, *, payment: Asked, now: datetime) -> Charge:
         """This will take money once for each key, or say that the card was declined, or what it waits for."""

@@ -11,6 +11,7 @@ from marketplace.checkout.gateways.base import DECLINED, HOSTED, PENDING, SUCCEE
 from marketplace.checkout.gateways.stripe import invoices, reading, words
 from marketplace.checkout.gateways.stripe.asking import card_params, metadata_of, page_params, setup_params
 from marketplace.checkout.gateways.stripe.customers import customer_of, formers, is_kept, keep_card, studio_of
+from marketplace.checkout.gateways.stripe.least import least_minor
 from marketplace.checkout.gateways.stripe.reaching import ask, change, look, reaching
 from marketplace.checkout.gateways.stripe.refusals import declined
 from marketplace.payouts.currencies import UnsayableAmount
@@ -45,6 +46,9 @@ def charge(payment: Asked, *, invoiced: bool, now: datetime) -> Charge:
 def _charged(payment: Asked, customer: str, invoiced: bool, now: datetime) -> Charge:
     if not payment.amount_minor:
         return _kept_only(payment, customer, now)
+    if payment.amount_minor < least_minor(payment.currency):
+        log.error("%s is for less than Stripe takes", payment.key)
+        return Charge("", DECLINED, reason=words.SMALL)
     try:
         if payment.method == HOSTED:
             return _page(payment, customer, key=payment.key, now=now)

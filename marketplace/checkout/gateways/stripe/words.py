@@ -18,7 +18,7 @@ _OVER = gettext_noop("The card's last month is over: use another card.")
 _LIMIT = gettext_noop("The card's limit is reached: use another card.")
 _SUPPORT = gettext_noop("This card cannot pay this: use another card.")
 LATER = gettext_noop("The bank could not be asked: try again later.")
-_SMALL = gettext_noop("The amount is too small to be paid by card.")
+SMALL = gettext_noop("The amount is too small to be paid by card.")
 _LARGE = gettext_noop("The amount is too large to be paid by card.")
 GONE = gettext_noop("This card is not kept any more: use another card.")
 
@@ -49,7 +49,7 @@ SENTENCES: Mapping[str, str] = {
     "processing_error": LATER,
     "reenter_transaction": LATER,
     "try_again_later": LATER,
-    "amount_too_small": _SMALL,
+    "amount_too_small": SMALL,
     "amount_too_large": _LARGE,
     "payment_method_unactivated": _SUPPORT,
     "payment_method_customer_decline": NOT_CONFIRMED,
