@@ -21,12 +21,14 @@ BATCH = 2000
 _LOCK = 0x7265_636E  # "recn": who matches lines waits for who does so already
 
 _TAKE = f"""
-SELECT {LINE} FROM checkout_provider_line_open o JOIN checkout_provider_line l ON l.id = o.line_id
- WHERE o.line_id > %s AND l.gateway = %s ORDER BY o.line_id LIMIT %s
+SELECT l.* FROM (SELECT line_id FROM checkout_provider_line_open WHERE line_id > %s ORDER BY line_id OFFSET 0) o
+ CROSS JOIN LATERAL (SELECT {LINE} FROM checkout_provider_line l
+                      WHERE l.id = o.line_id AND l.gateway = %s OFFSET 0) l LIMIT %s
 """
 _SETTLED = """
-SELECT s.source, v.transaction_id::text FROM unnest(%s::text[]) AS n (source)
-  JOIN payouts_sale s ON s.source = n.source JOIN payouts_provider_settlement v ON v.sale_id = s.id
+SELECT n.source, v.transaction_id::text FROM unnest(%s::text[]) AS n (source)
+ CROSS JOIN LATERAL (SELECT id FROM payouts_sale s WHERE s.source = n.source OFFSET 0) s
+ CROSS JOIN LATERAL (SELECT transaction_id FROM payouts_provider_settlement v WHERE v.sale_id = s.id OFFSET 0) v
 """
 _NOTE = """
 INSERT INTO checkout_reconciled_transaction (transaction_id, line_id)

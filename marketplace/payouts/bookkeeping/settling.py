@@ -23,26 +23,31 @@ class Collected:
 
 # What `record_settled` writes for one sale, for all of them in one statement: what is in clearing of each, its
 # transaction with the digest that `content_sha256` gives, its postings, and the fact. A sale of which nothing is left
-# and that cost nothing has none.
+# and that cost nothing has none. What is asked for is looked up by its key, each (`LATERAL` with `OFFSET 0`): however
+# large the tables are, and whatever the planner thinks of them, they are never read as a whole.
 _SETTLE = """
 WITH asked AS MATERIALIZED (
     SELECT s.id AS sale_id, s.source, s.currency, s.transaction_id, l.fee, l.reference, l.named
       FROM unnest(%(sources)s::text[], %(fees)s::bigint[], %(references)s::text[], %(ids)s::uuid[])
            AS l (source, fee, reference, named)
-      JOIN payouts_sale s ON s.source = l.source AND s.paid_from = 'psp_clearing'
-     WHERE NOT EXISTS (SELECT FROM payouts_provider_settlement v WHERE v.sale_id = s.id)
+     CROSS JOIN LATERAL (SELECT * FROM payouts_sale s
+                          WHERE s.source = l.source AND s.paid_from = 'psp_clearing' OFFSET 0) s
+     WHERE (SELECT true FROM payouts_provider_settlement v WHERE v.sale_id = s.id) IS NULL
+), given AS MATERIALIZED (
+    SELECT a.sale_id, r.id AS reversal_id, r.transaction_id
+      FROM asked a CROSS JOIN LATERAL (SELECT id, transaction_id FROM payouts_reversal r
+                                        WHERE r.sale_id = a.sale_id AND r.kind <> 'takedown' OFFSET 0) r
 ), held AS MATERIALIZED (
     SELECT x.sale_id, sum(p.amount_minor)::bigint AS moved
       FROM (SELECT a.sale_id, a.transaction_id FROM asked a
              UNION ALL
-            SELECT a.sale_id, r.transaction_id FROM asked a JOIN payouts_reversal r ON r.sale_id = a.sale_id
-             WHERE r.kind <> 'takedown'
+            SELECT g.sale_id, g.transaction_id FROM given g
              UNION ALL
-            SELECT a.sale_id, o.transaction_id FROM asked a JOIN payouts_reversal r ON r.sale_id = a.sale_id
-              JOIN payouts_reversal_outcome o ON o.reversal_id = r.id
-             WHERE r.kind <> 'takedown') x
-      JOIN payouts_posting p ON p.transaction_id = x.transaction_id
-      JOIN payouts_account c ON c.id = p.account_id AND c.kind = 'psp_clearing'
+            SELECT g.sale_id, o.transaction_id FROM given g
+             CROSS JOIN LATERAL (SELECT transaction_id FROM payouts_reversal_outcome o
+                                  WHERE o.reversal_id = g.reversal_id OFFSET 0) o) x
+     CROSS JOIN LATERAL (SELECT p.amount_minor FROM payouts_posting p JOIN payouts_account c ON c.id = p.account_id
+                          WHERE p.transaction_id = x.transaction_id AND c.kind = 'psp_clearing' OFFSET 0) p
      GROUP BY x.sale_id
 ), due AS MATERIALIZED (
     SELECT a.*, coalesce(h.moved, 0) AS moved FROM asked a LEFT JOIN held h ON h.sale_id = a.sale_id
@@ -78,11 +83,15 @@ SELECT (SELECT count(*) FROM settled), (SELECT count(*) FROM posted)
 _STANDS = """
 SELECT l.source, s.id IS NOT NULL, s.paid_from, v.fee_minor = l.fee AND v.reference = l.reference
   FROM unnest(%(sources)s::text[], %(fees)s::bigint[], %(references)s::text[]) AS l (source, fee, reference)
-  LEFT JOIN payouts_sale s ON s.source = l.source
-  LEFT JOIN payouts_provider_settlement v ON v.sale_id = s.id
+  LEFT JOIN LATERAL (SELECT id, paid_from FROM payouts_sale s WHERE s.source = l.source OFFSET 0) s ON true
+  LEFT JOIN LATERAL (SELECT id, fee_minor, reference FROM payouts_provider_settlement v
+                      WHERE v.sale_id = s.id OFFSET 0) v ON true
  WHERE s.id IS NULL OR s.paid_from <> 'psp_clearing' OR v.id IS NOT NULL
 """
-_CURRENCIES = "SELECT DISTINCT currency FROM payouts_sale WHERE source = ANY (%s::text[]) ORDER BY currency"
+_CURRENCIES = """
+SELECT DISTINCT s.currency FROM unnest(%s::text[]) AS l (source)
+ CROSS JOIN LATERAL (SELECT currency FROM payouts_sale s WHERE s.source = l.source OFFSET 0) s ORDER BY s.currency
+"""
 _OPEN = """
 SELECT payouts_open_accounts(array_agg(c.currency), array_agg(k.kind), array_fill(NULL::uuid, ARRAY[count(*)::int]),
                              array_fill(''::text, ARRAY[count(*)::int]))
