@@ -4,7 +4,7 @@ from rest_framework import serializers
 
 from marketplace.api.fields import Shape, StrictInteger, StrictSerializer, StrictText, StrictUUID
 
-REFUND_STATES = ("open", "pending", "succeeded", "failed", "refused", "overtaken", "again", "otherwise")
+REFUND_STATES = ("open", "pending", "succeeded", "failed", "refused", "overtaken", "again", "otherwise", "settled")
 REQUEST_STATES = ("waiting", "granted", "refused", "withdrawn")
 
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from marketplace.checkout import asking_back_letters as letters
 from marketplace.checkout import line_money, refunding
@@ -19,6 +20,7 @@ from marketplace.people.models import Person, Seat
 from marketplace.ui.formats import date_text, money_text
 
 WORDS_LIMIT = 500
+NOTHING_OWED = gettext_lazy("Nothing of this refund is owed any more: the buyer has the money already.")
 GRANTED = "asked for by the buyer"
 """What creators read in their statements where the operator says nothing else; kept as data, in English."""
 
@@ -40,10 +42,16 @@ def open_until(order: Order) -> datetime | None:
 
 
 def left_to_ask(line: OrderLine) -> int:
-    """This will tell how many minor units of a line can still be asked back: what is left less what is on its way."""
-    left_minor = line_money.left_of_line(line) or 0
-    under_way = RefundIntent.objects.filter(line=line, outcome=None).values_list("amount_minor", flat=True)
-    return max(0, left_minor - sum(under_way))
+    """This will tell how many minor units of a line can still be asked back."""
+    return refunding.left_to_give(line)
+
+
+def owed_of(refund: RefundIntent) -> int:
+    """This will tell how much of a refund that came back its buyer is still owed: no more than is left of the line.
+
+    The rest they have already, from a dispute that they won or by another refund.
+    """
+    return min(refund.amount_minor, left_to_ask(refund.line))
 
 
 @transaction.atomic
@@ -158,20 +166,22 @@ def _answer(
 
 @transaction.atomic
 def give_otherwise(*, refund: RefundIntent, note: str, by: Person, now: datetime) -> RefundMended:
-    """This will keep that money of a refund which came back went to the buyer another way, out of our bank account.
+    """This will keep that what is owed of a refund which came back went to the buyer another way, out of our bank
+    account.
 
     It is booked again as a refund, so that creators give their parts, and as a transfer from the bank. Raises
-    UnableToAskForRefund for a refund that did not come back, one that is mended already, and for no note or more than
-    200 characters of it; UnableToRefund where so much is not left any more.
+    UnableToAskForRefund for no note or more than 200 characters of it, and as `_lock_failed`.
     """
     note = note.strip()
     if not 0 < len(note) <= 200:
         raise UnableToAskForRefund(_("Say how it was given, in at most 200 characters."))
-    _lock_failed(refund)
+    amount_minor = _lock_failed(refund)
+    if not amount_minor:
+        raise UnableToAskForRefund(str(NOTHING_OWED))
     line, key = refund.line, f"{refund.key}:otherwise"
-    line_money.refund_money(line=line, amount_minor=refund.amount_minor, key=key, reason=refund.reason, now=now)
+    line_money.refund_money(line=line, amount_minor=amount_minor, key=key, reason=refund.reason, now=now)
     record_bank_transfer(
-        amount=Money(refund.amount_minor, line.order.currency),
+        amount=Money(amount_minor, line.order.currency),
         paid_from=AccountKind.BANK,
         paid_to=AccountKind.PSP_BALANCE,
         reference=key,
@@ -179,19 +189,20 @@ def give_otherwise(*, refund: RefundIntent, note: str, by: Person, now: datetime
     )
     if Deferral.objects.filter(source=line.source).exists():
         # What was paid ahead is given back out of what is collected; what is in the balance is put there for it.
-        record_collected(amount_minor=-refund.amount_minor, currency=line.order.currency, reference=key, now=now)
-    return RefundMended.objects.create(refund=refund, note=note, by=by, at=now)
+        record_collected(amount_minor=-amount_minor, currency=line.order.currency, reference=key, now=now)
+    return RefundMended.objects.create(refund=refund, note=note, amount_minor=amount_minor, by=by, at=now)
 
 
 def try_again(*, refund: RefundIntent, by: Person, now: datetime) -> RefundMended:
-    """This will give money of a refund that came back to the buyer's card once more, as a refund of its own.
+    """This will give what is owed of a refund that came back to the buyer's card once more, as a refund of its own.
 
-    Raises UnableToAskForRefund for a refund that did not come back, or is mended already; UnableToRefundLine, and
-    GatewayUnavailable when nobody knows yet.
+    Raises UnableToAskForRefund as `_lock_failed`; UnableToRefundLine, and GatewayUnavailable when nobody knows yet.
     """
     with transaction.atomic():
-        _lock_failed(refund)
-        again = refunding.intend(line=refund.line, amount_minor=refund.amount_minor, reason=refund.reason, now=now)
+        amount_minor = _lock_failed(refund)
+        if not amount_minor:
+            raise UnableToAskForRefund(str(NOTHING_OWED))
+        again = refunding.intend(line=refund.line, amount_minor=amount_minor, reason=refund.reason, now=now)
         mended = RefundMended.objects.create(refund=refund, again=again, by=by, at=now)
     outcome = refunding.pay_back(intent=again, now=now)
     if outcome.outcome == RefundOutcome.REFUSED:
@@ -199,9 +210,28 @@ def try_again(*, refund: RefundIntent, by: Person, now: datetime) -> RefundMende
     return mended
 
 
-def _lock_failed(refund: RefundIntent) -> None:
+@transaction.atomic
+def settle(*, refund: RefundIntent, by: Person, now: datetime) -> RefundMended:
+    """This will keep that nothing is owed of a refund which came back: the buyer has the money already.
+
+    Raises UnableToAskForRefund where something is owed, and as `_lock_failed`.
+    """
+    if owed_minor := _lock_failed(refund):
+        owed = money_text(owed_minor, refund.line.order.currency)
+        raise UnableToAskForRefund(_("%s of it are owed to the buyer: give that back.") % owed)
+    return RefundMended.objects.create(refund=refund, amount_minor=0, by=by, at=now)
+
+
+def _lock_failed(refund: RefundIntent) -> int:
+    """Locks the order of a refund that came back, and tells how much of it is owed.
+
+    Raises UnableToAskForRefund for one that did not come back, one that is mended already, and while a bank decides.
+    """
     Order.objects.select_for_update(no_key=True).values_list("pk").get(pk=refund.line.order_id)
     if not refund.steps.filter(state=RefundStep.FAILED).exists():
         raise UnableToAskForRefund(_("This refund did not come back, so that there is nothing to give another way."))
     if RefundMended.objects.filter(refund=refund).exists():
         raise UnableToAskForRefund(_("It is kept already what was done about this refund."))
+    if refunding.open_disputes(refund.line.order_id).exists():
+        raise UnableToAskForRefund(_("The bank is deciding about this payment: wait until it has."))
+    return owed_of(refund)

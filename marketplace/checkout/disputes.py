@@ -3,7 +3,7 @@
 import uuid
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 
 class Dispute(models.Model):
@@ -53,9 +53,18 @@ class DisputePart(models.Model):
         """What the books know it by."""
         return f"dispute:{self.dispute.reference}:{self.line_id}"
 
+    @property
+    def rest_key(self) -> str:
+        """What the books know that by which did not come back of it; reconciling/finding.py says it in SQL."""
+        return f"{self.key}:rest"
+
 
 class DisputeStep(models.Model):
-    """What was heard of a dispute: that it was opened, and how it ended; each once, and one end only."""
+    """What was heard of a dispute: that it was opened, and how it ended; each once, and one end only.
+
+    `amount_minor` is what it is about; of one that was won, what came back: less than that where it was won in part.
+    `fee_currency` is of the fee, where that is another than the dispute's.
+    """
 
     OPENED, WON, LOST = "opened", "won", "lost"
 
@@ -63,6 +72,7 @@ class DisputeStep(models.Model):
     state = models.CharField(max_length=10)
     amount_minor = models.BigIntegerField()
     fee_minor = models.BigIntegerField(default=0)
+    fee_currency = models.CharField(max_length=3, blank=True, default="", db_default="")
     due_by = models.DateTimeField(null=True)
     at = models.DateTimeField()
 
@@ -79,6 +89,10 @@ class DisputeStep(models.Model):
 
     def __str__(self) -> str:
         return f"{self.dispute_id} {self.state}"
+
+
+TOOK_FOR_GOOD = Q(state=DisputeStep.LOST) | Q(state=DisputeStep.WON, amount_minor__lt=F("dispute__amount_minor"))
+"""Ends of disputes by which a buyer's bank has taken money for good: all of it, or a part."""
 
 
 class Contradiction(models.Model):

@@ -26,6 +26,7 @@ def collect_events(*, now: datetime) -> int:
                 charge_reference=event.charge_reference,
                 object_reference=event.object_reference,
                 amount_minor=event.amount_minor,
+                returned_minor=event.returned_minor,
                 happened_at=event.happened_at,
                 received_at=now,
             )
@@ -70,6 +71,7 @@ def _hear(event: GatewayEvent, now: datetime) -> str:
         dispute_reference=event.object_reference or event.charge_reference,
         state=_DISPUTES[event.kind],
         amount_minor=event.amount_minor,
+        returned_minor=event.returned_minor,
         now=now,
     )
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_noop
 
 from marketplace.checkout import line_money, refunding, strays
 from marketplace.checkout.attempts import PaymentAttempt, StrayPayment
-from marketplace.checkout.disputes import Contradiction, Dispute, DisputePart, DisputeStep
+from marketplace.checkout.disputes import TOOK_FOR_GOOD, Contradiction, Dispute, DisputePart, DisputeStep
 from marketplace.checkout.gateways.base import Charge, Returned
 from marketplace.checkout.models import Order, OrderLine, PaymentOutcome
 from marketplace.checkout.paying import note
@@ -63,7 +63,9 @@ def hear_dispute(
     dispute_reference: str,
     state: str,
     amount_minor: int | None = None,
+    returned_minor: int | None = None,
     fee_minor: int = 0,
+    fee_currency: str = "",
     due_by: datetime | None = None,
     reason: str = "",
     now: datetime,
@@ -71,15 +73,19 @@ def hear_dispute(
     """This will take in that a bank took money of a charge back ("opened"), or how that ended ("won", "lost").
 
     `amount_minor` is what it took, all that is left of the order without it; it is divided over the order's lines by
-    what is left of each, largest remainder first, and what is more than is left is the house's loss. Licenses are
-    suspended while it is open, and revoked where it is lost and nothing stays paid. `fee_minor` is what the gateway
-    asks of the house for it, booked when it is first heard; another one afterwards is kept as a contradiction, and what
-    it moves is booked with the gateway's line. An end implies the beginning; the other end afterwards changes nothing,
-    and is kept as a contradiction. Tells what the effect was: the state, "", or what it contradicts.
+    what is left of each, largest remainder first, and what is more than is left is the house's loss. Of one that is won
+    `returned_minor` is what came back, all without it: where it is less, the rest is taken again as if the dispute had
+    been of that alone, and lost. Licenses are suspended while it is open, and revoked where money is lost and nothing
+    stays paid. `fee_minor` is what the gateway asks of the house for it, in `fee_currency` where that is not the
+    order's, booked when it is first heard; another one afterwards is kept as a contradiction, and what it moves is
+    booked with the gateway's line. An end implies the beginning; the other end afterwards changes nothing, and is kept
+    as a contradiction. Tells what the effect was: the state, "", or what it contradicts.
     Raises UnableToHear for a charge that paid no order.
     """
     if state not in (DisputeStep.OPENED, DisputeStep.WON, DisputeStep.LOST):
         raise ValueError(f"A dispute is opened, won or lost: {state!r} is none of these.")
+    if returned_minor is not None and (state != DisputeStep.WON or returned_minor <= 0):
+        raise ValueError("Money comes back of what is won, and of nothing else.")
     with transaction.atomic():
         stray = StrayPayment.objects.filter(reference=charge_reference).select_related("attempt__order").first()
         if stray is not None:
@@ -93,10 +99,24 @@ def hear_dispute(
             return _contradicts(order, f"dispute-{state}", dispute_reference, amount_minor, "nothing remains", now)
         if amount_minor not in (None, dispute.amount_minor):
             _contradicts(order, f"dispute-{state}", dispute_reference, amount_minor, "another amount", now)
-        return _told(order, dispute, state, _fee(order, dispute, fee_minor, now), due_by, now)
+        fee_currency = "" if fee_currency == dispute.currency else fee_currency
+        fee_minor = _fee(order, dispute, fee_minor, fee_currency, now)
+        returned_minor = _returned(order, dispute, returned_minor, now) if state == DisputeStep.WON else 0
+        fee = {"fee_minor": fee_minor, "fee_currency": fee_currency if fee_minor else ""}
+        return _told(order, dispute, state, returned_minor, {**fee, "due_by": due_by, "at": now})
 
 
-def _fee(order: Order, dispute: Dispute, fee_minor: int, now: datetime) -> int:
+def _returned(order: Order, dispute: Dispute, returned_minor: int | None, now: datetime) -> int:
+    """Tells how much came back of a dispute that was won; what was heard first counts, and never more than it took."""
+    told_minor = dispute.amount_minor if returned_minor is None else returned_minor
+    before = dispute.steps.filter(state=DisputeStep.WON).values_list("amount_minor", flat=True).first()
+    counts_minor = min(told_minor, dispute.amount_minor) if before is None else before
+    if returned_minor not in (None, counts_minor):
+        _contradicts(order, "dispute-won", dispute.reference, told_minor, f"came back: {told_minor}", now)
+    return counts_minor
+
+
+def _fee(order: Order, dispute: Dispute, fee_minor: int, fee_currency: str, now: datetime) -> int:
     """Books the fee of a dispute where none is booked; tells how much that is. It never keeps a state from its effect.
 
     Booked is what the books say: a step that was there before its fee was known does not have it.
@@ -109,7 +129,7 @@ def _fee(order: Order, dispute: Dispute, fee_minor: int, now: datetime) -> int:
     booked_minor = fees.aggregate(sum=Sum("amount_minor"))["sum"]
     if booked_minor is None:
         source = dispute.parts.select_related("line").order_by("id")[0].line.source
-        record_dispute_fee(source=source, fee_minor=fee_minor, key=dispute.reference, now=now)
+        record_dispute_fee(source=source, fee_minor=fee_minor, currency=fee_currency, key=dispute.reference, now=now)
         return fee_minor
     if booked_minor != fee_minor:
         _contradicts(order, "dispute-fee", dispute.reference, fee_minor, f"another fee: {fee_minor}", now)
@@ -159,36 +179,44 @@ def divided(lines: Sequence[OrderLine], amount_minor: int | None) -> list[int]:
     return parts
 
 
-def _told(order: Order, dispute: Dispute, state: str, fee_minor: int, due_by: datetime | None, now: datetime) -> str:
-    """Gives one message its effect; the first row of a dispute says that it was opened, whatever was told first."""
+def _told(order: Order, dispute: Dispute, state: str, returned_minor: int, more: dict[str, Any]) -> str:
+    """Gives one message its effect; the first row of a dispute says that it was opened, whatever was told first.
+
+    `returned_minor` is what came back, of one that is won; `more` says the fee, the day and the moment, and the fee
+    stands in the first row that is written.
+    """
+    now = more["at"]
     said = set(dispute.steps.values_list("state", flat=True))
     ends = said & {DisputeStep.WON, DisputeStep.LOST}
     if state != DisputeStep.OPENED and ends and state not in ends:
         return _contradicts(order, f"dispute-{state}", dispute.reference, dispute.amount_minor, "the other end", now)
     for one in (DisputeStep.OPENED, state):
         if one not in said:
-            _step(dispute, one, fee_minor, due_by, now)
+            amount_minor = returned_minor if one == DisputeStep.WON else dispute.amount_minor
+            step = DisputeStep.objects.create(dispute=dispute, state=one, amount_minor=amount_minor, **more)
             said.add(one)
-            fee_minor = 0
-            _follow(order, dispute, one, now)
+            more |= {"fee_minor": 0, "fee_currency": ""}
+            _follow(order, step, now)
     return f"dispute-{state}"
 
 
-def _step(dispute: Dispute, state: str, fee_minor: int, due_by: datetime | None, now: datetime) -> None:
-    DisputeStep.objects.create(
-        dispute=dispute, state=state, amount_minor=dispute.amount_minor, fee_minor=fee_minor, due_by=due_by, at=now
-    )
-
-
-def _follow(order: Order, dispute: Dispute, state: str, now: datetime) -> None:
+def _follow(order: Order, step: DisputeStep, now: datetime) -> None:
     """Moves books and rights with what became of a dispute."""
+    dispute, state = step.dispute, step.state
     parts = list(dispute.parts.select_related("line__replaces", "dispute"))
     if state != DisputeStep.OPENED:
         for part in parts:
             line_money.close_dispute_money(line=part.line, outcome=state, key=part.key, now=now)
+    if state == DisputeStep.WON:
+        for part, lost_minor in zip(parts, _rests(dispute, parts, step.amount_minor), strict=True):
+            if lost_minor:
+                asked: dict[str, Any] = {"line": part.line, "key": part.rest_key, "now": now}
+                line_money.dispute_money(amount_minor=lost_minor, **asked)
+                line_money.close_dispute_money(outcome=DisputeStep.LOST, **asked)
     # While another dispute is open, what it holds may still come back: it decides about the license when it ends.
     others = refunding.open_disputes(order.pk).exclude(pk=dispute.pk).exists()
-    lost = DisputeStep.objects.filter(dispute__order=order, state=DisputeStep.LOST).exists()
+    lost = DisputeStep.objects.filter(TOOK_FOR_GOOD, dispute__order=order).exists()
+    is_won = state == DisputeStep.WON and step.amount_minor == dispute.amount_minor
     for part in parts:
         grant = held(part.line)
         if grant is None or (others and state != DisputeStep.OPENED):
@@ -198,7 +226,13 @@ def _follow(order: Order, dispute: Dispute, state: str, now: datetime) -> None:
         elif lost and not line_money.left_of_line(part.line):
             revoke(grant, TAKEN, now)
         else:
-            mark(grant, GrantStatus.ACTIVE, WON if state == DisputeStep.WON else PART_TAKEN, now)
+            mark(grant, GrantStatus.ACTIVE, WON if is_won else PART_TAKEN, now)
+
+
+def _rests(dispute: Dispute, parts: Sequence[DisputePart], returned_minor: int) -> list[int]:
+    """Divides what did not come back of a dispute over its lines, once all that it took is there again."""
+    rest_minor = dispute.amount_minor - returned_minor
+    return divided([part.line for part in parts], rest_minor) if rest_minor else [0] * len(parts)
 
 
 def held(line: OrderLine) -> Grant | None:
@@ -276,7 +310,7 @@ def _intents(refund_reference: str, key: str) -> list[RefundIntent]:
 def _outside(order: Order, refund_reference: str, amount_minor: int, now: datetime) -> list[RefundIntent]:
     """Writes an intent for each line that a refund made at the gateway takes of, as if it had been asked for here."""
     lines = list(order.lines.filter(price_minor__gt=0))
-    left = [line_money.left_of_line(line) or 0 for line in lines]
+    left = [refunding.left_to_give(line) for line in lines]
     there_minor = min(amount_minor, sum(left))
     if amount_minor > there_minor:
         _contradicts(order, "refund", refund_reference, amount_minor - there_minor, "more than is left", now)

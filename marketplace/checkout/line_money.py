@@ -5,7 +5,6 @@ from datetime import datetime
 from marketplace.checkout.models import OrderLine
 from marketplace.payouts import operations as payouts
 from marketplace.payouts.left_queries import left_of_sale
-from marketplace.payouts.reversals import ReversalOutcome
 
 
 def left_of_line(line: OrderLine) -> int | None:
@@ -13,23 +12,19 @@ def left_of_line(line: OrderLine) -> int | None:
     return left_of_sale(line.source)
 
 
-def refund_money(*, line: OrderLine, amount_minor: int, key: str, reason: str, now: datetime) -> None:
-    """This will book that a buyer gets money of a line back; raises UnableToRefund."""
-    payouts.refund(source=line.source, amount_minor=amount_minor, key=key, reason=reason, now=now)
+def refund_money(
+    *, line: OrderLine, amount_minor: int, key: str, reason: str, now: datetime, beyond: bool = False
+) -> None:
+    """This will book that a buyer gets money of a line back; raises UnableToRefund.
+
+    With `beyond`, for money that has gone already, what is more than remains is the house's loss.
+    """
+    payouts.refund(source=line.source, amount_minor=amount_minor, key=key, reason=reason, now=now, beyond=beyond)
 
 
 def fail_refund_money(*, line: OrderLine, key: str, now: datetime) -> None:
     """This will book that money of a refund came back to us; raises UnableToRefund."""
     payouts.fail_refund(key=key, now=now)
-
-
-def lose_money(*, line: OrderLine, amount_minor: int, key: str, now: datetime) -> None:
-    """This will book money that went back to a buyer beyond what remains of a line: the house's loss.
-
-    What remains of the line goes first. The same key again changes nothing.
-    """
-    payouts.open_dispute(source=line.source, amount_minor=amount_minor, key=key, now=now)
-    payouts.close_dispute(source=line.source, outcome=ReversalOutcome.LOST, key=key, now=now)
 
 
 def dispute_money(*, line: OrderLine, amount_minor: int, key: str, now: datetime) -> None:

@@ -257,6 +257,7 @@ class GatewayEvent(models.Model):
     object_reference = models.CharField(max_length=120, blank=True, default="")
     amount_minor = models.BigIntegerField(null=True)
     happened_at = models.DateTimeField()
+    returned_minor = models.BigIntegerField(null=True)
     received_at = models.DateTimeField()
 
     class Meta:

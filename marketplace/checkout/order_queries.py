@@ -88,9 +88,12 @@ def refunds_of(order: Order) -> list[Back]:
 
 
 def disputes_of(order: Order) -> list[Dispute]:
-    """This will list the disputes of an order, each with its newest step as `.newest`."""
+    """This will list the disputes of an order, each with its newest state as `.newest`: of one that was won in part,
+    "part-won"."""
     found = list(Dispute.objects.filter(order=order).prefetch_related("steps").order_by("opened_at", "id"))
     for dispute in found:
         steps = list(dispute.steps.all())
-        dispute.newest = steps[-1].state if steps else "opened"  # type: ignore[attr-defined]
+        newest = steps[-1].state if steps else "opened"
+        in_part = newest == "won" and steps[-1].amount_minor < dispute.amount_minor
+        dispute.newest = "part-won" if in_part else newest  # type: ignore[attr-defined]
     return found

@@ -58,23 +58,27 @@ class RefundAnswer(models.Model):
 
 
 class RefundMended(models.Model):
-    """What was done about a refund that failed at the buyer's bank: it went `again`, or another way (`note`)."""
+    """What was done about a refund that failed at the buyer's bank: what is owed of it went `again`, or another way
+    (`note`, of `amount_minor`, null for all of it), or nothing is owed (0)."""
 
     refund = models.OneToOneField(
         "checkout.RefundIntent", on_delete=models.PROTECT, primary_key=True, related_name="mended"
     )
     again = models.OneToOneField("checkout.RefundIntent", on_delete=models.PROTECT, null=True, related_name="again_of")
     note = models.CharField(max_length=200, blank=True)
+    amount_minor = models.BigIntegerField(null=True)
     by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField()
 
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(again__isnull=False, note="") | (Q(again=None) & ~Q(note="")),
+                condition=Q(again__isnull=False, note="", amount_minor=None)
+                | (Q(again=None) & ~Q(note="") & (Q(amount_minor=None) | Q(amount_minor__gt=0)))
+                | Q(again=None, note="", amount_minor=0),
                 name="checkout_refund_is_mended_one_way",
             )
         ]
 
     def __str__(self) -> str:
-        return f"{self.refund_id}: {self.note or self.again_id}"
+        return f"{self.refund_id}: {self.note or self.again_id or 'nothing is owed'}"

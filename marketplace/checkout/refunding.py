@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from marketplace.checkout import line_money
-from marketplace.checkout.disputes import Contradiction, Dispute, DisputeStep
+from marketplace.checkout.disputes import Dispute, DisputeStep
 from marketplace.checkout.gateways.base import FAILED, GatewayUnavailable, Returned
 from marketplace.checkout.models import Order, OrderLine, PaymentOutcome
 from marketplace.checkout.placing import gateway_of
@@ -67,18 +67,22 @@ def intend(*, line: OrderLine, amount_minor: int | None = None, reason: str, now
     if open_disputes(line.order_id).exists():
         why = _("its payment is disputed, and would go back twice: wait until the bank has decided")
         raise UnableToRefundLine(line, why)
-    left_minor = line_money.left_of_line(line)
-    if left_minor is None:
+    if line_money.left_of_line(line) is None:
         raise UnableToRefundLine(line, _("nothing was paid for it"))
-    asked = RefundIntent.objects.filter(line=line, outcome=None).values_list("amount_minor", flat=True)
-    left_minor -= sum(asked)
+    left_minor = left_to_give(line)
     amount_minor = left_minor if amount_minor is None else amount_minor
     if not 0 < amount_minor <= left_minor:
-        left = Money(max(0, left_minor), line.order.currency)
+        left = Money(left_minor, line.order.currency)
         raise UnableToRefundLine(
             line, _("%(left)s are left to give back: ask for more than zero and no more") % {"left": left}
         )
     return RefundIntent.objects.create(line=line, amount_minor=amount_minor, reason=reason, intended_at=now)
+
+
+def left_to_give(line: OrderLine) -> int:
+    """This will tell how many minor units of a line can still be given back: what is left less what is on its way."""
+    under_way = RefundIntent.objects.filter(line=line, outcome=None).values_list("amount_minor", flat=True)
+    return max(0, (line_money.left_of_line(line) or 0) - sum(under_way))
 
 
 def open_disputes(order_id: object) -> QuerySet[Dispute]:
@@ -141,16 +145,17 @@ def _step(intent: RefundIntent, returned: Returned, now: datetime) -> None:
     )
 
 
-def _booked(intent: RefundIntent, now: datetime) -> str:
-    """Books what went back. Where a dispute of the same money was lost meanwhile, the house bears it."""
-    line, amount_minor = intent.line, intent.amount_minor
+def _booked(intent: RefundIntent, now: datetime, *, waits: bool = True) -> str:
+    """Books what went back. What is not left of the line any more, once no dispute `waits` to be decided, such as
+    where one of the same money was lost meanwhile, is the house's loss."""
+    line, asked = intent.line, {"amount_minor": intent.amount_minor, "reason": intent.reason, "now": now}
     try:
-        line_money.refund_money(line=line, amount_minor=amount_minor, key=intent.key, reason=intent.reason, now=now)
+        line_money.refund_money(line=line, key=intent.key, **asked)  # type: ignore[arg-type]
     except UnableToRefund:
-        if open_disputes(line.order_id).exists() or not line.order.disputes.exists():
+        if waits and open_disputes(line.order_id).exists():
             raise
-        log.error("%s went back to the buyer twice: a dispute of it was lost meanwhile", intent.key)
-        line_money.lose_money(line=line, amount_minor=amount_minor, key=f"{intent.key}:overtaken", now=now)
+        log.error("%s went back to the buyer, and so much was not left of its line any more", intent.key)
+        line_money.refund_money(line=line, key=f"{intent.key}:overtaken", beyond=True, **asked)  # type: ignore[arg-type]
         return RefundOutcome.OVERTAKEN
     return RefundOutcome.SUCCEEDED
 
@@ -170,28 +175,21 @@ def arrived(*, intent: RefundIntent, returned: Returned, now: datetime) -> bool:
         if RefundStep.FAILED in states or (returned.succeeded and (states or returned.state == RefundStep.PENDING)):
             return False
         if returned.state == FAILED:
-            if outcome is None:
-                RefundOutcome.objects.create(
-                    intent=intent,
-                    outcome=RefundOutcome.REFUSED,
-                    reference=returned.reference,
-                    reason=returned.reason[:300],
-                    at=now,
-                )
-            elif outcome.outcome == RefundOutcome.SUCCEEDED:
-                line_money.fail_refund_money(line=intent.line, key=intent.key, now=now)
-            elif outcome.outcome == RefundOutcome.OVERTAKEN:
-                _keep_for_desk(intent, returned, now)
-            log.error("%s failed at the buyer's bank: give the money back another way", intent.key)
+            _came_back(intent, outcome, returned, now)
         _step(intent, returned, now)
         return True
 
 
-def _keep_for_desk(intent: RefundIntent, returned: Returned, now: datetime) -> None:
-    """Keeps that money is with us again which is booked as lost: the dispute is over, so an operator books it."""
-    said = {"order": intent.line.order, "amount_minor": intent.amount_minor, "at": now}
-    named = {"kind": "refund-failed", "reference": returned.reference, "said": "booked as the house's loss"}
-    Contradiction.objects.get_or_create(**named, defaults=said)
+def _came_back(intent: RefundIntent, outcome: RefundOutcome | None, returned: Returned, now: datetime) -> None:
+    """Books that money which left us is with us again. What was not booked yet is booked as gone first, so that books
+    and rows say the same in whatever order it is heard."""
+    if outcome is None:
+        kind = _booked(intent, now, waits=False) if intent.steps.exists() else RefundOutcome.REFUSED
+        said = {"reference": returned.reference, "reason": returned.reason[:300], "at": now}
+        outcome = RefundOutcome.objects.create(intent=intent, outcome=kind, **said)
+    if outcome.outcome in LEFT_US:
+        line_money.fail_refund_money(line=intent.line, key=outcome.books_key, now=now)
+    log.error("%s failed at the buyer's bank: give the money back another way", intent.key)
 
 
 def finish_refunds(*, now: datetime) -> int:

@@ -33,7 +33,8 @@ class RefundIntent(models.Model):
 class RefundOutcome(models.Model):
     """What the gateway said of a refund: it gave the money back, or it did not and never will.
 
-    "overtaken": it gave the money back, and a dispute of the same money was lost meanwhile; the house bears it.
+    "overtaken": it gave the money back, and less was left of the line by then, since a dispute of the same money was
+    lost meanwhile; the house bears what was not there.
     """
 
     SUCCEEDED, REFUSED, OVERTAKEN = "succeeded", "refused", "overtaken"
@@ -54,6 +55,11 @@ class RefundOutcome(models.Model):
 
     def __str__(self) -> str:
         return f"{self.intent_id} {self.outcome}"
+
+    @property
+    def books_key(self) -> str:
+        """What the books know it by; reconciling/finding.py says it in SQL."""
+        return f"refund:{self.intent_id}" + (":overtaken" if self.outcome == self.OVERTAKEN else "")
 
 
 class RefundStep(models.Model):

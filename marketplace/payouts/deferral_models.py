@@ -133,8 +133,7 @@ class DeferralReversal(models.Model):
                 condition=Q(
                     amount_minor__gt=0, tax_minor__gte=0, deferred_minor__gte=0, sales_minor__gte=0, loss_minor__gte=0
                 )
-                & Q(amount_minor=F("tax_minor") + F("deferred_minor") + F("sales_minor") + F("loss_minor"))
-                & (Q(kind="dispute") | Q(loss_minor=0)),
+                & Q(amount_minor=F("tax_minor") + F("deferred_minor") + F("sales_minor") + F("loss_minor")),
                 name="payouts_deferral_reversal_adds_up",
             ),
             models.CheckConstraint(

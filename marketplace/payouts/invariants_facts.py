@@ -46,7 +46,8 @@ _STEPS = f"""
                    CASE r.kind WHEN 'refund' THEN r.tax_minor ELSE 0 END AS tax_minor,
                    CASE r.kind WHEN 'refund' THEN r.fee_minor ELSE 0 END AS fee_minor,
                    CASE r.kind WHEN 'refund' THEN r.pot_minor ELSE 0 END AS pot_minor,
-                   CASE r.kind WHEN 'refund' THEN 0 ELSE r.amount_minor END AS suspense_minor, 0 AS loss_minor
+                   CASE r.kind WHEN 'refund' THEN 0 ELSE r.amount_minor END AS suspense_minor,
+                   CASE r.kind WHEN 'refund' THEN r.loss_minor ELSE 0 END AS loss_minor
               FROM payouts_reversal r WHERE r.kind <> 'takedown'
              UNION ALL
             SELECT r.key, r.sale_id, o.transaction_id, r.kind = 'refund',
@@ -55,7 +56,7 @@ _STEPS = f"""
                    CASE o.outcome WHEN 'lost' THEN r.fee_minor WHEN 'failed' THEN -r.fee_minor ELSE 0 END,
                    CASE o.outcome WHEN 'failed' THEN -o.pot_minor ELSE r.pot_minor - o.pot_minor END,
                    CASE o.outcome WHEN 'failed' THEN 0 ELSE -r.amount_minor END,
-                   CASE o.outcome WHEN 'lost' THEN r.loss_minor ELSE 0 END
+                   CASE o.outcome WHEN 'lost' THEN r.loss_minor WHEN 'failed' THEN -r.loss_minor ELSE 0 END
               FROM payouts_reversal r JOIN payouts_reversal_outcome o ON o.reversal_id = r.id
              WHERE r.kind <> 'takedown') step
       JOIN payouts_sale s ON s.id = step.sale_id LEFT JOIN payouts_provider_settlement v ON v.sale_id = s.id

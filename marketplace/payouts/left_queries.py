@@ -20,6 +20,14 @@ def left_of_sale(source: str) -> int | None:
     return what_remains(sale).gross_minor if sale else None
 
 
+def amount_taken(key: str) -> int:
+    """Return how much went back with the refund or dispute that a key names, in minor units; 0 where none did."""
+    for table in (DeferralReversal, Reversal):
+        if found := table.objects.filter(key=key).values_list("amount_minor", flat=True).first():
+            return int(found)
+    return 0
+
+
 def tax_taken(key: str) -> int:
     """Return how much tax went back with the refund or dispute that a key names, in minor units; 0 where none did."""
     for table in (DeferralReversal, Reversal):

@@ -60,9 +60,9 @@ class Reversal(models.Model):
                 ),
                 name="payouts_reversal_amounts_not_negative",
             ),
-            # Buyers' banks alone can take more than there is; a takedown takes from creators alone.
+            # What went back to a buyer may be more than there is; a takedown takes from creators alone.
             models.CheckConstraint(
-                condition=Q(kind="dispute") | Q(loss_minor=0), name="payouts_reversal_loss_by_dispute"
+                condition=~Q(kind="takedown") | Q(loss_minor=0), name="payouts_reversal_loss_not_by_takedown"
             ),
             models.CheckConstraint(
                 condition=~Q(kind="takedown") | Q(tax_minor=0, fee_minor=0, pot_minor=0),

@@ -28,6 +28,7 @@ STEPS: Names = {
     "bank-pending": gettext_lazy("On its way to the bank"),
     "bank-succeeded": gettext_lazy("Arrived"),
     "bank-failed": gettext_lazy("Came back from the bank"),
+    "refund-settled": gettext_lazy("Nothing is owed: the buyer has it already"),
     "bank-paid": gettext_lazy("Paid into the bank account"),
     "bank-canceled": gettext_lazy("Canceled before it left"),
     "dispute-opened": gettext_lazy("Disputed"),
@@ -63,12 +64,14 @@ REFUNDS: Names = {
 }
 REFUND_TONES = {"open": "warn", "pending": "warn", "failed": "bad", "refused": "bad", "overtaken": "bad"}
 
+    "settled": gettext_lazy("The buyer has it already"),
 DISPUTES: Names = {
     "open": gettext_lazy("Open"),
     "won": gettext_lazy("Won"),
     "lost": gettext_lazy("Lost"),
 }
 DISPUTE_TONES = {"open": "warn", "lost": "bad"}
+    "part-won": gettext_lazy("Won in part"),
 
 SENT: Names = {
     "": gettext_lazy("not sent"),

@@ -31,6 +31,7 @@ STATES: Names = {
     "failed": gettext_lazy("Your bank sent it back"),
     "again": gettext_lazy("Sent once more"),
     "otherwise": gettext_lazy("Given another way"),
+    "settled": gettext_lazy("You have it already"),
     "refused": gettext_lazy("Could not be given back"),
 }
 _TONES = {"open": "warn", "pending": "warn", "failed": "bad", "refused": "bad"}

@@ -35,6 +35,7 @@ BACK: Names = {
 DISPUTES: Names = {
     "opened": pgettext_lazy("dispute", "Being decided"),
     "won": pgettext_lazy("dispute", "Decided for the seller"),
+    "part-won": pgettext_lazy("dispute", "Decided for the buyer in part"),
     "lost": pgettext_lazy("dispute", "Decided for the buyer"),
 }
 

@@ -12,8 +12,10 @@ from marketplace.checkout.disputes import Contradiction, Dispute, DisputePart, D
 from marketplace.checkout.gateways.base import Returned
 from marketplace.checkout.gateways.sandbox import SandboxGateway
 from marketplace.checkout.models import Order
+from marketplace.checkout.papers.operations import issue_papers
 from marketplace.checkout.refunds import RefundIntent, RefundOutcome, RefundStep
 from marketplace.checkout.sandbox_models import SandboxLine
+from marketplace.checkout.ways.reading import way_of
 from marketplace.licensing.models import Grant
 from marketplace.licensing.queries import status_of
 from marketplace.payouts.left_queries import left_of_sale
@@ -187,14 +189,6 @@ def test_a_refund_that_a_lost_dispute_overtook_is_the_houses_loss(
     assert accounts()["dispute_loss"] == 10_001
     assert (left(order), statuses(), check_books()) == ([0, 0], {"revoked"}, [])
 
-    outcome = RefundOutcome.objects.get()
-    told = {"refund_reference": outcome.reference, "charge_reference": order.outcome.reference, "amount_minor": 10_001}
-    said = [hearing.hear_refund(state="failed", key=outcome.intent.key, now=NOW, **told) for _time in range(2)]
-    assert said == ["refund-failed", ""]
-    kept = Contradiction.objects.get(kind="refund-failed")
-    assert (kept.order, kept.amount_minor, kept.said) == (order, 10_001, "booked as the house's loss")
-    assert (accounts()["dispute_loss"], check_books()) == (10_001, [])
-
 
 def outside(order: Order, state: str = "succeeded", amount_minor: int = 3_000, **more: Any) -> str:
     return hearing.hear_refund(
@@ -259,6 +253,77 @@ def test_a_refund_that_takes_its_time_is_booked_when_it_leaves_us(shop: Shop) ->
     assert [step.state for step in intent.steps.all()] == ["pending", "succeeded"]
     checkout.finish_refunds(now=NOW + timedelta(hours=9))
     assert (intent.steps.count(), left_of_sale(line.source), check_books()) == (2, 3_000, [])
+
+
+WON_IN_PART = "4000 0099 0000 0053"
+
+
+@pytest.mark.parametrize("told", list(itertools.permutations(["opened", "opened", "won", "won"]))[::3])
+def test_what_came_back_of_a_dispute_that_was_won_in_part_is_all_that_came_back(
+    order: Order, told: tuple[str, ...]
+) -> None:
+    """Of 150.00 the bank gives 100.01 back: books, rights and papers are as after a lost dispute of 49.99."""
+    for state in told:
+        back = {"returned_minor": 10_001} if state == "won" else {}
+        assert hear(order, state, amount_minor=15_000, **back) == f"dispute-{state}"
+        assert check_books() == []
+    assert left(order) == [10_001 - 3_333, 4_999 - 1_666]
+    assert ("dispute_suspense" in accounts(), "dispute_loss" in accounts()) == (False, False)
+    steps = [(step.state, step.amount_minor) for step in DisputeStep.objects.order_by("id")]
+    assert steps == [("opened", 15_000), ("won", 10_001)]
+    assert (statuses(), order_states.state_of(order), Contradiction.objects.count()) == ({"active"}, "disputed", 0)
+    assert {grant.statuses.latest("id").reason for grant in Grant.objects.all()} == {hearing.PART_TAKEN}
+    way = way_of(order)
+    assert [one.state for one in way.disputes] == ["part-won"]
+    assert (way.sums.disputed_minor, way.sums.off_minor) == (4_999, 0)
+    while issue_papers(now=NOW):
+        pass
+    note = order.papers.exclude(corrects=None).get()
+    assert (note.kind, note.gross_minor) == ("credit-note", 4_999)
+
+
+def test_what_a_bank_took_beyond_the_order_comes_back_first(order: Order) -> None:
+    hear(order, "opened", amount_minor=15_500)
+    hear(order, "won", amount_minor=15_500, returned_minor=200)
+    assert (left(order), accounts()["dispute_loss"]) == ([0, 0], 300)
+    assert (statuses(), check_books()) == ({"revoked"}, [])
+
+
+def test_what_comes_back_beyond_that_stays_with_the_creators(order: Order) -> None:
+    hear(order, "opened", amount_minor=15_500)
+    hear(order, "won", amount_minor=15_500, returned_minor=1_000)
+    assert (left(order), "dispute_loss" in accounts()) == ([333, 167], False)
+    assert (statuses(), check_books()) == ({"active"}, [])
+
+
+def test_another_amount_that_came_back_is_kept_for_the_desk(order: Order) -> None:
+    hear(order, "won", returned_minor=2_000)
+    before = accounts()
+    hear(order, "won", returned_minor=3_000)
+    hear(order, "won")
+    hear(order, "won", "du_2", amount_minor=1_000, returned_minor=1_200)
+    kept = [(row.reference, row.amount_minor, row.said) for row in Contradiction.objects.order_by("id")]
+    assert kept == [("du_1", 3_000, "came back: 3000"), ("du_2", 1_200, "came back: 1200")]
+    assert (accounts(), check_books()) == (before, [])
+    for wrong in ({"state": "won", "returned_minor": 0}, {"state": "lost", "returned_minor": 1}):
+        with pytest.raises(ValueError, match="Money comes back of what is won"):
+            hear(order, reference="du_3", **wrong)  # type: ignore[arg-type]
+    assert Dispute.objects.count() == 2
+
+
+def test_the_sandbox_gives_the_half_back(shop: Shop) -> None:
+    line = shop.line(shop.offer(price_minor=5_001), method=WON_IN_PART)
+    assert checkout.collect_events(now=later(hours=9)) == 2
+    assert checkout.collect_events(now=later(hours=10)) == 0
+    assert (left_of_sale(line.source), order_states.state_of(line.order)) == (2_501, "disputed")
+    assert sum(row.amount_minor for row in SandboxLine.objects.all()) == 2_501
+    assert (statuses(), check_books()) == ({"active"}, [])
+
+
+def test_what_was_paid_ahead_is_won_in_part_as_well(shop: Shop) -> None:
+    line = shop.line(shop.offer("enterprise", 12_000, model="yearly"), method=WON_IN_PART)
+    assert checkout.collect_events(now=later(hours=9)) == 2
+    assert (left_of_sale(line.source), check_books()) == (6_000, [])
 
 
 @pytest.mark.parametrize(("card", "state", "there"), [(PART_LOST, "disputed", 2_501), (PART_WON, "paid", 5_001)])

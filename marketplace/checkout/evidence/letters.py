@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from procrastinate.contrib.django import app
 
 from marketplace.checkout.disputes import Dispute
-from marketplace.checkout.evidence.standing import OPEN, WON, Standing, standing_of, standings_of
+from marketplace.checkout.evidence.standing import OPEN, PART, WON, Standing, standing_of, standings_of
 from marketplace.checkout.evidence.tables import DisputeLetter
 from marketplace.people.queries import operators
 from marketplace.ui.formats import moment_text, money_text
@@ -60,24 +60,32 @@ def send_letter(*, dispute_id: str, kind: str, address: str, language: str) -> N
     send_mail(subject, body, settings.DEFAULT_FROM_EMAIL, [address])
 
 
+def _ended(one: Standing) -> tuple[str, str]:
+    if one.state == WON:
+        first = _("The dispute %(reference)s about %(amount)s paid by %(studio)s was decided for the seller.")
+        return _("Dispute won: %(amount)s"), first
+    if one.state == PART:
+        first = _(
+            "The dispute %(reference)s about %(amount)s paid by %(studio)s was won in part: %(returned)s came back."
+        )
+        return _("Dispute won in part: %(returned)s of %(amount)s"), first
+    first = _("The dispute %(reference)s about %(amount)s paid by %(studio)s was decided for the buyer.")
+    return _("Dispute lost: %(amount)s"), first
+
+
 def letter(one: Standing, kind: str) -> tuple[str, str]:
     """This will give subject and text of a letter, in the language that is active."""
     dispute = one.dispute
     values = {
         "amount": money_text(dispute.amount_minor, dispute.currency),
+        "returned": money_text(one.returned_minor, dispute.currency),
         "studio": dispute.order.studio.name,
         "reference": dispute.reference,
         "due": moment_text(one.due_by) if one.due_by else "",
         "address": f"{settings.SITE_URL}/desk/disputes/{dispute.pk}",
     }
     if kind == DisputeLetter.ENDED:
-        won = one.state == WON
-        subject = _("Dispute won: %(amount)s") if won else _("Dispute lost: %(amount)s")
-        first = (
-            _("The dispute %(reference)s about %(amount)s paid by %(studio)s was decided for the seller.")
-            if won
-            else _("The dispute %(reference)s about %(amount)s paid by %(studio)s was decided for the buyer.")
-        )
+        subject, first = _ended(one)
     elif kind == DisputeLetter.DUE:
         subject = _("Evidence is due soon: %(amount)s")
         first = _(

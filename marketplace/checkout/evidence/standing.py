@@ -7,20 +7,25 @@ from datetime import datetime, timedelta
 from marketplace.checkout.disputes import Dispute, DisputeStep
 from marketplace.checkout.evidence.tables import EvidenceBundle, EvidenceSubmission
 
-OPEN, WON, LOST = "open", "won", "lost"
+OPEN, WON, LOST, PART = "open", "won", "lost", "part-won"
 ALARM = timedelta(days=3)
 """How long before evidence is due operators are written, and pages warn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One dispute with what was made and sent. `due_by` is None where the gateway names no day."""
+    """One dispute with what was made and sent. `due_by` is None where the gateway names no day.
+
+    `returned_minor` is what came back of it, `fee_currency` is of the fee.
+    """
 
     dispute: Dispute
     state: str
     due_by: datetime | None
     ended_at: datetime | None
     fee_minor: int
+    fee_currency: str
+    returned_minor: int
     bundle: EvidenceBundle | None
     submission: EvidenceSubmission | None
 
@@ -72,6 +77,11 @@ def _standing(
 ) -> Standing:
     end = next((step for step in steps if step.state in (DisputeStep.WON, DisputeStep.LOST)), None)
     due = next((step.due_by for step in reversed(steps) if step.due_by), dispute.due_by)
-    fee_minor = max((step.fee_minor for step in steps), default=0)
+    fee_minor, fee_currency = max(((step.fee_minor, step.fee_currency) for step in steps), default=(0, ""))
     state = end.state if end else OPEN
-    return Standing(dispute, state, due, end.at if end else None, fee_minor, bundle, submission)
+    returned_minor = end.amount_minor if end and state == WON else 0
+    if state == WON and returned_minor < dispute.amount_minor:
+        state = PART
+    ended_at = end.at if end else None
+    fee_currency = fee_currency or dispute.currency
+    return Standing(dispute, state, due, ended_at, fee_minor, fee_currency, returned_minor, bundle, submission)

@@ -82,7 +82,7 @@ class Event:
 
     `charge_reference` is the gateway's name for the charge that it is about, or for the refund that failed.
     `object_reference` names the dispute, and `amount_minor` what it is about; without them it is about all that is
-    left of the charge.
+    left of the charge. `returned_minor` is what came back of one that is won, all without it.
     """
 
     event_id: str
@@ -91,6 +91,7 @@ class Event:
     happened_at: datetime
     object_reference: str = ""
     amount_minor: int | None = None
+    returned_minor: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

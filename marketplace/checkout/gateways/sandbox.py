@@ -246,9 +246,13 @@ def _disputes(at: datetime, delay: timedelta) -> list[Event]:
         events.append(Event(f"evt_open_{row.reference}", DISPUTE_OPENED, row.reference, opened, name, amount_minor))
         if opened + delay <= at:
             closed = opened + delay
-            events.append(Event(f"evt_close_{row.reference}", ends, row.reference, closed, name, amount_minor))
-            if ends == DISPUTE_WON:
-                won.append(balance.line(balance.DISPUTE_REVERSAL, name, amount_minor, row.currency, closed))
+            back_minor = amount_minor if ends == DISPUTE_WON else None
+            if row.method == cards.WON_IN_PART:
+                back_minor = amount_minor - amount_minor // 2
+            said = (row.reference, closed, name, amount_minor, back_minor)
+            events.append(Event(f"evt_close_{row.reference}", ends, *said))
+            if back_minor:
+                won.append(balance.line(balance.DISPUTE_REVERSAL, name, back_minor, row.currency, closed))
     balance.write_lines(won)
     return events
 

@@ -9,6 +9,7 @@ from marketplace.checkout.gateways.base import DISPUTE_LOST, DISPUTE_WON, REFUND
 ASKED, ASKED_ALWAYS, ASKED_IN_VAIN = "3ds", "3ds-always", "3ds-in-vain"
 LATE, LATE_FAILED = "late", "late-failed"
 REFUND_LATE, PART_WON, PART_LOST = "refund-late", "part-won", "part-lost"
+WON_IN_PART = "won-in-part"
 
 # Numbers that Stripe documents for its own test mode, so that habits carry over; those of 4000 0099 are our own.
 TEST_CARDS: Mapping[str, tuple[str, str]] = {
@@ -26,6 +27,7 @@ TEST_CARDS: Mapping[str, tuple[str, str]] = {
     "4000000000001976": (DISPUTE_WON, gettext_noop("pays, is disputed later, and the dispute is won")),
     "4000009900000038": (PART_LOST, gettext_noop("pays, half of it is disputed later, and the dispute is lost")),
     "4000009900000046": (PART_WON, gettext_noop("pays, half of it is disputed later, and the dispute is won")),
+    "4000009900000053": (WON_IN_PART, gettext_noop("pays, is disputed later, and the dispute is won for the half")),
 }
 DECLINES: Mapping[str, str] = {
     "declined": gettext_noop("The card was declined: use another card."),
@@ -40,5 +42,6 @@ DISPUTED: Mapping[str, tuple[str, int]] = {
     DISPUTE_LOST: (DISPUTE_LOST, 1),
     PART_WON: (DISPUTE_WON, 2),
     PART_LOST: (DISPUTE_LOST, 2),
+    WON_IN_PART: (DISPUTE_WON, 1),
 }
 """How the dispute of a card ends, and by what its amount is divided, rounded down."""

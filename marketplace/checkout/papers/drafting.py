@@ -19,7 +19,7 @@ from marketplace.checkout.taxes.base import TaxPart
 from marketplace.checkout.taxes.ordering import details_of
 from marketplace.checkout.taxes.rules import taken
 from marketplace.licensing.models import Grant
-from marketplace.payouts.left_queries import tax_taken
+from marketplace.payouts.left_queries import amount_taken, tax_taken
 from marketplace.people.models import Studio
 from marketplace.ui.formats import sentence
 
@@ -123,15 +123,19 @@ def _details(line: OrderLine) -> dict[str, tuple[str, ...]]:
 def of_refund(intent: RefundIntent, now: datetime) -> Drafted | None:
     """This will draft the credit note of a refund; None where nothing is left to credit."""
     line, outcome = intent.line, intent.outcome
-    parts = [(line, intent.amount_minor, tax_taken(intent.key))]
+    parts = [(line, intent.amount_minor, tax_taken(outcome.books_key))]
     return _credit(line.order, parts, ("given-back", intent.reason, outcome.reference, outcome.at), now)
 
 
 def of_dispute(dispute: Dispute, now: datetime) -> Drafted | None:
-    """This will draft the credit note of a dispute that was lost; None where nothing is left to credit."""
-    parts = [(part.line, part.amount_minor, tax_taken(part.key)) for part in dispute.parts.select_related("line")]
-    lost = dispute.steps.get(state="lost")
-    return _credit(dispute.order, parts, ("taken-back", dispute.reason, dispute.reference, lost.at), now)
+    """This will draft the credit note of what a dispute took for good; None where nothing is left to credit."""
+    end = dispute.steps.get(state__in=["won", "lost"])
+    if end.state == "won":
+        keys = {part.rest_key: part.line for part in dispute.parts.select_related("line")}
+        parts = [(line, lost, tax_taken(key)) for key, line in keys.items() if (lost := amount_taken(key))]
+    else:
+        parts = [(part.line, part.amount_minor, tax_taken(part.key)) for part in dispute.parts.select_related("line")]
+    return _credit(dispute.order, parts, ("taken-back", dispute.reason, dispute.reference, end.at), now)
 
 
 def of_failed_refund(intent: RefundIntent, now: datetime) -> Drafted | None:

@@ -56,6 +56,8 @@ def issue_paper(*, source: str, now: datetime) -> Paper | None:
     if not source.startswith("order:") and PaperDue.objects.filter(source=f"order:{order_id}").exists():
         return None  # the paper that it corrects comes first
     drafted = _drafted(source, order, now)
+    if source.startswith("refund-failed:") and PaperDue.objects.filter(source=source.replace("-failed", "")).exists():
+        return None  # so does the note that it takes back
     paper = _written(drafted, source, now) if drafted is not None else None
     PaperDue.objects.filter(source=source).delete()
     return paper

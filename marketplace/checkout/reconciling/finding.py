@@ -16,6 +16,7 @@ LINE = """l.id, l.line_id, l.category, l.amount_minor, l.fee_minor, l.currency, 
 # Each way in which a line names a transaction: by the gateway's reference, which our facts keep, then by the key that
 # the books know the fact by. What was paid ahead goes back under the same key, with the sales that were made of it.
 # What of a sale is still collected moves with its settlement; the rest (`by_itself`) is moved when its line comes.
+# Of a dispute that was won in part, all came back in the books, and the rest was taken again: together its line.
 _FOUND = """
 WITH l AS MATERIALIZED (
     SELECT id, category, source FROM checkout_provider_line WHERE id = ANY (%s) AND source <> ''
@@ -28,6 +29,10 @@ WITH l AS MATERIALIZED (
     SELECT l.id, l.category, 'dispute:' || d.reference || ':' || p.line_id
       FROM l JOIN checkout_dispute d ON d.reference = l.source JOIN checkout_disputepart p ON p.dispute_id = d.id
      WHERE l.category IN ('dispute', 'dispute_reversal')
+     UNION ALL
+    SELECT l.id, 'dispute_rest', 'dispute:' || d.reference || ':' || p.line_id || ':rest'
+      FROM l JOIN checkout_dispute d ON d.reference = l.source JOIN checkout_disputepart p ON p.dispute_id = d.id
+     WHERE l.category = 'dispute_reversal'
 ), ahead AS MATERIALIZED (
     SELECT k.id, k.category, r.id AS reversal_id, r.transaction_id
       FROM keys k JOIN payouts_deferral_reversal r ON r.key = k.key
@@ -60,7 +65,8 @@ WITH l AS MATERIALIZED (
      UNION ALL
     SELECT p.id, d.transaction_id, 'amount', true, '' FROM paid p JOIN payouts_deferral d ON d.source = p.source
      UNION ALL
-    SELECT g.id, g.transaction_id, 'amount', g.by_itself, '' FROM given g WHERE g.category IN ('refund', 'dispute')
+    SELECT g.id, g.transaction_id, 'amount', g.by_itself, '' FROM given g
+     WHERE g.category IN ('refund', 'dispute', 'dispute_rest')
      UNION ALL
     SELECT g.id, g.back_id, 'amount', g.by_itself, '' FROM given g
      WHERE (g.category, g.outcome) IN (('refund_failure', 'failed'), ('dispute_reversal', 'won'))

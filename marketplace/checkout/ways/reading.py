@@ -20,7 +20,7 @@ from marketplace.checkout.ways.shapes import DisputeWay, LineWay, RefundWay, Sal
 from marketplace.licensing.models import Grant
 from marketplace.licensing.queries import with_status
 from marketplace.people.models import Person, Studio
-from marketplace.ui.formats import choose_title
+from marketplace.ui.formats import choose_title, money_text
 
 
 def way_of(order: Order) -> Way:
@@ -33,7 +33,8 @@ def way_of(order: Order) -> Way:
     lefts = money.lefts_of(lines, sales, rests)
     grants = _grants(lines)
     told = [_line(line, grants.get(line.pk), lefts[line.pk], sales.get(line.pk, [])) for line in lines]
-    refunds = [_refund(row) for row in _refunds(order)]
+    given = _refunds(order)
+    refunds = [_refund(row) for row in given]
     disputes = _disputes(order)
     references = list(_references(order, refunds, disputes))
     return Way(
@@ -52,7 +53,7 @@ def way_of(order: Order) -> Way:
         papers=_papers(order),
         balance_lines=_balance(references),
         postings=money.postings_of(lines),
-        sums=_sums(order, told, rests, refunds, disputes),
+        sums=_sums(order, told, rests, sum(_gone(row) for row in given), disputes),
     )
 
 
@@ -116,25 +117,26 @@ def _line(line: OrderLine, grant: Grant | None, left_minor: int | None, sales: S
 
 
 def _refunds(order: Order) -> list[RefundIntent]:
-    rows = RefundIntent.objects.filter(line__order=order).select_related("outcome", "mended", "line")
+    rows = RefundIntent.objects.filter(line__order=order).select_related("outcome", "mended__again", "line")
     return list(rows.prefetch_related("steps").order_by("intended_at", "id"))
 
 
 def refund_state(refund: RefundIntent) -> str:
     """This will tell where a refund is: "open" (nobody knows), "pending" (on its way), "succeeded", "failed" (it came
-    back), "refused", "overtaken", "again" (sent once more) or "otherwise" (given another way)."""
+    back), "refused", "overtaken", "again" (sent once more), "otherwise" (given another way) or "settled" (it came back,
+    and its buyer has the money already)."""
     if (mended := getattr(refund, "mended", None)) is not None:
-        return "again" if mended.again_id else "otherwise"
+        return "again" if mended.again_id else "otherwise" if mended.note else "settled"
     outcome = getattr(refund, "outcome", None)
     if outcome is None:
         return "open"
     states = {step.state for step in refund.steps.all()}
-    if outcome.outcome != RefundOutcome.SUCCEEDED:
-        return outcome.outcome
     if RefundStep.FAILED in states:
         return "failed"
     return "pending" if states == {RefundStep.PENDING} else "succeeded"
 
+    if outcome.outcome != RefundOutcome.SUCCEEDED:
+        return outcome.outcome
 
 def _refund(row: RefundIntent) -> RefundWay:
     steps = [Step(row.intended_at, "refund-asked", row.amount_minor, row.key)]
@@ -143,18 +145,35 @@ def _refund(row: RefundIntent) -> RefundWay:
     steps += [Step(one.at, f"bank-{one.state}", row.amount_minor, one.reference) for one in row.steps.all()]
     mended: RefundMended | None = getattr(row, "mended", None)
     if mended is not None:
-        what = "refund-again" if mended.again_id else "refund-otherwise"
-        steps.append(Step(mended.at, what, row.amount_minor, str(mended.again_id or ""), mended.note))
+        amount_minor = mended.again.amount_minor if mended.again else _mended(row, mended)
+        what = f"refund-{refund_state(row)}"
+        steps.append(Step(mended.at, what, amount_minor, str(mended.again_id or ""), mended.note))
     steps.sort(key=lambda step: step.at)
     return RefundWay(str(row.pk), str(row.line_id), row.amount_minor, row.reason, refund_state(row), steps)
 
 
 def _disputes(order: Order) -> list[DisputeWay]:
     rows = list(order.disputes.order_by("opened_at", "id"))
+def _mended(row: RefundIntent, mended: RefundMended) -> int:
+    """Tells how much of a refund that came back went another way."""
+    return row.amount_minor if mended.amount_minor is None else mended.amount_minor
+
+
+def _gone(row: RefundIntent) -> int:
+    """Tells how much the buyer has, or will have, by this refund itself."""
+    state = refund_state(row)
+    if state == "otherwise":
+        return _mended(row, row.mended)
+    return row.amount_minor if state in ("pending", "succeeded", "overtaken") else 0
+
+
     steps: dict[object, list[Step]] = {row.pk: [] for row in rows}
     for step in DisputeStep.objects.filter(dispute__in=rows).order_by("id"):
         steps[step.dispute_id].append(Step(step.at, f"dispute-{step.state}", step.amount_minor))
-        if step.fee_minor:
+        if step.fee_minor and step.fee_currency:
+            said = money_text(step.fee_minor, step.fee_currency)
+            steps[step.dispute_id].append(Step(step.at, "dispute-fee", 0, "", said))
+        elif step.fee_minor:
             steps[step.dispute_id].append(Step(step.at, "dispute-fee", step.fee_minor))
     found = []
     for one in standings_of(rows):
@@ -208,7 +227,7 @@ def _sums(
     order: Order,
     told: Sequence[LineWay],
     rests: Mapping[str, money.Rest],
-    refunds: Sequence[RefundWay],
+    refunded_minor: int,
     disputes: Sequence[DisputeWay],
 ) -> Sums:
     sales = [sale for line in told for sale in line.sales]
@@ -216,10 +235,11 @@ def _sums(
     left_minor = sum(one.left_minor or 0 for one in told)
     return Sums(
         paid_minor=order.total_minor if paid else 0,
-        refunded_minor=sum(
-            one.amount_minor for one in refunds if one.state in ("pending", "succeeded", "overtaken", "otherwise")
+        refunded_minor=refunded_minor,
+        disputed_minor=sum(
+            one.amount_minor - sum(step.amount_minor for step in one.steps if step.what == "dispute-won")
+            for one in disputes
         ),
-        disputed_minor=sum(one.amount_minor for one in disputes if one.state != "won"),
         loss_minor=money.losses_of(sales),
         tax_minor=sum(one.tax_minor for one in rests.values()),
         fee_minor=sum(one.fee_minor for one in rests.values()),

@@ -35,7 +35,9 @@ def lock(deferral: Deferral) -> None:
 
 
 @transaction.atomic
-def refund(*, deferral: Deferral, amount_minor: int, key: str, reason: str, now: datetime) -> DeferralReversal:
+def refund(
+    *, deferral: Deferral, amount_minor: int, key: str, reason: str, now: datetime, beyond: bool = False
+) -> DeferralReversal:
     """Book a refund of what was paid ahead; paid.refund says how. Raises UnableToRefund."""
     source = deferral.source
     if not 0 < len(key) <= _LONGEST_KEY or not 0 < len(reason) <= MAX_NAME:
@@ -49,16 +51,18 @@ def refund(*, deferral: Deferral, amount_minor: int, key: str, reason: str, now:
             raise UnableToRefund(source, _("the same key named something else before"))
         return before
     left = left_of(deferral)
-    if amount_minor > left.total_minor:
+    loss_minor = max(0, amount_minor - left.total_minor)
+    if loss_minor and not beyond:
         there = Money(left.total_minor, deferral.currency)
         raise UnableToRefund(source, _("only %(left)s of it are left to give back") % {"left": there})
-    taken = left.taken(amount_minor)
+    taken = left.taken(amount_minor - loss_minor)
     legs = [
-        credit(AccountKind.PSP_CLEARING, taken.tax_minor + taken.deferred_minor),
+        credit(AccountKind.PSP_CLEARING, taken.tax_minor + taken.deferred_minor + loss_minor),
         debit(AccountKind.TAX_PAYABLE, taken.tax_minor, detail=deferral.tax_of),
         debit(AccountKind.DEFERRED_SUBSCRIPTION, taken.deferred_minor),
+        debit(AccountKind.DISPUTE_LOSS, loss_minor),
     ]
-    made = _written(deferral, DeferralReversal.REFUND, key, taken, legs, now=now, reason=reason)
+    made = _written(deferral, DeferralReversal.REFUND, key, taken, legs, now=now, reason=reason, loss_minor=loss_minor)
     for number, (sale, part_minor) in enumerate(taken.sales, start=1):
         named = f"{key}:{number}"
         row = refunds.refund(source=sale.source, amount_minor=part_minor, key=named, reason=reason, now=now)
@@ -76,9 +80,10 @@ def fail_refund(*, reversal: DeferralReversal, now: datetime) -> DeferralReversa
     for row in _of_sales(reversal):
         refunds.fail_refund(key=row.key, now=now)
     legs = [
-        debit(AccountKind.PSP_CLEARING, reversal.tax_minor + reversal.deferred_minor),
+        debit(AccountKind.PSP_CLEARING, reversal.tax_minor + reversal.deferred_minor + reversal.loss_minor),
         credit(AccountKind.TAX_PAYABLE, reversal.tax_minor, detail=deferral.tax_of),
         credit(AccountKind.DEFERRED_SUBSCRIPTION, reversal.deferred_minor),
+        credit(AccountKind.DISPUTE_LOSS, reversal.loss_minor),
     ]
     return _ended(reversal, DeferralReversalOutcome.FAILED, TransactionKind.AHEAD_REFUND_FAILED, legs, now)
 
@@ -143,16 +148,22 @@ def close_dispute(*, deferral: Deferral, key: str, outcome: str, now: datetime) 
 
 
 @transaction.atomic
-def record_dispute_fee(*, deferral: Deferral, fee_minor: int, key: str, now: datetime) -> UUID:
-    """Book what a dispute of what was paid ahead costs the house. Raises UnableToDispute and UnableToPost."""
+def record_dispute_fee(*, deferral: Deferral, fee_minor: int, key: str, now: datetime, currency: str = "") -> UUID:
+    """Book what a dispute of what was paid ahead costs the house, as disputes.record_dispute_fee does.
+
+    Raises UnableToDispute and UnableToPost.
+    """
     if fee_minor <= 0:
         raise UnableToDispute(deferral.source, _("its fee is not above zero"))
     return post(
         kind=TransactionKind.DISPUTE_FEE,
         source=deferral.source,
         idem_key=f"dispute-fee:{key}",
-        currency=deferral.currency,
-        legs=[debit(AccountKind.DISPUTE_FEE, fee_minor), credit(AccountKind.PSP_CLEARING, fee_minor)],
+        currency=currency or deferral.currency,
+        legs=[
+            debit(AccountKind.DISPUTE_FEE, fee_minor),
+            credit(AccountKind.PSP_BALANCE if currency else AccountKind.PSP_CLEARING, fee_minor),
+        ],
         now=now,
     )
 

@@ -151,11 +151,12 @@ def close_dispute(*, source: str, outcome: str, now: datetime, key: str = "") ->
 
 
 @transaction.atomic
-def record_dispute_fee(*, source: str, fee_minor: int, key: str, now: datetime) -> UUID:
+def record_dispute_fee(*, source: str, fee_minor: int, key: str, now: datetime, currency: str = "") -> UUID:
     """Book what the payment provider charges the house for a dispute; return the transaction's id.
 
-    In minor units of the sale's currency. The same key with the same content returns the first, with other content it
-    raises UnableToPost. Raises UnableToDispute for a source that was never sold and a fee that is not above zero.
+    In minor units of the sale's currency, or of `currency`, in which the provider keeps our balance then. The same key
+    with the same content returns the first, with other content it raises UnableToPost. Raises UnableToDispute for a
+    source that was never sold and a fee that is not above zero.
     """
     sale = sale_of(source)
     if sale is None:
@@ -166,8 +167,11 @@ def record_dispute_fee(*, source: str, fee_minor: int, key: str, now: datetime) 
         kind=TransactionKind.DISPUTE_FEE,
         source=source,
         idem_key=f"dispute-fee:{key}",
-        currency=sale.currency,
-        legs=[debit(AccountKind.DISPUTE_FEE, fee_minor), credit(provider_of(sale), fee_minor)],
+        currency=currency or sale.currency,
+        legs=[
+            debit(AccountKind.DISPUTE_FEE, fee_minor),
+            credit(AccountKind.PSP_BALANCE if currency else provider_of(sale), fee_minor),
+        ],
         now=now,
     )
 

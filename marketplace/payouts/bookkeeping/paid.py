@@ -4,7 +4,7 @@ What was sold at once is reversed by refunds.py and disputes.py; what was paid a
 """
 
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from django.db import transaction
@@ -31,17 +31,19 @@ class Ended(Protocol):
 
 
 @transaction.atomic
-def refund(*, source: str, amount_minor: int, key: str, reason: str, now: datetime) -> GoneBack:
+def refund(*, source: str, amount_minor: int, key: str, reason: str, now: datetime, beyond: bool = False) -> GoneBack:
     """Book that a buyer gets money back of what a source names, in minor units of its currency.
 
     Of a sale it is as `refunds.refund` says. Of what was paid ahead, tax and the rest give by what is left of each;
     the rest is taken from the end of the time: parts that are not earned yet, the last first, of which nobody had a
     royalty, then the sales that were made, the newest first. `key` names the refund once: with the same content it
-    returns the first. Raises UnableToRefund as that does, and for more than is left.
+    returns the first. Raises UnableToRefund as that does, and for more than is left, which is the house's loss with
+    `beyond`.
     """
+    asked: dict[str, Any] = {"amount_minor": amount_minor, "key": key, "reason": reason, "now": now, "beyond": beyond}
     if (paid := deferral_of(source)) is None:
-        return refunds.refund(source=source, amount_minor=amount_minor, key=key, reason=reason, now=now)
-    return deferral_reversing.refund(deferral=paid, amount_minor=amount_minor, key=key, reason=reason, now=now)
+        return refunds.refund(source=source, **asked)
+    return deferral_reversing.refund(deferral=paid, **asked)
 
 
 @transaction.atomic
@@ -84,15 +86,18 @@ def close_dispute(*, source: str, outcome: str, now: datetime, key: str = "") ->
 
 
 @transaction.atomic
-def record_dispute_fee(*, source: str, fee_minor: int, key: str, now: datetime) -> UUID:
+def record_dispute_fee(*, source: str, fee_minor: int, key: str, now: datetime, currency: str = "") -> UUID:
     """Book what the payment provider charges the house for a dispute; return the transaction's id.
 
-    Raises UnableToDispute for a source that nothing was paid for and a fee that is not above zero, and UnableToPost for
-    a key that was booked before with other content.
+    In the currency of what was paid, or in `currency` where the provider keeps our balance in another. Raises
+    UnableToDispute for a source that nothing was paid for and a fee that is not above zero, and UnableToPost for a key
+    that was booked before with other content.
     """
     if (paid := deferral_of(source)) is None:
-        return disputes.record_dispute_fee(source=source, fee_minor=fee_minor, key=key, now=now)
-    return deferral_reversing.record_dispute_fee(deferral=paid, fee_minor=fee_minor, key=key, now=now)
+        return disputes.record_dispute_fee(source=source, fee_minor=fee_minor, key=key, now=now, currency=currency)
+    return deferral_reversing.record_dispute_fee(
+        deferral=paid, fee_minor=fee_minor, key=key, now=now, currency=currency
+    )
 
 
 def dispute_state(*, source: str, key: str = "") -> str:

@@ -37,13 +37,14 @@ class UnableToRefund(Exception):
 
 
 @transaction.atomic
-def refund(*, source: str, amount_minor: int, key: str, reason: str, now: datetime) -> Reversal:
+def refund(*, source: str, amount_minor: int, key: str, reason: str, now: datetime, beyond: bool = False) -> Reversal:
     """Book that a buyer gets money of a sale back, in minor units of the sale's currency.
 
     It is divided over what remains of the sale: its tax, its fee, its royalty lines, and what a takedown put aside of
     it. Each line is taken from what is held of it for a claim, then from pending while its run is, else from the
     reserve and from available, and what is not there any more is owed by its payee. A sale that awaits its allocation
     is allocated first. `key` names the refund once ("refund:<uuid>"): with the same content it returns the first.
+    With `beyond`, for money that went back already, what is more than remains is the house's loss.
     Raises UnableToRefund for a source that was never sold or that no buyer paid, for an amount that is not above
     zero or is more than remains, which an open dispute takes as well, and for a key that named something else.
     """
@@ -63,11 +64,14 @@ def refund(*, source: str, amount_minor: int, key: str, reason: str, now: dateti
             raise UnableToRefund(source, _("the same key named something else before"))
         return before
     remaining = what_remains(sale)
-    if amount_minor > remaining.gross_minor:
+    loss_minor = max(0, amount_minor - remaining.gross_minor)
+    if loss_minor and not beyond:
         left = Money(remaining.gross_minor, sale.currency)
         raise UnableToRefund(source, _("only %(left)s of it are left to give back") % {"left": left})
-    parts = remaining.part(amount_minor)
-    refunded, taken = write_reversal(sale=sale, kind=Reversal.REFUND, key=key, parts=parts, reason=reason, now=now)
+    parts = remaining.part(amount_minor - loss_minor)
+    refunded, taken = write_reversal(
+        sale=sale, kind=Reversal.REFUND, key=key, parts=parts, loss_minor=loss_minor, reason=reason, now=now
+    )
     money = money_of(sale)
     post(
         kind=TransactionKind.REFUND,
@@ -79,6 +83,7 @@ def refund(*, source: str, amount_minor: int, key: str, reason: str, now: dateti
             debit(AccountKind.TAX_PAYABLE, parts.tax_minor, detail=sale.tax_of),
             debit(AccountKind.PLATFORM_FEE, parts.fee_minor),
             debit(AccountKind.TAKEN_DOWN, parts.pot_minor),
+            debit(AccountKind.DISPUTE_LOSS, loss_minor),
             *taken_legs(taken),
         ],
         now=now,
@@ -90,7 +95,7 @@ def refund(*, source: str, amount_minor: int, key: str, reason: str, now: dateti
 
 @transaction.atomic
 def fail_refund(*, key: str, now: datetime) -> ReversalOutcome:
-    """Book that a refund could not be delivered: all of it comes back to where it was taken from.
+    """Book that a refund could not be delivered: all of it comes back to where it was taken from, a loss as well.
 
     Lines are given back as a won dispute gives them. The same key again returns the first end; a key that names no
     refund raises UnableToRefund.
@@ -124,6 +129,7 @@ def fail_refund(*, key: str, now: datetime) -> ReversalOutcome:
             credit(AccountKind.TAX_PAYABLE, refunded.tax_minor, detail=sale.tax_of),
             credit(AccountKind.PLATFORM_FEE, refunded.fee_minor),
             credit(AccountKind.TAKEN_DOWN, pot_minor),
+            credit(AccountKind.DISPUTE_LOSS, refunded.loss_minor),
             *given.legs,
         ],
         now=now,

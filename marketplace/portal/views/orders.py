@@ -1,5 +1,7 @@
 """The operator's desk: an order is found, and its whole way from the card to the banks is shown."""
 
+from collections.abc import Iterable
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -10,12 +12,14 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from marketplace.checkout import asking_back
 from marketplace.checkout.models import Order
-from marketplace.checkout.order_states import WORDS, states_of
+from marketplace.checkout.order_states import states_of
 from marketplace.checkout.papers.words import KINDS as PAPERS
 from marketplace.checkout.ways.reading import orders_like, requests_of, way_of
-from marketplace.checkout.ways.shapes import RoyaltyWay, SaleWay, Step, Way
-from marketplace.portal import words, words_desk, words_orders
+from marketplace.checkout.refunds import RefundIntent
+from marketplace.checkout.ways.shapes import LineWay, RefundWay, RoyaltyWay, SaleWay, Step, Way
+from marketplace.portal import words, words_desk, words_orders, words_told
 from marketplace.portal.views.access import operators_only
 from marketplace.ui.formats import say
 
@@ -56,7 +60,7 @@ def orders(request: HttpRequest) -> HttpResponse:
 
 
 def _state(state: str) -> dict[str, str]:
-    return {"state": say(WORDS, state), "tone": _TONES.get(state, "")}
+    return {"state": say(words_told.ORDER_STATES, state), "tone": _TONES.get(state, "")}
 
 
 def _order(order: UUID) -> Order:
@@ -92,9 +96,11 @@ def order(request: HttpRequest, order: UUID) -> HttpResponse:
         ],
         "disputes": [
             {
+                "reason": say(words_told.REFUND_REASONS, one.reason),
                 "dispute": one,
                 "name": say(words_orders.DISPUTES, one.state),
                 "tone": words_orders.DISPUTE_TONES.get(one.state, ""),
+                "owed_minor": _owed(one),
                 "steps": _steps(one.steps),
             }
             for one in way.disputes
@@ -110,8 +116,23 @@ def order(request: HttpRequest, order: UUID) -> HttpResponse:
     return render(request, "portal/desk_order.html", context)
 
 
-def _steps(steps: Any) -> list[tuple[str, Step]]:
-    return [(say(words_orders.STEPS, step.what), step) for step in steps]
+def _owed(one: RefundWay) -> int:
+    """Says how much of a refund that came back is still owed; nothing of any other."""
+    return asking_back.owed_of(RefundIntent.objects.get(pk=one.id)) if one.state == "failed" else 0
+
+
+def _steps(steps: Iterable[Step]) -> list[tuple[str, Step, int]]:
+    """Names each step, and says how often it was looked at once more with nothing new."""
+    told = []
+    for _same, group in groupby(steps, key=lambda step: (step.what, step.reference, step.said, step.amount_minor)):
+        first, *again = group
+        told.append((say(words_orders.STEPS, first.what), first, len(again)))
+    return told
+
+
+def _line(one: LineWay) -> dict[str, Any]:
+    license_state = say(words_told.LICENSE_STATES, one.license_state)
+    return {"line": one, "license_state": license_state, "sales": [_sale(sale) for sale in one.sales]}
 
 
 def _sale(sale: SaleWay) -> dict[str, Any]:

@@ -73,7 +73,12 @@ def asked(request: HttpRequest) -> HttpResponse:
         "here": "desk",
         "waiting": [_told(one) for one in rows.filter(answer=None).order_by("asked_at", "id")[:SHOWN]],
         "failed": [
-            {"refund": one, "line": one.line, "license": words.say(words.TERMS, one.line.offer.terms.name)}
+            {
+                "refund": one,
+                "line": one.line,
+                "license": words.say(words.TERMS, one.line.offer.terms.name),
+                "owed_minor": asking_back.owed_of(one),
+            }
             for one in failed.select_related(*related).order_by("intended_at", "id")[:SHOWN]
         ],
         "answered": [_told(one) for one in rows.exclude(answer=None).order_by("-answer__at", "-id")[:20]],
@@ -148,7 +153,8 @@ def _answered(request: HttpRequest, found: RefundRequest, form: AnswerForm) -> b
 @require_POST
 @operators_only
 def mend(request: HttpRequest, refund: UUID) -> HttpResponse:
-    """This will send a refund that came back once more, or keep how it was given another way."""
+    """This will send a refund that came back once more, or keep how it was given another way, or that it is owed no
+    more."""
     found = RefundIntent.objects.select_related("line__order").filter(pk=refund).first()
     if found is None:
         raise Http404
@@ -157,6 +163,9 @@ def mend(request: HttpRequest, refund: UUID) -> HttpResponse:
         if "again" in request.POST:
             asking_back.try_again(refund=found, by=by, now=now)
             messages.success(request, _("The refund is sent once more."))
+        elif "settled" in request.POST:
+            asking_back.settle(refund=found, by=by, now=now)
+            messages.success(request, _("It is kept that nothing of this refund is owed."))
         else:
             asking_back.give_otherwise(refund=found, note=request.POST.get("note", ""), by=by, now=now)
             messages.success(request, _("It is kept that the money was given another way."))
