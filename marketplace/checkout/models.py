@@ -256,8 +256,8 @@ class GatewayEvent(models.Model):
     charge_reference = models.CharField(max_length=120)
     object_reference = models.CharField(max_length=120, blank=True, default="")
     amount_minor = models.BigIntegerField(null=True)
-    happened_at = models.DateTimeField()
     returned_minor = models.BigIntegerField(null=True)
+    happened_at = models.DateTimeField()
     received_at = models.DateTimeField()
 
     class Meta:

@@ -25,10 +25,10 @@ STEPS: Names = {
     "refund-overtaken": gettext_lazy("Given back although the bank took it too: the house bears it"),
     "refund-again": gettext_lazy("Sent once more"),
     "refund-otherwise": gettext_lazy("Given another way"),
+    "refund-settled": gettext_lazy("Nothing is owed: the buyer has it already"),
     "bank-pending": gettext_lazy("On its way to the bank"),
     "bank-succeeded": gettext_lazy("Arrived"),
     "bank-failed": gettext_lazy("Came back from the bank"),
-    "refund-settled": gettext_lazy("Nothing is owed: the buyer has it already"),
     "bank-paid": gettext_lazy("Paid into the bank account"),
     "bank-canceled": gettext_lazy("Canceled before it left"),
     "dispute-opened": gettext_lazy("Disputed"),
@@ -61,17 +61,17 @@ REFUNDS: Names = {
     "overtaken": gettext_lazy("Refunded, and taken by the bank too"),
     "again": gettext_lazy("Sent once more"),
     "otherwise": gettext_lazy("Given another way"),
+    "settled": gettext_lazy("The buyer has it already"),
 }
 REFUND_TONES = {"open": "warn", "pending": "warn", "failed": "bad", "refused": "bad", "overtaken": "bad"}
 
-    "settled": gettext_lazy("The buyer has it already"),
 DISPUTES: Names = {
     "open": gettext_lazy("Open"),
     "won": gettext_lazy("Won"),
+    "part-won": gettext_lazy("Won in part"),
     "lost": gettext_lazy("Lost"),
 }
 DISPUTE_TONES = {"open": "warn", "lost": "bad"}
-    "part-won": gettext_lazy("Won in part"),
 
 SENT: Names = {
     "": gettext_lazy("not sent"),

@@ -55,9 +55,9 @@ def issue_paper(*, source: str, now: datetime) -> Paper | None:
     order = Order.objects.select_for_update(no_key=True).get(pk=order_id)
     if not source.startswith("order:") and PaperDue.objects.filter(source=f"order:{order_id}").exists():
         return None  # the paper that it corrects comes first
-    drafted = _drafted(source, order, now)
     if source.startswith("refund-failed:") and PaperDue.objects.filter(source=source.replace("-failed", "")).exists():
         return None  # so does the note that it takes back
+    drafted = _drafted(source, order, now)
     paper = _written(drafted, source, now) if drafted is not None else None
     PaperDue.objects.filter(source=source).delete()
     return paper

@@ -133,10 +133,10 @@ def refund_state(refund: RefundIntent) -> str:
     states = {step.state for step in refund.steps.all()}
     if RefundStep.FAILED in states:
         return "failed"
-    return "pending" if states == {RefundStep.PENDING} else "succeeded"
-
     if outcome.outcome != RefundOutcome.SUCCEEDED:
         return outcome.outcome
+    return "pending" if states == {RefundStep.PENDING} else "succeeded"
+
 
 def _refund(row: RefundIntent) -> RefundWay:
     steps = [Step(row.intended_at, "refund-asked", row.amount_minor, row.key)]
@@ -152,8 +152,6 @@ def _refund(row: RefundIntent) -> RefundWay:
     return RefundWay(str(row.pk), str(row.line_id), row.amount_minor, row.reason, refund_state(row), steps)
 
 
-def _disputes(order: Order) -> list[DisputeWay]:
-    rows = list(order.disputes.order_by("opened_at", "id"))
 def _mended(row: RefundIntent, mended: RefundMended) -> int:
     """Tells how much of a refund that came back went another way."""
     return row.amount_minor if mended.amount_minor is None else mended.amount_minor
@@ -167,6 +165,8 @@ def _gone(row: RefundIntent) -> int:
     return row.amount_minor if state in ("pending", "succeeded", "overtaken") else 0
 
 
+def _disputes(order: Order) -> list[DisputeWay]:
+    rows = list(order.disputes.order_by("opened_at", "id"))
     steps: dict[object, list[Step]] = {row.pk: [] for row in rows}
     for step in DisputeStep.objects.filter(dispute__in=rows).order_by("id"):
         steps[step.dispute_id].append(Step(step.at, f"dispute-{step.state}", step.amount_minor))

@@ -1,7 +1,5 @@
 """The operator's desk: an order is found, and its whole way from the card to the banks is shown."""
 
-from collections.abc import Iterable
-from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -14,12 +12,12 @@ from django.views.decorators.http import require_safe
 
 from marketplace.checkout import asking_back
 from marketplace.checkout.models import Order
-from marketplace.checkout.order_states import states_of
+from marketplace.checkout.order_states import WORDS, states_of
 from marketplace.checkout.papers.words import KINDS as PAPERS
-from marketplace.checkout.ways.reading import orders_like, requests_of, way_of
 from marketplace.checkout.refunds import RefundIntent
-from marketplace.checkout.ways.shapes import LineWay, RefundWay, RoyaltyWay, SaleWay, Step, Way
-from marketplace.portal import words, words_desk, words_orders, words_told
+from marketplace.checkout.ways.reading import orders_like, requests_of, way_of
+from marketplace.checkout.ways.shapes import RefundWay, RoyaltyWay, SaleWay, Step, Way
+from marketplace.portal import words, words_desk, words_orders
 from marketplace.portal.views.access import operators_only
 from marketplace.ui.formats import say
 
@@ -60,7 +58,7 @@ def orders(request: HttpRequest) -> HttpResponse:
 
 
 def _state(state: str) -> dict[str, str]:
-    return {"state": say(words_told.ORDER_STATES, state), "tone": _TONES.get(state, "")}
+    return {"state": say(WORDS, state), "tone": _TONES.get(state, "")}
 
 
 def _order(order: UUID) -> Order:
@@ -91,16 +89,15 @@ def order(request: HttpRequest, order: UUID) -> HttpResponse:
                 "name": say(words_orders.REFUNDS, one.state),
                 "tone": words_orders.REFUND_TONES.get(one.state, ""),
                 "steps": _steps(one.steps),
+                "owed_minor": _owed(one),
             }
             for one in way.refunds
         ],
         "disputes": [
             {
-                "reason": say(words_told.REFUND_REASONS, one.reason),
                 "dispute": one,
                 "name": say(words_orders.DISPUTES, one.state),
                 "tone": words_orders.DISPUTE_TONES.get(one.state, ""),
-                "owed_minor": _owed(one),
                 "steps": _steps(one.steps),
             }
             for one in way.disputes
@@ -121,18 +118,8 @@ def _owed(one: RefundWay) -> int:
     return asking_back.owed_of(RefundIntent.objects.get(pk=one.id)) if one.state == "failed" else 0
 
 
-def _steps(steps: Iterable[Step]) -> list[tuple[str, Step, int]]:
-    """Names each step, and says how often it was looked at once more with nothing new."""
-    told = []
-    for _same, group in groupby(steps, key=lambda step: (step.what, step.reference, step.said, step.amount_minor)):
-        first, *again = group
-        told.append((say(words_orders.STEPS, first.what), first, len(again)))
-    return told
-
-
-def _line(one: LineWay) -> dict[str, Any]:
-    license_state = say(words_told.LICENSE_STATES, one.license_state)
-    return {"line": one, "license_state": license_state, "sales": [_sale(sale) for sale in one.sales]}
+def _steps(steps: Any) -> list[tuple[str, Step]]:
+    return [(say(words_orders.STEPS, step.what), step) for step in steps]
 
 
 def _sale(sale: SaleWay) -> dict[str, Any]:
