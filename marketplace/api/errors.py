@@ -25,6 +25,7 @@ from marketplace.checkout.chain_sales import UnableToClaimLicense, UnableToSettl
 from marketplace.checkout.evidence.submitting import UnableToSubmitEvidence
 from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod
 from marketplace.checkout.gateways.stripe.evidence import UnableToSubmit
+from marketplace.checkout.left_behind import UnableToEndTry
 from marketplace.checkout.methods import UnableToKeepMethod
 from marketplace.checkout.operations import (
     KeyUsedOtherwise,
@@ -34,8 +35,10 @@ from marketplace.checkout.operations import (
     UnableToPay,
     UnableToRefundLine,
 )
+from marketplace.checkout.papers.asking import UnableToAskForInvoice
 from marketplace.checkout.papers.model import UnreadablePaper
 from marketplace.checkout.rating import UnableToRate
+from marketplace.checkout.part_taken import UnableToRevokeLicense
 from marketplace.checkout.recipe_quotes import RecipePriceChanged, RecipeQuoteExpired, UnableToQuoteRecipe
 from marketplace.checkout.taxes.faults import TaxUnavailable
 from marketplace.checkout.taxes.rates import UnableToSetRate
@@ -162,8 +165,11 @@ STATUS: Mapping[type[Exception], int] = {
     NotDownloadable: 403,
     UnableToSubmit: 422,
     UnableToKeepMethod: 409,
+    UnableToEndTry: 409,
+    UnableToAskForInvoice: 409,
     UnableToAskForRefund: 409,
     UnableToSubmitEvidence: 409,
+    UnableToRevokeLicense: 409,
     TaxUnavailable: 503,
     UnableToSayDetails: 422,
     UnableToSetRate: 422,

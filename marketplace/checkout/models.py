@@ -12,6 +12,7 @@ from django.db.models import Q
 from marketplace.checkout import chain_sale_models as chain_sale_models  # tables of this app, found by being imported
 from marketplace.checkout import charges as charges
 from marketplace.checkout import disputes as disputes
+from marketplace.checkout import left_models as left_models
 from marketplace.checkout import method_models as method_models
 from marketplace.checkout import paper_models as paper_models
 from marketplace.checkout import refund_requests as refund_requests

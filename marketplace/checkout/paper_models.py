@@ -3,15 +3,17 @@
 from django.db import models
 from django.db.models import Q
 
-from marketplace.checkout.tax_models import SellerOfRecord
+from marketplace.checkout.tax_models import BillingDetails, SellerOfRecord
 from marketplace.payouts.ids import time_ordered_id
+from marketplace.people.models import Person
 
 
 class Paper(models.Model):
     """An invoice, a receipt, or what corrects one, as it was written: `document` is RFC 8785 JSON and never changes.
 
     Numbers run from 1 for each seller's code, kind and year (UTC), and `name` is the printed one. `source` is what it
-    is about: "order:<id>", "refund:<id>", "dispute:<id>", or "refund-failed:<id>". The database refuses gaps.
+    is about: "order:<id>", "refund:<id>", "dispute:<id>", "refund-failed:<id>", or "invoice:<order's id>" of an invoice
+    that takes the place of the order's receipt. The database refuses gaps.
     """
 
     INVOICE, RECEIPT, CREDIT_NOTE, DEBIT_NOTE = "invoice", "receipt", "credit-note", "debit-note"
@@ -79,3 +81,16 @@ class PaperDue(models.Model):
 
     def __str__(self) -> str:
         return self.source
+
+
+class InvoiceAsked(models.Model):
+    """A buyer asks for an invoice in the place of an order's receipt, made out to these details; once for an order."""
+
+    order = models.OneToOneField("checkout.Order", models.PROTECT, primary_key=True, related_name="invoice_asked")
+    receipt = models.OneToOneField(Paper, on_delete=models.PROTECT, related_name="invoice_asked")
+    details = models.ForeignKey(BillingDetails, on_delete=models.PROTECT, related_name="+")
+    by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"invoice:{self.order_id}"

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from marketplace.portal.views import creator_payouts, disputes, orders, refund_requests
+from marketplace.portal.views import creator_payouts, disputes, left_tries, orders, refund_requests
 
 urlpatterns = [
     path("refunds/asked", refund_requests.asked, name="desk-asked"),
@@ -16,6 +16,8 @@ urlpatterns = [
     path("payouts/<slug:handle>/checks/<slug:kind>", creator_payouts.check, name="desk-payouts-check"),
     path("payouts/<slug:handle>/policy/<str:currency>", creator_payouts.policy, name="desk-payouts-policy"),
     path("orders", orders.orders, name="desk-orders"),
+    path("orders/left", left_tries.tries, name="desk-left"),
+    path("orders/left/<int:attempt>", left_tries.one, name="desk-left-one"),
     path("orders/<uuid:order>", orders.order, name="desk-order"),
     path("orders/<uuid:order>/way.json", orders.way_json, name="desk-order-json"),
     path("disputes", disputes.disputes, name="desk-disputes"),

@@ -11,6 +11,7 @@ urlpatterns = [
     path("orders", orders.orders, name="orders"),
     path("orders/<uuid:order>", orders.order, name="order"),
     path("orders/<uuid:order>/papers/<slug:name>.<str:form>", orders.paper, name="order-paper"),
+    path("orders/<uuid:order>/invoice", orders.invoice, name="order-invoice"),
     path("billing-details", orders.billing, name="billing-details"),
     path("studio", account.studio, name="studio"),
     path("studio/open", account.open_studio, name="studio-open"),

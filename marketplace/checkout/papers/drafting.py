@@ -9,8 +9,16 @@ from django.utils import translation
 
 from marketplace.checkout.disputes import Dispute
 from marketplace.checkout.models import Order, OrderLine, PaymentOutcome
-from marketplace.checkout.paper_models import Paper
-from marketplace.checkout.papers.model import Corrected, PaperDocument, PaperLine, SoldBy, SoldTo, read_paper
+from marketplace.checkout.paper_models import InvoiceAsked, Paper
+from marketplace.checkout.papers.model import (
+    Corrected,
+    PaperDocument,
+    PaperLine,
+    Replaced,
+    SoldBy,
+    SoldTo,
+    read_paper,
+)
 from marketplace.checkout.placing import said
 from marketplace.checkout.refunds import RefundIntent
 from marketplace.checkout.tax_models import BillingDetails, OrderTaxation, SellerOfRecord
@@ -59,6 +67,20 @@ def of_order(order: Order, now: datetime) -> Drafted:
         reference=outcome.reference,
     )
     return Drafted(document, seller, order)
+
+
+def of_asked(asked: InvoiceAsked, now: datetime) -> Drafted:
+    """This will draft the invoice that takes the place of a receipt: the same, made out to who asked for it."""
+    receipt, order = asked.receipt, asked.order
+    first = read_paper(receipt.document.encode())
+    document = replace(
+        first,
+        kind=Paper.INVOICE,
+        buyer=_buyer(order.studio, asked.details, None),
+        replaces=Replaced(receipt.name, receipt.sha256),
+        supplied_at=first.paid_at,
+    )
+    return Drafted(document, receipt.seller, order)
 
 
 def _buyer(studio: Studio, details: BillingDetails | None, taxation: OrderTaxation | None) -> SoldTo:
@@ -160,7 +182,9 @@ def _credit(
     now: datetime,
 ) -> Drafted | None:
     """Drafts what takes amounts of lines off the order's paper: never more of a line, or of its taxes, than is left."""
-    paper = Paper.objects.filter(order=order, corrects=None).select_related("seller").first()
+    # Where an invoice took the place of a receipt, that is what is corrected.
+    papers = Paper.objects.filter(order=order, corrects=None).select_related("seller")
+    paper = papers.order_by("-issued_at", "-id").first()
     if paper is None:
         return None
     first = read_paper(paper.document.encode())
@@ -181,6 +205,8 @@ def _credit(
         paid_at=at,
         reference=reference,
         corrects=Corrected(paper.name, paper.sha256, reason),
+        replaces=None,
+        supplied_at=None,
     )
     return Drafted(document, paper.seller, order, paper)
 

@@ -14,6 +14,8 @@ from marketplace.checkout.taxes.base import REASONS, TaxPart
 from marketplace.checkout.taxes.rules import TaxSum, summed
 
 FORMAT = "worldloom/invoice/1"
+FORMAT_REPLACING = "worldloom/invoice/2"
+"""Of an invoice that takes the place of a receipt: it names that one, and says when what it is about was supplied."""
 KINDS = ("invoice", "receipt", "credit-note", "debit-note")
 STATES = ("paid", "free", "given-back", "taken-back", "returned")
 MOST_MINOR = 2**53 - 1
@@ -85,8 +87,19 @@ class Corrected:
 
 
 @dataclass(frozen=True, slots=True)
+class Replaced:
+    """Which receipt an invoice takes the place of, by its number and the SHA-256 of its document."""
+
+    number: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class PaperDocument:
-    """All that a paper says. `state` is what became of the money, `paid_at` when, `reference` the gateway's name."""
+    """All that a paper says. `state` is what became of the money, `paid_at` when, `reference` the gateway's name.
+
+    `replaces` and `supplied_at` go together: they are of an invoice that was asked for after the purchase.
+    """
 
     kind: str
     number: str
@@ -101,6 +114,8 @@ class PaperDocument:
     paid_at: datetime
     reference: str
     corrects: Corrected | None = None
+    replaces: Replaced | None = None
+    supplied_at: datetime | None = None
 
     @property
     def net_minor(self) -> int:
@@ -127,12 +142,20 @@ class PaperDocument:
         """This will write the document."""
         shape = asdict(self) | {
             "format": FORMAT,
-            "issued_at": self.issued_at.astimezone(UTC).strftime(_MOMENT),
-            "paid_at": self.paid_at.astimezone(UTC).strftime(_MOMENT),
+            "issued_at": _written(self.issued_at),
+            "paid_at": _written(self.paid_at),
             "taxes": [asdict(one) for one in self.taxes],
             "totals": self.totals,
         }
+        if self.replaces is None or self.supplied_at is None:
+            del shape["replaces"], shape["supplied_at"]
+        else:
+            shape |= {"format": FORMAT_REPLACING, "supplied_at": _written(self.supplied_at)}
         return rfc8785.dumps(_plain(shape))
+
+
+def _written(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime(_MOMENT)
 
 
 def _plain(value: Any) -> Any:
@@ -150,8 +173,11 @@ def read_paper(content: bytes) -> PaperDocument:
     """This will read what `to_bytes` wrote; raises UnreadablePaper for anything else, and where sums do not add up."""
     try:
         shape = json.loads(content)
-        if not isinstance(shape, dict) or shape.pop("format", None) != FORMAT:
+        form = shape.pop("format", None) if isinstance(shape, dict) else None
+        if form not in (FORMAT, FORMAT_REPLACING):
             raise UnreadablePaper(f"This is not of the format {FORMAT}.")
+        if (form == FORMAT_REPLACING) != ("replaces" in shape and "supplied_at" in shape):
+            raise ValueError("only what takes the place of a receipt names it, and when it was supplied")
         taxes, totals = shape.pop("taxes"), shape.pop("totals")
         paper = _paper(shape)
         written = paper.to_bytes()
@@ -167,13 +193,14 @@ def read_paper(content: bytes) -> PaperDocument:
 def _paper(shape: dict[str, Any]) -> PaperDocument:
     seller, buyer, corrects = shape.pop("seller"), shape.pop("buyer"), shape.pop("corrects")
     lines = tuple(_line(line) for line in shape.pop("lines"))
-    moments = {
-        name: datetime.strptime(shape.pop(name), _MOMENT).replace(tzinfo=UTC) for name in ("issued_at", "paid_at")
-    }
+    names = [name for name in ("issued_at", "paid_at", "supplied_at") if name in shape]
+    moments = {name: datetime.strptime(shape.pop(name), _MOMENT).replace(tzinfo=UTC) for name in names}
+    replaces = Replaced(**shape.pop("replaces")) if "replaces" in shape else None
     paper = PaperDocument(
         seller=SoldBy(**seller | {"address": tuple(seller["address"]), "tax_ids": tuple(seller["tax_ids"])}),
         buyer=SoldTo(**buyer | {"address": tuple(buyer["address"])}),
         corrects=Corrected(**corrects) if corrects is not None else None,
+        replaces=replaces,
         lines=lines,
         **moments,
         **shape,
@@ -182,9 +209,12 @@ def _paper(shape: dict[str, Any]) -> PaperDocument:
         raise ValueError("it is of no kind, state or currency that there is")
     if (paper.corrects is not None) != (paper.kind in ("credit-note", "debit-note")):
         raise ValueError("what corrects a paper names it")
+    if paper.replaces is not None and paper.kind != "invoice":
+        raise ValueError("only an invoice takes the place of a receipt")
+    replaced = (paper.replaces.number, paper.replaces.sha256) if paper.replaces else ()
     corrected = (paper.corrects.number, paper.corrects.sha256, paper.corrects.reason) if paper.corrects else ()
     _check_texts(
-        (paper.number, paper.order, paper.reference, *corrected),
+        (paper.number, paper.order, paper.reference, *corrected, *replaced),
         (paper.seller.name, *paper.seller.address, *paper.seller.tax_ids, paper.seller.country),
         (paper.buyer.studio, paper.buyer.name, *paper.buyer.address, paper.buyer.country),
         (paper.buyer.vat_id, paper.buyer.email, paper.buyer.reference),

@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from marketplace.checkout.disputes import Dispute
 from marketplace.checkout.models import Order
-from marketplace.checkout.paper_models import Paper, PaperDue
+from marketplace.checkout.paper_models import InvoiceAsked, Paper, PaperDue
 from marketplace.checkout.papers import drafting
 from marketplace.checkout.papers.drafting import Drafted
 from marketplace.checkout.papers.model import digest_of
@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 100
 TRIED_AGAIN_AFTER = timedelta(minutes=10)
+_ASKED = ("order__studio", "receipt__seller", "details")
 _LETTER = {Paper.INVOICE: "I", Paper.RECEIPT: "R", Paper.CREDIT_NOTE: "C", Paper.DEBIT_NOTE: "D"}
 
 
@@ -65,7 +66,7 @@ def issue_paper(*, source: str, now: datetime) -> Paper | None:
 
 def _order_of(source: str) -> UUID:
     kind, _colon, key = source.partition(":")
-    if kind == "order":
+    if kind in ("order", "invoice"):
         return UUID(key)
     if kind == "dispute":
         return Dispute.objects.get(pk=key).order_id
@@ -76,6 +77,8 @@ def _drafted(source: str, order: Order, now: datetime) -> Drafted | None:
     kind, _colon, key = source.partition(":")
     if kind == "order":
         return drafting.of_order(Order.objects.select_related("studio", "outcome").get(pk=order.pk), now)
+    if kind == "invoice":
+        return drafting.of_asked(InvoiceAsked.objects.select_related(*_ASKED).get(pk=key), now)
     if kind == "dispute":
         return drafting.of_dispute(Dispute.objects.select_related("order").get(pk=key), now)
     intent = RefundIntent.objects.select_related("line__order", "outcome").get(pk=key)

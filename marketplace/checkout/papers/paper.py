@@ -83,6 +83,9 @@ class _Setting:
         if paper.corrects is not None:
             told = _("Corrects %(number)s.") % {"number": paper.corrects.number}
             sheet.text(f"{told} {paper.corrects.reason}".strip(), self._style(BODY))
+        if paper.replaces is not None:
+            told = _("Takes the place of the receipt %(number)s.") % {"number": paper.replaces.number}
+            sheet.text(told, self._style(BODY))
         sheet.y -= 8
 
     def _parties(self) -> None:
@@ -183,6 +186,8 @@ class _Setting:
     def _notes(self) -> None:
         paper = self.paper
         told = [say(STATES, paper.state) % {"day": moment_text(paper.paid_at)}]
+        if paper.supplied_at is not None:
+            told.append(_("Supplied on %(day)s.") % {"day": moment_text(paper.supplied_at)})
         if paper.reference:
             told.append(_("The payment’s reference: %(reference)s") % {"reference": paper.reference})
         told += [say(SENTENCES, reason) for reason in dict.fromkeys(one.reason for one in paper.taxes if one.reason)]

@@ -59,10 +59,12 @@ def way_of(order: Order) -> Way:
 
 def _payment(order: Order) -> Iterator[Step]:
     yield Step(order.placed_at, "ordered", order.total_minor, str(order.pk))
-    for attempt in order.attempts.select_related("declined").prefetch_related("steps").order_by("number"):
+    for attempt in order.attempts.select_related("declined", "found").prefetch_related("steps").order_by("number"):
         yield Step(attempt.intended_at, "asked", order.total_minor, attempt.key, attempt.gateway)
         for step in attempt.steps.all():
             yield Step(step.at, f"waits-{step.state}", order.total_minor, step.reference, step.reason)
+        if found := getattr(attempt, "found", None):
+            yield Step(found.at, f"found-{found.found}", order.total_minor, found.reference, found.reason)
         if declined := getattr(attempt, "declined", None):
             yield Step(declined.at, "declined", order.total_minor, declined.reference, declined.reason)
     for stray in StrayPayment.objects.filter(attempt__order=order).select_related("returned").prefetch_related("steps"):

@@ -11,6 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from marketplace.checkout import asking_back
+from marketplace.checkout.left_behind import left_behind
 from marketplace.checkout.models import Order
 from marketplace.checkout.order_states import WORDS, states_of
 from marketplace.checkout.papers.words import KINDS as PAPERS
@@ -53,7 +54,13 @@ def orders(request: HttpRequest) -> HttpResponse:
         found = list(Order.objects.select_related("studio", "buyer").order_by("-placed_at", "-id")[:LATEST])
     states = states_of(found)
     rows = [{"order": one, **_state(states[one.pk])} for one in found]
-    context = {"here": "desk", "form": form, "rows": rows, "searched": bool(text) and form.is_valid()}
+    context = {
+        "here": "desk",
+        "form": form,
+        "rows": rows,
+        "searched": bool(text) and form.is_valid(),
+        "left": left_behind().exists(),
+    }
     return render(request, "portal/desk_orders.html", context, status=422 if text and form.errors else 200)
 
 
@@ -81,6 +88,7 @@ def order(request: HttpRequest, order: UUID) -> HttpResponse:
         "way": way,
         **_state(way.state),
         "payment": _steps(way.payment),
+        "left": left_behind([found]),
         "lines": [{"line": one, "sales": [_sale(sale) for sale in one.sales]} for one in way.lines[:LINES_SHOWN]],
         "more_lines": max(0, len(way.lines) - LINES_SHOWN),
         "refunds": [

@@ -1,5 +1,6 @@
 """What the visitor's studios ordered: the list, one order, and its papers; and whom papers are made out to."""
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -10,10 +11,12 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from marketplace.checkout import billing_details, order_queries, order_states, queries
 from marketplace.checkout.models import Order
+from marketplace.checkout.paper_models import Paper
+from marketplace.checkout.papers import asking
 from marketplace.checkout.papers import queries as papers
 from marketplace.checkout.papers.paper import paper_pdf
 from marketplace.checkout.papers.words import KINDS
@@ -23,6 +26,7 @@ from marketplace.people.models import Seat, Studio
 from marketplace.people.queries import is_operator, studios_of
 from marketplace.storefront import words_orders as words
 from marketplace.storefront.forms_billing import BillingForm
+from marketplace.storefront.held import buying_studios
 from marketplace.storefront.views.papers import PRIVATE
 from marketplace.storefront.words import TERMS
 from marketplace.ui.formats import say
@@ -71,6 +75,7 @@ def order(request: HttpRequest, order: UUID) -> HttpResponse:
     state = order_states.state_of(found)
     lines = list(found.lines.select_related("offer__release__pack__creator", "offer__terms", "project"))
     grants = {grant.source: grant for grant in licensing.grants_from(line.source for line in lines)}
+    written = papers.papers_of(found)
     context = {
         "here": "licenses",
         "order": found,
@@ -85,8 +90,9 @@ def order(request: HttpRequest, order: UUID) -> HttpResponse:
         "net_minor": sum(line.gross_minor - line.tax_minor for line in lines),
         "taxes": words.tax_rows(order_queries.taxes_of(found)),
         "included": any(line.tax_included for line in lines),
-        "papers": [{"paper": paper, "kind": say(KINDS, paper.kind)} for paper in papers.papers_of(found)],
+        "papers": [{"paper": paper, "kind": say(KINDS, paper.kind)} for paper in written],
         "is_due": papers.is_due(found),
+        "invoice": _invoice(request, found, written),
         "refunds": [{"back": back, "state": say(words.BACK, back.state)} for back in order_queries.refunds_of(found)],
         "disputes": [
             {"dispute": one, "state": say(words.DISPUTES, one.newest)}  # type: ignore[attr-defined]
@@ -94,6 +100,37 @@ def order(request: HttpRequest, order: UUID) -> HttpResponse:
         ],
     }
     return render(request, "storefront/order.html", context)
+
+
+def _invoice(request: HttpRequest, order: Order, written: list[Paper]) -> dict[str, Any] | None:
+    """Says whether an invoice can be asked for in the place of a receipt, or why not; None where nobody would."""
+    if {paper.kind for paper in written} & {Paper.INVOICE, Paper.RECEIPT} != {Paper.RECEIPT}:
+        return None
+    if order.studio not in buying_studios(request.user) or not order.total_minor:  # type: ignore[arg-type]
+        return None
+    try:
+        asking.check(order=order, by=request.user)  # type: ignore[arg-type]
+    except asking.UnableToAskForInvoice as refusal:
+        return {"why_not": refusal.reason, "needs_details": refusal.needs_details}
+    return {"why_not": ""}
+
+
+@never_cache
+@login_required
+@require_POST
+def invoice(request: HttpRequest, order: UUID) -> HttpResponse:
+    """This will ask for an invoice in the place of an order's receipt."""
+    found = _order(request, order)
+    try:
+        made = asking.ask(order=found, by=request.user, now=timezone.now())  # type: ignore[arg-type]
+    except asking.UnableToAskForInvoice as refusal:
+        messages.error(request, refusal.reason)
+    else:
+        if made is None:
+            messages.info(request, _("The invoice is being written: it is here in a few seconds."))
+        else:
+            messages.success(request, _("The invoice is %(number)s.") % {"number": made.name})
+    return redirect("order", order=found.pk)
 
 
 @login_required
