@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from marketplace.checkout import prepaid, subscriptions
+from marketplace.checkout import prepaid, subscriptions, worth
 from marketplace.checkout.models import Order, OrderLine, SubscriptionEnd
 from marketplace.licensing import exclusivity
 from marketplace.licensing import operations as licensing
@@ -53,7 +54,7 @@ def fulfill(order: Order, lines: Sequence[OrderLine], now: datetime, *, method: 
 
 
 def _grant(order: Order, line: OrderLine, method: str, now: datetime) -> None:
-    former = licensing_queries.status_of(line.replaces) if line.replaces and line.credit_minor else ""
+    former = _former(line)
     made = licensing.grant(
         offer=line.offer,
         studio=order.studio,
@@ -76,6 +77,19 @@ def _grant(order: Order, line: OrderLine, method: str, now: datetime) -> None:
     if former == GrantStatus.REVOKED:
         for subscription in subscriptions.of_grants([made]):
             subscriptions.end(subscription, SubscriptionEnd.REVOKED, now=now)
+
+
+def _former(line: OrderLine) -> str:
+    """Tells how the license stands whose worth a line took off, "" where it took nothing; raises UnableToGrant where
+    a part of that has gone back since."""
+    if line.replaces is None or not line.credit_minor:
+        return ""
+    worth.lock_credit(line)
+    status = licensing_queries.status_of(line.replaces)
+    if status not in _REASONS and worth.credit_left(line) < line.credit_minor:
+        why = _("What was paid for the license %s went back in part since this was ordered: order it again.")
+        raise licensing.UnableToGrant(line.offer, why % line.replaces.pk)
+    return status
 
 
 _REASONS = {

@@ -20,9 +20,9 @@ from marketplace.checkout.gateways.base import Charge, Returned
 from marketplace.checkout.models import Order, OrderLine, PaymentOutcome
 from marketplace.checkout.paying import note
 from marketplace.checkout.refunds import RefundIntent, RefundStep
-from marketplace.checkout.taking_back import mark, revoke
+from marketplace.checkout.taking_back import held, mark, revoke
 from marketplace.licensing import pricing
-from marketplace.licensing.models import Grant, GrantStatus
+from marketplace.licensing.models import GrantStatus
 from marketplace.payouts.models import AccountKind, Posting
 from marketplace.payouts.operations import record_dispute_fee
 
@@ -233,19 +233,6 @@ def _rests(dispute: Dispute, parts: Sequence[DisputePart], returned_minor: int) 
     """Divides what did not come back of a dispute over its lines, once all that it took is there again."""
     rest_minor = dispute.amount_minor - returned_minor
     return divided([part.line for part in parts], rest_minor) if rest_minor else [0] * len(parts)
-
-
-def held(line: OrderLine) -> Grant | None:
-    """This will find the license that a payment stands behind: where it was replaced, the one that took it over as
-    credit."""
-    grant = line.replaces if line.kind == OrderLine.USAGE else Grant.objects.filter(source=line.source).first()
-    while grant is not None:
-        newest = GrantStatus.objects.filter(grant=grant).order_by("-id").first()
-        follower = grant.followers.exclude(kind=Grant.RENEWAL).order_by("granted_at", "id").first()
-        if newest is None or newest.status != GrantStatus.SUPERSEDED or follower is None:
-            return grant
-        grant = follower
-    return None
 
 
 def _contradicts(

@@ -15,11 +15,13 @@ from marketplace.checkout.asking import (
     QuotedLine,
     Taken,
     UnableToBuy,
+    UnableToBuyYet,
     check_asks,
     with_price,
     with_projects,
 )
 from marketplace.checkout.models import OrderLine, Subscription, SubscriptionEnd
+from marketplace.checkout.worth import worth_of
 from marketplace.licensing import operations as licensing
 from marketplace.licensing import pricing, pricing_queries
 from marketplace.licensing.bargains import DiscountCode, QuoteRequest, QuoteStep
@@ -219,6 +221,8 @@ def _with_credit(line: QuotedLine, now: datetime) -> QuotedLine:
     if former is None:
         return line
     follows = OrderLine.objects.filter(replaces=former, kind__in=[OrderLine.RENEWAL, OrderLine.UPGRADE])
+    if follows.filter(order__outcome=None).exists():
+        raise UnableToBuyYet(_("An order for the license %s is still being paid: wait until it is.") % former.pk)
     if follows.exclude(DECLINED).exists():
         raise UnableToBuy(
             _("The license %s was renewed or upgraded already: look at the one that follows it.") % former.pk
@@ -234,18 +238,10 @@ def _with_credit(line: QuotedLine, now: datetime) -> QuotedLine:
             _("The license was paid in %(former)s: choose an offer in that currency, so that it can be credited.")
             % {"former": former.currency}
         )
-    worth = pricing.credit_of(worth_of(former), starts_at=former.starts_at, ends_at=former.ends_at, at=now)
-    credit = min(worth, line.price_minor)
+    credit = min(worth_of(former, at=now), line.price_minor)
     values = {"credit": pricing.money(credit, former.currency)}
     words = Words(gettext_noop("The license that it replaces takes off %(credit)s"), values)
     return replace(with_price(line, line.price_minor - credit, words), credit_minor=credit)
-
-
-def worth_of(grant: Grant) -> int:
-    """This will tell what was paid for a license: in money, and in credit for the ones before it."""
-    _kind, _sign, key = grant.source.partition("order-line:")
-    line = OrderLine.objects.filter(pk=key).first() if key else None
-    return line.price_minor + line.credit_minor if line else grant.price_minor
 
 
 def _with_collections(lines: Sequence[QuotedLine]) -> list[QuotedLine]:

@@ -14,9 +14,8 @@ from marketplace.checkout.gateways.base import FAILED, GatewayUnavailable, Retur
 from marketplace.checkout.models import Order, OrderLine, PaymentOutcome
 from marketplace.checkout.placing import gateway_of
 from marketplace.checkout.refunds import RefundIntent, RefundOutcome, RefundStep
-from marketplace.checkout.taking_back import revoke
+from marketplace.checkout.taking_back import held, revoke
 from marketplace.database.paging import each
-from marketplace.licensing.models import Grant
 from marketplace.payouts.operations import UnableToRefund
 from marketplace.payouts.rules import Money
 
@@ -41,7 +40,8 @@ def refund_line(*, line: OrderLine, amount_minor: int | None = None, reason: str
     """This will give a buyer an amount of an order line back, or all that is left of it.
 
     The intent is committed before the gateway is called, so that a crash loses nothing: `finish_refunds` goes on with
-    the same key. When all of a line is given back, its license is revoked, and a subscription that began with it ends.
+    the same key. When all of a line is given back, the license that it stands behind now is revoked (taking_back.held),
+    and a subscription that began with it ends.
     Raises UnableToRefundLine, also while a bank decides about the payment: what it takes would go back twice; and
     GatewayUnavailable when nobody knows yet whether money moved.
     """
@@ -128,7 +128,8 @@ def record(*, intent: RefundIntent, returned: Returned, now: datetime) -> Refund
         outcome = RefundOutcome.objects.create(
             intent=intent, outcome=kind, reference=returned.reference, reason=returned.reason[:300], at=now
         )
-        grant = Grant.objects.filter(source=intent.line.source).first()
+        # A bill that is given back leaves the license that it was for.
+        grant = held(intent.line) if intent.line.kind != OrderLine.USAGE else None
         if kind != RefundOutcome.REFUSED and grant is not None and not line_money.left_of_line(intent.line):
             revoke(grant, REFUNDED, now)
         return outcome

@@ -12,7 +12,6 @@ from marketplace.checkout.going_on import cancel_subscription as cancel_subscrip
 from marketplace.checkout.going_on import check_buyer
 from marketplace.checkout.going_on import resume_subscription as resume_subscription
 from marketplace.checkout.going_on import use_method as use_method
-from marketplace.checkout.lines import worth_of
 from marketplace.checkout.models import (
     Order,
     OrderLine,
@@ -23,6 +22,7 @@ from marketplace.checkout.models import (
 )
 from marketplace.checkout.placing import FREE, OURS, KeyUsedOtherwise, place
 from marketplace.checkout.rules import is_idempotency_key
+from marketplace.checkout.worth import worth_of
 from marketplace.licensing import pricing, pricing_queries
 from marketplace.licensing.exclusivity import UnableToGrantExclusively
 from marketplace.licensing.granting import UnableToGrant
@@ -206,7 +206,7 @@ def _added(subscription: Subscription, offer: Offer, grant: Grant, seats: int, n
     due = pricing.prorated(whole.price_minor, starts_at=begins, ends_at=ends, at=now)
     if now < subscription.anchor_at:  # a trial: what is added costs nothing until it ends
         due = 0
-    rest = pricing.credit_of(worth_of(grant), starts_at=grant.starts_at, ends_at=grant.ends_at, at=now)
+    rest = worth_of(grant, at=now)
     words = Words(
         gettext_noop("For the rest of the period: %(amount)s"), {"amount": pricing.money(due, offer.currency)}
     )

@@ -3,9 +3,22 @@
 from datetime import datetime
 
 from marketplace.checkout import subscriptions
-from marketplace.checkout.models import SubscriptionEnd
+from marketplace.checkout.models import OrderLine, SubscriptionEnd
 from marketplace.licensing import operations as licensing
 from marketplace.licensing.models import Grant, GrantStatus
+
+
+def held(line: OrderLine) -> Grant | None:
+    """This will find the license that a payment stands behind: where it was passed on, the one that the other studio
+    has, and where it was upgraded, the one that took it over as credit."""
+    grant = line.replaces if line.kind == OrderLine.USAGE else Grant.objects.filter(source=line.source).first()
+    while grant is not None:
+        newest = GrantStatus.objects.filter(grant=grant).order_by("-id").first()
+        follower = grant.followers.exclude(kind=Grant.RENEWAL).order_by("granted_at", "id").first()
+        if newest is None or newest.status != GrantStatus.SUPERSEDED or follower is None:
+            return grant
+        grant = follower
+    return None
 
 
 def mark(grant: Grant, status: str, reason: str, now: datetime) -> str:
