@@ -85,13 +85,18 @@ def left_of(line: OrderLine) -> int | None:
 
 def refunds_of(line: OrderLine) -> list[RefundIntent]:
     """Return the refunds of a line with their outcomes, the first first."""
-    return list(RefundIntent.objects.select_related("outcome").filter(line=line).order_by("intended_at", "id"))
+    return list(
+        RefundIntent.objects.select_related("outcome", "mended")
+        .prefetch_related("steps")
+        .filter(line=line)
+        .order_by("intended_at", "id")
+    )
 
 
 def latest_refunds() -> list[RefundIntent]:
-    """Return the latest refunds of all, newest first, with lines and outcomes; one query."""
-    rows = RefundIntent.objects.select_related("outcome", *(f"line__{name}" for name in _WHERE))
-    return list(rows.order_by("-intended_at", "-id")[:LATEST])
+    """Return the latest refunds of all, newest first, with lines, outcomes and steps; two queries."""
+    rows = RefundIntent.objects.select_related("outcome", "mended", *(f"line__{name}" for name in _WHERE))
+    return list(rows.prefetch_related("steps").order_by("-intended_at", "-id")[:LATEST])
 
 
 def takes_of(line: OrderLine, amount_minor: int) -> Takes:

@@ -16,6 +16,7 @@ from marketplace.checkout.refunds import RefundIntent
 from marketplace.checkout.ways.reading import refund_state
 from marketplace.people.models import Person, Studio
 from marketplace.storefront.held import buying_studios
+from marketplace.storefront.words import TERMS
 from marketplace.ui.formats import Names, date_text, say
 
 SHOWN = 100
@@ -92,8 +93,8 @@ def request_of(person: Person, request: UUID) -> RefundRequest | None:
 
 
 def open_lines(studios: Sequence[Studio], now: datetime) -> list[OrderLine]:
-    """This will list the lines that a refund can be asked for now, of the newest orders first; each has `.left_minor`
-    and `.until`."""
+    """This will list the lines that a refund can be asked for now, of the newest orders first; each has `.left_minor`,
+    `.until` and `.license`, the name of its terms."""
     rows = OrderLine.objects.filter(
         order__studio__in=studios,
         order__outcome__outcome="succeeded",
@@ -104,6 +105,7 @@ def open_lines(studios: Sequence[Studio], now: datetime) -> list[OrderLine]:
     found = []
     for line in rows.select_related(*related).order_by("-order__placed_at", "-order_id", "position")[:SHOWN]:
         line.left_minor = asking_back.left_to_ask(line)  # type: ignore[attr-defined]
+        line.license = say(TERMS, line.offer.terms.name)  # type: ignore[attr-defined]
         line.until = line.order.outcome.at + timedelta(days=_days())  # type: ignore[attr-defined]
         if line.left_minor:  # type: ignore[attr-defined]
             found.append(line)

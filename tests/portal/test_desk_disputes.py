@@ -74,7 +74,7 @@ def test_what_a_bank_only_asks_about_is_listed_with_its_order(desk, line):
         )
     text = page(desk.get(reverse("desk-disputes")))
     assert text.count("dp_asked") == 1
-    assert "warning_under_review" in text
+    assert "The bank looks at our answer" in text
     assert reverse("desk-order", args=[line.order_id]) in text
     assert "No dispute is open" in text
 

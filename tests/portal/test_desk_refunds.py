@@ -239,7 +239,7 @@ def test_a_silent_gateway_is_told_and_the_worker_gives_back_once(desk, line, mon
         patched.setattr(SandboxGateway, "refund", silence)
         text = page(desk.post(at, sent, follow=True))
     assert "The payment provider gave no answer" in text
-    assert "On its way" in text
+    assert "No answer yet" in text
     assert "$30.00" in text
     assert "This was confirmed already" in page(desk.post(at, sent, follow=True))
     assert checkout.finish_refunds(now=later(hours=9)) == 1

@@ -86,7 +86,7 @@ def test_she_reads_the_answer_and_when_the_money_is_there(carol, line, olga):
     asked = asking_back.ask(line=line, by=line.order.buyer, reason="x", amount_minor=20_00, now=later(days=1))
     asking_back.grant(request=asked, by=olga, words="Sorry.", now=later(days=2))
     text = page(carol.get(PAGE))
-    for words in ("Granted", "Sorry.", "Given back", "$20.00", "Your bank shows it by"):
+    for words in ("Refund granted", "Sorry.", "Given back", "$20.00", "Your bank shows it by"):
         assert words in text, words
     assert re.search(r"Your bank shows it by [^.]*(Dec|4)", text)
     other = asking_back.ask(line=line, by=line.order.buyer, reason="y", now=later(days=3))
@@ -134,7 +134,7 @@ def test_olga_grants_and_refuses_at_the_desk(line, olga):
     assert not RefundIntent.objects.exists()
     text = page(desk.post(at, {"grant": "yes", "amount": "5.00", "words": "Half of it works."}, follow=True))
     assert "$5.00 are given back to Lantern Films." in text
-    assert "Granted" in text
+    assert "Refund granted" in text
     other = asking_back.ask(line=line, by=line.order.buyer, reason="All of it.", now=later(days=2))
     at = reverse("desk-asked-one", args=[other.pk])
     text = page(desk.post(at, {"refuse": "yes", "words": "It works."}, follow=True))

@@ -20,7 +20,7 @@ from marketplace.checkout.evidence.standing import Standing, standing_of, standi
 from marketplace.checkout.gateways.base import GatewayUnavailable
 from marketplace.checkout.models import PaymentOutcome
 from marketplace.checkout.stripe_models import GatewayInquiry
-from marketplace.portal import words_orders
+from marketplace.portal import words_orders, words_told
 from marketplace.portal.views.access import operators_only
 from marketplace.ui.formats import say
 from marketplace.ui.typesetting import FontsMissing
@@ -55,7 +55,14 @@ def _inquiries() -> list[dict[str, Any]]:
     references = [row.charge_reference for row in found]
     paid = PaymentOutcome.objects.filter(reference__in=references).select_related("order__studio")
     orders = {row.reference: row.order for row in paid}
-    return [{"inquiry": row, "order": orders.get(row.charge_reference)} for row in found]
+    return [
+        {
+            "inquiry": row,
+            "order": orders.get(row.charge_reference),
+            "state": say(words_told.INQUIRY_STATES, row.status),
+        }
+        for row in found
+    ]
 
 
 def _told(one: Standing, now: Any) -> dict[str, Any]:
@@ -102,6 +109,7 @@ def dispute(request: HttpRequest, dispute: UUID) -> HttpResponse:
         "here": "desk",
         **_told(standing, now),
         "order": found.order,
+        "reason": say(words_told.DISPUTE_REASONS, found.reason),
         "parts": found.parts.select_related("line__offer__release__pack__creator", "line__offer__terms"),
         "steps": [(say(words_orders.STEPS, f"dispute-{one.state}"), one) for one in found.steps.all()],
         "bundles": found.bundles.select_related("by").order_by("-number"),

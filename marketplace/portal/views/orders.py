@@ -1,5 +1,7 @@
 """The operator's desk: an order is found, and its whole way from the card to the banks is shown."""
 
+from collections.abc import Iterable
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -13,12 +15,12 @@ from django.views.decorators.http import require_safe
 from marketplace.checkout import asking_back
 from marketplace.checkout.left_behind import left_behind
 from marketplace.checkout.models import Order
-from marketplace.checkout.order_states import WORDS, states_of
+from marketplace.checkout.order_states import states_of
 from marketplace.checkout.papers.words import KINDS as PAPERS
 from marketplace.checkout.refunds import RefundIntent
 from marketplace.checkout.ways.reading import orders_like, requests_of, way_of
-from marketplace.checkout.ways.shapes import RefundWay, RoyaltyWay, SaleWay, Step, Way
-from marketplace.portal import words, words_desk, words_orders
+from marketplace.checkout.ways.shapes import LineWay, RefundWay, RoyaltyWay, SaleWay, Step, Way
+from marketplace.portal import words, words_desk, words_orders, words_told
 from marketplace.portal.views.access import operators_only
 from marketplace.ui.formats import say
 
@@ -65,7 +67,7 @@ def orders(request: HttpRequest) -> HttpResponse:
 
 
 def _state(state: str) -> dict[str, str]:
-    return {"state": say(WORDS, state), "tone": _TONES.get(state, "")}
+    return {"state": say(words_told.ORDER_STATES, state), "tone": _TONES.get(state, "")}
 
 
 def _order(order: UUID) -> Order:
@@ -89,11 +91,12 @@ def order(request: HttpRequest, order: UUID) -> HttpResponse:
         **_state(way.state),
         "payment": _steps(way.payment),
         "left": left_behind([found]),
-        "lines": [{"line": one, "sales": [_sale(sale) for sale in one.sales]} for one in way.lines[:LINES_SHOWN]],
+        "lines": [_line(one) for one in way.lines[:LINES_SHOWN]],
         "more_lines": max(0, len(way.lines) - LINES_SHOWN),
         "refunds": [
             {
                 "refund": one,
+                "reason": say(words_told.REFUND_REASONS, one.reason),
                 "name": say(words_orders.REFUNDS, one.state),
                 "tone": words_orders.REFUND_TONES.get(one.state, ""),
                 "steps": _steps(one.steps),
@@ -126,8 +129,18 @@ def _owed(one: RefundWay) -> int:
     return asking_back.owed_of(RefundIntent.objects.get(pk=one.id)) if one.state == "failed" else 0
 
 
-def _steps(steps: Any) -> list[tuple[str, Step]]:
-    return [(say(words_orders.STEPS, step.what), step) for step in steps]
+def _steps(steps: Iterable[Step]) -> list[tuple[str, Step, int]]:
+    """Names each step, and says how often it was looked at once more with nothing new."""
+    told = []
+    for _same, group in groupby(steps, key=lambda step: (step.what, step.reference, step.said, step.amount_minor)):
+        first, *again = group
+        told.append((say(words_orders.STEPS, first.what), first, len(again)))
+    return told
+
+
+def _line(one: LineWay) -> dict[str, Any]:
+    license_state = say(words_told.LICENSE_STATES, one.license_state)
+    return {"line": one, "license_state": license_state, "sales": [_sale(sale) for sale in one.sales]}
 
 
 def _sale(sale: SaleWay) -> dict[str, Any]:

@@ -17,12 +17,14 @@ from marketplace.checkout.gateways.base import GatewayUnavailable
 from marketplace.checkout.models import OrderLine
 from marketplace.checkout.refund_requests import RefundRequest
 from marketplace.checkout.refunds import RefundIntent
+from marketplace.checkout.ways.reading import refund_state
 from marketplace.database.locks import alone
 from marketplace.payouts.rules import format_amount
-from marketplace.portal import refund_rows, words
+from marketplace.portal import refund_rows, words, words_orders, words_told
 from marketplace.portal.forms.refunds import FindForm, RefundForm
 from marketplace.portal.views.access import operators_only
 from marketplace.ui import formats
+from marketplace.ui.formats import say
 
 log = logging.getLogger(__name__)
 _LOCK = 0x7265_66_64  # "refd": one confirmation at a time for each order line
@@ -57,9 +59,15 @@ def _told(line: OrderLine) -> dict[str, Any]:
 
 
 def _refund(intent: RefundIntent) -> dict[str, Any]:
-    """Says of a refund how it ended, or that nobody knows yet."""
-    outcome = getattr(intent, "outcome", None)
-    return {"refund": intent, "state": outcome.outcome if outcome else "open", "why": outcome.reason if outcome else ""}
+    """Says of a refund where it is, and why it was refused."""
+    state, outcome = refund_state(intent), getattr(intent, "outcome", None)
+    return {
+        "refund": intent,
+        "reason": say(words_told.REFUND_REASONS, intent.reason),
+        "name": say(words_orders.REFUNDS, state),
+        "tone": words_orders.REFUND_TONES.get(state, ""),
+        "why": outcome.reason if outcome and state == "refused" else "",
+    }
 
 
 @never_cache
@@ -92,6 +100,7 @@ def _page(request: HttpRequest, line: OrderLine, form: RefundForm, left_minor: i
         **_told(line),
         "form": form,
         "left_minor": left_minor,
+        "along": ends_along(line),
         "refunds": [_refund(one) for one in refund_rows.refunds_of(line)],
         **more,
     }

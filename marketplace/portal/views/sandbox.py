@@ -13,6 +13,8 @@ from django.views.decorators.http import require_http_methods
 from marketplace.checkout.gateways.sandbox_balance import clock, move_clock
 from marketplace.checkout.sandbox_models import SandboxLine
 from marketplace.portal.views.access import operators_only
+from marketplace.portal.words_reconciling import CATEGORIES
+from marketplace.ui.formats import say
 
 STEPS = {"1h": timedelta(hours=1), "1d": timedelta(days=1), "3d": timedelta(days=3), "30d": timedelta(days=30)}
 SHOWN = 50
@@ -36,6 +38,8 @@ def sandbox(request: HttpRequest) -> HttpResponse:
 
 def _page(request: HttpRequest, status: int = 200) -> HttpResponse:
     steps = [("1h", _("1 hour")), ("1d", _("1 day")), ("3d", _("3 days")), ("30d", _("30 days"))]
-    lines = SandboxLine.objects.order_by("-id")[:SHOWN]
+    lines = list(SandboxLine.objects.order_by("-id")[:SHOWN])
+    for row in lines:
+        row.said = say(CATEGORIES, row.category)  # type: ignore[attr-defined]
     context = {"here": "desk", "clock": clock(timezone.now()), "steps": steps, "lines": lines, "shown": SHOWN}
     return render(request, "portal/desk_sandbox.html", context, status=status)
