@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import Count
+
 from marketplace.checkout.disputes import Dispute
 from marketplace.checkout.models import Order, OrderLine
 from marketplace.checkout.refunds import RefundIntent, RefundOutcome
@@ -41,8 +43,9 @@ def _place(text: str) -> tuple[datetime, UUID] | None:
 
 
 def first_lines(orders: Iterable[Order]) -> dict[UUID, OrderLine]:
-    """This will find the first line of each order, with what it licenses."""
+    """This will find the first line of each order, with what it licenses, and how many follow it as `.more`."""
     rows = OrderLine.objects.filter(order__in=[order.pk for order in orders], position=0)
+    rows = rows.annotate(more=Count("order__lines") - 1)
     return {row.order_id: row for row in rows.select_related("offer__release__pack__creator", "offer__terms")}
 
 

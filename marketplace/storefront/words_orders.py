@@ -6,6 +6,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from marketplace.checkout import order_states
+from marketplace.checkout.asking_back import GRANTED
 from marketplace.checkout.papers.words import REASONS
 from marketplace.checkout.taxes.rules import TaxSum
 from marketplace.ui.formats import Names, percent_text, say
@@ -31,6 +32,9 @@ BACK: Names = {
     "refused": pgettext_lazy("refund", "Not possible"),
     "failed": pgettext_lazy("refund", "Refused by the bank: the money comes another way"),
 }
+
+REASONS_BACK: Names = {GRANTED: gettext_lazy("The buyer asked for it")}
+"""Reasons of refunds that nobody typed."""
 
 DISPUTES: Names = {
     "opened": pgettext_lazy("dispute", "Being decided"),

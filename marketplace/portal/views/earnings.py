@@ -88,6 +88,7 @@ def _row(row: queries.Earned) -> dict[str, object]:
         "line": row.line,
         "release": release,
         "license": words.say(words.TERMS, row.sold.offer.terms.name) if row.sold else "",
+        "price_minor": row.line.net_minor + row.fee_minor,
         "fee_minor": row.fee_minor,
         "share": words.percent_text(row.line.share_ppb),
         "state": _state(row.line),

@@ -93,7 +93,10 @@ def order(request: HttpRequest, order: UUID) -> HttpResponse:
         "papers": [{"paper": paper, "kind": say(KINDS, paper.kind)} for paper in written],
         "is_due": papers.is_due(found),
         "invoice": _invoice(request, found, written),
-        "refunds": [{"back": back, "state": say(words.BACK, back.state)} for back in order_queries.refunds_of(found)],
+        "refunds": [
+            {"back": back, "state": say(words.BACK, back.state), "reason": say(words.REASONS_BACK, back.reason)}
+            for back in order_queries.refunds_of(found)
+        ],
         "disputes": [
             {"dispute": one, "state": say(words.DISPUTES, one.newest)}  # type: ignore[attr-defined]
             for one in order_queries.disputes_of(found)
