@@ -2,9 +2,12 @@
 
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+
 from marketplace.checkout import subscriptions
 from marketplace.checkout.models import OrderLine, SubscriptionEnd
 from marketplace.licensing import operations as licensing
+from marketplace.licensing import queries as licensing_queries
 from marketplace.licensing.models import Grant, GrantStatus
 
 
@@ -19,6 +22,19 @@ def held(line: OrderLine) -> Grant | None:
             return grant
         grant = follower
     return None
+
+
+def ends_along(line: OrderLine) -> str:
+    """This will say which other license ends when all of a line is given back, in the language that is active; "" where
+    there is none."""
+    there = held(line) if line.kind != OrderLine.USAGE else None
+    if there is None or there.source == line.source or licensing_queries.status_of(there) == GrantStatus.REVOKED:
+        return ""
+    if there.studio_id != line.order.studio_id:
+        said = _("The license was passed on: when all of its price is given back, the one that %(studio)s has ends.")
+        return said % {"studio": there.studio.name}
+    said = _("The license was upgraded: when all of its price is given back, the license %(license)s ends too.")
+    return said % {"license": there.pk}
 
 
 def mark(grant: Grant, status: str, reason: str, now: datetime) -> str:

@@ -18,6 +18,7 @@ from marketplace.checkout.gateways.base import GatewayUnavailable
 from marketplace.checkout.operations import UnableToRefund, UnableToRefundLine
 from marketplace.checkout.refund_requests import RefundRequest
 from marketplace.checkout.refunds import RefundIntent, RefundStep
+from marketplace.checkout.taking_back import ends_along
 from marketplace.payouts.rules import UnreadableAmount, parse_amount
 from marketplace.people.models import Person
 from marketplace.portal import words
@@ -118,6 +119,7 @@ def one(request: HttpRequest, asked: UUID) -> HttpResponse:
         **_told(found),
         "form": form,
         "left_minor": asking_back.left_to_ask(found.line),
+        "along": ends_along(found.line),
         "until": asking_back.open_until(found.line.order),
     }
     return render(request, "portal/desk_asked_one.html", context, status=422 if form.errors else 200)

@@ -17,6 +17,7 @@ from marketplace.checkout.gateways.base import GatewayUnavailable
 from marketplace.checkout.models import OrderLine
 from marketplace.checkout.refund_requests import RefundRequest
 from marketplace.checkout.refunds import RefundIntent
+from marketplace.checkout.taking_back import ends_along
 from marketplace.checkout.ways.reading import refund_state
 from marketplace.database.locks import alone
 from marketplace.payouts.rules import format_amount
