@@ -208,7 +208,12 @@ def _look(work: _Work) -> None:
     ask = work.ask
     try:
         found = look_up(
-            operation=ask.operation, key=ask.key, account=ask.account, find=ask.find, attempts=work.attempts
+            operation=ask.operation,
+            key=ask.key,
+            account=ask.account,
+            find=ask.find,
+            attempts=work.attempts,
+            params=ask.params,
         )
     except Exception as error:
         work.end = unavailable(error) or ProviderUnavailable("failed", str(error)[:300])
