@@ -1,5 +1,6 @@
 """The operator points Stripe at this site, twice, and with an answer lost in between."""
 
+import contextlib
 import re
 from io import StringIO
 from pathlib import Path
@@ -69,6 +70,49 @@ def test_a_lost_answer_is_asked_for_again_or_replaced(fake: FakeStripe) -> None:
     assert words.count("whsec_") == 2
     assert len(there(fake)) == 2
     assert before.isdisjoint(row["id"] for row in there(fake))
+
+
+def stands(fake: FakeStripe) -> list[str]:
+    """Both endpoints are there, once, on and with all types, and the balance is paid out by hand; gives their ids."""
+    rows = there(fake)
+    assert [row["metadata"]["worldloom_endpoint"] for row in rows] == ["connected", "payments"]
+    assert [sorted(row["enabled_events"]) for row in rows] == [ENDPOINTS["connected"], ENDPOINTS["payments"]]
+    assert {(row["status"], row["url"]) for row in rows} == {("enabled", f"{SITE}/webhooks/stripe")}
+    assert "Its balance is paid out by hand, as it must be." in said("--check")
+    return [row["id"] for row in rows]
+
+
+@pytest.mark.parametrize("fault", [Fault.DROP_REQUEST, Fault.DROP_RESPONSE, Fault.ERROR_SAVED])
+@pytest.mark.parametrize("place", range(1, 7))
+def test_wherever_it_is_killed_the_next_run_finishes_it(fake: FakeStripe, place: int, fault: Fault) -> None:
+    """Six requests: two looks, how the balance is paid out, the list, and an endpoint of each kind."""
+    fake.faults.at(place, fault)
+    try:
+        said("--manual-payouts")
+    except CommandError:
+        assert len(there(fake)) <= 2
+    fake.advance(60 * 60 * 25)  # later than a key lives
+    said("--manual-payouts")
+    made = stands(fake)
+    said("--manual-payouts")
+    assert stands(fake) == made
+
+
+@pytest.mark.parametrize("fault", [Fault.DROP_REQUEST, Fault.DROP_RESPONSE])
+@pytest.mark.parametrize("place", range(1, 8))
+def test_wherever_a_replacement_is_killed_nothing_is_lost_and_the_next_ends_it(
+    fake: FakeStripe, place: int, fault: Fault
+) -> None:
+    """Seven requests: two looks, the list, and for each kind a new endpoint before the former one is removed."""
+    said("--manual-payouts")
+    before = stands(fake)
+    fake.faults.at(len(fake.asked) + place, fault)
+    with contextlib.suppress(CommandError):
+        said("--replace")
+    kinds = {row["metadata"]["worldloom_endpoint"] for row in there(fake)}
+    assert kinds == {"connected", "payments"}, "there is an endpoint of each kind at any moment"
+    said("--replace")
+    assert set(stands(fake)).isdisjoint(before)
 
 
 def test_an_address_that_stripe_does_not_send_to_is_refused(fake: FakeStripe) -> None:
