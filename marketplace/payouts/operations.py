@@ -1,7 +1,7 @@
 """Every write about money, by name; each verb stands in its module beside its errors."""
 
 from marketplace.payouts.bookkeeping.books import UnableToPost
-from marketplace.payouts.bookkeeping.checkpoints import take_checkpoints
+from marketplace.payouts.bookkeeping.checkpoints import settled_through, take_checkpoints
 from marketplace.payouts.bookkeeping.closing import UnableToClose, close_month, close_months
 from marketplace.payouts.bookkeeping.debts import UnableToWriteOff, write_off
 from marketplace.payouts.bookkeeping.deferring import UnableToPayAhead, pay_ahead, recognize_periods
@@ -131,6 +131,7 @@ __all__ = [
     "set_policy",
     "set_risk_level",
     "settle",
+    "settled_through",
     "suspend",
     "take_checkpoints",
     "take_down",

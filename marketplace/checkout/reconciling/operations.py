@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Max
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
@@ -14,6 +15,7 @@ from marketplace.checkout.reconciling.matching import line_of, match_lines, note
 from marketplace.checkout.reconciling.ports.base import BalanceLines
 from marketplace.checkout.reconciling.reading import suspended_minor
 from marketplace.checkout.reconciling.tables import (
+    BooksRead,
     ProviderLine,
     ProviderLineMatched,
     SuspenseCleared,
@@ -58,7 +60,22 @@ def reconcile(
     Raises UnableToRead; what was copied before is matched the next time. Not to be called inside a transaction.
     """
     copied = import_lines(port=port, now=now, since=since, overlap=overlap)
-    return copied, match_lines(gateway=port.gateway, now=now)
+    matched = match_lines(gateway=port.gateway, now=now)
+    read_books(now=now)
+    return copied, matched
+
+
+@transaction.atomic
+def read_books(*, now: datetime) -> None:
+    """This will queue what moved our balance since the books were read last, but what is matched already.
+
+    It goes as far as no posting can come any more; what is newer is read by whoever looks. So a look costs what is
+    open and new, however much was sold before.
+    """
+    wait_for_others()
+    through, before = books.settled_through(), BooksRead.objects.aggregate(through=Max("through"))["through"]
+    if through > (before or 0):
+        BooksRead.objects.create(through=through, at=now)
 
 
 @transaction.atomic

@@ -34,10 +34,19 @@ WITH mended AS MATERIALIZED (
 )
 SELECT b.transaction_id::text FROM booked b JOIN even e ON e.refund_id = b.refund_id
 """
+# What waits in the queue, and what came after the books were read for it.
 _ONLY_OURS = f"""
+WITH waiting AS MATERIALIZED (
+    SELECT transaction_id FROM checkout_movement_open
+     UNION
+    SELECT p.transaction_id FROM payouts_account a
+      JOIN payouts_posting p ON p.account_id = a.id
+       AND p.id > (SELECT coalesce(max(through), 0) FROM checkout_books_read)
+     WHERE a.kind IN {OURS} AND a.owner_id IS NULL
+)
 SELECT t.id::text, t.kind, t.source, t.idem_key, t.occurred_at, x.currency, x.amount_minor
   FROM (SELECT p.transaction_id, a.currency, sum(p.amount_minor)::bigint AS amount_minor
-          FROM payouts_posting p
+          FROM waiting w JOIN payouts_posting p ON p.transaction_id = w.transaction_id
           JOIN payouts_account a ON a.id = p.account_id AND a.kind IN {OURS} AND a.owner_id IS NULL
          WHERE NOT EXISTS (SELECT FROM checkout_reconciled_transaction r WHERE r.transaction_id = p.transaction_id)
          GROUP BY p.transaction_id, a.currency HAVING sum(p.amount_minor) <> 0) x

@@ -111,6 +111,34 @@ class ReconciledTransaction(models.Model):
         return f"{self.transaction_id} {self.line_id}"
 
 
+class BooksRead(models.Model):
+    """The books were read for what moved our balance, up to a number below which no posting can come any more."""
+
+    through = models.BigIntegerField(unique=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "checkout_books_read"
+
+    def __str__(self) -> str:
+        return f"through {self.through}"
+
+
+class MovementOpen(models.Model):
+    """The queue of transactions that moved our balance and that no line says, as far as the books were read; triggers
+    keep it."""
+
+    transaction = models.OneToOneField(
+        Transaction, models.PROTECT, primary_key=True, related_name="+", db_constraint=False
+    )
+
+    class Meta:
+        db_table = "checkout_movement_open"
+
+    def __str__(self) -> str:
+        return str(self.transaction_id)
+
+
 class SuspenseCleared(models.Model):
     """An operator understood a line that was in suspense, and said which account it belongs to and why."""
 

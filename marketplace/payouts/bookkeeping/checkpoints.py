@@ -24,13 +24,14 @@ SELECT gen_random_uuid(), %(now)s
 """
 
 # Up to the newest sample before one that every running transaction has come after.
-_CHECKPOINTS = f"""
-WITH settled AS (
+_SETTLED = f"""
     SELECT max(through) AS through FROM payouts_posting_sample
      WHERE cluster = {_CLUSTER}
        AND xid < (SELECT max(xid) FROM payouts_posting_sample
                    WHERE cluster = {_CLUSTER} AND xid <= {_RUNNING})
-)
+"""
+_CHECKPOINTS = f"""
+WITH settled AS ({_SETTLED})
 INSERT INTO payouts_summed_checkpoint (account_id, through, sum_minor, postings, made_at)
 SELECT a.id, settled.through, coalesce(c.sum_minor, 0) + p.sum_minor, coalesce(c.postings, 0) + p.postings, %(now)s
   FROM settled JOIN payouts_account a ON a.balance_minor IS NULL
@@ -55,3 +56,10 @@ def take_checkpoints(*, now: datetime, least: int = 100) -> int:
     with transaction.atomic(durable=True), connection.cursor() as cursor:
         cursor.execute(_CHECKPOINTS, {"now": now, "least": least})
         return int(cursor.rowcount)
+
+
+def settled_through() -> int:
+    """Return the number up to which no posting can come any more, 0 where that is not known yet."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SETTLED)
+        return int(cursor.fetchone()[0] or 0)
