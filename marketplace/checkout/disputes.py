@@ -95,6 +95,22 @@ TOOK_FOR_GOOD = Q(state=DisputeStep.LOST) | Q(state=DisputeStep.WON, amount_mino
 """Ends of disputes by which a buyer's bank has taken money for good: all of it, or a part."""
 
 
+class DisputeRevocation(models.Model):
+    """An operator revoked a license of which a bank had taken a part of the price for good, and said why."""
+
+    part = models.OneToOneField(DisputePart, on_delete=models.PROTECT, primary_key=True, related_name="revocation")
+    grant = models.ForeignKey("licensing.Grant", on_delete=models.PROTECT, related_name="+")
+    words = models.CharField(max_length=200)
+    by = models.ForeignKey("people.Person", on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=~Q(words=""), name="checkout_revocation_says_why")]
+
+    def __str__(self) -> str:
+        return f"{self.part_id}: {self.words}"
+
+
 class Contradiction(models.Model):
     """A gateway told something that does not fit what is known: kept, without effect, for an operator to look at."""
 

@@ -24,5 +24,6 @@ urlpatterns = [
     path("disputes/<uuid:dispute>", disputes.dispute, name="desk-dispute"),
     path("disputes/<uuid:dispute>/make", disputes.make, name="desk-dispute-make"),
     path("disputes/<uuid:dispute>/send", disputes.send, name="desk-dispute-send"),
+    path("disputes/<uuid:dispute>/revoke/<int:part>", disputes.revoke, name="desk-dispute-revoke"),
     path("disputes/<uuid:dispute>/evidence/<int:number>.zip", disputes.evidence, name="desk-evidence"),
 ]

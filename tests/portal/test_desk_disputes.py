@@ -8,11 +8,13 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from marketplace.checkout.disputes import DisputeRevocation
 from marketplace.checkout.evidence import making
 from marketplace.checkout.evidence.tables import EvidenceBundle, EvidenceSubmission
 from marketplace.checkout.gateways.base import GatewayUnavailable, Submitted
 from marketplace.checkout.gateways.sandbox import SandboxGateway
 from marketplace.checkout.stripe_models import GatewayInquiry
+from marketplace.licensing.queries import status_of
 from marketplace.people import operations as people
 from tests.cast import NOON, later, person
 from tests.checkout.conftest import _english, _quick, market, shop  # noqa: F401
@@ -175,3 +177,52 @@ def test_another_site_cannot_send(desk, dispute):
     for name in ("desk-dispute-make", "desk-dispute-send"):
         assert forged.post(reverse(name, args=[dispute.pk])).status_code == 403
     assert not EvidenceSubmission.objects.exists()
+
+
+def lost_in_part(line, **more):
+    """The bank took 50.00, and 20.00 came back."""
+    found = disputed(line.order)
+    decided(found, "won", **{"returned_minor": 20_00, **more})
+    return found
+
+
+def revoked(desk, dispute, words="The license was passed on."):
+    part = dispute.parts.get()
+    return desk.post(reverse("desk-dispute-revoke", args=[dispute.pk, part.pk]), {"words": words}, follow=True)
+
+
+def test_a_license_of_which_a_part_was_taken_goes_on_until_she_revokes_it(desk, line):
+    dispute = lost_in_part(line)
+    text = page(desk.get(reverse("desk-dispute", args=[dispute.pk])))
+    assert "Won in part" in text
+    assert "A license goes on while anything of its price stays paid" in text
+    assert "$20.00" in text
+    assert status_of(grant_of(line)) == "active"
+    for words in ("", " ", "x" * 201):
+        assert "Say why, in at most 200 characters." in page(revoked(desk, dispute, words))
+    assert (status_of(grant_of(line)), DisputeRevocation.objects.count()) == ("active", 0)
+
+    assert "The license is revoked." in page(revoked(desk, dispute))
+
+    assert status_of(grant_of(line)) == "revoked"
+    text = page(desk.get(reverse("desk-dispute", args=[dispute.pk])))
+    assert "The license was passed on." in text
+    assert "Revoke this license" not in text
+    assert "There is no license any more" in page(revoked(desk, dispute))
+    assert DisputeRevocation.objects.count() == 1
+
+
+def test_while_a_bank_decides_or_after_it_gave_all_back_nothing_is_revoked(desk, line, dispute):
+    for state in ("suspended", "active"):
+        assert "Revoke this license" not in page(desk.get(reverse("desk-dispute", args=[dispute.pk])))
+        assert "No money was taken for good" in page(revoked(desk, dispute))
+        assert status_of(grant_of(line)) == state
+        decided(dispute, "won")
+    assert not DisputeRevocation.objects.exists()
+
+
+def test_dave_revokes_nothing(line, shop):  # noqa: F811
+    dispute, client = lost_in_part(line), Client()
+    client.force_login(shop.market.cast.dave)
+    assert client.post(reverse("desk-dispute-revoke", args=[dispute.pk, 1]), {"words": "x"}).status_code == 404
+    assert (status_of(grant_of(line)), DisputeRevocation.objects.count()) == ("active", 0)

@@ -14,6 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 import assets.queries
+from marketplace.checkout import part_taken
 from marketplace.checkout.disputes import Dispute, DisputeStep
 from marketplace.checkout.evidence import making, submitting
 from marketplace.checkout.evidence.standing import Standing, standing_of, standings_of
@@ -116,6 +117,7 @@ def dispute(request: HttpRequest, dispute: UUID) -> HttpResponse:
         "submissions": found.submissions.select_related("by", "outcome", "bundle").order_by("-number"),
         "texts": texts,
         "takes_evidence": submitting.takes_evidence(found),
+        "licenses": [(one, say(words_told.LICENSE_STATES, one.status)) for one in part_taken.licenses_of(found)],
     }
     return render(request, "portal/desk_dispute.html", context)
 
@@ -157,6 +159,24 @@ def send(request: HttpRequest, dispute: UUID) -> HttpResponse:
         messages.error(request, error.reason)
     except GatewayUnavailable:
         messages.warning(request, _("The payment provider gave no answer: the worker asks again, and sends it once."))
+    return redirect("desk-dispute", dispute=found.pk)
+
+
+@never_cache
+@require_POST
+@operators_only
+def revoke(request: HttpRequest, dispute: UUID, part: int) -> HttpResponse:
+    """This will revoke a license of which the bank took a part of the price for good."""
+    found = _found(dispute)
+    row = found.parts.select_related("line__replaces", "dispute").filter(pk=part).first()
+    if row is None:
+        raise Http404
+    said, by = request.POST.get("words", ""), request.user
+    try:
+        part_taken.revoke_license(part=row, words=said, by=by, now=timezone.now())  # type: ignore[arg-type]
+        messages.success(request, _("The license is revoked."))
+    except part_taken.UnableToRevokeLicense as error:
+        messages.error(request, error.why)
     return redirect("desk-dispute", dispute=found.pk)
 
 

@@ -35,13 +35,14 @@ def disputed(order: Order, reference: str = "dp_1", **more: Any) -> Dispute:
     return Dispute.objects.get(reference=reference)
 
 
-def decided(dispute: Dispute, state: str, now: datetime | None = None) -> None:
+def decided(dispute: Dispute, state: str, now: datetime | None = None, **more: Any) -> None:
     hearing.hear_dispute(
         charge_reference=dispute.charge_reference,
         dispute_reference=dispute.reference,
         state=state,
         amount_minor=dispute.amount_minor,
         now=now or later(days=9),
+        **more,
     )
 
 
