@@ -115,7 +115,7 @@ GRANT: dict[str, Any] = {
 ORDER: dict[str, Any] = {
     "id": _ORDER,
     "status": "paid",
-    "payment": {"state": "paid", "url": None, "reason": None},
+    "payment": {"state": "paid", "url": None, "reason": None, "tries": 1},
     "total_minor": 4900,
     "tax_minor": 0,
     "tax_included": False,

@@ -1,8 +1,9 @@
 """Turning orders and talks about prices into the shapes of `order_shapes.py`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
+from uuid import UUID
 
 from django.urls import reverse
 from django.utils import timezone
@@ -10,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from marketplace.api import answers
 from marketplace.api.answers import Shape, Site
-from marketplace.checkout import order_queries, order_states, paying, subscription_states
+from marketplace.checkout import methods, order_queries, order_states, past_due, paying, queries, subscription_states
 from marketplace.checkout.asking import Quoted, QuotedLine
 from marketplace.checkout.billing_details import MOST
 from marketplace.checkout.models import Order, OrderLine, PaymentOutcome, Subscription, SubscriptionEnd
@@ -18,8 +19,10 @@ from marketplace.checkout.paper_models import Paper
 from marketplace.checkout.papers.queries import papers_of
 from marketplace.checkout.placing import said
 from marketplace.checkout.tax_models import BillingDetails
+from marketplace.licensing import queries as licensing
 from marketplace.licensing.bargains import QuoteRequest, QuoteStep
 from marketplace.licensing.models import Grant
+from marketplace.people.models import Studio
 from marketplace.ui.formats import sentence
 
 
@@ -41,6 +44,11 @@ def order(row: Order, status: str, grants: Iterable[Grant], site: Site) -> Shape
         "papers": [paper(one, site) for one in papers_of(row)],
         "url": site(reverse("api-order", args=[row.pk])),
     }
+
+
+def whole(row: Order, site: Site) -> Shape:
+    """This will describe an order as it stands, with the licenses that came of it."""
+    return order(row, queries.status_of(row), licensing.grants_from(queries.sources_of(row)), site)
 
 
 def listed(row: Order, state: str, papers: Iterable[Paper], site: Site) -> Shape:
@@ -80,7 +88,12 @@ def payment(row: Order) -> Shape:
     attempt = paying.attempt_of(row) if outcome is None else None
     step = paying.step_of(attempt) if attempt is not None and state == order_states.ACTION else None
     reason = outcome.reason if outcome is not None else getattr(getattr(attempt, "declined", None), "reason", "")
-    return {"state": state, "url": step.url if step is not None else None, "reason": _(reason) if reason else None}
+    return {
+        "state": state,
+        "url": step.url if step is not None else None,
+        "reason": _(reason) if reason else None,
+        "tries": row.attempts.count(),
+    }
 
 
 def _line(row: OrderLine) -> Shape:
@@ -166,8 +179,13 @@ def price_request(row: QuoteRequest, site: Site) -> Shape:
     }
 
 
-def subscription(row: Subscription) -> Shape:
-    """This will describe a subscription as queries give it."""
+def cards_of(studio: Studio) -> dict[str, UUID]:
+    """This will name the cards that a studio keeps by what the gateway calls them."""
+    return {one.token: one.pk for one in methods.saved(studio)}
+
+
+def subscription(row: Subscription, cards: Mapping[str, UUID]) -> Shape:
+    """This will describe a subscription as queries give it, with which of its studio's cards pays for it."""
     grant, end = row.grant, getattr(row, "end", None)  # type: ignore[attr-defined]
     cancelled, owes = row.cancelled, row.owes  # type: ignore[attr-defined]
     return {
@@ -182,6 +200,7 @@ def subscription(row: Subscription) -> Shape:
         "state": subscription_states.state_of(row, timezone.now()),
         "trial_until": row.anchor_at if row.anchor_at > row.started_at else None,
         "grace_until": row.grace.ends_at if row.grace else None,  # type: ignore[attr-defined]
+        "payment_method": cards.get(past_due.token_for_renewal(row)),
         "pay_url": paying.page_of(owes) if owes else None,
         "end_cause": end.cause if end else SubscriptionEnd.CANCELLED if cancelled else None,
         "ended_at": end.ended_at if end else cancelled.at if cancelled else None,

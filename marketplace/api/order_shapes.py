@@ -135,6 +135,7 @@ class PaymentShape(Shape):
     state = serializers.ChoiceField(tuple(WORDS))
     url = serializers.URLField(allow_null=True)
     reason = serializers.CharField(allow_null=True, help_text="Why it was declined, in the language asked for.")
+    tries = serializers.IntegerField(min_value=0, help_text="How often the gateway was asked for the money.")
 
 
 class PaperShape(Shape):
@@ -305,6 +306,9 @@ class SubscriptionShape(Shape):
         allow_null=True, help_text="When the first period is charged, after a trial."
     )
     grace_until = serializers.DateTimeField(allow_null=True, help_text="Until when the license of a past-due one runs.")
+    payment_method = serializers.UUIDField(
+        allow_null=True, help_text="The kept card that its next period is charged to; null where that is none of them."
+    )
     pay_url = serializers.CharField(allow_null=True, help_text="Where the buyer pays a renewal that is past due.")
     end_cause = serializers.CharField(allow_null=True, help_text="cancelled, declined, withdrawn, and so on.")
     ended_at = serializers.DateTimeField(allow_null=True)

@@ -44,6 +44,7 @@ GRANT_FILTERS = paged(
     OpenApiParameter("ending_before", date, description="Only licenses that end before this day (UTC)."),
 )
 PAPER_NUMBER = OpenApiParameter("number", str, OpenApiParameter.PATH, description="As it is printed on the paper.")
+TRY_NUMBER = OpenApiParameter("number", int, OpenApiParameter.PATH, description="Of the try, from 1.")
 EMAIL = OpenApiParameter("email", str, OpenApiParameter.PATH, description="Of a person in your studio.")
 USAGE_KEY = OpenApiParameter("key", str, OpenApiParameter.PATH, description="Names the report: 1 to 200 characters.")
 _OFFER, _GRANT = "7c9e6679-7425-40de-944b-e07fc1f90ae7", "3f2504e0-4f89-41d3-9a0c-0305e82c3301"

@@ -19,6 +19,12 @@ class PaymentMethodShape(Shape):
     kept_at = serializers.DateTimeField()
 
 
+class PaymentMethodRequest(StrictSerializer):
+    """Which kept card pays from now on."""
+
+    method = StrictUUID(help_text="A payment method that your studio keeps.")
+
+
 class PaymentMethodsShape(Shape):
     """The cards of a studio, the default first."""
 

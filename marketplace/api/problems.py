@@ -89,6 +89,16 @@ KINDS: Mapping[str, Kind] = {
     "refund-request-refused": Kind(
         409, _("The refund cannot be asked for"), _("Nothing was written. The detail says why.")
     ),
+    "unable-to-pay": Kind(
+        409, _("The payment is not possible"), _("Nothing was charged. Read the order: its payment says how it stands.")
+    ),
+    "unable-to-choose-way": Kind(
+        409, _("You cannot be paid like that"), _("Nothing has changed. The detail says why.")
+    ),
+    "unable-to-keep-method": Kind(409, _("The card cannot be used so"), _("Nothing has changed. The detail says why.")),
+    "invoice-refused": Kind(
+        409, _("There is no invoice for that"), _("Nothing was written. The detail says what is missing.")
+    ),
     "seat-not-assigned": Kind(
         409, _("The seat cannot be assigned"), _("Nothing was written. Release a seat, or seat the person first.")
     ),

@@ -13,6 +13,7 @@ from marketplace.api.views import (
     grants,
     holding,
     may,
+    order_payments,
     orders,
     payments,
     projects,
@@ -48,6 +49,10 @@ urlpatterns = [
     path("terms/<str:sha256>/<str:form>", terms.TermsElsewhere.as_view(), name="api-terms-elsewhere"),
     path("orders", orders.Orders.as_view(), name="api-orders"),
     path("orders/<uuid:order_id>", orders.Order.as_view(), name="api-order"),
+    path(
+        "orders/<uuid:order_id>/payments/<int:number>", order_payments.OrderPayment.as_view(), name="api-order-payment"
+    ),
+    path("orders/<uuid:order_id>/invoice", order_payments.OrderInvoice.as_view(), name="api-order-invoice"),
     path("payment-methods", payments.PaymentMethods.as_view(), name="api-payment-methods"),
     path("refunds", payments.Refunds.as_view(), name="api-refunds"),
     path("refund-requests", payments.RefundRequests.as_view(), name="api-refund-requests"),
@@ -76,6 +81,16 @@ urlpatterns = [
         "subscriptions/<uuid:subscription_id>/seats",
         subscriptions.SubscriptionSeats.as_view(),
         name="api-subscription-seats",
+    ),
+    path(
+        "subscriptions/<uuid:subscription_id>/cancellation",
+        subscriptions.SubscriptionCancellation.as_view(),
+        name="api-subscription-cancellation",
+    ),
+    path(
+        "subscriptions/<uuid:subscription_id>/payment-method",
+        subscriptions.SubscriptionMethod.as_view(),
+        name="api-subscription-method",
     ),
     path("recipes", recipes.Recipes.as_view(), name="api-recipes"),
     path("recipes/check", recipes.RecipeCheck.as_view(), name="api-recipe-check"),

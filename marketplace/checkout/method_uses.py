@@ -11,7 +11,7 @@ from marketplace.checkout import going_on, subscriptions
 from marketplace.checkout.gateways.base import GatewayUnavailable
 from marketplace.checkout.method_models import PaymentMethod, PaymentMethodEnd, PaymentMethodForgotten
 from marketplace.checkout.methods import UnableToKeepMethod, check_buyer, kept, label_of, lock, saved
-from marketplace.checkout.models import Subscription
+from marketplace.checkout.models import Subscription, SubscriptionEnd
 from marketplace.checkout.placing import gateway
 from marketplace.people.models import Person, Studio
 
@@ -21,9 +21,12 @@ log = logging.getLogger(__name__)
 def pay_with(*, subscription: Subscription, method: PaymentMethod, by: Person, now: datetime) -> None:
     """This will let a subscription be renewed with another way to pay that its studio keeps.
 
-    Raises UnableToKeepMethod for one of another studio, one that was removed, and for who may not.
+    Raises UnableToKeepMethod for one of another studio, one that was removed, for a subscription that has ended, and
+    for who may not.
     """
     check_buyer(subscription.studio, by)
+    if SubscriptionEnd.objects.filter(subscription=subscription).exists():
+        raise UnableToKeepMethod(_("The subscription has ended: nothing more is charged for it."))
     if kept(subscription.studio, method.pk) is None:
         raise UnableToKeepMethod(_("This way to pay was removed: choose another one."))
     going_on.use_method(subscription=subscription, token=method.token, by=by, now=now)

@@ -13,13 +13,21 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.urls import resolve
+from django.utils import timezone
 
 import ledger.operations
+from marketplace.checkout import methods
+from marketplace.checkout.gateways.sandbox import answer_bank
+from marketplace.checkout.models import SandboxCharge
+from marketplace.checkout.papers.operations import issue_papers
+from tests.api.shop import sell
 from tests.api.statements_told import earned
-from tests.api.studios import Market, key_of
-from tests.cast import NOON, later
+from tests.api.studios import Market, Studio, key_of
+from tests.cast import CARD, NOON, later
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+PAYMENTS = 10
+"""How many commands are about payments."""
 COMMANDS = [block for block in re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL) if "curl" in block]
 
 
@@ -42,12 +50,13 @@ def test_every_address_in_the_text_exists() -> None:
     addresses = re.findall(r"/api/v1/[a-z0-9/{}$_A-Z-]*", TEXT)
     digests = dict.fromkeys(("$SHA256", "{digest}", "$TERMS", "$LOCK"), "0" * 64)
     values = digests | {"$EMAIL": "erin@example.com", "{key}": "1", "{token}": "a"}
+    ids = r"\$(GRANT|PROJECT|QUOTE|OPEN|WAITS|ORDER|SUBSCRIPTION|REQUEST)|\{id\}"
     filled = {}
     for address in {one for one in addresses if one != "/api/v1/"}:
         path = address
         for name, value in values.items():
             path = path.replace(name, value)
-        filled[address] = re.sub(r"\$(GRANT|PROJECT|QUOTE)|\{id\}", "00000000-0000-4000-8000-000000000000", path)
+        filled[address] = re.sub(ids, "00000000-0000-4000-8000-000000000000", path)
 
     assert len(filled) >= 30
     for address, path in filled.items():
@@ -92,12 +101,16 @@ def test_the_commands_work_one_after_the_other(
     assert run(claims)["claims"] == []
 
     told |= {"TERMS": bought["grants"][0]["terms_sha256"], "EMAIL": market.cast.carol.email}
-    terms, elsewhere, read, check, may, project, credits, seat, certificate, standing, *recipes, months, month = others
+    terms, elsewhere, read, check, may, *others = others
+    payments, others = others[:PAYMENTS], others[PAYMENTS:]
+    project, credits, seat, certificate, standing, *recipes, months, month = others
     assert run(terms)["name"] == "studio"
     assert run(elsewhere)["form"] == "odrl"
     assert run(read)["source"] == "CC-BY-NC-4.0"
     assert {one["kind"] for one in run(check)["fixes"]} == {"offer", "request"}
     assert run(may)["grant"] == told["GRANT"]
+    told["ORDER"] = bought["id"]
+    payment_commands(payments, run, told, market, key)
     told["PROJECT"] = run(project)["id"]
     assert run(credits)["format"] == "worldloom/credits/1"
     assert [one["email"] for one in run(seat)["people"]] == [market.cast.carol.email]
@@ -109,6 +122,36 @@ def test_the_commands_work_one_after_the_other(
     assert [one["closing_minor"] for one in run(months)["data"]] == [1082]
     run(month)
     assert "10.82" in (tmp_path / "statement.csv").read_text(encoding="utf-8")
+
+
+def payment_commands(
+    commands: list[str], run: Callable[[str], Any], told: dict[str, str], market: Market, key: Studio
+) -> None:
+    """From an order whose bank said no to a refund that is asked for."""
+    again, off, details, invoice, cards, card, cancel, resume, ask, asked = commands
+    for name in ("OPEN", "WAITS"):
+        told[name] = key.order(market.offer(), card="4000 0027 6000 3184", key=name).json()["id"]
+    charge = SandboxCharge.objects.get(key=f"order:{told['OPEN']}:1")
+    answer_bank(reference=charge.reference, agreed=False, now=timezone.now())
+    key.send("PUT", f"/orders/{told['OPEN']}/payments/1", {"card": "4000 0027 6000 3184"})
+    assert run(again)["status"] == "paid"
+    assert run(off)["payment"]["state"] == "cancelled"
+
+    issue_papers(now=timezone.now())
+    assert run(details)["city"] == "Hamburg"
+    assert run(invoice)["kind"] == "invoice"
+
+    kept = methods.add_card(studio=market.cast.studio, card=CARD, by=market.cast.carol, now=NOON)
+    told["METHOD"] = run(cards)["data"][0]["id"]
+    assert told["METHOD"] == str(kept.pk)
+    key.order(sell(market, "monthly", 1000, terms="personal"), card="4000 0000 0000 7726", key="monthly")
+    told["SUBSCRIPTION"] = key.get("/subscriptions").json()["data"][0]["id"]
+    assert run(card)["payment_method"] == told["METHOD"]
+    assert run(cancel)["state"] == "cancelled"
+    assert run(resume)["state"] == "running"
+
+    told["REQUEST"] = run(ask)["id"]
+    assert run(asked)["state"] == "waiting"
 
 
 def recipe_commands(commands: list[str], run: Callable[[str], Any], told: dict[str, str]) -> None:

@@ -20,7 +20,7 @@ def test_an_order_that_waits_is_answered_202_and_then_with_its_license(market: M
     body, reference = answer.json(), SandboxCharge.objects.get().reference
     assert (answer.status_code, body["status"], body["grants"]) == (202, "open", [])
     url = f"http://127.0.0.1:8000/sandbox/bank/{reference}"
-    assert body["payment"] == {"state": "action", "url": url, "reason": None}
+    assert body["payment"] == {"state": "action", "url": url, "reason": None, "tries": 1}
     assert answer.headers["Location"] == body["url"]
     again = carol.order(market.offer(), card=ASKS)
     assert (again.status_code, again.json()) == (202, body)
@@ -28,7 +28,7 @@ def test_an_order_that_waits_is_answered_202_and_then_with_its_license(market: M
     answer_bank(reference=reference, agreed=True, now=timezone.now())
     done = carol.order(market.offer(), card=ASKS)
     assert (done.status_code, done.json()["status"]) == (201, "paid")
-    assert done.json()["payment"] == {"state": "paid", "url": None, "reason": None}
+    assert done.json()["payment"] == {"state": "paid", "url": None, "reason": None, "tries": 1}
     assert done.json()["grants"][0]["id"] == str(Grant.objects.get().pk)
     assert (Order.objects.count(), SandboxCharge.objects.count()) == (1, 1)
 
@@ -37,7 +37,7 @@ def test_a_declined_order_says_why_when_it_is_read(market: Market, carol: Studio
     assert carol.order(market.offer(), card="4000 0000 0000 9995").status_code == 402
     read = carol.get(f"/orders/{Order.objects.get().pk}").json()
     reason = "The card was declined for lack of funds: use another card."
-    assert read["payment"] == {"state": "declined", "url": None, "reason": reason}
+    assert read["payment"] == {"state": "declined", "url": None, "reason": reason, "tries": 1}
 
 
 def test_a_kept_method_pays_and_that_of_others_does_not(market: Market, carol: Studio) -> None:

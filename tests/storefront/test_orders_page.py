@@ -73,6 +73,29 @@ def test_the_checkout_tells_the_tax_and_the_order_has_it(market, carol, german):
     assert carol.get(f"/orders/{order.pk}/papers/WL-I-2026-9.pdf").status_code == 404
 
 
+def test_a_receipt_has_an_invoice_in_its_place_once_details_are_there(market, carol):
+    order = bought(market, carol)
+    issue_papers(now=timezone.now())
+    at_order, ask = f"/orders/{order.pk}", f"/orders/{order.pk}/invoice"
+    page = shown(carol, at_order)
+    assert "give billing details first" in page
+    assert "give billing details first" in carol.post(ask, follow=True).content.decode()
+    assert Paper.objects.count() == 1
+
+    at(market.cast, "DE", **{name: text for name, text in WHOLE.items() if name != "country"})
+    assert "Get an invoice in its place" in shown(carol, at_order)
+    assert "Get an invoice" not in shown(carol, "/orders")
+    for client, status in ((browser_of(market.cast.dave), 404), (Client(), 302)):
+        assert client.post(ask).status_code == status
+    assert carol.get(ask).status_code == 405
+    assert Paper.objects.count() == 1
+    for _twice in range(2):
+        page = " ".join(carol.post(ask, follow=True).content.decode().split())
+        assert re.search(r"The invoice is WL-I-\d{4}-000001\.", page)
+        assert "Get an invoice" not in page
+    assert Paper.objects.count() == 2
+
+
 def test_a_new_studio_says_where_it_is_at_the_checkout(market, german):
     erin = person("erin")
     client = browser_of(erin)

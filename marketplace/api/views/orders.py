@@ -16,6 +16,7 @@ from marketplace.api.asked import asks_in, body, method_in, studio_of
 from marketplace.api.door import Door, as_file, page
 from marketplace.api.following import check_unfollowed
 from marketplace.api.renderers import FastJSONRenderer, PdfRenderer, ProblemRenderer
+from marketplace.api.views import order_payments
 from marketplace.checkout import operations as checkout
 from marketplace.checkout import order_queries, order_states
 from marketplace.checkout import queries as orders
@@ -24,7 +25,6 @@ from marketplace.checkout.models import Order as OrderRow
 from marketplace.checkout.papers import queries as papers
 from marketplace.checkout.papers.paper import paper_pdf
 from marketplace.checkout.taxes.ordering import details_of
-from marketplace.licensing import queries as licensing
 
 FORMS = ("json", "pdf")
 POSTED = ("invalid-json", "api-key-missing", "too-large", "unsupported-media-type", "invalid-request")
@@ -104,10 +104,22 @@ class Order(Door):
             raise Http404(_("Your studio has no order with the id %s.") % order_id)
         return Response(_order(request, order))
 
+    @extend_schema(
+        operation_id="orders_cancel",
+        summary="Call off an order",
+        tags=["licensing"],
+        responses=documentation.answers(
+            order_shapes.OrderShape, *order_payments.ASKED, "unable-to-pay", "gateway-unavailable"
+        ),
+    )
+    def delete(self, request: Request, order_id: UUID) -> Response:
+        """This will give up an order that is not paid yet, and free what it took. Doing it twice changes nothing."""
+        questions.query(request, {})
+        return Response(_order(request, order_payments.cancelled(request, order_id, timezone.now())))
+
 
 def _order(request: Request, order: OrderRow) -> answers.Shape:
-    grants = licensing.grants_from(orders.sources_of(order))
-    return order_answers.order(order, orders.status_of(order), grants, request.build_absolute_uri)
+    return order_answers.whole(order, request.build_absolute_uri)
 
 
 class Paper(Door):

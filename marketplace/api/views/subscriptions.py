@@ -9,11 +9,12 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from marketplace.api import documentation, order_answers, order_shapes, questions
+from marketplace.api import documentation, order_answers, order_shapes, payment_shapes, questions
 from marketplace.api.asked import body, studio_of
 from marketplace.api.door import Door, page
 from marketplace.api.following import check_unfollowed
-from marketplace.checkout import queries, renewing
+from marketplace.checkout import going_on, method_uses, methods, queries, renewing
+from marketplace.checkout.gateways.base import UnableToUseMethod
 from marketplace.checkout.models import Subscription as SubscriptionRow
 
 
@@ -32,7 +33,8 @@ class Subscriptions(Door):
         asked = questions.query(request, questions.pages("subscriptions"))
         rows = queries.subscriptions_of(studio_of(request))
         found, more = questions.sliced(rows, asked, lambda row: (row.started_at, row.pk))
-        data = [order_answers.subscription(row) for row in found]
+        cards = order_answers.cards_of(studio_of(request))
+        data = [order_answers.subscription(row, cards) for row in found]
         return page(request, data, questions.as_cursor("subscriptions", more))
 
 
@@ -42,6 +44,11 @@ def _mine(request: Request, subscription_id: UUID) -> SubscriptionRow:
     if row is None:
         raise Http404(_("Your studio has no subscription with the id %s.") % subscription_id)
     return row
+
+
+def _told(request: Request, subscription_id: UUID) -> Response:
+    cards = order_answers.cards_of(studio_of(request))
+    return Response(order_answers.subscription(_mine(request, subscription_id), cards))
 
 
 class Subscription(Door):
@@ -58,7 +65,7 @@ class Subscription(Door):
     def get(self, request: Request, subscription_id: UUID) -> Response:
         """This will read one subscription of the key's studio: until when it is paid for, and whether it goes on."""
         questions.query(request, {})
-        return Response(order_answers.subscription(_mine(request, subscription_id)))
+        return _told(request, subscription_id)
 
     @extend_schema(
         operation_id="subscriptions_cancel",
@@ -75,7 +82,54 @@ class Subscription(Door):
         questions.query(request, {})
         row = _mine(request, subscription_id)
         renewing.cancel_subscription(subscription=row, by=request.user, now=timezone.now())
-        return Response(order_answers.subscription(_mine(request, subscription_id)))
+        return _told(request, subscription_id)
+
+
+class SubscriptionCancellation(Door):
+    """A subscription's cancellation."""
+
+    @extend_schema(
+        operation_id="subscriptions_resume",
+        summary="Resume a subscription",
+        tags=["licensing"],
+        responses=documentation.answers(
+            order_shapes.SubscriptionShape, "api-key-missing", "not-found", "invalid-request", "order-refused"
+        ),
+    )
+    def delete(self, request: Request, subscription_id: UUID) -> Response:
+        """This will take a cancellation back, before the period is over: the subscription goes on. Doing it twice
+        changes nothing.
+        """
+        questions.query(request, {})
+        row = _mine(request, subscription_id)
+        going_on.resume_subscription(subscription=row, by=request.user, now=timezone.now())
+        return _told(request, subscription_id)
+
+
+class SubscriptionMethod(Door):
+    """A subscription's card."""
+
+    @extend_schema(
+        operation_id="subscriptions_method",
+        summary="Change a subscription's card",
+        tags=["licensing"],
+        request=payment_shapes.PaymentMethodRequest,
+        responses=documentation.answers(
+            order_shapes.SubscriptionShape,
+            *("invalid-json", "api-key-missing", "not-found", "too-large", "unsupported-media-type"),
+            *("invalid-request", "order-refused", "payment-method-refused", "unable-to-keep-method"),
+        ),
+    )
+    def put(self, request: Request, subscription_id: UUID) -> Response:
+        """This will charge a subscription's next periods to another card that the studio keeps. A renewal that was
+        declined is tried again with it within minutes.
+        """
+        asked, row = body(request, payment_shapes.PaymentMethodRequest), _mine(request, subscription_id)
+        card = methods.kept(studio_of(request), asked["method"])
+        if card is None:
+            raise UnableToUseMethod(_("This way to pay was removed: choose another one."))
+        method_uses.pay_with(subscription=row, method=card, by=request.user, now=timezone.now())
+        return _told(request, subscription_id)
 
 
 class SubscriptionSeats(Door):
@@ -105,4 +159,4 @@ class SubscriptionSeats(Door):
         renewing.change_seats(
             subscription=row, seats=asked["seats"], by=request.user, idempotency_key=key, now=timezone.now()
         )
-        return Response(order_answers.subscription(_mine(request, subscription_id)))
+        return _told(request, subscription_id)
