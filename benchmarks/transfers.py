@@ -116,6 +116,7 @@ def _reserve(accounts: list[str], now: Any) -> None:
     """Gives creators their accounts, of which all is known, and reserves a payout for each; nothing is sent."""
     from marketplace.payouts.bookkeeping import settlement
     from marketplace.payouts.connected.tables import ConnectedAccount, ConnectedAccountState, ConnectedBalance
+    from marketplace.payouts.rails.configured import rails
     from marketplace.people.models import Creator
 
     pairs = zip(Creator.objects.order_by("pk"), accounts, strict=False)
@@ -131,13 +132,8 @@ def _reserve(accounts: list[str], now: Any) -> None:
         [ConnectedBalance(account=one, currency="USD", available_minor=0, pending_minor=0, at=now) for one in made],
         batch_size=5_000,
     )
-    after = None
-    while True:
-        after = settlement._reserve(
-            rail=settlement._rail(), currency="USD", creator=None, after=after, refused_before=0, now=now
-        )
-        if after is None:
-            return
+    [(name, rail)] = rails().items()
+    settlement._reserve_all(name=name, rail=rail, currency="USD", creator=None, refused_before=0, now=now)
 
 
 def _bare(meter: Any, account: str) -> float:

@@ -87,7 +87,7 @@ def _in_use() -> Iterator[CheckMessage]:
             id="worldloom.W001",
         )
     for port, (id, default, meaning, variable) in _ADAPTERS.items():
-        if settings.ADAPTERS[port] == default:
+        if default in (path.strip() for path in settings.ADAPTERS[port].split(",")):
             yield Warning(f"{meaning}: set {variable} to another adapter.", hint=where, id=id)
     adapters = {use: settings.KEYS_OF_USE.get(use, settings.ADAPTERS["keys"]) for use in ALGORITHM_OF}
     if in_files := [use for use, name in adapters.items() if name == _FILE_KEYS]:

@@ -8,12 +8,13 @@ from django.utils.translation import gettext_lazy
 from marketplace.payouts.attempts import BankWord, PayoutAttempt, PayoutAttemptEnd
 from marketplace.payouts.bookkeeping.unwinding import is_given_up
 from marketplace.payouts.checks.words import check_reasons
-from marketplace.payouts.claims.ways import is_on_chain
-from marketplace.payouts.connected.accounts import account_of, is_connected_rail, state_of
+from marketplace.payouts.claims.ways import is_on_chain, way_of
+from marketplace.payouts.connected.accounts import STRIPE, account_of, is_connected_rail, state_of
 from marketplace.payouts.connected.backing_off import Refused
 from marketplace.payouts.connected.stops import stop_of
 from marketplace.payouts.models import Payout
 from marketplace.payouts.policies import PayoutHold
+from marketplace.payouts.rails.configured import rail_names
 from marketplace.people.models import Creator
 from marketplace.ui.formats import Names, moment_text, say
 
@@ -78,9 +79,11 @@ def account_reasons(creator: Creator, currency: str) -> list[str]:
     """Return what of it is not an operator's word: what the creator's account with the provider lacks."""
     if not is_connected_rail() or is_on_chain(creator, currency):
         return []
+    payout = Payout.objects.filter(creator=creator, currency=currency, outcomes=None).order_by("reserved_at").last()
+    if ((payout.rail or rail_names()[0]) if payout else way_of(creator, currency)) != STRIPE:
+        return []
     if code := stop_of(creator.pk, currency):
         return [_stop_text(creator, currency, code)]
-    payout = Payout.objects.filter(creator=creator, currency=currency, outcomes=None).order_by("reserved_at").last()
     if payout is None:
         return []
     if is_given_up(payout):

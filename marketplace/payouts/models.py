@@ -291,6 +291,7 @@ class HoldRelease(models.Model):
 class Payout(models.Model):
     """The intent to pay a creator what is available: reserved in the books before the rail is called.
 
+    `rail` is the name of the one that it was reserved for and that sends it; nothing for the house's first.
     `released_through` is the last release that it covers. Payouts reserved together share one `transaction`,
     which takes from each creator exactly what their one payout says; a trigger refuses any other.
     """
@@ -302,6 +303,7 @@ class Payout(models.Model):
     released_through = models.ForeignKey(HoldRelease, models.PROTECT, related_name="+")
     reserved_at = models.DateTimeField()
     idem_key = models.CharField(max_length=200, unique=True)
+    rail = models.CharField(max_length=40, blank=True, default="", db_default="")
     transaction = models.ForeignKey(Transaction, models.PROTECT, related_name="+", db_index=False)
 
     class Meta:

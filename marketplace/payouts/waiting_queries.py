@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from marketplace.payouts.connected.accounts import is_connected_rail
+from marketplace.payouts.bookkeeping.due import CHOSEN_RAIL
+from marketplace.payouts.connected.accounts import STRIPE, is_connected_rail
 from marketplace.payouts.connected.backing_off import BACKS_OFF
 from marketplace.payouts.connected.stops import CONNECT_STOPS, NOTHING_STOPS
+from marketplace.payouts.rails.configured import rail_names
 from marketplace.payouts.rows import rows_of
 from marketplace.payouts.terms import HOLDS, STANDING, UNPASSED
 
@@ -69,7 +71,8 @@ def waiting(
 
     `like` is a part of a handle or a name; `only_held` leaves out those for whose payouts nothing waits but time.
     """
-    stops = CONNECT_STOPS if is_connected_rail() else NOTHING_STOPS
+    # Whoever is paid by another rail is not stopped by what their account with the provider lacks.
+    stops = f"{CONNECT_STOPS} AND {CHOSEN_RAIL} = '{STRIPE}'" if is_connected_rail() else NOTHING_STOPS
     sql = _WAITING.format(standing=STANDING, unpassed=UNPASSED, holds=HOLDS, stops=stops, backs_off=BACKS_OFF)
     handle, currency = after
     params = {
@@ -79,5 +82,6 @@ def waiting(
         "currency": currency,
         "limit": limit,
         "now": now,
+        "rails": rail_names(),
     }
     return [Waiting(**row) for row in rows_of(sql, params)]

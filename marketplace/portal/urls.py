@@ -55,6 +55,7 @@ urlpatterns = [
     ),
     path("taxes", taxes.taxes, name="portal-taxes"),
     path("payouts", payouts.payouts, name="portal-payouts"),
+    path("payouts/way/<str:currency>", payouts.way, name="portal-payouts-way"),
     path("payouts/stripe", connected.connected, name="portal-connected"),
     path("payouts/stripe/go", connected.onboarding, name="portal-connected-go"),
     path("payouts/stripe/back", connected.back, name="portal-connected-back"),

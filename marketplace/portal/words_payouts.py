@@ -26,6 +26,19 @@ KINDS: Names = {
 }
 
 
+WAYS: Names = {
+    "recorded": gettext_lazy("By bank transfer"),
+    "stripe": gettext_lazy("Through Stripe, to your bank"),
+    "chain": gettext_lazy("On chain, into your wallet"),
+}
+"""Names of rails, and being paid on chain; a rail of somebody's own is called by its name."""
+
+
+def way_text(way: str) -> str:
+    """This will say how somebody is paid."""
+    return say(WAYS, way) if way in WAYS else way
+
+
 def schedule_text(schedule: Schedule) -> str:
     """This will say when payouts are made: “Every week, on Monday”."""
     if schedule.kind == "weekly":

@@ -17,6 +17,7 @@ from marketplace.payouts.operations import (
     settle,
 )
 from marketplace.payouts.queries import balances_of, check_books, lines_of, paid_total, payouts_of
+from marketplace.payouts.rails.configured import rails
 from tests.payouts.fakes import FaultyRail, Killed
 
 LATER = timedelta(days=14)
@@ -263,7 +264,8 @@ def test_a_transfer_after_a_refusal_is_an_alarm_and_is_not_recorded(earned, noon
 
 
 def reserve(now):
-    settlement._reserve(rail=settlement._rail(), currency="USD", creator=None, after=None, refused_before=0, now=now)
+    [(name, rail)] = rails().items()
+    settlement._reserve_all(name=name, rail=rail, currency="USD", creator=None, refused_before=0, now=now)
 
 
 def test_one_payout_is_on_its_way_to_a_creator_at_a_time(earned, alice, alices, sell, noon, faulty_rail):

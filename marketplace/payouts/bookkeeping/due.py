@@ -1,4 +1,4 @@
-"""To whom a payout is due, by the rail or on chain: by holds, schedules, thresholds, and what is on its way."""
+"""To whom a payout is due, by a rail or on chain: by holds, schedules, thresholds, and what is on its way."""
 
 from datetime import datetime
 from typing import Any
@@ -8,6 +8,7 @@ from django.db import connection
 
 from marketplace.payouts.connected.backing_off import BACKS_OFF
 from marketplace.payouts.connected.stops import NOTHING_STOPS
+from marketplace.payouts.rails.configured import rail_names
 from marketplace.payouts.terms import AHEAD, FREE, LAST_DAYS, TERMS, Schedule, standard
 from marketplace.people.models import Creator
 
@@ -18,6 +19,13 @@ SELECT w.creator_id FROM payouts_way w
                     WHERE l.creator_id = w.creator_id AND l.currency = w.currency AND l.id > w.id)
 """
 """SQL for the creators who are paid on chain in a currency: the newest of their ways says so."""
+
+CHOSEN_RAIL = """
+coalesce((SELECT CASE WHEN w.rail = ANY (%(rails)s::text[]) THEN w.rail END FROM payouts_way w
+           WHERE w.creator_id = who.owner_id AND w.currency = who.currency ORDER BY w.id DESC LIMIT 1),
+         (%(rails)s::text[])[1])
+"""
+"""SQL for the name of the rail, of those that are set up, by which `who` is paid unless they are on chain."""
 
 # The creators to whom a payout is due, the next of them by id. What a refusal of this run gave back waits for the
 # next one.
@@ -42,6 +50,7 @@ SELECT who.owner_id, who.balance_minor
                                  WHERE c.creator_id = who.owner_id
                                    AND r.published_at BETWEEN slot.since AND %(ahead)s)) END
    AND (who.owner_id IN ({ON_CHAIN})) = %(on_chain)s
+   AND (%(on_chain)s OR cardinality(%(rails)s::text[]) = 1 OR {CHOSEN_RAIL} = %(rail)s)
    AND {FREE} AND NOT EXISTS (SELECT {{stops}})
    AND NOT EXISTS (SELECT FROM payouts_payout p
                     WHERE p.creator_id = who.owner_id AND p.currency = who.currency
@@ -79,12 +88,13 @@ def whom_due(
     on_chain: bool,
     limit: int | None,
     now: datetime,
+    rail: str = "",
     stops: str = NOTHING_STOPS,
 ) -> list[tuple[UUID, int]]:
     """Return (creator's id, what they have available in minor units) of the next to be paid, by id after `after`.
 
-    `on_chain` asks for those who are paid on chain, else for those who are paid by the rail; a creator who is given
-    is asked about alone, whatever schedule and threshold say. Whom the rail refused after the outcome numbered
+    `on_chain` asks for those who are paid on chain, else for those who are paid by `rail`, its name; a creator who is
+    given is asked about alone, whatever schedule and threshold say. Whom the rail refused after the outcome numbered
     `refused_before` is left out, and whom it cannot pay now by `stops`, its SQL. The currency must be locked.
     """
     params = {
@@ -95,6 +105,8 @@ def whom_due(
         "after": after,
         "refused_before": refused_before,
         "on_chain": on_chain,
+        "rails": rail_names(),
+        "rail": rail,
         "limit": limit,
     }
     with connection.cursor() as cursor:

@@ -3,12 +3,10 @@
 import logging
 from collections import Counter
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
-from django.conf import settings
 from django.db import connection, transaction
-from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from marketplace.database.locks import alone
@@ -20,12 +18,15 @@ from marketplace.payouts.claims.publishing import publish_due
 from marketplace.payouts.connected.stops import NOTHING_STOPS
 from marketplace.payouts.models import AccountKind, Payout, PayoutOutcome, TransactionKind
 from marketplace.payouts.proving import what_stops_payouts
+from marketplace.payouts.rails import configured
 from marketplace.payouts.rails.base import PagedRail, Rail, RailUnavailable, UnableToSend
 from marketplace.payouts.rules import Money
 from marketplace.payouts.terms import FREE, HOLDS
 from marketplace.people.models import Creator
 
 log = logging.getLogger(__name__)
+
+Rails = dict[str, Rail | PagedRail]
 
 SETTLING_LOCK = 0x5E771E  # the first half of an advisory lock's name; the currency is the second
 
@@ -68,9 +69,10 @@ def settle(*, now: datetime, currency: str | None = None, creator: Creator | Non
     and none was reserved since the newest moment of their schedule (see terms.py). A creator who is given is paid
     now, and nobody else, whatever schedule and threshold say; a hold still counts.
 
-    Payouts that an earlier settlement left open are sent first, under the keys they were reserved with. A payout is
-    committed before the rail is called and its outcome after, so a settlement may be killed at any point and run
-    again, and nobody is paid twice. A currency is settled by one at a time: who finds it taken leaves it alone. A
+    Each creator is paid by the rail that they chose, else by the house's first; what was reserved for a rail is sent by
+    that one. Payouts that an earlier settlement left open are sent first, under the keys they were reserved with. A
+    payout is committed before the rail is called and its outcome after, so a settlement may be killed at any point and
+    run again, and nobody is paid twice. A currency is settled by one at a time: who finds it taken leaves it alone. A
     refused payout gives the money back to its creator. Who is paid on chain gets no payout: what is due to all of
     them in a currency becomes one root (claims/publishing.py). Raises UnableToSettle at the first payout that the
     rail does not answer, and BooksDisagree, before the rail is called, when what is in flight in the books is not what
@@ -78,7 +80,7 @@ def settle(*, now: datetime, currency: str | None = None, creator: Creator | Non
     """
     if why := what_stops_payouts():
         raise BooksDisagree(why)
-    rail = _rail()
+    rails = configured.rails()
     counts: Counter[str] = Counter()
     busy = []
     _check_in_flight(currency)
@@ -89,17 +91,16 @@ def settle(*, now: datetime, currency: str | None = None, creator: Creator | Non
                 busy.append(code)
                 continue
             refused_before = PayoutOutcome.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-            _send_open(rail=rail, currency=code, creator=creator, counts=counts, now=now)
-            after: UUID | None = None
-            while True:
-                after = _reserve(
-                    rail=rail, currency=code, creator=creator, after=after, refused_before=refused_before, now=now
+            for name in rails:
+                _send_open(rails=rails, name=name, currency=code, creator=creator, counts=counts, now=now)
+            for name, rail in rails.items():
+                _reserve_all(
+                    name=name, rail=rail, currency=code, creator=creator, refused_before=refused_before, now=now
                 )
-                if after is None:
-                    break
             _check_in_flight(code)
-            _send_open(rail=rail, currency=code, creator=creator, counts=counts, now=now)
-            counts["held"] += _held(code, rail)
+            for name in rails:
+                _send_open(rails=rails, name=name, currency=code, creator=creator, counts=counts, now=now)
+            counts["held"] += _held(code, rails)
             publish_due(currency=code, creator=creator, now=now)
     return Settled(counts["answered"], counts["refused"], counts["held"], tuple(busy))
 
@@ -108,21 +109,17 @@ def send_open(*, now: datetime) -> Settled:
     """Ask again for what settlements asked a paged rail for and heard nothing of, and reserve nothing; as `settle`."""
     if why := what_stops_payouts():
         raise BooksDisagree(why)
-    rail, counts, busy = _rail(), Counter[str](), []
+    rails, counts, busy = configured.rails(), Counter[str](), []
     _check_in_flight(None)
     for code in _currencies():
         with alone(SETTLING_LOCK, code) as is_mine:
             if not is_mine:
                 busy.append(code)
                 continue
-            _send_open(rail=rail, currency=code, creator=None, counts=counts, now=now, only=_BEGUN)
-            counts["held"] += _held(code, rail)
+            for name in rails:
+                _send_open(rails=rails, name=name, currency=code, creator=None, counts=counts, now=now, only=_BEGUN)
+            counts["held"] += _held(code, rails)
     return Settled(counts["answered"], counts["refused"], counts["held"], tuple(busy))
-
-
-def _rail() -> Rail | PagedRail:
-    chosen: Rail | PagedRail = import_string(settings.ADAPTERS["payouts"])()
-    return chosen
 
 
 def _stops(rail: Rail | PagedRail) -> str:
@@ -173,19 +170,29 @@ WITH taken AS MATERIALIZED (
       FROM payouts_posting p JOIN payouts_account a ON a.id = p.account_id
      WHERE p.transaction_id = %(transaction)s AND a.kind = 'creator_available'
 )
-INSERT INTO payouts_payout (id, creator_id, currency, amount_minor, released_through_id, reserved_at, idem_key,
+INSERT INTO payouts_payout (id, creator_id, currency, amount_minor, released_through_id, reserved_at, idem_key, rail,
                             transaction_id)
 SELECT id, owner_id, currency, amount_minor,
        (SELECT max(h.id) FROM payouts_hold_release h JOIN payouts_royalty_run r ON r.id = h.run_id
          WHERE r.currency = %(currency)s),
-       %(now)s, 'payout:' || id, %(transaction)s
+       %(now)s, 'payout:' || id, %(rail)s, %(transaction)s
   FROM taken
 """
+
+
+def _reserve_all(*, refused_before: int, **given: Any) -> None:
+    """Reserve for all to whom a payout by a rail is due, some at a time."""
+    after: UUID | None = None
+    while True:
+        after = _reserve(after=after, refused_before=refused_before, **given)
+        if after is None:
+            break
 
 
 @transaction.atomic(durable=True)
 def _reserve(
     *,
+    name: str,
     rail: Rail | PagedRail,
     currency: str,
     creator: Creator | None,
@@ -208,6 +215,7 @@ def _reserve(
         on_chain=False,
         limit=RESERVED_AT_ONCE,
         now=now,
+        rail=name,
         stops=_stops(rail),
     )
     step = rail.step(currency) if isinstance(rail, PagedRail) else 1
@@ -228,15 +236,16 @@ def _reserve(
         now=now,
     )
     with connection.cursor() as cursor:
-        cursor.execute(_INTENTS, {"transaction": transaction_id, "currency": currency, "now": now})
+        cursor.execute(_INTENTS, {"transaction": transaction_id, "currency": currency, "rail": name, "now": now})
     return more
 
 
-# Open payouts whose creators are not held, the next of them in the order in which they were reserved.
+# Open payouts of a rail whose creators are not held, the next of them in the order in which they were reserved.
 _OPEN = f"""
 SELECT p.* FROM payouts_payout p
  CROSS JOIN LATERAL (SELECT p.creator_id AS owner_id, p.currency) who
  WHERE p.currency = %(currency)s AND NOT EXISTS (SELECT FROM payouts_payout_outcome o WHERE o.payout_id = p.id)
+   AND p.rail = ANY (%(names)s::text[])
    AND (%(creator)s::uuid IS NULL OR p.creator_id = %(creator)s)
    AND (%(at)s::timestamptz IS NULL OR (p.reserved_at, p.creator_id, p.id) > (%(at)s, %(by)s::uuid, %(id)s::uuid))
    AND {FREE} AND NOT EXISTS (SELECT {{stops}}) {{only}}
@@ -257,18 +266,20 @@ SELECT EXISTS (SELECT FROM payouts_payout p CROSS JOIN LATERAL (SELECT p.creator
 
 def _send_open(
     *,
-    rail: Rail | PagedRail,
+    rails: Rails,
+    name: str,
     currency: str,
     creator: Creator | None,
     counts: Counter[str],
     now: datetime,
     only: str = "",
 ) -> None:
-    """Send what is open, a page at a time, and count the answers; `only` is SQL for which."""
+    """Send what is open of a rail, a page at a time, and count the answers; `only` is SQL for which."""
+    rail, names = rails[name], _names(rails, name)
     place: tuple[object, object, object] = (None, None, None)
     sql = _OPEN.format(stops=_stops(rail), only=only)
     while True:
-        params = {"currency": currency, "creator": creator and creator.pk, "limit": SENT_AT_ONCE}
+        params = {"currency": currency, "creator": creator and creator.pk, "names": names, "limit": SENT_AT_ONCE}
         payouts = list(Payout.objects.raw(sql, {**params, **dict(zip(("at", "by", "id"), place, strict=True))}))
         if isinstance(rail, PagedRail):
             _send_page(rail=rail, payouts=payouts, counts=counts, now=now)
@@ -312,16 +323,29 @@ def _send(*, rail: Rail, payout: Payout, now: datetime) -> bool:
     return True
 
 
-def _held(currency: str, rail: Rail | PagedRail) -> int:
-    """Return how many open payouts wait because their creators' are held."""
+_HELD = f"""
+SELECT count(*) FILTER (WHERE p.rail = ANY (%(names)s::text[])
+                          AND (EXISTS (SELECT {HOLDS}) OR EXISTS (SELECT {{stops}}))),
+       count(*) FILTER (WHERE p.rail <> ALL (%(known)s::text[]))
+  FROM payouts_payout p CROSS JOIN LATERAL (SELECT p.creator_id AS owner_id, p.currency) who
+ WHERE p.currency = %(currency)s AND NOT EXISTS (SELECT FROM payouts_payout_outcome o WHERE o.payout_id = p.id)
+"""
+
+
+def _held(currency: str, rails: Rails) -> int:
+    """Return how many open payouts wait because their creators' are held, or their rail is not set up any more."""
+    held, strange = 0, 0
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            SELECT count(*) FROM payouts_payout p
-             CROSS JOIN LATERAL (SELECT p.creator_id AS owner_id, p.currency) who
-             WHERE p.currency = %s AND NOT EXISTS (SELECT FROM payouts_payout_outcome o WHERE o.payout_id = p.id)
-               AND (EXISTS (SELECT {HOLDS}) OR EXISTS (SELECT {_stops(rail)}))
-            """,
-            [currency],
-        )
-        return int(cursor.fetchone()[0])
+        for name, rail in rails.items():
+            params = {"currency": currency, "names": _names(rails, name), "known": ["", *rails]}
+            cursor.execute(_HELD.format(stops=_stops(rail)), params)
+            of_rail, strange = cursor.fetchone()
+            held += of_rail
+    if strange:
+        log.error("%d payouts in %s were reserved for a rail that WORLDLOOM_PAYOUTS does not name.", strange, currency)
+    return held + strange
+
+
+def _names(rails: Rails, name: str) -> list[str]:
+    """Return what a rail's payouts say of theirs: those from before there were many are the first's."""
+    return [name, ""] if name == next(iter(rails)) else [name]

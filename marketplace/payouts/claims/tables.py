@@ -12,11 +12,15 @@ _ADDRESS = r"^0x[0-9a-fA-F]{40}$"
 
 
 class PayoutWay(models.Model):
-    """From now on a creator is paid in a currency on chain, or else by the rail; without any, by the rail."""
+    """From now on a creator is paid in a currency on chain, or else by a rail; without any, by the house's first.
+
+    `rail` is its name (rails/configured.py), nothing for the first; one that is not set up any more counts as that.
+    """
 
     creator = models.ForeignKey("people.Creator", models.PROTECT, related_name="+")
     currency = models.CharField(max_length=3)
     on_chain = models.BooleanField()
+    rail = models.CharField(max_length=40, blank=True, default="", db_default="")
     chosen_at = models.DateTimeField()
 
     class Meta:
@@ -24,7 +28,7 @@ class PayoutWay(models.Model):
         indexes = [models.Index(fields=["currency", "creator", "id"], name="payouts_way_by_scope")]
 
     def __str__(self) -> str:
-        return f"{self.currency} {'on chain' if self.on_chain else 'by the rail'}"
+        return f"{self.currency} {'on chain' if self.on_chain else self.rail or 'by the first rail'}"
 
 
 class ChainBook(models.Model):

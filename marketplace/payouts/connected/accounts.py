@@ -18,6 +18,9 @@ from marketplace.provider.looking import plain
 
 Body = dict[str, Any]
 
+STRIPE = "stripe"
+"""The name of the rail that pays through such accounts."""
+
 GONE = ("account_invalid", "resource_missing")
 """Stripe's words for an account that is not there for us any more."""
 
@@ -183,8 +186,8 @@ def _said(body: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def is_connected_rail() -> bool:
-    """Whether creators are paid through accounts of their own with the provider."""
-    return str(settings.ADAPTERS["payouts"]).endswith(".StripeConnectRail")
+    """Whether creators are, or may choose to be, paid through accounts of their own with the provider."""
+    return any(path.strip().endswith(".StripeConnectRail") for path in str(settings.ADAPTERS["payouts"]).split(","))
 
 
 def country_of(creator: Creator) -> str:

@@ -48,10 +48,12 @@ class Sent:
 class Rail(Protocol):
     """Sends money to a creator, at most once for each key, out of one of the house's accounts.
 
+    `name` is what payouts and creators' choices call it, in at most 40 characters; it stays.
     `funds` is the kind of that account: the bank, or the balance with the payment provider. What was sent and comes
     back is told to `record_returned`.
     """
 
+    name: str
     funds: AccountKind
 
     def send(self, *, key: str, creator_id: UUID, amount: Money) -> Sent:
@@ -80,10 +82,11 @@ class Page(NamedTuple):
 class PagedRail(Protocol):
     """A rail that takes many payouts at a time, in steps of its own, and keeps itself what it asked and was told.
 
-    `funds` is as for `Rail`. `stops` is SQL to be selected from as `terms.HOLDS`: why it cannot pay a creator now, to
-    whom then nothing is reserved and nothing sent.
+    `name` and `funds` are as for `Rail`. `stops` is SQL to be selected from as `terms.HOLDS`: why it cannot pay a
+    creator now, to whom then nothing is reserved and nothing sent.
     """
 
+    name: str
     funds: AccountKind
     stops: str
 

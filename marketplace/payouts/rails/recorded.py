@@ -15,6 +15,7 @@ class RecordedRail:
     """
 
     is_embedded_default = True
+    name = "recorded"
     funds = AccountKind.BANK
 
     def send(self, *, key: str, creator_id: UUID, amount: Money) -> Sent:

@@ -11,7 +11,7 @@ from django.conf import settings
 
 from marketplace.payouts.attempts import PayoutAttempt
 from marketplace.payouts.bookkeeping.attempting import ask_for, begin_transfers, record_ends
-from marketplace.payouts.connected.accounts import UnableToConnect, refresh
+from marketplace.payouts.connected.accounts import STRIPE, UnableToConnect, refresh
 from marketplace.payouts.connected.balances import balances_checked
 from marketplace.payouts.connected.charges import learn_charges
 from marketplace.payouts.connected.stops import CONNECT_STOPS
@@ -28,6 +28,7 @@ AT_ONCE = 500
 class StripeConnectRail:
     """Sends payouts as transfers to accounts that creators have with Stripe, out of our balance there."""
 
+    name = STRIPE
     funds = AccountKind.PSP_BALANCE
     stops = CONNECT_STOPS
 

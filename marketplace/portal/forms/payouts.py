@@ -1,5 +1,6 @@
 """How a creator wishes to be paid, as its page asks for it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -9,8 +10,18 @@ from marketplace.payouts.rules import UnreadableAmount, format_amount, parse_amo
 from marketplace.payouts.terms import Schedule, read_schedule
 from marketplace.payouts.when_queries import NextPayout
 from marketplace.portal.forms.rows import unreadable_price
-from marketplace.portal.words_payouts import schedule_choices, schedule_value
+from marketplace.portal.words_payouts import schedule_choices, schedule_value, way_text
 from marketplace.ui import formats
+
+
+class WayForm(forms.Form):
+    """How a creator is paid in one currency, of the `ways` that there are."""
+
+    way = forms.ChoiceField(label=_("How you are paid"), help_text=_("It counts from the next payout on."))
+
+    def __init__(self, *args: Any, currency: str, ways: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(*args, prefix=f"way-{currency}", use_required_attribute=False, **kwargs)
+        self.fields["way"].choices = [(way, way_text(way)) for way in ways]  # type: ignore[attr-defined]
 
 
 class WishForm(forms.Form):

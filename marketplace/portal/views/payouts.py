@@ -9,16 +9,18 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from marketplace.payouts import operations
 from marketplace.payouts import queries as books
 from marketplace.payouts.claims.queries import on_chain_of
-from marketplace.payouts.connected.accounts import account_of, is_connected_rail
+from marketplace.payouts.claims.ways import CHAIN, way_of, ways_in
+from marketplace.payouts.connected.accounts import STRIPE, account_of, is_connected_rail
+from marketplace.payouts.rails.configured import rail_names
 from marketplace.payouts.when_queries import NextPayout, next_payouts, reserves_of, ripening_of
 from marketplace.people.models import Creator
 from marketplace.portal import words_payouts, words_risk
-from marketplace.portal.forms.payouts import WishForm
+from marketplace.portal.forms.payouts import WayForm, WishForm
 from marketplace.portal.views.access import creators_only
 
 DAYS_SHOWN = 14
@@ -55,15 +57,17 @@ def payouts(request: HttpRequest, creator: Creator) -> HttpResponse:
     reserves, ripening = reserves_of(creator), ripening_of(creator)
     balances = {balance.currency: balance for balance in books.balances_of(creator)}
     uses_accounts = is_connected_rail()
+    ways = {row.currency: way_of(creator, row.currency) for row in rows}
     context = {
         "here": "sell",
         "connected_url": reverse("portal-connected") if uses_accounts else "",
-        "is_connected": uses_accounts and account_of(creator.pk) is not None,
+        "is_connected": account_of(creator.pk) is not None or STRIPE not in (ways.values() or rail_names()[:1]),
         "cards": [
             {
                 "row": row,
                 "balance": balances.get(row.currency),
                 "form": forms[row.currency],
+                "way": _way_form(row.currency, ways[row.currency]),
                 "when": words_payouts.next_payout(row),
                 "policy": words_payouts.policy_text(row),
                 "risk": words_risk.risk_text(row),
@@ -78,6 +82,35 @@ def payouts(request: HttpRequest, creator: Creator) -> HttpResponse:
         ],
     }
     return render(request, "portal/payouts.html", context, status=422 if is_refused else 200)
+
+
+def _way_form(currency: str, way: str) -> WayForm | None:
+    """Return what asks how a creator is paid; None where there is nothing to choose."""
+    ways = ways_in(currency)
+    return WayForm(currency=currency, ways=ways, initial={"way": way}) if len(ways) > 1 else None
+
+
+@require_POST
+@creators_only
+def way(request: HttpRequest, creator: Creator, currency: str) -> HttpResponse:
+    """This will take how a creator wants to be paid in a currency, from the next payout on."""
+    form = WayForm(request.POST, currency=currency, ways=ways_in(currency))
+    if not form.is_valid():
+        messages.error(request, _("Choose one of the ways in the list."))
+        return redirect("portal-payouts")
+    chosen = form.cleaned_data["way"]
+    try:
+        operations.choose_way(
+            creator=creator,
+            currency=currency,
+            on_chain=chosen == CHAIN,
+            rail="" if chosen == CHAIN else chosen,
+            now=timezone.now(),
+        )
+        messages.success(request, _("From the next payout on you are paid like that."))
+    except operations.UnableToChooseWay as refusal:
+        messages.error(request, str(refusal))
+    return redirect("portal-payouts")
 
 
 def _wish(creator: Creator, row: NextPayout, form: WishForm) -> bool:
