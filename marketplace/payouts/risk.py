@@ -55,6 +55,32 @@ class RiskLevel(models.Model):
         return f"risk level {self.level}"
 
 
+class RiskSaid(models.Model):
+    """An operator says at which level a creator is, whatever the conditions of levels find; the newest row counts.
+
+    0 is none, and null lets the conditions count again. `reason` is told to the creator where it is a level.
+    """
+
+    creator = models.ForeignKey("people.Creator", models.PROTECT, related_name="+", db_index=False)
+    level = models.IntegerField(null=True)
+    reason = models.CharField(max_length=400)
+    said_by = models.CharField(max_length=200)
+    said_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "payouts_risk_said"
+        indexes = [models.Index(fields=["creator", "-id"], name="payouts_risk_said_newest")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(level=None) | Q(level__gte=0, level__lte=HIGHEST), name="payouts_risk_said_known"
+            ),
+            models.CheckConstraint(condition=~Q(reason="") & ~Q(said_by=""), name="payouts_risk_said_says_why"),
+        ]
+
+    def __str__(self) -> str:
+        return f"risk of {self.creator_id}: {self.level}"
+
+
 class RiskAssessment(models.Model):
     """At which level a creator is in a currency since a moment, by which numbers, and what is kept back; newest counts.
 

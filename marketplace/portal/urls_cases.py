@@ -13,6 +13,7 @@ urlpatterns = [
     path("payouts/<slug:handle>/hold", creator_payouts.hold, name="desk-payouts-hold"),
     path("payouts/<slug:handle>/release", creator_payouts.release, name="desk-payouts-release"),
     path("payouts/<slug:handle>/again/<uuid:payout>", creator_payouts.again, name="desk-payouts-again"),
+    path("payouts/<slug:handle>/risk", creator_payouts.risk, name="desk-payouts-risk"),
     path("payouts/<slug:handle>/checks/<slug:kind>", creator_payouts.check, name="desk-payouts-check"),
     path("payouts/<slug:handle>/policy/<str:currency>", creator_payouts.policy, name="desk-payouts-policy"),
     path("orders", orders.orders, name="desk-orders"),

@@ -1,9 +1,13 @@
 """Olga sets levels of risk at the desk, raises and lowers them with a reason, and sees who is at one; Dave does not."""
 
 import pytest
+from django.core.management import CommandError, call_command
+from django.db import IntegrityError, InternalError, transaction
 from django.test import Client
+from django.urls import reverse
 
-from marketplace.payouts.risk import RiskAssessment, RiskLevel
+from marketplace.payouts.bookkeeping.risking import UnableToSayRisk, newest_assessments, say_risk
+from marketplace.payouts.risk import RiskAssessment, RiskLevel, RiskSaid
 from marketplace.people import operations as people
 from tests.payouts.cast import NOON, add_creator
 from tests.portal.test_desk_payouts import earn, page
@@ -60,6 +64,56 @@ def test_she_sets_a_level_raises_it_and_ends_it(desk):
     assert [one.hold_days for one in RiskLevel.objects.order_by("pk")] == [30, 45, 30]
 
 
+def test_she_raises_one_creator_and_lowers_her_again(desk):
+    alice, bob = add_creator("alice", 1), add_creator("bob", 2)
+    earn(alice, "line:1")
+    earn(bob, "line:2")
+    desk.post(f"{RISK}/level", NEW)
+    desk.post(f"{RISK}/level", NEW | {"level-level": "4", "level-days_selling_below": "1", "level-hold_days": "60"})
+    desk.post(f"{RISK}/now")
+    at = reverse("desk-payouts-risk", args=["alice"])
+    page_at = reverse("desk-payouts-of", args=["alice"])
+    assert "The conditions of the levels decide" in page(desk.get(page_at))
+
+    given = {"risk-level": "4", "risk-reason": "we look into a stolen work"}
+    text = page(desk.post(at, given, follow=True))
+    assert "An operator put this creator at level 4: we look into a stolen work" in text
+    assert "Risk: level 4" in text
+    assert "held for 60 days, then 10% for 60 days more" in text
+    hers = newest_assessments("USD")
+    assert (hers[alice.pk].level, hers[alice.pk].reason) == (4, "we look into a stolen work")
+    assert (hers[bob.pk].level, hers[bob.pk].reason) == (2, "you are new here")
+    desk.post(at, given)  # the same again
+    desk.post(f"{RISK}/now")
+
+    text = page(desk.post(at, {"risk-level": "0", "risk-reason": "known for years"}, follow=True))
+    assert "An operator put this creator at no level: known for years" in text
+    assert "Risk: none" in text
+    assert newest_assessments("USD")[alice.pk].level == 0
+    desk.post(at, {"risk-level": "", "risk-reason": "the question is settled"})
+    assert newest_assessments("USD")[alice.pk].level == 2
+    assert [one.level for one in RiskSaid.objects.order_by("pk")] == [4, 0, None]
+    assert RiskSaid.objects.first().said_by == "olga@example.org"
+    with pytest.raises((IntegrityError, InternalError)), transaction.atomic():
+        RiskSaid.objects.update(level=0)
+
+
+def test_a_level_that_is_not_set_is_nobodys(desk):
+    alice = add_creator("alice", 1)
+    earn(alice, "line:1")
+    at = reverse("desk-payouts-risk", args=["alice"])
+    assert "Select a valid choice" in page(desk.post(at, {"risk-level": "3", "risk-reason": "x"}), 422)
+    assert "This field is required" in page(desk.post(at, {"risk-level": "0", "risk-reason": ""}), 422)
+    with pytest.raises(UnableToSayRisk, match="level 3 is not set"):
+        say_risk(creator=alice, level=3, reason="x", by="olga", now=NOON)
+    for words, wrong in ((("alice", "3"), "level 3 is not set"), (("alice", "x"), "is no level")):
+        with pytest.raises(CommandError, match=wrong):
+            call_command("risk_level", "say", *words, "--reason", "x")
+    assert RiskSaid.objects.count() == 0
+    call_command("risk_level", "say", "alice", "0", "--reason", "known for years", "--by", "olga")
+    assert (RiskSaid.objects.get().level, RiskSaid.objects.get().said_by) == (0, "olga")
+
+
 def test_what_cannot_be_a_level_is_said_and_not_written(desk):
     for wrong, said in (
         ({"level-level": "10"}, "Select a valid choice"),
@@ -82,4 +136,6 @@ def test_dave_neither_sets_nor_looks(desk):
     assert other.post(f"{RISK}/level", NEW).status_code == 404
     assert other.post(f"{RISK}/now").status_code == 404
     assert other.get(RISK).status_code == 404
-    assert (RiskLevel.objects.count(), RiskAssessment.objects.count()) == (0, 0)
+    given = {"risk-level": "0", "risk-reason": "I am fine"}
+    assert other.post(reverse("desk-payouts-risk", args=["dave"]), given).status_code == 404
+    assert (RiskLevel.objects.count(), RiskAssessment.objects.count(), RiskSaid.objects.count()) == (0, 0, 0)

@@ -9,9 +9,10 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from marketplace.payouts.bookkeeping.policies import MAX_DAYS, MAX_KEY, MAX_REASON
-from marketplace.payouts.risk import HIGHEST, RiskAssessment, RiskLevel
+from marketplace.payouts.risk import HIGHEST, RiskAssessment, RiskLevel, RiskSaid
 from marketplace.payouts.risk_rules import Facts, Kept, holds_for, kept_by
 from marketplace.payouts.rules import CURRENCIES, WHOLE_PPB
+from marketplace.people.models import Creator
 
 AT_ONCE = 5_000
 """Assessments that one statement writes."""
@@ -118,6 +119,42 @@ def _why_not(*, level: int, by: str, said: dict[str, Any]) -> str | None:
     return None
 
 
+class UnableToSayRisk(Exception):
+    """A creator cannot be put at that level; nothing was written."""
+
+    code = "unable-to-say-risk"
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(_("The creator’s level of risk cannot be that: %(why)s.") % {"why": why})
+
+
+@transaction.atomic
+def say_risk(*, creator: Creator, level: int | None, reason: str, by: str, now: datetime) -> RiskSaid:
+    """From now on, a creator is at this level in every currency, whatever the conditions find; None ends that.
+
+    What is kept already stays as it is. The same again returns the row that stands. Raises UnableToSayRisk.
+    """
+    known = {None, 0, *(one.level for one in standing_levels())}
+    if level not in known:
+        raise UnableToSayRisk(_("level %(level)d is not set") % {"level": level})
+    if not 0 < len(reason) <= MAX_REASON or not 0 < len(by) <= MAX_KEY:
+        raise UnableToSayRisk(_("say why, in at most %(most)d characters, and who sets it") % {"most": MAX_REASON})
+    Creator.objects.select_for_update(no_key=True).get(pk=creator.pk)
+    stands = said_of([creator.pk]).get(creator.pk)
+    if stands is not None and (stands.level, stands.reason) == (level, reason):
+        return stands
+    made = RiskSaid.objects.create(creator=creator, level=level, reason=reason, said_by=by, said_at=now)
+    assess_risk(now=now, owner_ids=[creator.pk])
+    return made
+
+
+def said_of(creator_ids: Iterable[UUID]) -> dict[UUID, RiskSaid]:
+    """Return what operators said last of creators, by their ids; whom nobody spoke of is not among them."""
+    rows = RiskSaid.objects.filter(creator_id__in=list(creator_ids)).order_by("creator_id", "-pk")
+    return {one.creator_id: one for one in rows.distinct("creator_id")}
+
+
 def standing_levels() -> list[RiskLevel]:
     """Return the newest row of each level that is somebody's, the riskiest first."""
     newest = RiskLevel.objects.order_by("-level", "-pk").distinct("level")
@@ -165,9 +202,9 @@ def _assess(currency: str, levels: list[RiskLevel], owner_ids: Collection[UUID] 
     facts = {
         days: facts_of(currency=currency, window_days=days, owner_ids=owner_ids, now=now) for days in sorted(windows)
     }
-    made = []
+    made, said = [], said_of(facts[max(windows)])
     for owner_id in facts[max(windows)]:
-        one = _assessed(levels, {days: of[owner_id] for days, of in facts.items()})
+        one = _assessed(levels, {days: of[owner_id] for days, of in facts.items()}, said.get(owner_id))
         stands = before.get(owner_id)
         if stands is None or any(getattr(stands, name) != getattr(one, name) for name in _SAID):
             one.creator_id, one.currency, one.at = owner_id, currency, now
@@ -179,14 +216,18 @@ def _assess(currency: str, levels: list[RiskLevel], owner_ids: Collection[UUID] 
 _SAID = ("level", "hold_days", "reserve_ppb", "reserve_days", "reason")
 
 
-def _assessed(levels: list[RiskLevel], facts: dict[int, Facts]) -> RiskAssessment:
-    """Return the level of one creator by what is known of them, by windows; it names neither creator nor moment."""
+def _assessed(levels: list[RiskLevel], facts: dict[int, Facts], said: RiskSaid | None) -> RiskAssessment:
+    """Return the level of one creator by what is known of them, by windows, or by what an operator said; it names
+    neither creator nor moment. Without any level nobody is at one."""
     at = next((one for one in levels if holds_for(one, facts[one.window_days])), None)
-    kept = kept_by(one for one in levels if at is not None and one.level <= at.level)
+    level, reason = (at.level, at.reason) if at is not None else (0, "")
+    if levels and said is not None and said.level is not None:
+        level, reason = said.level, said.reason if said.level else ""
+    kept = kept_by(one for one in levels if one.level <= level)
     days = at.window_days if at is not None else max(facts)
     return RiskAssessment(
-        level=at.level if at is not None else 0,
-        reason=at.reason if at is not None else "",
+        level=level,
+        reason=reason,
         window_days=days,
         **facts[days]._asdict(),
         **kept._asdict(),

@@ -1,5 +1,6 @@
 """What operators say about payouts to a creator."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -45,6 +46,23 @@ class CheckForm(forms.Form):
     def __init__(self, *args: Any, kind: str, **kwargs: Any) -> None:
         super().__init__(*args, prefix=kind, use_required_attribute=False, **kwargs)
         self.kind = kind
+
+
+class RiskForm(forms.Form):
+    """At which level of risk a creator is, whatever the conditions find; empty lets these count."""
+
+    level = forms.TypedChoiceField(label=_("Level"), required=False, coerce=int, empty_value=None)
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=MAX_REASON,
+        help_text=_("The creator reads it, as the end of a sentence: What you earn is held for 30 days: …"),
+    )
+
+    def __init__(self, *args: Any, levels: Sequence[int], **kwargs: Any) -> None:
+        super().__init__(*args, prefix="risk", use_required_attribute=False, **kwargs)
+        known = [(one, _("level %(level)d") % {"level": one}) for one in sorted(levels)]
+        choices = [("", _("What the conditions find")), (0, _("none")), *known]
+        self.fields["level"].choices = choices  # type: ignore[attr-defined]
 
 
 class PolicyForm(forms.Form):

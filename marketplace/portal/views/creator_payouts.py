@@ -13,7 +13,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from marketplace.payouts import operations
 from marketplace.payouts import queries as books
-from marketplace.payouts.bookkeeping.risking import newest_assessments, standing_levels
+from marketplace.payouts.bookkeeping.risking import (
+    UnableToSayRisk,
+    newest_assessments,
+    said_of,
+    say_risk,
+    standing_levels,
+)
 from marketplace.payouts.checks.queries import newest_checks
 from marketplace.payouts.checks.tables import CreatorCheck
 from marketplace.payouts.checks.words import reason_text
@@ -25,7 +31,7 @@ from marketplace.payouts.when_queries import holds_of, next_payouts, reserves_of
 from marketplace.people.models import Creator
 from marketplace.people.queries import creator_named
 from marketplace.portal import words, words_payouts, words_risk, words_steps
-from marketplace.portal.forms.desk_payouts import CheckForm, HoldForm, PolicyForm
+from marketplace.portal.forms.desk_payouts import CheckForm, HoldForm, PolicyForm, RiskForm
 from marketplace.portal.views.access import operators_only
 from marketplace.ui.formats import say
 
@@ -105,6 +111,8 @@ def _page(request: HttpRequest, found: Creator, **forms: Any) -> HttpResponse:
             }
             for row in rows
         ],
+        "said": said_of([found.pk]).get(found.pk),
+        "risk_form": forms.get("risk") or _risk_form(found),
         "holds": holds_of(found),
         "hold_form": forms.get("hold") or HoldForm(initial={"key": f"desk:{uuid4()}"}),
         "checks": [
@@ -134,6 +142,12 @@ def _risk(found: Creator, currency: str) -> dict[str, Any] | None:
     if one is None:
         return None
     return {"one": one, "kept": words_risk.kept_text(one), "numbers": words_risk.numbers_of(one)}
+
+
+def _risk_form(found: Creator, data: Any = None) -> RiskForm:
+    said = said_of([found.pk]).get(found.pk)
+    initial = {"level": said.level} if said is not None else {}
+    return RiskForm(data, levels=[one.level for one in standing_levels()], initial=initial)
 
 
 def _state(payout: Payout) -> str:
@@ -218,6 +232,24 @@ def check(request: HttpRequest, handle: str, kind: str) -> HttpResponse:
         return _page(request, found, **{kind: form})
     messages.success(request, _("The check is decided."))
     return redirect("desk-payouts-of", handle=found.handle)
+
+
+@never_cache
+@require_POST
+@operators_only
+def risk(request: HttpRequest, handle: str) -> HttpResponse:
+    """This will put the creator at a level of risk, or let the conditions count again."""
+    found = _creator(handle)
+    form = _risk_form(found, request.POST)
+    if form.is_valid():
+        try:
+            say_risk(creator=found, by=_by(request), now=timezone.now(), **form.cleaned_data)
+        except UnableToSayRisk as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            messages.success(request, _("The creator’s level counts for what ripens from now on."))
+            return redirect("desk-payouts-of", handle=found.handle)
+    return _page(request, found, risk=form)
 
 
 @never_cache

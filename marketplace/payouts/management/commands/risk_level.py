@@ -2,12 +2,14 @@
 
 import getpass
 from argparse import ArgumentParser
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from marketplace.payouts.bookkeeping.risking import standing_levels
+from marketplace.payouts.bookkeeping.risking import UnableToSayRisk, say_risk, standing_levels
+from marketplace.payouts.management.creators import asked_creator
 from marketplace.payouts.operations import UnableToSetRiskLevel, assess_risk, set_risk_level
 from marketplace.payouts.risk_rules import Kept
 
@@ -34,6 +36,11 @@ class Command(BaseCommand):
         sets.add_argument("--reserve-days", type=int, default=0, metavar="DAYS", help="for how many days more")
         sets.add_argument("--reason", required=True, help="why, which creators read")
         sets.add_argument("--by", default=getpass.getuser(), help="who sets it; you without")
+        says = verbs.add_parser("say", help="put one creator at a level, whatever the conditions find")
+        says.add_argument("creator", help="the handle")
+        says.add_argument("to", metavar="LEVEL", help="0 for none, 1 to 9, or “conditions” to let these count again")
+        says.add_argument("--reason", required=True, help="why, which the creator reads")
+        says.add_argument("--by", default=getpass.getuser(), help="who says so; you without")
         verbs.add_parser("list", help="the levels that are somebody's")
         verbs.add_parser("assess", help="find at which level everybody is; the worker does so every hour")
 
@@ -46,6 +53,8 @@ class Command(BaseCommand):
                 set_risk_level(kept=kept, now=now, **{name: options[name] for name in names})
             except UnableToSetRiskLevel as refusal:
                 raise CommandError(str(refusal)) from refusal
+        if options["verb"] == "say":
+            self._say(options, now)
         if options["verb"] == "assess":
             self.stdout.write(f"{assess_risk(now=now)} changed")
         for one in standing_levels() if options["verb"] != "assess" else []:
@@ -54,3 +63,15 @@ class Command(BaseCommand):
                 f"{one.level}  {who}, within {one.window_days} days and from {one.least_sales} sales: held "
                 f"{one.hold_days} days, {one.reserve_ppb} ppb for {one.reserve_days} days more: {one.reason}"
             )
+
+    def _say(self, options: dict[str, Any], now: datetime) -> None:
+        word = options["to"]
+        if word != "conditions" and not (word.isascii() and word.isdigit() and len(word) == 1):
+            raise CommandError(f"“{word}” is no level: 0 to 9, or conditions.")
+        level = None if word == "conditions" else int(word)
+        creator = asked_creator(options["creator"])
+        assert creator is not None
+        try:
+            say_risk(creator=creator, level=level, reason=options["reason"], by=options["by"], now=now)
+        except UnableToSayRisk as refusal:
+            raise CommandError(str(refusal)) from refusal
