@@ -128,8 +128,8 @@ def _taken(world: World, row: Row) -> None:
     world.emit("charge.dispute.funds_withdrawn", row)
 
 
-def decided(world: World, dispute_id: str, status: str) -> None:
-    """Plays the bank: won (the amount comes back, the fee does not), lost, or a warning that closes."""
+def decided(world: World, dispute_id: str, status: str, back: int | None = None) -> None:
+    """Plays the bank: won (the amount comes back, or less of it, the fee does not), lost, or a warning that closes."""
     row = world.find("dispute", dispute_id)
     row["status"] = status
     if status == "needs_response":
@@ -137,13 +137,21 @@ def decided(world: World, dispute_id: str, status: str) -> None:
         world.emit("charge.dispute.updated", row)
         return
     if status == "won":
-        line = world.post(
-            "acct_platform", "adjustment", row["amount"], row["currency"], row["id"], against="buyers",
-            category="dispute_reversal",
-        )  # fmt: skip
-        row["balance_transactions"].append(dict(line))
-        world.emit("charge.dispute.funds_reinstated", row)
+        reinstated(world, row["id"], row["amount"] if back is None else back)
     world.emit("charge.dispute.closed", row)
+
+
+def reinstated(world: World, dispute_id: str, amount: int) -> None:
+    """Plays Stripe, which gives back what a bank had taken; nothing where the amount is nothing."""
+    row = world.find("dispute", dispute_id)
+    if not amount:
+        return
+    line = world.post(
+        "acct_platform", "adjustment", amount, row["currency"], row["id"], against="buyers",
+        category="dispute_reversal",
+    )  # fmt: skip
+    row["balance_transactions"].append(dict(line))
+    world.emit("charge.dispute.funds_reinstated", row)
 
 
 @route("POST", "disputes/{}", "DisputeUpdateParams", stripe.Dispute, "evidence submit metadata")

@@ -4,6 +4,7 @@ from typing import Any
 
 import stripe
 
+from tests.stripe.invoices import settled
 from tests.stripe.routes import listed, route
 from tests.stripe.world import Call, Refused, Row, World, checked
 
@@ -31,7 +32,7 @@ def create_invoice(world: World, call: Call) -> Row:
         lines={"object": "list", "data": [], "has_more": False, "url": ""}, total=0, subtotal=0, total_taxes=[],
         payment_settings={"default_mandate": None, "payment_method_options": None, "payment_method_types": None},
         payments={"object": "list", "data": [], "has_more": False, "url": "/v1/invoice_payments"},
-        starting_balance=0,
+        starting_balance=customer["balance"],
         status_transitions={"finalized_at": None, "marked_uncollectible_at": None, "paid_at": None, "voided_at": None},
     )  # fmt: skip
     row["lines"]["url"] = f"/v1/invoices/{row['id']}/lines"
@@ -87,11 +88,43 @@ listed("invoiceitems", "InvoiceItemListParams", stripe.InvoiceItem, "customer in
 def finalize(world: World, call: Call) -> Row:
     """Gives a draft its number; from now on it can be paid and not be changed."""
     row = _draft(world, call.ids[0])
+    customer = world.find("customer", row["customer"])
     world.hidden["invoices"]["last"] = number = world.hidden["invoices"].get("last", 0) + 1
-    row.update(status="open", number=f"FAKE-{number:04d}", ending_balance=0)
+    due = max(0, row["amount_due"] + customer["balance"])
+    rest = row["amount_due"] + customer["balance"] - due
+    row.update(status="open", number=f"FAKE-{number:04d}", starting_balance=customer["balance"], ending_balance=rest)
+    row.update(amount_due=due, amount_remaining=due)
+    customer["balance"] = rest
     row["status_transitions"]["finalized_at"] = world.now
     world.emit("invoice.finalized", row)
+    if not due:
+        settled(world, row)
     return row
+
+
+@route("DELETE", "invoices/{}", "InvoiceDeleteParams", stripe.Invoice)
+def delete_invoice(world: World, call: Call) -> Row:
+    """Removes a draft."""
+    row = world.rows.get(call.ids[0])
+    if row is not None and row["status"] != "draft":
+        raise Refused("You can only delete draft invoices.", "invoice_not_editable")
+    row = world.find("invoice", call.ids[0])
+    world.emit("invoice.deleted", row)
+    del world.rows[row["id"]]
+    return {"id": row["id"], "object": "invoice", "deleted": True}
+
+
+@route("POST", "customers/{}/balance_transactions", "CustomerBalanceTransactionCreateParams",
+       stripe.CustomerBalanceTransaction, "amount currency description metadata")  # fmt: skip
+def change_balance(world: World, call: Call) -> Row:
+    """Gives a customer credit (below zero), or takes it."""
+    customer = world.find("customer", call.ids[0])
+    customer["balance"] += call.params["amount"]
+    return world.add(
+        stripe.CustomerBalanceTransaction, "cbtxn", amount=call.params["amount"], currency=call.params["currency"],
+        customer=customer["id"], ending_balance=customer["balance"], type="adjustment",
+        description=call.params.get("description"), metadata=call.params.get("metadata", {}),
+    )  # fmt: skip
 
 
 @route("POST", "invoices/{}/void", "InvoiceVoidInvoiceParams", stripe.Invoice)
@@ -103,6 +136,7 @@ def void(world: World, call: Call) -> Row:
     tried = [(payment, world.rows[payment["payment"]["payment_intent"]]) for payment in row["payments"]["data"]]
     if any(intent["status"] == "processing" for _payment, intent in tried):
         raise Refused("This invoice has a payment that is being processed.")
+    world.find("customer", row["customer"])["balance"] += (row["starting_balance"] or 0) - (row["ending_balance"] or 0)
     row.update(status="void")
     row["status_transitions"]["voided_at"] = world.now
     for payment, intent in tried:

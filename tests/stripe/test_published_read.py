@@ -8,6 +8,7 @@ from stripe import PaymentIntent, StripeObject
 
 from marketplace.checkout.gateways.base import ACTION, DECLINED, FAILED, PENDING, SUCCEEDED, Charge, Returned
 from marketplace.checkout.gateways.stripe import invoices, reading, words
+from marketplace.checkout.gateways.stripe.disputing import Disputed, disputed_of
 from marketplace.checkout.gateways.stripe.inbox import _card_of
 from marketplace.checkout.reconciling.ports.base import BalanceLine, Exchanged
 from marketplace.checkout.reconciling.ports.stripe import _line
@@ -121,12 +122,12 @@ def test_a_refund(given: dict[str, Any], read: Returned) -> None:
 
 def test_a_dispute() -> None:
     due = datetime.fromtimestamp(1_723_679_999, UTC)
-    read = reading.Disputed(
+    read = Disputed(
         "dp_published", "ch_published", "", "warning_needs_response", 1000, 0, "USD", "general", due
     )
-    assert reading.disputed_of(DISPUTE) == read
+    assert disputed_of(DISPUTE) == read
     nothing_said = DISPUTE | {"evidence_details": None, "reason": None, "status": "lost", "charge": published("charge")}
-    assert reading.disputed_of(nothing_said) == reading.Disputed(
+    assert disputed_of(nothing_said) == Disputed(
         "dp_published", "ch_published", "lost", "lost", 1000, 0, "USD", "", None
     )
 
@@ -167,7 +168,7 @@ READERS: dict[str, tuple[Any, ...]] = {
     "checkout.session": (reading.charge_of_session, "open", "complete", "expired"),
     "setup_intent": (lambda row: reading.charge_of_setup(row, reference="cs_1"), "succeeded", "canceled", "processing"),
     "refund": (reading.returned_of, "succeeded", "failed", "canceled", "pending"),
-    "dispute": (reading.disputed_of, "needs_response", "warning_closed", "lost"),
+    "dispute": (disputed_of, "needs_response", "warning_closed", "lost"),
     "invoice": (lambda row: reading.charge_of_invoice(row, None), "draft", "open", "paid", "void"),
     "account": (_said, ""),
     "balance_transaction": (line_of, ""),

@@ -6,6 +6,7 @@ import random
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import stripe
@@ -50,6 +51,11 @@ def checked(amount: int, currency: str, *, paid_out: bool = False) -> None:
         raise Refused(text, "parameter_invalid_integer", param="amount")
 
 
+def exchanged(amount: int, rate: Decimal) -> int:
+    """Gives what an amount is in another currency, in its units, rounded half away from nothing."""
+    return int((amount * rate).quantize(Decimal(1), ROUND_HALF_UP))
+
+
 @dataclass
 class Call:
     """One request that was understood: typed parameters, the ids in its path, the account that it acts for."""
@@ -73,6 +79,7 @@ class World:
         self.held: defaultdict[tuple[str, str], int] = defaultdict(int)
         self.outside: defaultdict[tuple[str, str], int] = defaultdict(int)
         self.ready: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self.settles: dict[str, tuple[str, Decimal]] = {}
         self.lines: list[tuple[str, Row]] = []
         self.order: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
         self.places: dict[str, int] = {}
@@ -177,9 +184,14 @@ class World:
     ) -> Row:
         """Moves money between an account and `against` (an account, or who is outside: buyers, banks), and notes it.
 
+        What comes from buyers or goes to them is exchanged where its currency is one that `settles` in another.
+
         The fee goes to Stripe in the same line. Where `against` is an account, the other line is posted by the caller.
         """
-        at = self.now if available_on is None else available_on
+        at, rate = self.now if available_on is None else available_on, None
+        if against == "buyers" and currency in self.settles:
+            currency, rate = self.settles[currency]
+            amount, fee = exchanged(amount, rate), exchanged(fee, rate)
         details = [{"amount": fee, "application": None, "currency": currency, "description": "Stripe processing fees"}]
         row = self.add(
             stripe.BalanceTransaction,
@@ -189,6 +201,7 @@ class World:
             available_on=at,
             balance_type="payments",
             currency=currency,
+            exchange_rate=None if rate is None else float(rate),
             fee=fee,
             fee_details=[detail | {"type": "stripe_fee"} for detail in details] if fee else [],
             net=amount - fee,

@@ -1,11 +1,12 @@
 """What Carol's studio used is charged by an invoice at Stripe, where the operator wants invoices there."""
 
+import contextlib
 from typing import Any
 
 import pytest
 
 from marketplace.checkout.gateways.base import ACTION, DECLINED, PENDING, SUCCEEDED, AskedLine, GatewayUnavailable
-from marketplace.checkout.gateways.stripe import words
+from marketplace.checkout.gateways.stripe import invoices, words
 from tests.checkout.stripe.shop import Till
 from tests.stripe.faults import Fault
 
@@ -89,16 +90,69 @@ def test_whatever_answer_is_lost_one_invoice_is_paid_once(till: Till, path: str,
     assert [row["amount"] for row in till.fake.world.all("charge")] == [1_601, 9_999]
 
 
-def test_a_credit_at_stripe_is_not_taken_for_our_price(till: Till) -> None:
-    """Where the invoice is for less than the order, the card pays the order and the invoice is void."""
-    token = till.kept_card()
-    asked = till.asked(*USED, method=token, off_session=True)
-    till.fake.faults.when(lambda each: each.path.endswith("/finalize"), Fault.DROP_REQUEST)
-    with pytest.raises(GatewayUnavailable):
-        till.charge(asked)
-    [invoice] = till.fake.world.all("invoice")
-    invoice["amount_due"] = 1_500
-    till.forward(minutes=3)
+def customer(till: Till) -> dict[str, Any]:
+    [row] = till.fake.world.all("customer")
+    return row
+
+
+def paid_by_card_alone(till: Till, asked: Any, credit: int) -> None:
+    """The card pays the order once, no invoice is open or paid by it, and the credit is as it was."""
     paid = till.charge(asked)
     assert (paid.state, till.fake.world.rows[paid.reference]["amount"]) == (SUCCEEDED, 1_601)
-    assert invoice["status"] == "void"
+    assert till.charge(asked) == paid
+    assert [row["amount"] for row in till.fake.world.all("charge")] == [1_601, 9_999]
+    assert customer(till)["balance"] == credit
+    assert [row["amount_paid"] for row in till.fake.world.all("invoice") if row["status"] != "void"] in ([], [0])
+
+
+@pytest.mark.parametrize("credit", [-500, -1_601, -9_000, 300])
+def test_a_credit_at_stripe_is_neither_used_nor_taken_for_our_price(till: Till, credit: int) -> None:
+    asked = till.asked(*USED, method=till.kept_card(), off_session=True)
+    customer(till)["balance"] = credit
+    paid_by_card_alone(till, asked, credit)
+    assert till.count("invoice") == 0
+    customer(till)["balance"] = 0  # used up elsewhere: what was charged without an invoice stays so
+    assert till.charge(asked).succeeded
+    assert (till.count("invoice"), till.count("charge")) == (0, 2)
+
+
+@pytest.mark.parametrize("credit", [-500, -1_601, -9_000])
+def test_a_credit_that_is_given_at_the_last_moment_is_given_back(
+    till: Till, monkeypatch: pytest.MonkeyPatch, credit: int
+) -> None:
+    asked = till.asked(*USED, method=till.kept_card(), off_session=True)
+    look = invoices._goes_on
+
+    def given(*args: Any) -> bool:
+        goes_on = look(*args)
+        customer(till)["balance"] = credit
+        return goes_on
+
+    with monkeypatch.context() as patched:
+        patched.setattr(invoices, "_goes_on", given)
+        till.charge(asked)
+    paid_by_card_alone(till, asked, credit)
+
+
+@pytest.mark.parametrize("fault", [Fault.DROP_RESPONSE, Fault.DROP_REQUEST])
+@pytest.mark.parametrize("place", range(1, 9))
+def test_whatever_is_lost_while_there_is_a_credit_the_card_pays_once(till: Till, place: int, fault: Fault) -> None:
+    asked = till.asked(*USED, method=till.kept_card(), off_session=True)
+    customer(till)["balance"] = -500
+    till.fake.faults.at(len(till.fake.asked) + place, fault)
+    for _ in range(4):
+        with contextlib.suppress(GatewayUnavailable):
+            till.charge(asked)
+        till.forward(minutes=3)
+    paid_by_card_alone(till, asked, -500)
+
+
+def test_a_payment_whose_draft_was_removed_is_called_off(till: Till) -> None:
+    asked = till.asked(*USED, method=till.kept_card(), off_session=True)
+    customer(till)["balance"] = -500
+    till.fake.faults.when(lambda each: each.path == "/v1/payment_intents", Fault.DROP_REQUEST)
+    with pytest.raises(GatewayUnavailable):
+        till.charge(asked)
+    till.forward(minutes=3)
+    ended = till.cancel(asked, "")
+    assert (ended.state, till.count("invoice"), till.count("charge")) == (DECLINED, 0, 1)

@@ -6,8 +6,9 @@ import pytest
 
 from marketplace.checkout.gateways.base import FAILED, PENDING, SUCCEEDED, GatewayUnavailable
 from marketplace.checkout.gateways.stripe import words
+from marketplace.checkout.gateways.stripe.disputing import Disputed, before_exchange, disputed_of
 from marketplace.checkout.gateways.stripe.evidence import UnableToSubmit
-from marketplace.checkout.gateways.stripe.reading import Disputed, disputed_of, returned_of
+from marketplace.checkout.gateways.stripe.reading import returned_of
 from tests.checkout.stripe.shop import Till
 from tests.stripe import backwards
 from tests.stripe.faults import Fault
@@ -92,7 +93,7 @@ def test_a_refund_is_found_when_its_key_is_forgotten(till: Till) -> None:
 def test_yen_and_forints_go_back_in_their_units(till: Till) -> None:
     from marketplace.checkout.gateways.base import AskedLine
 
-    for number, (currency, amount) in enumerate((("JPY", 1_200), ("HUF", 12_345), ("KWD", 1_230)), 10):
+    for number, (currency, amount) in enumerate((("JPY", 1_200), ("HUF", 20_015), ("KWD", 1_230)), 10):
         charge = paid(till, lines=(AskedLine("Yunhai", "Alice", amount),), amount_minor=amount, currency=currency)
         back = refund(till, charge, amount, f"refund:{number}", currency)
         assert (back.state, till.fake.world.rows[back.reference]["amount"]) == (SUCCEEDED, amount)
@@ -141,14 +142,45 @@ def test_every_status_of_a_dispute_is_known() -> None:
         "warning_under_review": "", "warning_closed": "", "prevented": "",
     }  # fmt: skip
     for status, state in known.items():
-        lines = taken if state else []
+        lines = taken if state not in ("", "won") else []
         row = base | {"status": status, "balance_transactions": lines, "evidence_details": {"due_by": None}}
         assert disputed_of(row).state == state
     row = base | {"status": "prevented", "balance_transactions": taken, "evidence_details": None}
     assert (disputed_of(row).state, disputed_of(row).amount_minor) == ("lost", 500)
-    other = [{"currency": "eur", "amount": -460, "fee": 1_400}]
-    row = base | {"status": "needs_response", "balance_transactions": other, "evidence_details": None}
-    assert (disputed_of(row).amount_minor, disputed_of(row).fee_minor) == (500, 0)
+
+
+def test_what_came_back_says_how_a_dispute_ended() -> None:
+    base = {"id": "du_1", "charge": "ch_1", "currency": "usd", "amount": 500, "reason": "general"}
+    base |= {"evidence_details": None}
+    took = {"currency": "usd", "amount": -500, "fee": 1_500}
+
+    def read(status: str, *back: int) -> tuple[str, int, int | None]:
+        lines = [took, *({"currency": "usd", "amount": amount, "fee": 0} for amount in back)]
+        found = disputed_of(base | {"status": status, "balance_transactions": lines})
+        assert (found.fee_minor, found.fee_currency) == (1_500, "")
+        return found.state, found.amount_minor, found.returned_minor
+
+    for status in ("won", "lost", "prevented", "warning_closed"):
+        assert read(status, 500) == ("won", 500, None)
+        assert read(status, 200) == read(status, 150, 50) == ("won", 500, 200)
+        assert read(status) == ("opened" if status == "won" else "lost", 500, None)
+    assert read("under_review") == read("needs_response", 200) == ("opened", 500, None)
+
+
+def test_a_dispute_of_a_charge_that_settles_in_another_currency() -> None:
+    base = {"id": "du_1", "charge": "ch_1", "currency": "eur", "amount": 10_000, "reason": "general"}
+    took = {"currency": "usd", "amount": -11_213, "fee": 1_500, "exchange_rate": 1.12127}
+    back = {"currency": "usd", "amount": 4_404, "fee": 0, "exchange_rate": "1.101"}
+    row = base | {"status": "won", "balance_transactions": [took, back], "evidence_details": None}
+    read = disputed_of(row)
+    assert (read.amount_minor, read.currency, read.fee_minor, read.fee_currency) == (10_000, "EUR", 1_500, "USD")
+    assert (read.state, read.returned_minor) == ("won", 4_000)
+    whole = back | {"amount": 11_010}
+    assert disputed_of(row | {"balance_transactions": [took, whole]}).returned_minor is None
+    assert disputed_of(row | {"balance_transactions": [took | {"exchange_rate": None}]}).amount_minor == 10_000
+    part = base | {"status": "lost", "evidence_details": None}
+    assert disputed_of(part | {"balance_transactions": [took | {"amount": -5_606}]}).amount_minor == 5_000
+    assert [before_exchange(moved, "0.5", 1_000) for moved in (500, 501, 250, 251)] == [1_000, 1_000, 500, 502]
 
 
 def submit(till: Till, dispute: str, key: str = "evidence:1", **more: Any) -> Any:

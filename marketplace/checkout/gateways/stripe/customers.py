@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from marketplace.checkout import methods
-from marketplace.checkout.gateways.stripe.reaching import look, reaching
+from marketplace.checkout.gateways.stripe.reaching import look_all, reaching
 from marketplace.checkout.method_models import PaymentMethod
 from marketplace.checkout.stripe_models import GatewayCustomer
 from marketplace.people.models import Studio
@@ -102,8 +102,8 @@ def look_for_cards(*, studio_id: UUID, now: datetime) -> int:
     there = _newest(studio_id)
     if there is None:
         return 0
-    listed = look(lambda client: client.v1.payment_methods.list({"customer": there.reference, "limit": 100}))
-    new = [card for card in listed["data"] if not is_kept(card["id"])]
+    listed = look_all(lambda client: client.v1.payment_methods.list({"customer": there.reference, "limit": 100}))
+    new = [card for card in listed if not is_kept(card["id"])]
     for card in new:
         keep_card(card, studio=there.studio, now=now)
     return len(new)

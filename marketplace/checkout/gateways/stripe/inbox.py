@@ -15,8 +15,9 @@ from marketplace.checkout.attempts import PaymentAttempt
 from marketplace.checkout.gateways.base import DECLINED, Charge
 from marketplace.checkout.gateways.stripe import invoices, reading
 from marketplace.checkout.gateways.stripe.customers import NAME, is_kept, keep_card, studio_of
+from marketplace.checkout.gateways.stripe.disputing import Disputed, disputed_of
 from marketplace.checkout.gateways.stripe.paying import is_to_confirm
-from marketplace.checkout.gateways.stripe.reaching import seen
+from marketplace.checkout.gateways.stripe.reaching import seen, seen_all
 from marketplace.checkout.inquiries import hear_inquiry
 from marketplace.payouts.currencies import from_stripe
 from marketplace.provider.inbox import About, on
@@ -171,7 +172,7 @@ def fetch_refunds(about: About) -> tuple[Row, list[Row]]:
     """This will read all refunds of a charge, also those that were made in Stripe's dashboard, and the charge."""
     asked = {"charge": about.object_id, "limit": 100}
     charge = seen(lambda client: client.v1.charges.retrieve(about.object_id))
-    return charge, seen(lambda client: client.v1.refunds.list(asked))["data"]
+    return charge, seen_all(lambda client: client.v1.refunds.list(asked))
 
 
 @_of_our_account
@@ -208,14 +209,14 @@ def _is_ours(charge: Row) -> bool:
 
 
 @_of_our_account
-def fetch_dispute(about: About) -> tuple[Row, reading.Disputed]:
+def fetch_dispute(about: About) -> tuple[Row, Disputed]:
     """This will read a dispute and its charge."""
     dispute = seen(lambda client: client.v1.disputes.retrieve(about.object_id))
-    disputed = reading.disputed_of(dispute)
+    disputed = disputed_of(dispute)
     return seen(lambda client: client.v1.charges.retrieve(disputed.charge_reference)), disputed
 
 
-def hear_dispute(found: tuple[Row, reading.Disputed], about: About, *, now: datetime) -> None:
+def hear_dispute(found: tuple[Row, Disputed], about: About, *, now: datetime) -> None:
     """This will take in a dispute; of one in which no money moves, operators are told."""
     charge, disputed = found
     if not _is_ours(charge):
@@ -228,7 +229,9 @@ def hear_dispute(found: tuple[Row, reading.Disputed], about: About, *, now: date
         dispute_reference=disputed.reference,
         state=disputed.state,
         amount_minor=disputed.amount_minor,
+        returned_minor=disputed.returned_minor,
         fee_minor=disputed.fee_minor,
+        fee_currency=disputed.fee_currency,
         due_by=disputed.due_by,
         reason=disputed.reason,
         now=now,

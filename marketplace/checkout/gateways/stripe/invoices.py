@@ -1,14 +1,15 @@
 """Invoices at Stripe for what is charged without its buyer: lines with quantities, a number of theirs, a receipt."""
 
 import logging
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from marketplace.checkout.gateways.base import DECLINED, PENDING, SUCCEEDED, Asked, Charge
+from marketplace.checkout.gateways.base import DECLINED, PENDING, SUCCEEDED, Asked, Charge, GatewayUnavailable
 from marketplace.checkout.gateways.stripe import reading, words
 from marketplace.checkout.gateways.stripe.asking import invoice_line_params, invoice_params, lines_of
-from marketplace.checkout.gateways.stripe.reaching import ask, change, look
+from marketplace.checkout.gateways.stripe.reaching import ask, change, is_missing, look
 from marketplace.checkout.gateways.stripe.refusals import declined
 from marketplace.payouts.currencies import to_stripe
 from marketplace.provider.client import ProviderRefused
@@ -21,9 +22,9 @@ def charge(payment: Asked, customer: str, *, now: datetime) -> Charge | None:
     """This will write an invoice and have it paid by the card that is kept; one that is not paid is void.
 
     None where Stripe wants another amount than we do, such as after a credit that was given in its dashboard: then
-    there is no invoice. Raises GatewayUnavailable, UnsayableAmount.
+    there is no invoice, and the credit stays. Raises GatewayUnavailable, UnsayableAmount.
     """
-    lines = lines_of(payment)
+    lines, due = lines_of(payment), to_stripe(payment.amount_minor, payment.currency)
     subject = f"order:{payment.order_id}"
     try:
         draft = ask(
@@ -42,6 +43,8 @@ def charge(payment: Asked, customer: str, *, now: datetime) -> Charge | None:
                 subject=subject,
                 now=now,
             )
+        if not _goes_on(payment, invoice, due, now):
+            return None
         final = change(
             key=f"{payment.key}:final",
             operation=f"invoices.finalize_invoice:{invoice}",
@@ -53,11 +56,59 @@ def charge(payment: Asked, customer: str, *, now: datetime) -> Charge | None:
     except ProviderRefused as refused:
         log.error("%s has no invoice: %s", payment.key, refused)
         return declined(refused, payment, customer, now=now)
-    if final["amount_due"] != to_stripe(payment.amount_minor, payment.currency):
+    if final["amount_due"] != due:
         log.critical("%s: invoice %s is for %s", payment.key, invoice, final["amount_due"])
-        void(payment, invoice, now=now)
+        _undo(payment, customer, final, now)
         return None
     return _paid(payment, customer, invoice, now)
+
+
+def _goes_on(payment: Asked, invoice: str, due: int, now: datetime) -> bool:
+    """Tells whether a draft may become final. One that a customer's credit or debt at Stripe would change is removed
+    while it is a draft and has used none of it; so is one that we removed before, whose answer was lost."""
+    draft = _there(invoice)
+    if draft is None:
+        return False
+    if draft["status"] != "draft" or (draft["amount_due"] == due and not draft.get("starting_balance")):
+        return True
+    log.error("%s has no invoice: its customer has a balance at Stripe", payment.key)
+    with suppress(ProviderRefused):  # it is final already: then that is what counts
+        change(
+            key=f"{payment.key}:drop",
+            operation=f"invoices.delete:{invoice}",
+            subject=f"order:{payment.order_id}",
+            now=now,
+            done=lambda client: None if _there(invoice) else {"id": invoice, "deleted": True},
+        )
+        return False
+    return True
+
+
+def _undo(payment: Asked, customer: str, final: Row, now: datetime) -> None:
+    """Ends an invoice that is for another amount than ours. Void, it gives back the credit that it used; where a credit
+    given a moment ago paid all of it, it cannot be void, and we give that back."""
+    if final["status"] != "paid":
+        void(payment, str(final["id"]), now=now)
+        return
+    used = int(final.get("ending_balance") or 0) - int(final.get("starting_balance") or 0)
+    if used:
+        ask(
+            key=f"{payment.key}:credit",
+            operation=f"customers.balance_transactions.create:{customer}",
+            params={"amount": -used, "currency": payment.currency.lower()},
+            subject=f"order:{payment.order_id}",
+            now=now,
+        )
+
+
+def _there(invoice: str) -> Row | None:
+    """Reads an invoice; None for a draft that was removed. Raises GatewayUnavailable."""
+    try:
+        return look(lambda client: client.v1.invoices.retrieve(invoice))
+    except GatewayUnavailable as error:
+        if is_missing(error):
+            return None
+        raise
 
 
 def _paid(payment: Asked, customer: str, invoice: str, now: datetime) -> Charge:
@@ -90,6 +141,8 @@ def void_for(key: str, invoice: str, *, subject: str, now: datetime) -> Charge:
     While its bank decides it cannot be ended: then it is PENDING, and asked to end anew, under another key, when the
     bank has said no.
     """
+    if _there(invoice) is None:
+        return Charge(invoice, DECLINED, reason=words.CALLED_OFF)
     row, intent = seen_with_intent(invoice)
     if row["status"] == "draft":  # it does not go on by itself
         return Charge(invoice, DECLINED, reason=words.CALLED_OFF)

@@ -12,7 +12,7 @@ from marketplace.checkout.gateways.stripe import invoices, reading, words
 from marketplace.checkout.gateways.stripe.asking import card_params, metadata_of, page_params, setup_params
 from marketplace.checkout.gateways.stripe.customers import customer_of, formers, is_kept, keep_card, studio_of
 from marketplace.checkout.gateways.stripe.least import least_minor
-from marketplace.checkout.gateways.stripe.reaching import ask, change, look, reaching
+from marketplace.checkout.gateways.stripe.reaching import ask, change, look, look_all, reaching
 from marketplace.checkout.gateways.stripe.refusals import declined
 from marketplace.payouts.currencies import UnsayableAmount
 from marketplace.provider.calls import UnableToAsk
@@ -69,8 +69,8 @@ def _kept_only(payment: Asked, customer: str, now: datetime) -> Charge:
         urls = {"return_url": payment.return_url, "cancel_url": payment.cancel_url}
         params = setup_params(customer=customer, metadata=metadata_of(payment), **urls)
         return _page(payment, customer, key=payment.key, now=now, params=params)
-    listed = look(lambda client: client.v1.payment_methods.list({"customer": customer, "limit": 100}))
-    if payment.method in {card["id"] for card in listed["data"]}:
+    listed = look_all(lambda client: client.v1.payment_methods.list({"customer": customer, "limit": 100}))
+    if payment.method in {card["id"] for card in listed}:
         return Charge("", SUCCEEDED, method_token=payment.method)
     return Charge("", DECLINED, reason=words.sentence("resource_missing"))
 

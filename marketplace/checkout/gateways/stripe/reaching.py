@@ -55,6 +55,12 @@ def look(read: Callable[[Any], Any]) -> Row:
         return seen(read)
 
 
+def is_missing(error: GatewayUnavailable) -> bool:
+    """This will tell whether an object could not be read because it is not there any more."""
+    cause = error.__cause__.__cause__ if error.__cause__ else None
+    return getattr(cause, "http_status", None) == 404
+
+
 def seen(read: Callable[[Any], Any]) -> Row:
     """This will read an object as plain values; raises ProviderUnavailable where it is not to be had now."""
     try:
@@ -64,3 +70,17 @@ def seen(read: Callable[[Any], Any]) -> Row:
     if found is None:
         raise ProviderUnavailable("failed", "nothing was answered")
     return found
+
+
+def look_all(read: Callable[[Any], Any]) -> list[Row]:
+    """This will read all of a list, page by page; raises GatewayUnavailable where it is not to be had now."""
+    with reaching():
+        return seen_all(read)
+
+
+def seen_all(read: Callable[[Any], Any]) -> list[Row]:
+    """This will read all of a list, page by page; raises ProviderUnavailable where it is not to be had now."""
+    try:
+        return [plain(each) or {} for each in read(client()).auto_paging_iter()]
+    except Exception as error:
+        raise unavailable(error) or ProviderUnavailable("failed", str(error)[:300]) from error

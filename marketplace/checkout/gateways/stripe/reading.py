@@ -5,27 +5,12 @@ disputes and balance lines name; while it waits, by the session's, the payment i
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from marketplace.checkout.gateways.base import ACTION, DECLINED, FAILED, PENDING, SUCCEEDED, Charge, Returned
 from marketplace.checkout.gateways.stripe import words
-from marketplace.payouts.currencies import from_stripe
 
 Row = Mapping[str, Any]
-
-WARNINGS = ("warning_needs_response", "warning_under_review", "warning_closed", "prevented")
-"""Statuses of a dispute in which no money moves: a bank only asks, or the network settled it before it began."""
-
-_DISPUTES = {
-    "needs_response": "opened",
-    "under_review": "opened",
-    "appeal_needs_response": "opened",
-    "appeal_under_review": "opened",
-    "won": "won",
-    "lost": "lost",
-}
 
 
 def id_of(value: Any) -> str:
@@ -116,48 +101,3 @@ def returned_of(refund: Row) -> Returned:
         why = words.not_returned(str(refund.get("failure_reason") or ""))
         return Returned(name, FAILED, reason=why)
     return Returned(name, PENDING)
-
-
-@dataclass(frozen=True, slots=True)
-class Disputed:
-    """A dispute as hearing takes it: `state` is opened, won or lost; empty where no money moved. Amounts are ISO minor
-    units of `currency`, the charge's."""
-
-    reference: str
-    charge_reference: str
-    state: str
-    status: str
-    amount_minor: int
-    fee_minor: int
-    currency: str
-    reason: str
-    due_by: datetime | None
-
-
-def disputed_of(dispute: Row) -> Disputed:
-    """This will read a dispute. Its amount is what was really taken from the balance, where that was in the charge's
-    own currency; its fee is what Stripe took beside it. A fee that comes or goes with what is given back is of its own.
-
-    A dispute that the network prevented moves no money, unless some was taken and not given back: that is lost.
-    """
-    currency = str(dispute["currency"])
-    lines = [line for line in dispute["balance_transactions"] if line["currency"] == currency]
-    taken = -sum(line["amount"] for line in lines if line["amount"] < 0)
-    back = sum(line["amount"] for line in lines if line["amount"] > 0)
-    fees = sum(line["fee"] for line in lines if line["amount"] < 0)
-    status = str(dispute["status"])
-    state = _DISPUTES.get(status, "")
-    if status in WARNINGS and taken > back:
-        state = "lost"
-    due = (dispute.get("evidence_details") or {}).get("due_by")
-    return Disputed(
-        reference=str(dispute["id"]),
-        charge_reference=id_of(dispute["charge"]),
-        state=state,
-        status=status,
-        amount_minor=from_stripe(taken or int(dispute["amount"]), currency.upper()),
-        fee_minor=from_stripe(max(0, fees), currency.upper()),
-        currency=currency.upper(),
-        reason=str(dispute["reason"] or "")[:60],
-        due_by=datetime.fromtimestamp(due, UTC) if due else None,
-    )
