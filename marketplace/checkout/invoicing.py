@@ -1,7 +1,7 @@
 """What studios owe for use and revenue and have not paid yet, and how each is billed; nothing here writes."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from marketplace.licensing import pricing, pricing_queries
 from marketplace.licensing.holdings import UsageReport
 from marketplace.licensing.models import Grant, OfferPrice
 from marketplace.licensing.rules import PRICE_LIMIT_MINOR
+from marketplace.payouts.currencies import step_minor
 from marketplace.ui.words import Values, Words, Written, gettext_noop
 
 MOST_LINES = 10_000
@@ -40,7 +41,7 @@ class Due:
     @property
     def fee_minor(self) -> int | None:
         """Our fee where it is fixed already."""
-        return self.charge_line.fee_minor if self.charge_line else None
+        return min(self.charge_line.fee_minor, self.price_minor) if self.charge_line else None
 
 
 def unpaid(month: datetime, keys: Iterable[UUID] | None = None) -> list[Due]:
@@ -68,7 +69,13 @@ def unpaid(month: datetime, keys: Iterable[UUID] | None = None) -> list[Due]:
         )
         for row in rows
     ]
-    return [due for due in found if due.price_minor <= PRICE_LIMIT_MINOR]
+    said = [_in_steps(due) for due in found if due.price_minor <= PRICE_LIMIT_MINOR]
+    return [due for due in said if due.price_minor]
+
+
+def _in_steps(due: Due) -> Due:
+    """Rounds what is owed down to what can be charged: dinars go in steps of ten fils."""
+    return replace(due, price_minor=due.price_minor - due.price_minor % step_minor(due.grant.offer.currency))
 
 
 _GRANT = ("offer__release__pack", "studio", "project")

@@ -29,6 +29,7 @@ from marketplace.licensing.models import Grant, OfferPrice
 from marketplace.licensing.months import limits_of
 from marketplace.licensing.pricing import Priced, Size, UnableToPrice
 from marketplace.licensing.terms.model import shown
+from marketplace.payouts.currencies import step_minor
 from marketplace.people.models import Studio
 from marketplace.ui.formats import money_text, sentence
 from marketplace.ui.words import Words, gettext_noop
@@ -53,7 +54,7 @@ def quoted(*, studio: Studio, asks: Sequence[Ask], now: datetime) -> Quoted:
         taken.count(line)
         lines.append(line)
     _check_codes(lines)
-    lines = _as_expected(_with_collections(lines))
+    lines = _as_expected([_in_steps(line) for line in _with_collections(lines)])
     later = any(line.offer.model in (*pricing.PERIODS, *pricing.BILLED_LATER) for line in lines)
     total = sum(line.price_minor for line in lines)
     return Quoted(
@@ -256,6 +257,18 @@ def _with_collections(lines: Sequence[QuotedLine]) -> list[QuotedLine]:
                 done[place], part, Words(gettext_noop("Its part of the price of the collection: %(part)s"), values)
             )
     return done
+
+
+def _in_steps(line: QuotedLine) -> QuotedLine:
+    """Rounds a line down to what can be charged, and given back, by itself: dinars go in steps of ten fils."""
+    currency = line.offer.currency
+    rest = line.price_minor % step_minor(currency)
+    if not rest:
+        return line
+    words = Words(
+        gettext_noop("Rounded down to what can be paid: %(rest)s less"), {"rest": pricing.money(rest, currency)}
+    )
+    return with_price(line, line.price_minor - rest, words)
 
 
 def _as_expected(lines: Sequence[QuotedLine]) -> list[QuotedLine]:

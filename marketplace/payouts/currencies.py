@@ -68,6 +68,12 @@ def _ratio(currency: Currency) -> tuple[int, int]:
     return 10 ** max(0, more), 10 ** max(0, -more)
 
 
+def step_minor(currency: str) -> int:
+    """Return the step, in ISO minor units, in which a currency is charged and refunded: 10 fils of a dinar, else 1."""
+    ours, theirs = _ratio(WORLD[currency])
+    return max(1, WORLD[currency].charge_step * ours // theirs)
+
+
 def to_stripe(amount_minor: int, currency: str, *, payout: bool = False) -> int:
     """Return an amount of ISO minor units as Stripe writes it, for a charge or, with `payout`, for a bank payout.
 

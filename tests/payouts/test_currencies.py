@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from iso4217 import Currency as Listed
 
-from marketplace.payouts.currencies import CURRENCIES, WORLD, UnsayableAmount, from_stripe, to_stripe
+from marketplace.payouts.currencies import CURRENCIES, WORLD, UnsayableAmount, from_stripe, step_minor, to_stripe
 from marketplace.ui.currencies import ISO_4217
 from marketplace.ui.formats import money_text
 
@@ -75,3 +75,10 @@ def test_there_and_back_is_the_same_or_refused_with_a_step_that_works(currency, 
     except UnsayableAmount as refused:
         rounded = amount_minor - amount_minor % refused.step
         assert from_stripe(to_stripe(rounded, currency, payout=payout), currency) == rounded
+
+
+def test_what_is_a_multiple_of_its_step_can_be_charged():
+    assert {code: step_minor(code) for code in CURRENCIES if step_minor(code) > 1} == {"KWD": 10}
+    assert [step_minor(code) for code in ("ISK", "UGX", "MGA", "HUF")] == [1, 1, 100, 1]
+    for code in WORLD:
+        assert to_stripe(7 * step_minor(code), code) > 0

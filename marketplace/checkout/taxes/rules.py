@@ -20,17 +20,23 @@ class Rate:
     rate_ppb: int
 
 
-def taxed(amounts: Sequence[int], rates: Sequence[Rate], *, is_included: bool) -> list[tuple[TaxPart, ...]]:
+def taxed(
+    amounts: Sequence[int], rates: Sequence[Rate], *, is_included: bool, step_minor: int = 1
+) -> list[tuple[TaxPart, ...]]:
     """This will tax lines that all have the same rates.
 
     The tax of all lines together is rounded once, half up: of a price without it, each rate of the sum; of a price
     with it, all rates together, as sum × rate ⁄ (1 + rate). It is divided among the lines by largest remainder, ties
     to the first, and what a line with several rates has in it among them likewise. So base and taxes of a line whose
-    price includes them add up to its price, and no line's tax is off by a unit or more.
+    price includes them add up to its price, and no line's tax is off by a unit or more. What is added to a price is
+    counted in units of `step_minor`, so that price and taxes together can be charged in that step.
     """
     if is_included:
         return _out_of(amounts, rates)
-    columns = [_spread(half_up(sum(amounts) * rate.rate_ppb, WHOLE_PPB), amounts) for rate in rates]
+    columns = [
+        [part * step_minor for part in _spread(half_up(sum(amounts) * rate.rate_ppb, WHOLE_PPB * step_minor), amounts)]
+        for rate in rates
+    ]
     return [
         tuple(
             TaxPart(rate.jurisdiction, rate.name, rate.rate_ppb, amount, column[place])

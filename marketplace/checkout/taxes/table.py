@@ -9,6 +9,7 @@ from marketplace.checkout.tax_models import TaxRate
 from marketplace.checkout.taxes.base import OUTSIDE, REVERSE_CHARGE, Place, TaxAnswer, TaxAsked
 from marketplace.checkout.taxes.rules import Rate, taxed, untaxed
 from marketplace.checkout.taxes.vat import is_reverse_charged
+from marketplace.payouts.currencies import step_minor
 
 
 class TableTaxes:
@@ -26,7 +27,8 @@ class TableTaxes:
             return TaxAnswer(tuple(untaxed(amounts, jurisdiction=country, name=name, reason=REVERSE_CHARGE)))
         if not rates:
             return TaxAnswer(tuple(untaxed(amounts, jurisdiction=country, name="", reason=OUTSIDE)))
-        return TaxAnswer(tuple(taxed(amounts, rates, is_included=asked.seller.prices_include_tax)))
+        included = asked.seller.prices_include_tax
+        return TaxAnswer(tuple(taxed(amounts, rates, is_included=included, step_minor=step_minor(asked.currency))))
 
 
 def rates_at(place: Place, at: datetime) -> list[Rate]:

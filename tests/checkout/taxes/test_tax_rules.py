@@ -71,6 +71,18 @@ def test_a_tax_on_top_is_within_a_unit_of_exact(amounts, rates):
 
 
 @settings(deadline=None)
+@given(amounts=AMOUNTS, rates=RATES)
+def test_a_tax_on_top_in_steps_of_ten_is_within_a_step_of_exact(amounts, rates):
+    lines = taxed(amounts, rates, is_included=False, step_minor=10)
+    for place, rate in enumerate(rates):
+        column = [parts[place].tax_minor for parts in lines]
+        assert {tax % 10 for tax in column} <= {0}
+        assert abs(sum(column) * 10**9 - sum(amounts) * rate.rate_ppb) <= 5 * 10**9
+        for amount, tax in zip(amounts, column, strict=True):
+            assert abs(tax * 10**9 - amount * rate.rate_ppb) < 20 * 10**9
+
+
+@settings(deadline=None)
 @given(taxes=st.lists(st.integers(0, 10**12), min_size=1, max_size=5), steps=st.lists(st.integers(1, 99), max_size=9))
 def test_what_is_taken_back_in_any_parts_leaves_nothing(taxes, steps):
     left = list(taxes)
