@@ -278,3 +278,26 @@ def test_a_worker_that_dies_in_its_transaction_leaves_the_number_to_the_next(com
     assert papers.issue_paper(source=f"order:{second.pk}", now=NOW).name == "WL-R-2026-000001"
     dying.join()
     assert papers.issue_paper(source=f"order:{first.pk}", now=NOW).name == "WL-R-2026-000002"
+
+
+def test_a_note_that_waits_while_its_refund_fails_is_written_and_taken_back(shop, monkeypatch):
+    line = shop.line(shop.offer())
+    assert len(written(now=later(hours=3))) == 1
+    refund = checkout.refund_line(line=line, amount_minor=50_00, reason="a broken file", now=later(hours=4))
+    with monkeypatch.context() as broken:
+        broken.setattr(papers.drafting, "of_refund", lambda *_given: 1 // 0)
+        assert len(written(now=later(hours=4))) == 1
+        hearing.hear_refund(
+            refund_reference=refund.outcome.reference,
+            charge_reference=line.order.outcome.reference,
+            amount_minor=50_00,
+            state="failed",
+            key=refund.key,
+            now=later(hours=5),
+        )
+        assert len(written(now=later(hours=5))) == 1
+    for hour in (6, 7):
+        told = written(now=later(hours=hour))
+    assert told == [("WL-C-2026-000001", 50_00), ("WL-D-2026-000001", 50_00), ("WL-R-2026-000001", 50_00)]
+    assert newest("debit-note").corrects.number == "WL-C-2026-000001"
+    assert not PaperDue.objects.exists()
