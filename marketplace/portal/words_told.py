@@ -1,6 +1,6 @@
 """What banks, gateways and other parts of the house call things, in words for the operator's desk."""
 
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy
 
 from marketplace.checkout import order_states
 from marketplace.checkout.asking_back import GRANTED
@@ -9,10 +9,10 @@ from marketplace.ui.formats import Names
 ORDER_STATES: Names = {state: gettext_lazy(said) for state, said in order_states.WORDS.items()}
 
 LICENSE_STATES: Names = {
-    "active": pgettext_lazy("license", "active"),
-    "suspended": pgettext_lazy("license", "suspended"),
-    "revoked": pgettext_lazy("license", "revoked"),
-    "superseded": pgettext_lazy("license", "replaced"),
+    "active": gettext_lazy("Active"),
+    "suspended": gettext_lazy("Suspended"),
+    "revoked": gettext_lazy("Revoked"),
+    "superseded": gettext_lazy("Replaced"),
 }
 
 REFUND_REASONS: Names = {GRANTED: gettext_lazy("The buyer asked for it")}

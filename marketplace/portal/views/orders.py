@@ -20,7 +20,7 @@ from marketplace.checkout.papers.words import KINDS as PAPERS
 from marketplace.checkout.refunds import RefundIntent
 from marketplace.checkout.ways.reading import orders_like, requests_of, way_of
 from marketplace.checkout.ways.shapes import LineWay, RefundWay, RoyaltyWay, SaleWay, Step, Way
-from marketplace.portal import words, words_desk, words_orders, words_told
+from marketplace.portal import words, words_desk, words_orders, words_reconciling, words_told
 from marketplace.portal.views.access import operators_only
 from marketplace.ui.formats import say
 
@@ -114,8 +114,13 @@ def order(request: HttpRequest, order: UUID) -> HttpResponse:
             for one in way.disputes
         ],
         "requests": requests_of(found),
+        "balance_lines": [(say(words_reconciling.CATEGORIES, row["kind"]), row) for row in way.balance_lines],
         "postings": [
-            {"row": row, "account": say(words_desk.ACCOUNTS, row.account.split(":")[0])}
+            {
+                "row": row,
+                "account": say(words_desk.ACCOUNTS, row.account.split(":")[0]),
+                "kind": say(words_reconciling.KINDS, row.kind),
+            }
             for row in way.postings[:POSTINGS_SHOWN]
         ],
         "papers": [{**one, "said": say(PAPERS, one["kind"])} for one in way.papers],
