@@ -14,24 +14,27 @@ from procrastinate.contrib.django import app
 
 from marketplace.checkout import paying
 from marketplace.checkout.attempts import PaymentAttempt, PaymentStep
+from marketplace.checkout.gateways.base import HOSTED
 from marketplace.checkout.models import Order, Subscription
 from marketplace.checkout.subscription_models import PaymentNotice, SubscriptionCancelled, TrialLine
 from marketplace.people.models import Person, Seat, Studio
 from marketplace.ui.formats import date_text, money_text
 
-DECLINED, ACTION, ENDED, TRIAL = "declined", "action", "ended", "trial"
+DECLINED, ACTION, NO_CARD, ENDED, TRIAL = "declined", "action", "no-card", "ended", "trial"
 TRIAL_ENDS_WITHIN = timedelta(days=3)
 _AT_ONCE = 500
 
 
 def tell_of_attempt(*, order: Order, attempt: PaymentAttempt, subscription: Subscription | None, now: datetime) -> None:
-    """This will tell the buyer, once an attempt, that it was declined, or that their bank asks them something."""
+    """This will tell the buyer, once an attempt, that it was declined, or waits for them: their bank asks something, or
+    no card is kept any more that could be charged."""
     if hasattr(attempt, "declined"):
         _tell(f"declined:{attempt.pk}", DECLINED, order, subscription, now)
         return
     step = paying.step_of(attempt)
     if step is not None and step.state == PaymentStep.ACTION:
-        _tell(f"action:{attempt.pk}", ACTION, order, subscription, now)
+        kind = NO_CARD if attempt.method == HOSTED else ACTION
+        _tell(f"action:{attempt.pk}", kind, order, subscription, now)
 
 
 def tell_of_end(*, order: Order, now: datetime) -> None:
@@ -137,6 +140,14 @@ def _action(subscribed: bool) -> tuple[str, list[str]]:
     ]
 
 
+def _no_card(subscribed: bool) -> tuple[str, list[str]]:
+    del subscribed
+    return _("A payment needs a card: %(amount)s"), [
+        _("%(studio)s keeps no card any more that a payment of %(amount)s could be made with."),
+        _("Give one here by %(until)s: %(pay)s"),
+    ]
+
+
 def _ended(subscribed: bool) -> tuple[str, list[str]]:
     if subscribed:
         return _("A subscription has ended: %(pack)s"), [
@@ -157,4 +168,4 @@ def _trial(subscribed: bool) -> tuple[str, list[str]]:
     ]
 
 
-_WRITE = {DECLINED: _declined, ACTION: _action, ENDED: _ended, TRIAL: _trial}
+_WRITE = {DECLINED: _declined, ACTION: _action, NO_CARD: _no_card, ENDED: _ended, TRIAL: _trial}

@@ -23,7 +23,7 @@ def lines_of(order: Order) -> list[OrderLine]:
     """This will load what an order's payment and its licenses are about, in one query."""
     sold = ("offer__terms", "offer__release__split", "offer__release__pack__creator", "charge_line__release__split")
     used = ("charge_line__release__pack__creator", "charge_line__charge", "report")
-    return list(order.lines.select_related(*sold, *used, "replaces", "project", "subscription"))
+    return list(order.lines.select_related(*sold, *used, "replaces", "project", "subscription__end"))
 
 
 def fulfill(order: Order, lines: Sequence[OrderLine], now: datetime, *, method: str = "") -> None:
@@ -33,6 +33,7 @@ def fulfill(order: Order, lines: Sequence[OrderLine], now: datetime, *, method: 
     """
     sales = []
     for line in lines:
+        _check_goes_on(line)
         if line.kind != OrderLine.USAGE:
             _grant(order, line, method, now)
         if line.price_minor and prepaid.is_ahead(line):
@@ -51,6 +52,12 @@ def fulfill(order: Order, lines: Sequence[OrderLine], now: datetime, *, method: 
                 )
             )
     record_sales(sales=sales, now=now)
+
+
+def _check_goes_on(line: OrderLine) -> None:
+    """Raises UnableToGrant for a renewal that is paid after its subscription has ended: that money goes back."""
+    if line.kind == OrderLine.RENEWAL and line.subscription is not None and hasattr(line.subscription, "end"):
+        raise licensing.UnableToGrant(line.offer, _("The subscription has ended: nothing more is charged for it."))
 
 
 def _grant(order: Order, line: OrderLine, method: str, now: datetime) -> None:

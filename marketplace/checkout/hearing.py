@@ -57,6 +57,12 @@ def hear_payment(*, key: str, charge: Charge, now: datetime) -> PaymentOutcome |
     return note(attempt=attempt, charge=charge, now=now)
 
 
+def is_known(charge_reference: str) -> bool:
+    """This will tell whether a charge paid an order here, or came for one that was over."""
+    paid = PaymentOutcome.objects.filter(reference=charge_reference, outcome=PaymentOutcome.SUCCEEDED)
+    return paid.exists() or StrayPayment.objects.filter(reference=charge_reference).exists()
+
+
 def hear_dispute(
     *,
     charge_reference: str,

@@ -62,12 +62,13 @@ def default_of(studio: Studio) -> PaymentMethod | None:
 
 def to_charge(studio: Studio, token: str) -> str:
     """This will name what is charged while nobody is there: `token`, or where that names no card (the gateway's page),
-    or one that was removed since, what the studio uses where it says nothing; without that, `token` all the same."""
+    or one that was removed since, what the studio uses where it says nothing. Without that it is HOSTED: a card that
+    its buyer removed is not charged again, and they are asked for another one."""
     rows = PaymentMethod.objects.filter(studio=studio, token=token)
     if token != HOSTED and (not rows.exists() or rows.filter(end=None).exists()):
         return token
     default = default_of(studio)
-    return default.token if default else token
+    return default.token if default else HOSTED
 
 
 def label_of(method: PaymentMethod) -> str:

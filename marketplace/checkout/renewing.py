@@ -23,6 +23,7 @@ from marketplace.checkout.models import (
 from marketplace.checkout.placing import FREE, OURS, KeyUsedOtherwise, place
 from marketplace.checkout.rules import is_idempotency_key
 from marketplace.checkout.worth import worth_of
+from marketplace.database.paging import each
 from marketplace.licensing import pricing, pricing_queries
 from marketplace.licensing.exclusivity import UnableToGrantExclusively
 from marketplace.licensing.granting import UnableToGrant
@@ -35,20 +36,20 @@ from marketplace.ui.words import Words, gettext_noop
 log = logging.getLogger(__name__)
 
 AHEAD = timedelta(hours=1)
-"""How long before a period ends the next one is paid, so that nothing is interrupted."""
-AT_ONCE = 200
+"""How long before a period ends the next one is paid, so that nothing is interrupted; a trial is free to its end."""
 _REST = gettext_noop("For the rest of the period: %(amount)s")
 
 
 def renew_subscriptions(*, now: datetime) -> int:
-    """This will renew what runs out within the hour, each for its next period; tells how many were renewed.
+    """This will renew what runs out within the hour, each for its next period, and trials that are over; tells how many
+    were renewed.
 
     A renewal costs what the offer costs then; where that is less than the gateway takes, the subscription ends. One
     that is declined is tried again (past_due.py). Where the offer is not sold any more, or the subscription was
     cancelled, it ends: the license runs to the end of what was paid for.
     """
     renewed = 0
-    for subscription in subscriptions.due(now + AHEAD)[:AT_ONCE]:
+    for subscription in each(subscriptions.due(now + AHEAD), "runs_until"):
         try:
             renewed += _renew(subscription, now)
         except GatewayUnavailable as error:
@@ -64,6 +65,8 @@ def _renew(subscription: Subscription, now: datetime) -> bool:
     offer = _offer(subscription)
     if grant is None or grant.ends_at is None or grant.ends_at > now + AHEAD:
         return False  # somebody else has renewed it since it was listed
+    if now < min(grant.ends_at, subscription.anchor_at):
+        return False  # a trial: until its last second it can be cancelled, and nothing is charged
     newest = GrantStatus.objects.filter(grant=grant).order_by("-id").first()
     if newest is not None and newest.status == GrantStatus.SUSPENDED:
         return False  # while a payment is disputed nobody is charged again; what is late then costs less
@@ -90,12 +93,25 @@ def _renew(subscription: Subscription, now: datetime) -> bool:
         return False  # what is left of a period is let go, and the next is paid whole
     except UnableToBuyYet as error:
         log.warning("subscription %s waits: %s", subscription.pk, error)
+        if now >= grant.ends_at - past_due.BEFORE_THE_END:
+            _call_off_others(grant, now)
         return False
     except (UnableToBuy, UnableToGrant, UnableToGrantExclusively, UnableToUseMethod, KeyUsedOtherwise) as error:
         subscriptions.end(subscription, SubscriptionEnd.REFUSED, reason=str(error), now=now)
         return False
     outcome = operations.pay(order=order, now=now)
     return outcome is not None and outcome.outcome != PaymentOutcome.DECLINED
+
+
+def _call_off_others(grant: Grant, now: datetime) -> None:
+    """Gives up orders that were to take the place of a license which runs out, and that nobody has paid yet, so that it
+    is renewed before; what a bank is deciding about goes on."""
+    waiting = Order.objects.filter(outcome=None, lines__replaces=grant, lines__kind=OrderLine.UPGRADE).distinct()
+    for order in waiting.select_related("studio", "buyer"):
+        try:
+            operations.cancel_order(order=order, now=now)
+        except operations.UnableToPay as error:
+            log.warning("order %s stays open: %s", order.pk, error.reason)
 
 
 def _next(subscription: Subscription, offer: Offer, grant: Grant, now: datetime) -> tuple[int, Ask]:

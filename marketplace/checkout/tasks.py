@@ -44,7 +44,7 @@ def write_papers(timestamp: int) -> None:
     papers.issue_papers(now=timezone.now())
 
 
-@app.periodic(cron="*/5 * * * *")
+@app.periodic(cron="* * * * *")
 @app.task(queueing_lock="checkout.renew", pass_context=False)
 def renew(timestamp: int) -> None:
     """Renews subscriptions whose period is about to end, and goes on with what is not paid; reminds of trials."""

@@ -216,7 +216,7 @@ def test_a_renewal_that_comes_after_the_end_is_refused(shop: Shop, monkeypatch: 
     listed = [subscription]
     renewing.cancel_subscription(subscription=subscription, by=carol, now=FIRST + MINUTE)
     assert renewing.renew_subscriptions(now=SECOND) == 0
-    monkeypatch.setattr(renewing.subscriptions, "due", lambda _until: listed)  # looked up before it ended
+    monkeypatch.setattr(renewing, "each", lambda _rows, _by: listed)  # looked up before it ended
 
     assert renewing.renew_subscriptions(now=SECOND) == 0
     assert (Order.objects.count(), SubscriptionEnd.objects.get().cause) == (1, "cancelled")

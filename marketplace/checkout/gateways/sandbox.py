@@ -21,6 +21,7 @@ from marketplace.checkout.gateways.base import (
     DISPUTE_OPENED,
     DISPUTE_WON,
     FAILED,
+    HOSTED,
     PENDING,
     REFUND_FAILED,
     SUCCEEDED,
@@ -67,7 +68,9 @@ class SandboxGateway:
         return 1
 
     def charge(self, *, payment: Asked, now: datetime) -> Charge:
-        """This will remember one charge for each key, as its test card wills."""
+        """This will remember one charge for each key, as its test card wills; without a card nothing is charged."""
+        if payment.method == HOSTED:
+            return Charge("", DECLINED, reason=cards.NO_CARD)
         state, reason = _begins(payment.method, off_session=payment.off_session)
         at = balance.clock(now)
         reference = "ch_" + hashlib.sha256(payment.key.encode()).hexdigest()[:24]

@@ -35,6 +35,7 @@ DECLINES: Mapping[str, str] = {
 }
 REFUSED_BY_HOLDER = gettext_noop("The payment was not confirmed at the bank: try again, or use another card.")
 HOLDER_IS_AWAY = gettext_noop("The bank wants the cardholder to confirm the payment, who was not there.")
+NO_CARD = gettext_noop("No card is kept any more that this could be paid with: give another one.")
 DEBIT_FAILED = gettext_noop("The bank did not pay: use another card.")
 CALLED_OFF = gettext_noop("The payment was called off.")
 DISPUTED: Mapping[str, tuple[str, int]] = {

@@ -19,7 +19,7 @@ from marketplace.checkout.gateways.stripe.disputing import Disputed, disputed_of
 from marketplace.checkout.gateways.stripe.paying import is_to_confirm
 from marketplace.checkout.gateways.stripe.reaching import seen, seen_all
 from marketplace.checkout.inquiries import hear_inquiry
-from marketplace.payouts.currencies import from_stripe
+from marketplace.payouts.currencies import UnsayableAmount, from_stripe
 from marketplace.provider.inbox import About, on
 
 log = logging.getLogger(__name__)
@@ -202,10 +202,22 @@ def hear_refunds(found: tuple[Row, list[Row]], about: About, *, now: datetime) -
 
 
 def _is_ours(charge: Row) -> bool:
-    """Tells whether a charge is for an order here: by its key, or as an invoice's by its customer."""
+    """Tells whether a charge is for an order here: by its key, or as an invoice's, which has none, by what it paid.
+
+    One that paid nothing here yet may do so while a payment of as much from the same customer has not ended. Whatever
+    else is taken from a customer of ours was taken by hand, in Stripe's dashboard, and is no order's.
+    """
     if key := reading.key_of(charge):
         return PaymentAttempt.objects.filter(key=key, gateway=NAME).exists()
-    return studio_of(reading.id_of(charge.get("customer"))) is not None
+    if hearing.is_known(charge["id"]):
+        return True
+    studio, currency = studio_of(reading.id_of(charge.get("customer"))), charge["currency"].upper()
+    running = PaymentAttempt.objects.filter(gateway=NAME, order__studio=studio, declined=None, order__outcome=None)
+    try:
+        amount_minor = from_stripe(charge["amount"], currency)
+    except (KeyError, UnsayableAmount):
+        return False  # no order is of such an amount
+    return running.filter(order__currency=currency, order__total_minor=amount_minor).exists()
 
 
 @_of_our_account
