@@ -39,15 +39,27 @@ class ApiKeyAuthentication(BaseAuthentication):
 
 
 class CreatorKeyAuthentication(ApiKeyAuthentication):
-    """The same header with the key that a creator made for statements; no other opens anything here."""
+    """The same header with the key that a creator made for statements and payouts; no other opens anything here."""
 
     def find(self, secret: str) -> ApiKey | None:
         """This will find the live key of a creator behind a secret."""
-        return people.creator_key(secret, ApiKey.STATEMENTS)
+        return people.creator_key(secret, ApiKey.STATEMENTS, ApiKey.PAYOUTS)
 
     def unknown(self) -> str:
         """This will say that there is no such key, and where one is made."""
         return _("The API key is unknown, revoked or not for statements: make one in the portal.")
+
+
+class PayoutKeyAuthentication(CreatorKeyAuthentication):
+    """The same with the key that a creator made for payouts, which may also choose how they are paid."""
+
+    def find(self, secret: str) -> ApiKey | None:
+        """This will find the live key of a creator behind a secret."""
+        return people.creator_key(secret, ApiKey.PAYOUTS)
+
+    def unknown(self) -> str:
+        """This will say that there is no such key, and where one is made."""
+        return _("The API key is unknown, revoked or not for payouts: make one in the portal.")
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -65,8 +77,13 @@ class CreatorKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyp
     """Tells OpenAPI of creators' keys."""
 
     target_class = "marketplace.api.authentication.CreatorKeyAuthentication"
+    match_subclasses = True
     name = "creatorKey"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         """This will describe the header."""
-        return {"type": "http", "scheme": "bearer", "description": "A creator's API key for statements, as in `wl_…`."}
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "A creator's API key, as in `wl_…`.",
+        }

@@ -26,6 +26,7 @@ _TAGS = {
     "licensing": "Orders, grants and downloads of your studio.",
     "terms": "What licenses allow, whether they fit together, and what may be done.",
     "recipes": "Which pack paints which layer: checked, quoted, bought, locked and taken to other tools.",
+    "payouts": "What you were paid as a creator, and when the next payout comes: for a creator's API key.",
     "statements": "What you earned as a creator, month by month: for a creator's API key.",
     "proof": "Whether bytes are registered, and where their statement stands in the log.",
     "description": "This document.",

@@ -37,8 +37,8 @@ from marketplace.checkout.operations import (
 )
 from marketplace.checkout.papers.asking import UnableToAskForInvoice
 from marketplace.checkout.papers.model import UnreadablePaper
-from marketplace.checkout.rating import UnableToRate
 from marketplace.checkout.part_taken import UnableToRevokeLicense
+from marketplace.checkout.rating import UnableToRate
 from marketplace.checkout.recipe_quotes import RecipePriceChanged, RecipeQuoteExpired, UnableToQuoteRecipe
 from marketplace.checkout.taxes.faults import TaxUnavailable
 from marketplace.checkout.taxes.rates import UnableToSetRate
@@ -77,6 +77,7 @@ from marketplace.licensing.terms.exchange.base import UnableToReadLicense, Unabl
 from marketplace.licensing.terms.lattice import UnableToCompose
 from marketplace.licensing.terms.model import ContradictoryTerms
 from marketplace.licensing.terms.using import UnreadableUse
+from marketplace.payouts.claims.ways import UnableToChooseWay
 from marketplace.people.operations import (
     UnableToBecomeCreator,
     UnableToDeclare,
@@ -165,6 +166,7 @@ STATUS: Mapping[type[Exception], int] = {
     NotDownloadable: 403,
     UnableToSubmit: 422,
     UnableToKeepMethod: 409,
+    UnableToChooseWay: 409,
     UnableToEndTry: 409,
     UnableToAskForInvoice: 409,
     UnableToAskForRefund: 409,

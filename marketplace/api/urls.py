@@ -16,6 +16,7 @@ from marketplace.api.views import (
     order_payments,
     orders,
     payments,
+    payouts,
     projects,
     recipe_import,
     recipe_locks,
@@ -121,6 +122,10 @@ urlpatterns = [
     path("usage/pictures", recipe_import.Pictures.as_view(), name="api-usage-pictures"),
     path("usage/keys", usage.UsageKeys.as_view(), name="api-usage-keys"),
     path("usage/keys/<uuid:key_id>", usage.UsageKey.as_view(), name="api-usage-key"),
+    path("payouts", payouts.Payouts.as_view(), name="api-payouts"),
+    path("payouts/next", payouts.NextPayouts.as_view(), name="api-payouts-next"),
+    path("payouts/ways/<str:code>", payouts.Way.as_view(), name="api-payouts-way"),
+    path("payouts/<uuid:payout_id>", payouts.OnePayout.as_view(), name="api-payout"),
     path("statements", statements.Statements.as_view(), name="api-statements"),
     path("statements/<str:period>/<str:currency>", statements.OneStatement.as_view(), name="api-statement"),
     path(

@@ -130,7 +130,7 @@ class Seat(models.Model):
 class ApiKey(models.Model):
     """A program's key: a studio's to the licensing API, or a creator's to one thing; only its digest is kept."""
 
-    LICENSING, UPLOADS, STATEMENTS = "licensing", "uploads", "statements"
+    LICENSING, UPLOADS, STATEMENTS, PAYOUTS = "licensing", "uploads", "statements", "payouts"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     studio = models.ForeignKey(Studio, on_delete=models.PROTECT, null=True, related_name="api_keys")
@@ -152,7 +152,7 @@ class ApiKey(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(studio__isnull=False, use="licensing")
-                | Q(creator__isnull=False, use__in=["uploads", "statements"]),
+                | Q(creator__isnull=False, use__in=["uploads", "statements", "payouts"]),
                 name="people_key_is_for_one_use",
             ),
         ]

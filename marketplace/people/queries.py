@@ -34,9 +34,9 @@ def api_key(secret: str) -> ApiKey | None:
     return _live_keys(secret).filter(studio__isnull=False).select_related("studio").first()
 
 
-def creator_key(secret: str, use: str) -> ApiKey | None:
-    """This will find a creator's live key for a use behind a secret, as `api_key` finds a studio's."""
-    return _live_keys(secret).filter(creator__isnull=False, use=use).select_related("creator__person").first()
+def creator_key(secret: str, *uses: str) -> ApiKey | None:
+    """This will find a creator's live key for one of some uses behind a secret, as `api_key` finds a studio's."""
+    return _live_keys(secret).filter(creator__isnull=False, use__in=uses).select_related("creator__person").first()
 
 
 def _live_keys(secret: str) -> QuerySet[ApiKey]:

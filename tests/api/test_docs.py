@@ -20,6 +20,7 @@ from marketplace.checkout import methods
 from marketplace.checkout.gateways.sandbox import answer_bank
 from marketplace.checkout.models import SandboxCharge
 from marketplace.checkout.papers.operations import issue_papers
+from tests.api.payouts_told import chooser_of, settled
 from tests.api.shop import sell
 from tests.api.statements_told import earned
 from tests.api.studios import Market, Studio, key_of
@@ -103,7 +104,8 @@ def test_the_commands_work_one_after_the_other(
     told |= {"TERMS": bought["grants"][0]["terms_sha256"], "EMAIL": market.cast.carol.email}
     terms, elsewhere, read, check, may, *others = others
     payments, others = others[:PAYMENTS], others[PAYMENTS:]
-    project, credits, seat, certificate, standing, *recipes, months, month = others
+    project, credits, seat, certificate, standing, *recipes = others[:-5]
+    earnings = others[-5:]
     assert run(terms)["name"] == "studio"
     assert run(elsewhere)["form"] == "odrl"
     assert run(read)["source"] == "CC-BY-NC-4.0"
@@ -119,9 +121,20 @@ def test_the_commands_work_one_after_the_other(
     assert run(standing)["state"] == "active"
     recipe_commands(recipes, run, told)
     assert told["LOCK"] in (tmp_path / "workflow.json").read_text(encoding="utf-8")
+    earning_commands(earnings, run, told, market)
+    assert "10.82" in (tmp_path / "statement.csv").read_text(encoding="utf-8")
+
+
+def earning_commands(commands: list[str], run: Callable[[str], Any], told: dict[str, str], market: Market) -> None:
+    """From a creator's statements to how she is paid."""
+    months, month, paid, coming, choose = commands
     assert [one["closing_minor"] for one in run(months)["data"]] == [1082]
     run(month)
-    assert "10.82" in (tmp_path / "statement.csv").read_text(encoding="utf-8")
+    payout = settled(market)
+    assert [one["id"] for one in run(paid)["data"]] == [str(payout.pk)]
+    assert {one["currency"]: one["available_minor"] for one in run(coming)["data"]}["USD"] == 0
+    told["WORLDLOOM_PAYOUT_KEY"] = chooser_of(market.cast.alice).secret
+    assert run(choose)["way"] == "recorded"
 
 
 def payment_commands(

@@ -18,7 +18,7 @@ from marketplace.api.problems import KINDS, TYPE_PREFIX
 from marketplace.compositions.uses import UsageKey
 from marketplace.licensing import operations as licensing
 from marketplace.licensing.models import Grant
-from tests.api import chain_told, papers_told, payments_told, recipes_told, statements_told
+from tests.api import chain_told, papers_told, payments_told, payouts_told, recipes_told, statements_told
 from tests.api.shop import named, sell
 from tests.api.studios import ANYBODY, Market, Studio
 from tests.cast import DECLINED_CARD, later
@@ -118,13 +118,13 @@ NAMES = [
 def test_every_operation_is_told_in_full(contract: dict[str, Any]) -> None:
     names = [one["operationId"] for _method, _path, one in operations(contract)]
 
-    others = (chain_told, papers_told, payments_told, recipes_told, statements_told)
+    others = (chain_told, papers_told, payments_told, payouts_told, recipes_told, statements_told)
     assert sorted(names) == sorted([*NAMES, *(name for other in others for name in other.NAMES)])
     for _method, path, one in operations(contract):
         assert one["summary"]
         assert one["description"].startswith("This will")
         open_to_all = path.removeprefix("/api/v1/").startswith(OPEN)
-        key = "creatorKey" if path.startswith("/api/v1/statements") else "apiKey"
+        key = "creatorKey" if path.startswith(("/api/v1/statements", "/api/v1/payouts")) else "apiKey"
         assert one["security"] == ([{key: []}, {}] if open_to_all else [{key: []}]), path
         assert {"401", "406", "500"} <= one["responses"].keys()
         for parameter in one.get("parameters", []):
@@ -242,18 +242,22 @@ def test_every_operation_answers_as_described(
     grant = order.json()["grants"][0]["id"]
     told(contract, "orders_create", order)
     told(contract, "grants_download", carol.get(f"/grants/{grant}/download"))  # its proof is pending
-    writes = written(sealed, carol, dave) | payments_told.payment_writes(sealed, carol, order.json())
+    writes = (
+        written(sealed, carol, dave)
+        | payments_told.payment_writes(sealed, carol, order.json())
+        | payouts_told.payout_writes(sealed)
+    )
     for name, answer in writes.items():
         assert answer.status_code in (200, 201), (name, answer.content)
         told(contract, name, answer)
-    alice = statements_told.earned(sealed)
+    alice, payout = statements_told.earned(sealed), payouts_told.settled(sealed)
     ledger.operations.seal(now=later(hours=3))
-    reads = paths(sealed, carol, order.json(), writes)
+    reads = paths(sealed, carol, order.json(), writes) | payouts_told.payout_paths(payout)
     assert {"orders_create", "recipes_unshare", *reads, *writes} == {
         one["operationId"] for _method, _path, one in operations(contract)
     }
     for name, path in reads.items():
-        who = alice if name in statements_told.NAMES else carol
+        who = alice if name in (*statements_told.NAMES, *payouts_told.NAMES) else carol
         good = who.get(path)
         assert good.status_code == 200, (name, good)
         told(contract, name, good)
@@ -368,7 +372,7 @@ def test_every_refusal_is_described(sealed: Market, carol: Studio, dave: Studio,
         ("studio_entity", 422, carol.send("PUT", "/studio/legal-entity", {"legal_name": "A", "country": "9X"})),
     ]
     refusals += [*chain_told.chain_refusals(carol), *payments_told.payment_refusals(used, carol, dave)]
-    refusals += statements_told.statement_refusals(statements_told.earned(sealed), carol, dave)
+    refusals += payouts_told.earning_refusals(sealed, carol, dave)
     for operation, status, answer in [*refusals, *recipes_told.recipe_refusals(sealed, carol, dave)]:
         assert answer.status_code == status, (operation, status, answer.content)
         told(contract, operation, answer)

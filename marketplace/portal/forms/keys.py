@@ -14,7 +14,8 @@ class KeyForm(forms.Form):
         label=_("What the key may do"),
         choices=[
             (ApiKey.UPLOADS, _("Upload files as you, and nothing else")),
-            (ApiKey.STATEMENTS, _("Read your statements, and nothing else")),
+            (ApiKey.STATEMENTS, _("Read your statements and payouts, and nothing else")),
+            (ApiKey.PAYOUTS, _("Read them, and choose how you are paid")),
         ],
         initial=ApiKey.UPLOADS,
         widget=forms.RadioSelect,
