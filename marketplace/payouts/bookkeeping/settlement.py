@@ -90,19 +90,29 @@ def settle(*, now: datetime, currency: str | None = None, creator: Creator | Non
                 log.info("Another settlement is paying %s; this one leaves it alone.", code)
                 busy.append(code)
                 continue
-            refused_before = PayoutOutcome.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-            for name in rails:
-                _send_open(rails=rails, name=name, currency=code, creator=creator, counts=counts, now=now)
-            for name, rail in rails.items():
-                _reserve_all(
-                    name=name, rail=rail, currency=code, creator=creator, refused_before=refused_before, now=now
-                )
-            _check_in_flight(code)
-            for name in rails:
-                _send_open(rails=rails, name=name, currency=code, creator=creator, counts=counts, now=now)
+            _pay(rails=rails, currency=code, creator=creator, counts=counts, now=now)
             counts["held"] += _held(code, rails)
             publish_due(currency=code, creator=creator, now=now)
     return Settled(counts["answered"], counts["refused"], counts["held"], tuple(busy))
+
+
+def _pay(*, rails: Rails, currency: str, creator: Creator | None, counts: Counter[str], now: datetime) -> None:
+    """Pay by each rail what is due; where one gives no answer the others pay, and that is raised after them."""
+    refused_before = PayoutOutcome.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    silent: UnableToSettle | None = None
+    for name, rail in rails.items():
+        sent = {"rails": rails, "name": name, "currency": currency, "creator": creator, "counts": counts, "now": now}
+        try:
+            _send_open(**sent)
+            _reserve_all(
+                name=name, rail=rail, currency=currency, creator=creator, refused_before=refused_before, now=now
+            )
+            _check_in_flight(currency)
+            _send_open(**sent)
+        except UnableToSettle as silence:
+            silent = silent or silence
+    if silent is not None:
+        raise silent
 
 
 def send_open(*, now: datetime) -> Settled:

@@ -11,13 +11,14 @@ from marketplace.payouts.claims.ways import UnableToChooseWay, choose_way, way_o
 from marketplace.payouts.held import held_reasons
 from marketplace.payouts.kinds import AccountKind
 from marketplace.payouts.models import Payout, RecordedTransfer
-from marketplace.payouts.operations import Settled
+from marketplace.payouts.operations import Settled, UnableToSettle
 from marketplace.payouts.queries import house_sum
 from marketplace.payouts.waiting_queries import waiting
 from marketplace.payouts.when_queries import next_payouts
 from tests.payouts.connect.test_ways import steps
 from tests.payouts.policing import has, transfers
 from tests.stripe import accounts
+from tests.stripe.faults import Fault
 
 RAILS = "marketplace.payouts.rails."
 RECORDED, STRIPE = RAILS + "recorded.RecordedRail", RAILS + "stripe_connect.StripeConnectRail"
@@ -95,6 +96,23 @@ def test_what_was_reserved_for_a_rail_that_is_gone_is_left_alone(house, alice, a
     assert "reserved for a rail that WORLDLOOM_PAYOUTS does not name" in caplog.text
     assert (RecordedTransfer.objects.count(), has(alice)) == (0, {"on_the_way": 1000})
     assert way_of(alice, "USD") == "recorded"
+
+
+def test_a_rail_that_does_not_answer_holds_up_nobody_who_is_paid_by_another(
+    house, alice, bob, shared, connect, settings
+):
+    settings.ADAPTERS = {**settings.ADAPTERS, "payouts": f"{STRIPE},{RECORDED}"}
+    account = connect(alice)
+    choose(house, bob, "recorded")
+    house.earn(shared, 10_00)
+    house.fake.faults.when(lambda asked: asked.path == "/v1/transfers", Fault.DROP_RESPONSE)
+    with pytest.raises(UnableToSettle):
+        house.settle()
+    assert (transfers(), has(alice), has(bob)) == ([300], {"on_the_way": 700}, {"paid": 300})
+
+    house.forward(minutes=3)
+    assert house.settle().answered == 1
+    assert (house.transfers(), transfers()) == ([(account.reference, 700)], [300])
 
 
 def test_the_page_takes_it_and_nothing_else(house, alice, bob, alices):
