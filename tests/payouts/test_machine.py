@@ -2,12 +2,12 @@
 
 import pytest
 
-from tests.payouts.machine.play import play
+from tests.payouts.machine.playing import play
 
 
 def test_random_histories(db, faulty_rail, settings):
     settings.PAYOUT_SCHEDULE = "always"
-    play(6, 16)
+    play(4, 12, proven_every=6)
 
 
 @pytest.mark.deep

@@ -31,7 +31,8 @@ from marketplace.payouts.rules import largest_remainder
 from marketplace.payouts.terms import Schedule
 from tests.payouts.fakes import FaultyRail
 from tests.payouts.machine.beginnings import as_usual, owing, paid_weekly
-from tests.payouts.machine.play import Play, play_among
+from tests.payouts.machine.play import Play
+from tests.payouts.machine.playing import play_among
 
 SEED, HISTORIES, STEPS = 7, 60, 15
 Plant = Callable[[pytest.MonkeyPatch], None]

@@ -121,3 +121,9 @@ def transfers():
     for creator, currency, amount in rows("SELECT creator_id, currency, amount_minor FROM payouts_recorded_transfer"):
         sent[creator, currency] += amount
     return sent
+
+
+def checks():
+    """How each creator's checks stand: (creator, kind) → state."""
+    found = rows("SELECT creator_id, kind, state FROM payouts_creator_check ORDER BY id")
+    return {(creator, kind): state for creator, kind, state in found}

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from tests.payouts.machine.judging import Judging
 from tests.payouts.machine.money import Money, Sale, first
 
 RARER = ("always", "daily", "weekly", "monthly", "manual")
@@ -38,7 +39,7 @@ class Reserve:
     ended: bool = False
 
 
-class Earning(Money):
+class Earning(Judging, Money):
     def __init__(self):
         super().__init__()
         self.policies = {}  # (creator or None, currency or "") → the newest Terms
@@ -94,11 +95,12 @@ class Earning(Money):
             waits = sale.due is None and sale.net  # without a net there is nothing to allocate
             if waits and (only == sale.source if only else not self.is_frozen(sale.source)):
                 sale.due, sale.run = now + timedelta(days=self.hold_days(sale.currency)), first
-                self.runs = first + 1
+                sale.ran_at, self.runs = now, first + 1
                 sale.left = {creator: part for creator, part in sale.shares.items() if part}
                 self.debit("royalty_unallocated", sale.currency, sale.net)
                 for creator, part in sale.left.items():
                     self.put("pending", creator, sale.currency, part)
+                    self.earned.add((creator, sale.currency))
 
     def release(self, now):
         """Ends the hold periods that are over."""
@@ -110,22 +112,24 @@ class Earning(Money):
         return sale.due is not None and sale.due <= now and not sale.released
 
     def _release(self, run, currency, now):
-        came = {}  # creator → [(source, amount)]
+        came, ran_at = {}, None  # creator → [(source, amount)]
         for source, creator in self.lines:
             sale = self.sales[source]
             if (sale.run, sale.currency) == (run, currency) and sale.due is not None:
+                ran_at = sale.ran_at
                 amount = sale.left[creator] - self.held[source, creator]
                 if amount:
                     came.setdefault(creator, []).append((source, amount))
         for creator, lots in sorted(came.items()):
             amount = sum(part for _, part in lots)
             self.put("pending", creator, currency, -amount)
-            terms, rest = self.terms(creator, currency), self.pay_debt(creator, currency, amount)
-            kept = rest * terms.reserve_ppb // 10**9
-            if kept:
-                until = now + timedelta(days=terms.reserve_days)
-                self.reserves.append(Reserve(creator, currency, kept, until, first(lots, kept)))
-                self.put("reserve", creator, currency, kept)
+            rest = self.pay_debt(creator, currency, amount)
+            parts = self.kept_back(creator, currency, rest, ran_at, now)
+            kept = sum(parts.values())
+            for until, part in parts.items():
+                of = first(lots, kept) if until == max(parts) else []  # all that was kept is told of once
+                self.reserves.append(Reserve(creator, currency, part, until, of))
+            self.put("reserve", creator, currency, kept)
             self.put("available", creator, currency, rest - kept)
             self.tell(creator, currency, *(("in", *lot) for lot in lots), ("kept", None, kept))
         self.releases += 1

@@ -16,7 +16,8 @@ class Paying(Claiming):
         self.holds = {}  # key → (creator, currency or ""), while it stands
 
     def is_held(self, creator, currency):
-        return any(held == creator and code in ("", currency) for held, code in self.holds.values())
+        held = any(held == creator and code in ("", currency) for held, code in self.holds.values())
+        return held or self.is_unpassed(creator)
 
     def slot(self, schedule, day, now):
         """Returns the newest moment at which the schedule pays; None where it always does."""
@@ -47,6 +48,7 @@ class Paying(Claiming):
         try:
             for currency in sorted(open_in | some):
                 refused = self._send_open(currency, faults)
+                self.need_checks(currency, now)
                 for creator in sorted(creators):
                     if creator not in refused and self.is_due(creator, currency, now):
                         self._reserve(creator, currency, now)

@@ -1,27 +1,23 @@
-"""Hypothesis plays with the books: what it does to PostgreSQL it does to the model, and compares all of both."""
+"""What may happen to the books in a play: whatever is done to PostgreSQL is done to the model, and all is compared."""
 
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, Phase, assume, settings
-from hypothesis import seed as with_seed
+from hypothesis import assume
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RULE_MARKER,
-    initialize,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import initialize, precondition, rule
 
 from marketplace.payouts import operations as books
+from marketplace.payouts.checks.asking import lift_checks
+from marketplace.payouts.risk_rules import Kept
 from marketplace.payouts.rules import Money, allocate
 from marketplace.payouts.terms import Schedule
 from tests.payouts.fakes import FaultyRail, Killed
 from tests.payouts.faults.proofs import facts
 from tests.payouts.machine import asking
-from tests.payouts.machine.beginnings import BEGINNINGS, as_usual
+from tests.payouts.machine.beginnings import BEGINNINGS
 from tests.payouts.machine.earning import Refused, Terms
+from tests.payouts.machine.judging import Level
 from tests.payouts.machine.model import CURRENCIES
 from tests.payouts.machine.stage import Stage
 
@@ -160,6 +156,44 @@ class Play(Stage):
         key = sorted(self.model.holds)[which % len(self.model.holds)]
         books.release_payouts(key=key, by="mo", now=self.now)
         del self.model.holds[key]
+
+    @rule(number=st.sampled_from([1, 2]), below=st.sampled_from([None, 10, 50, 400]),
+          hold=st.sampled_from([0, 5, 25]), reserve=RESERVE)  # fmt: skip
+    def set_risk_level(self, number, below, hold, reserve):
+        kept = Kept(hold, *reserve)
+        books.set_risk_level(
+            level=number,
+            days_selling_below=None,
+            days_here_below=below,
+            disputed_ppb_from=None,
+            refunded_ppb_from=None,
+            window_days=30,
+            least_sales=1,
+            kept=kept,
+            reason="you are new here",
+            by="mo",
+            now=self.now,
+        )
+        self.model.set_level(number, Level(below, *kept))
+
+    @rule()
+    def assess_risk(self):
+        books.assess_risk(now=self.now)
+        self.model.assess(self.now)
+
+    @rule(kinds=st.sampled_from([(), ("sanctions",), ("identity",), ("identity", "sanctions")]))
+    def want_checks(self, kinds):
+        """The operator wants checks before payouts, or none; nobody waits for what is not wanted any more."""
+        self.want(kinds)
+        lift_checks(now=self.now)
+        self.model.lift_checks()
+
+    @rule(who=st.integers(0, 2), kind=st.sampled_from(["identity", "sanctions"]), passed=st.sampled_from([1, 1, 0]))
+    def decide_check(self, who, kind, passed):
+        creator, said = self.cast[who], {"reference": "safe 7", "by": "mo", "now": self.now}
+        reason = "" if passed else "another name"
+        books.decide_check(creator=creator, kind=kind, passed=bool(passed), reason=reason, **said)
+        self.model.decide(creator.pk, kind, passed, self.now)
 
     @rule()
     def release_reserves(self):
@@ -309,54 +343,3 @@ class Play(Stage):
         books.release_holds(now=self.now)
         books.release_reserves(now=self.now)
         books.settle(now=self.now)
-
-
-def play(histories, steps):
-    """Lets Hypothesis play; the rules and invariants of Play assert, and a history that breaks one is raised."""
-    for _history in range(histories):
-        _play(Play, steps)
-
-
-def play_among(rules, seed, histories, steps, begins=as_usual):
-    """Lets only some things happen, in the same histories each time, and raises the first that breaks as it is.
-
-    All is compared as ever; `check_books` is asked after every fifth step and in the end.
-    """
-    all_rules = {name: method for name, method in vars(Play).items() if hasattr(method, RULE_MARKER)}
-    chosen = {name: _together(method) if name in rules else _no_rule(method) for name, method in all_rules.items()}
-    machine = type("Play", (Play,), {**chosen, "beginnings": (begins,), "proven_every": 5})
-    for number in range(histories):
-        _play(with_seed(seed + number)(machine), steps, database=None, phases=(Phase.generate,))
-
-
-def _no_rule(method):
-    """Returns the method as one that Hypothesis does not choose."""
-    return lambda *args, **named: method(*args, **named)
-
-
-def _together(method):
-    """Returns the rule under a name that it shares: Hypothesis leaves some of a machine's rules out, by their names."""
-
-    def step(*args, **named):
-        method(*args, **named)
-
-    marker = getattr(method, RULE_MARKER)
-    together = rule(**marker.arguments)(step)
-    for condition in marker.preconditions:
-        together = precondition(condition)(together)
-    return together
-
-
-def _play(machine, steps, **more):
-    """Plays one history. Asked for many, Hypothesis changes each a little, and most have nearly the same steps."""
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=1,
-            stateful_step_count=steps,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-            report_multiple_bugs=False,
-            **more,
-        ),
-    )

@@ -3,7 +3,9 @@
 import sys
 from collections import Counter
 
+from django.conf import settings as house
 from django.db import connection, transaction
+from django.test import override_settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from marketplace.payouts import operations as books
@@ -12,6 +14,7 @@ from marketplace.payouts.rules import WHOLE_PPB
 from tests.payouts.cast import NOON, add_creator
 from tests.payouts.fakes import FaultyRail
 from tests.payouts.machine import asking
+from tests.payouts.machine.judging import AGAIN_DAYS
 from tests.payouts.machine.model import CURRENCIES, Model
 
 
@@ -33,6 +36,14 @@ class Stage(RuleBasedStateMachine):
             (split, list(split.shares.values_list("payee_id", "share_ppb"))) for split in (own, shared, derived)
         ]
         FaultyRail.plan, FaultyRail.calls = [], []
+        self.settings = override_settings(CHECK_AGAIN_DAYS=AGAIN_DAYS)
+        self.settings.enable()
+        self.want(())
+
+    def want(self, kinds):
+        """Has the house want checks of these kinds."""
+        house.CHECK_IDENTITY_ABOVE_MINOR, house.CHECK_SANCTIONS = 0 if "identity" in kinds else -1, "sanctions" in kinds
+        self.model.wanted = set(kinds)
 
     def teardown(self):
         try:
@@ -40,6 +51,7 @@ class Stage(RuleBasedStateMachine):
                 self.everything_is_given_back()
             connection.check_constraints()
         finally:
+            self.settings.disable()
             transaction.savepoint_rollback(self.savepoint)
 
     def everything_is_given_back(self):
@@ -124,6 +136,10 @@ class Stage(RuleBasedStateMachine):
             if payout.on_the_rail:
                 on_the_rail[payout.creator, payout.currency] += payout.amount
         assert asking.transfers() == on_the_rail
+
+    @invariant()
+    def checks_are_the_same(self):
+        assert asking.checks() == {key: check.state for key, check in self.model.checks.items()}
 
     def check_all(self):
         assert check_books() == []
