@@ -4,6 +4,8 @@ import itertools
 from typing import Any
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 
 from marketplace.checkout import asking_back, hearing, order_states, refunding
 from marketplace.checkout import operations as checkout
@@ -182,6 +184,27 @@ def test_what_is_still_owed_goes_another_way(line: OrderLine, olga: Any, monkeyp
     assert (accounts()["bank"], at_provider(), check_books()) == (-3_001, 3_001, [])
     way = way_of(line.order)
     assert (way.sums.refunded_minor, way.sums.disputed_minor, way.sums.off_minor) == (3_001, 7_000, 0)
+
+
+def test_the_desk_says_what_is_owed_and_ends_it(line: OrderLine, olga: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    intent, desk = lost_in_part(line, monkeypatch), Client()
+    desk.force_login(olga)
+    for address in (reverse("desk-asked"), reverse("desk-order", args=[line.order_id])):
+        page = " ".join(desk.get(address).content.decode().split())
+        assert "$30.01 of it are still owed" in page
+        assert "Keep that nothing is owed" not in page
+    checkout.refund_line(line=line, reason="given back by hand", now=NOW)
+    page = " ".join(desk.get(reverse("desk-asked")).content.decode().split())
+    assert "nothing of it is owed" in page
+    assert "Send it once more" not in page
+    mend = reverse("desk-refund-mend", args=[intent.pk])
+    assert "the buyer has the money already" in desk.post(mend, {"again": "yes"}, follow=True).content.decode()
+    assert "nothing of this refund is owed" in desk.post(mend, {"settled": "yes"}, follow=True).content.decode()
+    assert "Came back from the bank" not in desk.get(reverse("desk-asked")).content.decode()
+    assert (refund_state(fresh(intent)), check_books()) == ("settled", [])
+    buyer = Client()
+    buyer.force_login(line.order.buyer)
+    assert "You have it already" in buyer.get(reverse("refunds")).content.decode()
 
 
 def test_credit_notes_take_off_what_was_there_and_put_it_back(line: OrderLine, monkeypatch: pytest.MonkeyPatch) -> None:

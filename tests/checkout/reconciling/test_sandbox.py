@@ -23,6 +23,7 @@ from tests.cast import CARD, later
 from tests.checkout.reconciling.ledgers import BALANCE, BANK, CLEARING, FEES, SUSPENSE, sets, sums
 
 NOW = later(hours=5)
+WON_IN_PART = "4000 0099 0000 0053"
 DISPUTE_WON, DISPUTE_LOST, REFUND_FAILS = "4000 0000 0000 1976", "4000 0000 0000 0259", "4000 0000 0000 5126"
 
 
@@ -60,6 +61,23 @@ def test_a_payment_of_three_is_in_the_balance_with_its_fee_shared(shop, port, se
     before = Transaction.objects.count()
     agree(port)
     assert Transaction.objects.count() == before
+
+
+@pytest.mark.parametrize("settled", [True, False])
+@pytest.mark.parametrize("ahead", [True, False])
+def test_a_dispute_that_is_won_in_part_is_matched_with_what_came_back(shop, port, settled, ahead):
+    offer = shop.offer("enterprise", 120_01, model="yearly") if ahead else shop.offer(price_minor=120_01)
+    shop.line(offer, method=WON_IN_PART, now=later(hours=2))
+    if settled:
+        agree(port)
+    assert checkout.collect_events(now=NOW) == 2
+    agree(port, now=later(hours=6))
+    assert sorted(ProviderLine.objects.values_list("category", "amount_minor")) == [
+        ("charge", 120_01),
+        ("dispute", -120_01),
+        ("dispute_reversal", 60_01),
+    ]
+    assert sums(BALANCE) == (60_01,)
 
 
 def test_a_refund_in_parts_before_and_after_the_charge_is_settled(shop, port):

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from marketplace.checkout.gateways.base import FAILED, PENDING, SUCCEEDED, GatewayUnavailable
-from marketplace.checkout.gateways.stripe import words
+from marketplace.checkout.gateways.stripe import inbox, words
 from marketplace.checkout.gateways.stripe.disputing import Disputed, before_exchange, disputed_of
 from marketplace.checkout.gateways.stripe.evidence import UnableToSubmit
 from marketplace.checkout.gateways.stripe.reading import returned_of
+from marketplace.provider.inbox import About
 from tests.checkout.stripe.shop import Till
 from tests.stripe import backwards
 from tests.stripe.faults import Fault
@@ -56,6 +57,15 @@ def test_a_bank_takes_days_or_sends_it_back(till: Till) -> None:
     after = [till.gateway.refund_standing(key="", reference=one.reference, now=till.now) for one in (waits, fails)]
     assert [one.state for one in after] == [SUCCEEDED, FAILED]
     assert after[1].reason == words.NOT_RETURNED["expired_or_canceled_card"]
+
+
+def test_all_refunds_of_a_charge_are_read_however_many(till: Till) -> None:
+    charge = paid(till)
+    for _ in range(101):
+        till.fake.client().v1.refunds.create({"charge": charge, "amount": 1})
+    found = inbox.fetch_refunds(About("charge", charge, "", frozenset(["charge.refunded"]), till.now))
+    assert found is not None
+    assert len({row["id"] for row in found[1]}) == 101
 
 
 def test_states_of_refunds_are_read() -> None:
