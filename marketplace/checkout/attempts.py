@@ -87,13 +87,14 @@ class StrayPayment(models.Model):
 
     @property
     def key(self) -> str:
-        """What the gateway knows its way back by."""
-        return f"stray:{self.attempt_id}"
+        """What the gateway knows its way back by, which has a number more after each refusal that may pass."""
+        refused = sum(step.state == StrayReturnStep.LATER for step in self.steps.all())
+        return f"stray:{self.attempt_id}" + (f":{refused + 1}" if refused else "")
 
     @property
     def state(self) -> str:
         """Where it is: "here", "pending" on its way back, "succeeded", "refused", or "failed" and with us again."""
-        states = {step.state for step in self.steps.all()}
+        states = {step.state for step in self.steps.all()} - {StrayReturnStep.LATER}
         if StrayReturnStep.FAILED in states:
             return "failed"
         returned = getattr(self, "returned", None)
@@ -124,9 +125,13 @@ class StrayReturn(models.Model):
 
 class StrayReturnStep(models.Model):
     """Where stray money is that goes back: on its way (pending), with its payer (succeeded), or with us again (failed):
-    then an operator gives it back another way."""
+    then an operator gives it back another way.
 
-    PENDING, SUCCEEDED, FAILED = "pending", "succeeded", "failed"
+    A refusal that may pass, such as for a balance that is too low, is a step as well (later): `reference` is then the
+    key that was refused, and at `look_at` it is asked for anew.
+    """
+
+    PENDING, SUCCEEDED, FAILED, LATER = "pending", "succeeded", "failed", "later"
 
     payment = models.ForeignKey(StrayPayment, on_delete=models.PROTECT, related_name="steps")
     state = models.CharField(max_length=10)
@@ -138,7 +143,7 @@ class StrayReturnStep(models.Model):
         ordering = ["id"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(state__in=["pending", "succeeded", "failed"]), name="checkout_stray_step_is_known"
+                condition=Q(state__in=["pending", "succeeded", "failed", "later"]), name="checkout_stray_step_is_known"
             ),
             models.UniqueConstraint(
                 fields=["payment", "reference", "state"],

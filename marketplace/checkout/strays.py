@@ -15,13 +15,17 @@ from marketplace.database.paging import each
 log = logging.getLogger(__name__)
 LOOK_AFTER = timedelta(hours=1)
 """How long after money was on its way back we ask where it is."""
+ASK_AGAIN_AFTER = timedelta(days=1)
+"""How long after a refusal that may pass we ask again."""
 
 
 def return_strays(*, now: datetime) -> int:
     """This will give back the money that came for orders which are over, and look after what is on its way; tells how
     many payments it gave back."""
     gone = 0
-    for stray in each(StrayPayment.objects.filter(returned=None).select_related("attempt"), "at"):
+    later = StrayReturnStep.objects.filter(payment=OuterRef("pk"), state=StrayReturnStep.LATER, look_at__gt=now)
+    here = StrayPayment.objects.filter(returned=None).exclude(Exists(later)).select_related("attempt")
+    for stray in each(here.prefetch_related("steps"), "at"):
         try:
             gone += _returned(stray, now)
         except GatewayUnavailable as error:
@@ -33,15 +37,19 @@ def return_strays(*, now: datetime) -> int:
 
 
 def _returned(stray: StrayPayment, now: datetime) -> bool:
+    key = stray.key
     returned = gateway_of(stray.attempt.gateway).refund(
-        key=stray.key,
+        key=key,
         charge_reference=stray.reference,
         amount_minor=stray.amount_minor,
         currency=stray.currency,
         now=now,
     )
     if not returned.succeeded:
-        log.error("%s cannot go back: %s", stray.key, returned.reason)
+        log.error("%s cannot go back: %s", key, returned.reason)
+    if returned.passes:
+        _put_off(stray, key, now)
+        return False
     outcome = StrayReturn.SUCCEEDED if returned.succeeded else StrayReturn.REFUSED
     said = {"outcome": outcome, "reference": returned.reference, "reason": returned.reason[:300], "at": now}
     with transaction.atomic():
@@ -52,11 +60,19 @@ def _returned(stray: StrayPayment, now: datetime) -> bool:
     return made and returned.succeeded
 
 
+def _put_off(stray: StrayPayment, key: str, now: datetime) -> None:
+    with transaction.atomic():
+        _lock(stray)
+        if not hasattr(StrayPayment.objects.select_related("returned").get(pk=stray.pk), "returned"):
+            said = {"look_at": now + ASK_AGAIN_AFTER, "at": now}
+            stray.steps.get_or_create(state=StrayReturnStep.LATER, reference=key, defaults=said)
+
+
 def stray_of(*, refund_reference: str, charge_reference: str, key: str) -> StrayPayment | None:
     """This will find the stray payment that a refund gives back: by our key, or by the gateway's names."""
     rows = StrayPayment.objects.select_related("attempt")
     if key.startswith("stray:"):
-        return rows.filter(pk=key.removeprefix("stray:")).first()
+        return rows.filter(pk=key.split(":")[1]).first()
     found = rows.filter(returned__reference=refund_reference).first() if refund_reference else None
     return found or (rows.filter(reference=charge_reference).first() if charge_reference else None)
 
@@ -93,7 +109,7 @@ def _step(stray: StrayPayment, returned: Returned, now: datetime) -> None:
 
 def _look_after(now: datetime) -> None:
     """Asks where money is that is on its way back; each an hour after we knew last."""
-    steps = StrayReturnStep.objects.filter(payment=OuterRef("pk"))
+    steps = StrayReturnStep.objects.filter(payment=OuterRef("pk")).exclude(state=StrayReturnStep.LATER)
     rows = StrayPayment.objects.filter(Exists(steps.filter(state=StrayReturnStep.PENDING)), returned__isnull=False)
     rows = rows.exclude(Exists(steps.exclude(state=StrayReturnStep.PENDING)))
     rows = rows.exclude(Exists(steps.filter(look_at__gt=now)))

@@ -11,6 +11,7 @@ STEPS: Names = {
     "waits-action": gettext_lazy("Waits for the buyer"),
     "declined": gettext_lazy("Declined, or called off"),
     "stray": gettext_lazy("Money came although the order was over"),
+    "stray-later": gettext_lazy("It cannot go back yet, and is tried again"),
     "stray-pending": gettext_lazy("On its way to the bank"),
     "stray-failed": gettext_lazy("Came back from the bank"),
     "stray-succeeded": gettext_lazy("It went back"),

@@ -177,3 +177,30 @@ def test_five_that_are_stuck_do_not_keep_the_sixth_waiting(shop: Shop, monkeypat
     assert (checkout.finish_refunds(now=NOW), RefundOutcome.objects.get().intent) == (1, refunds[-1])
     assert (checkout.finish_orders(now=NOW), orders[-1].attempts.get().outcome.outcome) == (1, "succeeded")
     assert RefundIntent.objects.filter(outcome=None).count() == 5
+
+
+def test_what_is_refused_for_now_is_asked_for_every_day_under_another_key(
+    shop: Shop, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stray = strayed(shop, CARD)
+    asked: list[str] = []
+
+    def too_low(_self: Any, *, key: str, **_more: Any) -> Returned:
+        asked.append(key)
+        return Returned("", "failed", "The balance at the payment provider is too low.", passes=True)
+
+    with monkeypatch.context() as low:
+        low.setattr(SandboxGateway, "refund", too_low)
+        for hours in (0, 1, 23, 24, 47, 48):
+            assert checkout.return_strays(now=NOW + hours * HOUR) == 0
+    first = f"stray:{stray.pk}"
+    assert asked == [first, f"{first}:2", f"{first}:3"]
+    assert (StrayPayment.objects.get().state, states(), StrayReturn.objects.count()) == ("here", ["later"] * 3, 0)
+    assert "is on its way back to you" in page(client, shop, stray)
+    assert checkout.return_strays(now=NOW + 71 * HOUR) == 0
+    assert checkout.return_strays(now=NOW + 72 * HOUR) == 1
+    stray = StrayPayment.objects.get()
+    assert (stray.state, stray.key, states()) == ("succeeded", f"{first}:4", ["later"] * 3 + ["succeeded"])
+    assert heard(stray, "failed", key=stray.key, refund_reference=stray.returned.reference) == "refund-failed"
+    assert StrayPayment.objects.get().state == "failed"
+    assert "stray-later" in [step.what for step in way_of(stray.attempt.order).payment]

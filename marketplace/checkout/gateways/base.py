@@ -97,11 +97,16 @@ class Event:
 @dataclass(frozen=True, slots=True)
 class Returned:
     """What became of one request to give money back: SUCCEEDED, PENDING while the buyer's bank has not taken it, or
-    FAILED for a reason in one sentence. What is pending has left our balance already."""
+    FAILED for a reason in one sentence. What is pending has left our balance already.
+
+    `passes` says of a refusal that it is for now only, such as for a balance that is too low: ask again another day,
+    under another key.
+    """
 
     reference: str
     state: str
     reason: str = ""
+    passes: bool = False
 
     @property
     def succeeded(self) -> bool:

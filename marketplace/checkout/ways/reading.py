@@ -71,7 +71,7 @@ def _payment(order: Order) -> Iterator[Step]:
         yield Step(stray.at, "stray", stray.amount_minor, stray.reference)
         steps = list(stray.steps.all())
         returned = getattr(stray, "returned", None)
-        if returned is not None and not steps:
+        if returned is not None and not any(step.state != step.LATER for step in steps):
             yield Step(
                 returned.at, f"stray-{returned.outcome}", stray.amount_minor, returned.reference, returned.reason
             )

@@ -10,6 +10,8 @@ from marketplace.payouts.currencies import UnsayableAmount, to_stripe
 from marketplace.provider.calls import perform
 from marketplace.provider.client import ProviderRefused
 
+PASSES = ("balance_insufficient", "insufficient_funds")
+
 
 def refund(*, key: str, charge_reference: str, amount_minor: int, currency: str, now: datetime) -> Returned:
     """This will give money of a charge back once for each key. Raises GatewayUnavailable."""
@@ -30,7 +32,8 @@ def refund(*, key: str, charge_reference: str, amount_minor: int, currency: str,
     except UnsayableAmount:
         return Returned("", FAILED, reason=UNSAYABLE)
     except ProviderRefused as refused:
-        return Returned("", FAILED, reason=words.not_returned(refused.provider_code))
+        code = refused.provider_code
+        return Returned("", FAILED, reason=words.not_returned(code), passes=code in PASSES)
     return reading.returned_of(made)
 
 
