@@ -96,7 +96,7 @@ class SellerForm(forms.Form):
     """Who sells at law from a day on; `address` and `tax_ids` are of a line each."""
 
     code = forms.CharField(
-        label=_("Code"),
+        label=_("Code of the seller"),
         max_length=40,
         help_text=_("By which its papers are numbered: small letters, digits and hyphens."),
         widget=forms.TextInput(attrs=_PLAIN),
