@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from marketplace.checkout.gateways.base import FAILED, PENDING, SUCCEEDED, GatewayUnavailable
-from marketplace.checkout.gateways.stripe import inbox, words
+from marketplace.checkout.gateways.stripe import inbox, returning, words
 from marketplace.checkout.gateways.stripe.disputing import Disputed, before_exchange, disputed_of
 from marketplace.checkout.gateways.stripe.evidence import UnableToSubmit
 from marketplace.checkout.gateways.stripe.reading import returned_of
+from marketplace.provider.client import ProviderRefused
 from marketplace.provider.inbox import About
 from tests.checkout.stripe.shop import Till
 from tests.stripe import backwards
@@ -47,6 +48,20 @@ def test_more_than_is_left_is_refused(till: Till) -> None:
     over = refund(till, charge, 10_000)
     assert (over.state, over.reason) == (FAILED, words.NOT_RETURNED["amount_too_large"])
     assert till.count("refund") == 0
+
+
+@pytest.mark.parametrize("code, passes", [("balance_insufficient", True), ("charge_disputed", False)])
+def test_what_our_balance_does_not_have_may_be_there_tomorrow(
+    till: Till, monkeypatch: pytest.MonkeyPatch, code: str, passes: bool
+) -> None:
+    charge = paid(till)
+
+    def refused(**_asked: Any) -> None:
+        raise ProviderRefused({"code": code, "status": 400})
+
+    monkeypatch.setattr(returning, "perform", refused)
+    low = refund(till, charge, 1_000)
+    assert (low.state, low.reason, low.passes) == (FAILED, words.NOT_RETURNED[code], passes)
 
 
 def test_a_bank_takes_days_or_sends_it_back(till: Till) -> None:
