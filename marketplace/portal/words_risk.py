@@ -17,7 +17,7 @@ STATES: Names = {
     "failed": gettext_lazy("Failed"),
     "lifted": gettext_lazy("Not asked for any more"),
 }
-TONES = {"needed": "warn", "pending": "warn", "passed": "ok", "failed": "bad"}
+TONES = {"needed": "warn", "pending": "warn", "passed": "accent", "failed": "bad"}
 WAITS: Names = {
     "identity needed": gettext_lazy("identity is asked for"),
     "identity pending": gettext_lazy("identity waits for a decision"),

@@ -206,7 +206,7 @@ class CodeForm(forms.Form):
     """A discount code."""
 
     code = forms.CharField(
-        label=_("Code"),
+        label=_("Discount code"),
         max_length=32,
         help_text=_("3 to 32 letters, digits and hyphens; buyers type it at checkout."),
         widget=forms.TextInput(attrs={"class": "mono", "autocapitalize": "characters", "autocomplete": "off"}),
