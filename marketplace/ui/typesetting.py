@@ -29,6 +29,8 @@ _OPENS, _CLOSES = "（【《〈「『“‘", "，。、；：？！）】》〉
 _UNITS = re.compile(rf"\s+|[{_OPENS}]*(?:[^\s{_WIDE}{_OPENS}{_CLOSES}]+|[{_WIDE}])[{_CLOSES}]*|[{_OPENS}{_CLOSES}]+")
 _WORDS = re.compile(rf"[^\s{_WIDE}]+|.", re.DOTALL)
 
+_Fonts = tuple[tuple[str, frozenset[int]], ...]  # names of fonts, the first choice first, and the signs of each
+
 
 class FontsMissing(Exception):
     """The fonts of papers are not where set-up puts them."""
@@ -167,9 +169,15 @@ def _pieces(word: str, style: Style, width: float) -> list[str]:
 
 def width_of(text: str, style: Style) -> float:
     """Return how wide a text is in points."""
+    return style.size * sum(_width(word, style.weight, style.han) for word in _WORDS.findall(text))
+
+
+@lru_cache(maxsize=8192)
+def _width(word: str, weight: str, han: bool) -> float:
+    """Measures a word once, in units of the size: a line is measured again with each word that it takes up."""
     from reportlab.pdfbase.pdfmetrics import stringWidth
 
-    return float(sum(stringWidth(run, font, style.size) for font, run in _runs(text, style)))
+    return float(sum(stringWidth(run, font, 1) for font, run in _runs(word, Style(weight, han=han))))
 
 
 def _runs(text: str, style: Style) -> Iterator[tuple[str, str]]:
@@ -177,20 +185,11 @@ def _runs(text: str, style: Style) -> Iterator[tuple[str, str]]:
 
     A sign that no font has, or that is not seen, is written as its code point.
     """
-    fonts = _fonts(style.weight)
-    if not style.han:
-        fonts = ((fonts[0][0], _without_wide(fonts[0][1])), *fonts[1:])
-    for font, group in groupby(_shown(text, fonts), key=lambda one: one[0]):
+    for font, group in groupby(_shown(text, _fonts(style.weight)[style.han]), key=lambda one: one[0]):
         yield font, "".join(shown for _font, shown in group)
 
 
-@lru_cache(maxsize=4)
-def _without_wide(signs: frozenset[int]) -> frozenset[int]:
-    """Leaves out what is wide in Chinese text alone; to do so for each line would be most of a long paper's time."""
-    return signs - _WIDE_IN_HAN
-
-
-def _shown(text: str, fonts: tuple[tuple[str, frozenset[int]], ...]) -> Iterator[tuple[str, str]]:
+def _shown(text: str, fonts: _Fonts) -> Iterator[tuple[str, str]]:
     for word in _WORDS.findall(text):
         whole = next((name for name, signs in fonts if signs.issuperset(map(ord, word))), "")
         if whole:
@@ -202,8 +201,11 @@ def _shown(text: str, fonts: tuple[tuple[str, frozenset[int]], ...]) -> Iterator
 
 
 @lru_cache(maxsize=4)
-def _fonts(weight: str) -> tuple[tuple[str, frozenset[int]], ...]:
-    """Loads the fonts of a weight, once: half a second for both weights. Raises FontsMissing."""
+def _fonts(weight: str) -> tuple[_Fonts, _Fonts]:
+    """Loads the fonts of a weight with the signs that each sets in other text and in Chinese: what is wide there.
+
+    Once: half a second for both weights. Raises FontsMissing.
+    """
     from reportlab.pdfbase import pdfmetrics
     from reportlab.pdfbase.ttfonts import TTFError, TTFont
 
@@ -218,7 +220,8 @@ def _fonts(weight: str) -> tuple[tuple[str, frozenset[int]], ...]:
             codes = (code for code, glyph in font.face.charToGlyph.items() if glyph)
             signs = frozenset(code for code in codes if not category(chr(code)).startswith("C"))
             found.append((name, signs))
-    return tuple(found)
+    (first, signs), *others = found
+    return ((first, signs - _WIDE_IN_HAN), *others), tuple(found)
 
 
 def _set(canvas: Any, text: str, style: Style, left: float, y: float) -> None:

@@ -31,5 +31,6 @@ def test_signs_without_a_glyph_are_named_and_none_is_hidden() -> None:
 def test_missing_fonts_are_said(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
     monkeypatch.setattr(typesetting, "HOME", tmp_path)
     typesetting._fonts.cache_clear()
+    typesetting._width.cache_clear()
     with pytest.raises(typesetting.FontsMissing, match=r"run `python -m embedded\.frontend` first"):
         typesetting.width_of("a", typesetting.Style())
