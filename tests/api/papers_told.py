@@ -14,6 +14,6 @@ def paper_paths(order: dict[str, Any]) -> dict[str, str]:
     issue_papers(now=later(hours=4))
     return {
         "orders_list": "/orders",
-        "orders_paper": f"/orders/{order['id']}/papers/{Paper.objects.get(order=order['id']).name}",
+        "orders_paper": f"/orders/{order['id']}/papers/{Paper.objects.filter(order=order['id']).earliest('issued_at').name}",
         "studio_billing_read": "/studio/billing-details",
     }
