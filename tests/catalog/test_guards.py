@@ -9,6 +9,7 @@ from marketplace.catalog.models import Derivation, Element, Pack, Release, Relea
 from marketplace.intake.operations import publish_folder
 from tests import packs
 from tests.cast import on_stage
+from tests.standing import standing
 
 pytestmark = pytest.mark.django_db
 
@@ -24,15 +25,19 @@ COVER = "FROM catalog_releaseasset WHERE path = 'cover.png'"
 STYLE = "FROM catalog_releaseasset WHERE path = 'style.safetensors'"
 
 
-@pytest.fixture(autouse=True)
-def _releases(tmp_path: Path) -> None:
+def opened(folder: Path) -> None:
     """Alice's yunhai, and Bob's harbor, which owes it 30 %."""
     cast = on_stage()
-    packs.write(tmp_path / "yunhai", handle="yunhai", offers=packs.SHARED)
-    publish_folder(folder=tmp_path / "yunhai", creator=cast.alice, now=cast.alice.created_at)
+    packs.write(folder / "yunhai", handle="yunhai", offers=packs.SHARED)
+    publish_folder(folder=folder / "yunhai", creator=cast.alice, now=cast.alice.created_at)
     parents = [("alice/yunhai@1.0.0", 300_000_000)]
-    packs.write(tmp_path / "harbor", handle="harbor", seed=2, parents=parents)
-    publish_folder(folder=tmp_path / "harbor", creator=cast.bob, now=cast.bob.created_at)
+    packs.write(folder / "harbor", handle="harbor", seed=2, parents=parents)
+    publish_folder(folder=folder / "harbor", creator=cast.bob, now=cast.bob.created_at)
+
+
+@pytest.fixture(autouse=True)
+def _releases(db: None, tmp_path: Path) -> None:
+    standing(opened, tmp_path)
 
 
 def counts() -> list[int]:
