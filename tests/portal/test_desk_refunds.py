@@ -77,7 +77,7 @@ def test_the_line_is_found_by_what_statements_and_orders_say(desk, line):
     assert "Order of Lantern Films" in text
     assert reverse("desk-refund", args=[line.pk]) in text
     assert "$50.00" in text
-    for wrong in (uuid4(), "order-line:", "\x00", "x" * 81):
+    for wrong in (uuid4(), "order-line:", "x" * 81):
         assert desk.get(at, {"of": str(wrong)}).status_code == 404
     assert "Nothing was given back yet" in page(desk.get(at))
     assert desk.get(reverse("desk-refund", args=[uuid4()])).status_code == 404
