@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 
 import ledger.operations
+from marketplace.checkout import methods
 from marketplace.checkout.disputes import Dispute
 from marketplace.checkout.events import collect_events
 from marketplace.checkout.evidence.tables import EvidenceSubmission
@@ -95,6 +96,29 @@ def test_carol_pays_three_sellers_and_gets_a_part_back(three: Fair, open_page: C
     page.goto("/refunds")
     assert page.get_by_text("We are sorry.").is_visible()
     assert page.get_by_text("Refund granted").is_visible()
+
+
+@pytest.mark.deep
+def test_a_kept_card_pays_unless_another_is_chosen(three: Fair, open_page: Callable[..., Any]) -> None:
+    cast = three.market.cast
+    methods.add_card(studio=cast.studio, card=CARD, by=cast.carol, now=timezone.now())
+    page = signed_in(open_page, "carol", three.checkout, **PHONE)
+    field = page.get_by_label("Card number")
+    assert not field.is_visible()
+    page.get_by_role("radio", name="Another card").check()
+    field.fill(ASKS)
+    fine(page)
+    page.get_by_role("button", name="and license").click()
+    page.wait_for_url("**/sandbox/bank/**")
+    page.get_by_role("button", name="Refuse it").click()
+    page.get_by_role("heading", name="The payment was declined").wait_for()
+    field.fill(DECLINED_CARD)
+    page.get_by_label("Pay with").select_option(label="Visa •••• 4242")
+    assert not field.is_visible()
+    fine(page)
+    page.get_by_role("button", name="Pay $").click()
+    page.wait_for_url("**/licenses")
+    assert [one.method for one in SandboxCharge.objects.order_by("charged_at")] == ["3ds-always", "success"]
 
 
 @pytest.mark.deep
