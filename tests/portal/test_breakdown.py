@@ -8,35 +8,18 @@ from django.test import Client
 from django.urls import reverse
 
 from marketplace.checkout import operations as checkout
-from marketplace.intake.operations import publish_folder
 from marketplace.licensing import queries as licensing
 from marketplace.payouts import operations as payouts
 from marketplace.payouts.models import RoyaltyLine, Sale
 from marketplace.payouts.year_queries import Month, years_of
 from marketplace.portal import breakdown_queries
 from marketplace.portal.breakdown_queries import Span, span_in
-from tests import packs
-from tests.cast import CARD, NOON, later, on_stage
+from tests.cast import CARD, later
+from tests.portal.family import cast as cast
+from tests.portal.family import family as family
+from tests.portal.family import staged as staged
 
 HOLD = timedelta(days=settings.PAYOUT_HOLD_DAYS)
-
-
-@pytest.fixture
-def cast(db):
-    return on_stage()
-
-
-@pytest.fixture
-def family(cast, tmp_path):
-    """Alice makes a world; Bob derives from it and owes her a fifth."""
-    world = packs.write(tmp_path / "a", handle="yunhai", seed=1, offers=packs.SHARED)
-    derived = packs.write(
-        tmp_path / "b", handle="ink", title="Ink Harbor", seed=2, parents=[("alice/yunhai@1.0.0", 200_000_000)]
-    )
-    return (
-        publish_folder(folder=world, creator=cast.alice, now=NOON),
-        publish_folder(folder=derived, creator=cast.bob, now=NOON),
-    )
 
 
 def sell(cast, release, key, at):

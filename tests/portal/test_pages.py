@@ -25,28 +25,13 @@ from marketplace.portal import queries
 from marketplace.portal.views.earnings import CSV_COLUMNS
 from marketplace.ui.sheets import safe_cell
 from tests import packs
-from tests.cast import CARD, NOON, Cast, later, on_stage
+from tests.cast import CARD, NOON, Cast, later
+from tests.portal.family import cast as cast
+from tests.portal.family import family as family
+from tests.portal.family import staged as staged
 
 MOST_QUERIES = 25
 HOLD = timedelta(days=settings.PAYOUT_HOLD_DAYS)
-
-
-@pytest.fixture
-def cast(db: None) -> Cast:
-    return on_stage()
-
-
-@pytest.fixture
-def family(cast: Cast, tmp_path: Path) -> tuple[Release, Release]:
-    """Alice makes a world; Bob derives from it and owes her a fifth."""
-    world = packs.write(tmp_path / "a", handle="yunhai", seed=1, offers=packs.SHARED)
-    derived = packs.write(
-        tmp_path / "b", handle="ink", title="Ink Harbor", seed=2, parents=[("alice/yunhai@1.0.0", 200_000_000)]
-    )
-    return (
-        publish_folder(folder=world, creator=cast.alice, now=NOON),
-        publish_folder(folder=derived, creator=cast.bob, now=NOON),
-    )
 
 
 def signed_in(person: Person) -> Client:
