@@ -8,11 +8,13 @@ from django.test import Client
 from django.urls import reverse
 
 from marketplace.checkout import operations as checkout
+from marketplace.checkout.asking import Ask
 from marketplace.checkout.gateways.base import GatewayUnavailable
 from marketplace.checkout.gateways.sandbox import SandboxGateway
 from marketplace.checkout.refunds import RefundIntent, RefundOutcome
 from marketplace.checkout.sandbox_models import SandboxRefund
 from marketplace.database.locks import alone
+from marketplace.licensing import holding
 from marketplace.licensing import queries as licensing
 from marketplace.payouts.left_queries import left_of_sale
 from marketplace.payouts.models import Transaction
@@ -273,3 +275,27 @@ def test_pages_ask_few_questions(desk, line, django_assert_max_num_queries):
     for address in (reverse("desk-refunds"), reverse("desk-refund", args=[line.pk])):
         with django_assert_max_num_queries(25):
             desk.get(address)
+
+
+def test_before_a_refund_she_reads_which_other_license_it_ends(desk, shop, line):  # noqa: F811
+    """Carol passed on what she bought; the refund of it ends what the other studio has."""
+    at = reverse("desk-refund", args=[line.pk])
+    assert "was passed on" not in page(desk.get(at))
+    passed = shop.line(shop.offer("enterprise", 50_00))
+    cast = shop.market.cast
+    there = holding.transfer(grant=grant_of(passed), to=cast.daves_studio, by=cast.carol, now=later(hours=3))
+    sentence = "when all of its price is given back, the one that Quill has ends."
+    assert sentence in page(desk.get(reverse("desk-refund", args=[passed.pk])))
+    checkout.refund_line(line=passed, reason="wrong", now=later(hours=4))
+    assert licensing.status_of(there) == "revoked"
+    assert sentence not in page(desk.get(reverse("desk-refund", args=[passed.pk])))
+
+
+def test_an_upgrade_says_before_its_first_price_goes_back_that_it_ends(desk, shop, line):  # noqa: F811
+    bigger = shop.offer("enterprise", 80_00, release=shop.market.derived)
+    up = shop.line(Ask(bigger, kind="upgrade", replaces=grant_of(line)), now=later(hours=3))
+    text = page(desk.get(reverse("desk-refund", args=[line.pk])))
+    assert (
+        f"The license was upgraded: when all of its price is given back, the license {grant_of(up).pk} ends too."
+        in text
+    )

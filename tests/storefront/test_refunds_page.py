@@ -10,9 +10,11 @@ from django.urls import reverse
 from marketplace.checkout import asking_back
 from marketplace.checkout.refund_requests import RefundAnswer, RefundRequest
 from marketplace.checkout.refunds import RefundIntent
+from marketplace.licensing import holding
 from marketplace.people import operations as people
 from tests.cast import NOON, later, person
 from tests.checkout.conftest import _english, _quick, market, shop  # noqa: F401
+from tests.checkout.shop import grant_of
 
 PAGE = "/refunds"
 
@@ -151,3 +153,11 @@ def test_the_desk_of_requests_is_not_for_dave(line, shop):  # noqa: F811
         assert client.post(reverse("desk-asked-one", args=[asked.pk]), {"grant": "yes"}).status_code == 404
         assert client.post(reverse("desk-refund-mend", args=[uuid4()]), {"again": "yes"}).status_code == 404
     assert not RefundAnswer.objects.exists()
+
+
+def test_before_she_asks_she_reads_that_the_license_she_passed_on_ends_too(carol, shop, settings):  # noqa: F811
+    settings.REFUND_REQUEST_DAYS = 36_500
+    passed, cast = shop.line(shop.offer("enterprise", 50_00)), shop.market.cast
+    holding.transfer(grant=grant_of(passed), to=cast.daves_studio, by=cast.carol, now=later(hours=3))
+    said = page(carol.get(reverse("refund-ask", args=[passed.pk])))
+    assert "when all of its price is given back, the one that Quill has ends." in said
