@@ -13,7 +13,7 @@ from marketplace.payouts.attempts import BankWord, PayoutAttempt, PayoutAttemptE
 from marketplace.payouts.bookkeeping.attempting import record_done
 from marketplace.payouts.bookkeeping.coming_back import end_returned, record_reversal
 from marketplace.payouts.bookkeeping.outcomes import MAX_REFERENCE, record_paid
-from marketplace.payouts.connected.accounts import fetch, record_state, state_of
+from marketplace.payouts.connected.accounts import GONE, fetch, record_state, state_of
 from marketplace.payouts.connected.tables import ConnectedAccount
 from marketplace.payouts.currencies import from_stripe
 from marketplace.payouts.models import Payout, PayoutOutcome, PayoutState
@@ -96,10 +96,18 @@ def _goes_to_bank(transfer: PayoutAttempt) -> bool:
 
 
 def fetch_payout(about: About) -> tuple[PayoutAttempt, Body] | None:
-    """Return our attempt and how the bank payout stands; None for the house's own, or one made by somebody else."""
+    """Return our attempt and how the bank payout stands; None for the house's own, or one made by somebody else.
+
+    None as well where its account left us: nobody can ask for it any more.
+    """
     if not about.account:
         return None
-    body = plain(client().v1.payouts.retrieve(about.object_id, None, {"stripe_account": about.account})) or {}
+    try:
+        body = plain(client().v1.payouts.retrieve(about.object_id, None, {"stripe_account": about.account})) or {}
+    except Exception as error:
+        if getattr(error, "code", None) in GONE and fetch(about.account) is None:
+            return None
+        raise
     key = _key_in(body)
     attempt = PayoutAttempt.objects.select_related("payout", "account", "of").filter(key=key).first() if key else None
     return None if attempt is None else (attempt, body)

@@ -7,10 +7,12 @@ import pytest
 
 from marketplace.payouts.attempts import BankWord, PayoutAttempt, PayoutAttemptEnd, TransferReversal
 from marketplace.payouts.connected.going_on import GoneOn, go_on
+from marketplace.payouts.connected.stops import stop_of
 from marketplace.payouts.connected.watching import watch
 from marketplace.payouts.models import Payout, PayoutOutcome, Transaction
 from marketplace.payouts.operations import Settled, UnableToSettle
 from marketplace.payouts.queries import paid_total
+from marketplace.provider.models import ProviderEventTrouble, ProviderEventWaiting
 from tests.payouts.policing import has
 from tests.stripe import accounts, payouts
 from tests.stripe.faults import Fault
@@ -201,6 +203,20 @@ def test_an_account_that_left_us_before_its_bank_was_paid(house, alice, alices, 
     assert (again.number, again.reference != account.reference) == (2, True)
     house.settle()
     assert house.transfers()[1:] == [(again.reference, 1000)]
+
+
+def test_what_is_told_of_an_account_that_left_us_does_not_wait_for_ever(house, alice, alices, connect):
+    account = connect(alice)
+    house.earn(alices, 10_00)
+    house.settle()
+    go_on(now=house.now)
+    accounts.closed(house.fake.world, account.reference)
+    house.forward(days=1)
+    house.hear(copies=2)
+
+    assert house.pump.waiting() == []
+    assert ProviderEventWaiting.objects.count() == ProviderEventTrouble.objects.count() == 0
+    assert (has(alice), stop_of(alice.pk, "USD")) == ({"on_the_way": 1000}, "closed")
 
 
 def test_taken_back_at_the_provider_itself(house, alice, alices, connect):
