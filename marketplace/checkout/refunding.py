@@ -14,7 +14,7 @@ from marketplace.checkout.gateways.base import FAILED, GatewayUnavailable, Retur
 from marketplace.checkout.models import Order, OrderLine, PaymentOutcome
 from marketplace.checkout.placing import gateway_of
 from marketplace.checkout.refunds import RefundIntent, RefundOutcome, RefundStep
-from marketplace.checkout.taking_back import held, revoke
+from marketplace.checkout.taking_back import held, is_given_back, revoke
 from marketplace.database.paging import each
 from marketplace.payouts.operations import UnableToRefund
 from marketplace.payouts.rules import Money
@@ -40,8 +40,8 @@ def refund_line(*, line: OrderLine, amount_minor: int | None = None, reason: str
     """This will give a buyer an amount of an order line back, or all that is left of it.
 
     The intent is committed before the gateway is called, so that a crash loses nothing: `finish_refunds` goes on with
-    the same key. When all of a line is given back, the license that it stands behind now is revoked (taking_back.held),
-    and a subscription that began with it ends.
+    the same key. When all of a line is given back, and no credit that it took over stands, the license that it stands
+    behind now is revoked (taking_back.held), and unless its time is over a subscription that began with it ends.
     Raises UnableToRefundLine, also while a bank decides about the payment: what it takes would go back twice; and
     GatewayUnavailable when nobody knows yet whether money moved.
     """
@@ -130,8 +130,9 @@ def record(*, intent: RefundIntent, returned: Returned, now: datetime) -> Refund
         )
         # A bill that is given back leaves the license that it was for.
         grant = held(intent.line) if intent.line.kind != OrderLine.USAGE else None
-        if kind != RefundOutcome.REFUSED and grant is not None and not line_money.left_of_line(intent.line):
-            revoke(grant, REFUNDED, now)
+        if kind != RefundOutcome.REFUSED and grant is not None and is_given_back(intent.line):
+            is_over = grant.ends_at is not None and grant.ends_at <= now
+            revoke(grant, REFUNDED, now, with_renewals=not is_over)
         return outcome
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from marketplace.checkout import subscriptions
+from marketplace.checkout import line_money, subscriptions, worth
 from marketplace.checkout.models import OrderLine, SubscriptionEnd
 from marketplace.licensing import operations as licensing
 from marketplace.licensing import queries as licensing_queries
@@ -24,11 +24,24 @@ def held(line: OrderLine) -> Grant | None:
     return None
 
 
+def is_given_back(line: OrderLine) -> bool:
+    """This will tell whether nothing stays paid for what a line licensed: neither its price, nor credit that it took
+    over. Until then a license goes on: what came back was a part of it, such as seats that were added."""
+    return not line_money.left_of_line(line) and not worth.credit_left(line)
+
+
+def goes_on(line: OrderLine) -> bool:
+    """This will tell whether a license goes on when all of a line's price is given back."""
+    return worth.credit_left(line) > 0
+
+
 def ends_along(line: OrderLine) -> str:
     """This will say which other license ends when all of a line is given back, in the language that is active; "" where
     there is none."""
     there = held(line) if line.kind != OrderLine.USAGE else None
-    if there is None or there.source == line.source or licensing_queries.status_of(there) == GrantStatus.REVOKED:
+    if there is None or there.source == line.source or goes_on(line):
+        return ""
+    if licensing_queries.status_of(there) == GrantStatus.REVOKED:
         return ""
     if there.studio_id != line.order.studio_id:
         said = _("The license was passed on: when all of its price is given back, the one that %(studio)s has ends.")
@@ -46,8 +59,8 @@ def mark(grant: Grant, status: str, reason: str, now: datetime) -> str:
     return status
 
 
-def revoke(grant: Grant, reason: str, now: datetime) -> None:
+def revoke(grant: Grant, reason: str, now: datetime, *, with_renewals: bool = True) -> None:
     """This will revoke a license whose payment was taken back; unless another took its place, renewals end."""
-    if mark(grant, GrantStatus.REVOKED, reason, now) == GrantStatus.REVOKED:
+    if mark(grant, GrantStatus.REVOKED, reason, now) == GrantStatus.REVOKED and with_renewals:
         for subscription in subscriptions.of_grants([grant]):
             subscriptions.end(subscription, SubscriptionEnd.REVOKED, now=now)

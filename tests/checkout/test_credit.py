@@ -1,6 +1,6 @@
 """What a license is worth as credit, and whose license ends, when money of it went back: nothing is credited twice."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -168,3 +168,46 @@ def test_a_renewal_waits_for_an_order_that_takes_its_place(shop: Shop) -> None:
         FIRST,
         SECOND,
     ]
+
+
+@pytest.mark.parametrize("how", ["refunded", "lost"])
+def test_what_was_added_goes_back_and_the_license_goes_on_for_what_it_took_over(shop: Shop, how: str) -> None:
+    line = shop.line(shop.offer("cc-by-nc-4.0", 5_000))
+    up = upgraded(shop, line, 8_000)
+    gone(up, how, later(hours=5))
+    assert (status_of(grant_of(up)), worth.worth_of(grant_of(up), at=later(hours=5))) == ("active", 5_000)
+    gone(line, how, later(hours=6))
+    assert [status_of(grant_of(one)) for one in (line, up)] == ["superseded", "revoked"]
+    assert check_books() == []
+
+
+@pytest.mark.parametrize("how", ["refunded", "lost"])
+def test_seats_that_were_added_go_back_and_the_subscription_goes_on(shop: Shop, how: str) -> None:
+    subscription, carol, half = subscribed(shop), shop.market.cast.carol, FIRST + 10 * 24 * HOUR
+    added = renewing.change_seats(subscription=subscription, seats=3, by=carol, idempotency_key="k", now=half)
+    assert added is not None
+    gone(added.lines.get(), how, half + HOUR)
+    assert [status_of(one) for one in Grant.objects.order_by("granted_at")] == ["superseded", "active"]
+    assert not SubscriptionEnd.objects.exists()
+    assert renewing.renew_subscriptions(now=SECOND - MINUTE) == 1
+
+
+def test_a_month_that_is_over_is_given_back_and_the_subscription_goes_on(shop: Shop) -> None:
+    subscription = subscribed(shop)
+    assert renewing.renew_subscriptions(now=SECOND - MINUTE) == 1
+    checkout.refund_line(line=subscription.line, reason="broken", now=SECOND + HOUR)
+    assert [status_of(one) for one in Grant.objects.order_by("starts_at")] == ["revoked", "active"]
+    assert not SubscriptionEnd.objects.exists()
+    checkout.refund_line(line=subscription.lines.get(), reason="all of it", now=SECOND + HOUR)
+    assert SubscriptionEnd.objects.get().cause == "revoked"
+    assert check_books() == []
+
+
+def gone(line: OrderLine, how: str, at: datetime) -> None:
+    """All of a line's money goes back: we give it, or a bank takes it."""
+    if how == "refunded":
+        checkout.refund_line(line=line, reason="wrong", now=at)
+        return
+    for state in ("opened", "lost"):
+        named: Any = {"charge_reference": line.order.outcome.reference, "dispute_reference": f"du_{line.pk}"}
+        hearing.hear_dispute(state=state, now=at, **named)
