@@ -20,7 +20,7 @@ from marketplace.checkout.gateways.base import Charge, Returned
 from marketplace.checkout.models import Order, OrderLine, PaymentOutcome
 from marketplace.checkout.paying import note
 from marketplace.checkout.refunds import RefundIntent, RefundStep
-from marketplace.checkout.taking_back import held, is_given_back, mark, revoke
+from marketplace.checkout.taking_back import held, mark, revoke
 from marketplace.licensing import pricing
 from marketplace.licensing.models import GrantStatus
 from marketplace.payouts.models import AccountKind, Posting
@@ -219,6 +219,8 @@ def _follow(order: Order, step: DisputeStep, now: datetime) -> None:
                 asked: dict[str, Any] = {"line": part.line, "key": part.rest_key, "now": now}
                 line_money.dispute_money(amount_minor=lost_minor, **asked)
                 line_money.close_dispute_money(outcome=DisputeStep.LOST, **asked)
+    if state != DisputeStep.OPENED:
+        refunding.meet_losses(order_id=order.pk, now=now)
     # While another dispute is open, what it holds may still come back: it decides about the license when it ends.
     others = refunding.open_disputes(order.pk).exclude(pk=dispute.pk).exists()
     lost = DisputeStep.objects.filter(TOOK_FOR_GOOD, dispute__order=order).exists()
@@ -229,7 +231,7 @@ def _follow(order: Order, step: DisputeStep, now: datetime) -> None:
             continue
         if state == DisputeStep.OPENED:
             mark(grant, GrantStatus.SUSPENDED, DISPUTED, now)
-        elif lost and is_given_back(part.line):
+        elif lost and not line_money.left_of_line(part.line):
             revoke(grant, TAKEN, now)
         else:
             mark(grant, GrantStatus.ACTIVE, WON if is_won else PART_TAKEN, now)

@@ -1,9 +1,12 @@
 """What the books say and do about the money of one order line: the one place that knows where a line was booked."""
 
 from datetime import datetime
+from typing import Any
 
 from marketplace.checkout.models import OrderLine
 from marketplace.payouts import operations as payouts
+from marketplace.payouts.deferral_models import Deferral
+from marketplace.payouts.kinds import AccountKind
 from marketplace.payouts.left_queries import left_of_sale
 
 
@@ -25,6 +28,23 @@ def refund_money(
 def fail_refund_money(*, line: OrderLine, key: str, now: datetime) -> None:
     """This will book that money of a refund came back to us; raises UnableToRefund."""
     payouts.fail_refund(key=key, now=now)
+
+
+def meet_loss(*, line: OrderLine, amount_minor: int, key: str, reason: str, now: datetime) -> None:
+    """This will book that what is left of a line makes good what the house lost by its order: the buyer has it, from a
+    dispute, and the house does not bear it any more. Nothing moves at the gateway. Raises UnableToRefund."""
+    refund_money(line=line, amount_minor=amount_minor, key=key, reason=reason, now=now)
+    named: dict[str, Any] = {
+        "amount_minor": amount_minor,
+        "currency": line.order.currency,
+        "reference": key,
+        "now": now,
+    }
+    payouts.suspend(**named)
+    payouts.clear_suspense(to=AccountKind.DISPUTE_LOSS, **named)
+    if Deferral.objects.filter(source=line.source).exists():
+        # What was paid ahead gives out of what is collected, and the balance has it.
+        payouts.record_collected(**named | {"amount_minor": -amount_minor})
 
 
 def dispute_money(*, line: OrderLine, amount_minor: int, key: str, now: datetime) -> None:

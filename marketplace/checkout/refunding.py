@@ -14,8 +14,9 @@ from marketplace.checkout.gateways.base import FAILED, GatewayUnavailable, Retur
 from marketplace.checkout.models import Order, OrderLine, PaymentOutcome
 from marketplace.checkout.placing import gateway_of
 from marketplace.checkout.refunds import RefundIntent, RefundOutcome, RefundStep
-from marketplace.checkout.taking_back import held, is_given_back, revoke
+from marketplace.checkout.taking_back import held, revoke
 from marketplace.database.paging import each
+from marketplace.payouts.left_queries import amount_taken, loss_of
 from marketplace.payouts.operations import UnableToRefund
 from marketplace.payouts.rules import Money
 
@@ -40,8 +41,8 @@ def refund_line(*, line: OrderLine, amount_minor: int | None = None, reason: str
     """This will give a buyer an amount of an order line back, or all that is left of it.
 
     The intent is committed before the gateway is called, so that a crash loses nothing: `finish_refunds` goes on with
-    the same key. When all of a line is given back, and no credit that it took over stands, the license that it stands
-    behind now is revoked (taking_back.held), and unless its time is over a subscription that began with it ends.
+    the same key. When all of a line is given back, the license that it stands behind now is revoked (taking_back.held),
+    and a subscription that began with it ends.
     Raises UnableToRefundLine, also while a bank decides about the payment: what it takes would go back twice; and
     GatewayUnavailable when nobody knows yet whether money moved.
     """
@@ -130,9 +131,8 @@ def record(*, intent: RefundIntent, returned: Returned, now: datetime) -> Refund
         )
         # A bill that is given back leaves the license that it was for.
         grant = held(intent.line) if intent.line.kind != OrderLine.USAGE else None
-        if kind != RefundOutcome.REFUSED and grant is not None and is_given_back(intent.line):
-            is_over = grant.ends_at is not None and grant.ends_at <= now
-            revoke(grant, REFUNDED, now, with_renewals=not is_over)
+        if kind != RefundOutcome.REFUSED and grant is not None and not line_money.left_of_line(intent.line):
+            revoke(grant, REFUNDED, now)
         return outcome
 
 
@@ -191,7 +191,29 @@ def _came_back(intent: RefundIntent, outcome: RefundOutcome | None, returned: Re
         outcome = RefundOutcome.objects.create(intent=intent, outcome=kind, **said)
     if outcome.outcome in LEFT_US:
         line_money.fail_refund_money(line=intent.line, key=outcome.books_key, now=now)
+        meet_losses(order_id=intent.line.order_id, came_back=intent.pk, now=now)
     log.error("%s failed at the buyer's bank: give the money back another way", intent.key)
+
+
+def meet_losses(*, order_id: object, now: datetime, came_back: object = None) -> None:
+    """This will let refunds of an order that came back meet what the house lost by its disputes, within the caller's
+    transaction: the bank took the same money, so that the buyer has it, and it is left of the line no more.
+
+    Of a dispute that is open nothing is lost yet. `came_back` is a refund that does so at this moment.
+    """
+    rows = RefundIntent.objects.filter(line__order=order_id, mended=None).select_related("line__order")
+    failed = list(rows.filter(Q(steps__state=RefundStep.FAILED) | Q(pk=came_back)).distinct().order_by("intended_at"))
+    if not failed:
+        return
+    met = {intent.pk: amount_taken(intent.met_key) for intent in failed}
+    lost_minor = sum(loss_of(line.source) for line in OrderLine.objects.filter(order=order_id)) - sum(met.values())
+    for intent in failed:
+        amount_minor = min(intent.amount_minor, line_money.left_of_line(intent.line) or 0, lost_minor)
+        if amount_minor > 0 and not met[intent.pk]:
+            line_money.meet_loss(
+                line=intent.line, amount_minor=amount_minor, key=intent.met_key, reason=intent.reason, now=now
+            )
+            lost_minor -= amount_minor
 
 
 def finish_refunds(*, now: datetime) -> int:

@@ -29,6 +29,11 @@ class RefundIntent(models.Model):
         """What the gateway and the books know it by."""
         return f"refund:{self.pk}"
 
+    @property
+    def met_key(self) -> str:
+        """What the books know that by which met the house's loss when it came back; reconciling/reading.py says it."""
+        return f"{self.key}:met"
+
 
 class RefundOutcome(models.Model):
     """What the gateway said of a refund: it gave the money back, or it did not and never will.

@@ -1,6 +1,7 @@
 """What is left of what a buyer paid, whether it was sold at once or paid ahead, and what went back of it."""
 
 from django.db import transaction
+from django.db.models import Sum
 
 from marketplace.payouts.bookkeeping.deferral_left import deferral_of, left_of
 from marketplace.payouts.bookkeeping.reversing import sale_of, what_remains
@@ -26,6 +27,18 @@ def amount_taken(key: str) -> int:
         if found := table.objects.filter(key=key).values_list("amount_minor", flat=True).first():
             return int(found)
     return 0
+
+
+def loss_of(source: str) -> int:
+    """Return what the house bore of refunds and lost disputes of what a source names, beyond what was left of it."""
+    found = 0
+    for rows in (
+        Reversal.objects.filter(sale__source=source),
+        DeferralReversal.objects.filter(deferral__source=source),
+    ):
+        stands = rows.exclude(outcome__outcome__in=["won", "failed"]).exclude(kind="dispute", outcome=None)
+        found += stands.aggregate(all=Sum("loss_minor"))["all"] or 0
+    return found
 
 
 def tax_taken(key: str) -> int:

@@ -38,6 +38,7 @@ STEPS: Names = {
     "dispute-opened": gettext_lazy("Disputed"),
     "dispute-fee": gettext_lazy("Fee for the dispute"),
     "dispute-won": gettext_lazy("Decided for the seller"),
+    "dispute-part-won": gettext_lazy("Decided for the seller in part"),
     "dispute-lost": gettext_lazy("Decided for the buyer"),
     "evidence-made": gettext_lazy("Evidence made"),
     "evidence-sent": gettext_lazy("Evidence on its way"),

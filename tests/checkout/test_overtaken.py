@@ -18,6 +18,8 @@ from marketplace.checkout.reconciling.equating import prove
 from marketplace.checkout.refund_requests import RefundMended
 from marketplace.checkout.refunds import RefundIntent, RefundOutcome, RefundStep
 from marketplace.checkout.ways.reading import refund_state, way_of
+from marketplace.licensing.models import Grant
+from marketplace.licensing.queries import status_of
 from marketplace.payouts.left_queries import left_of_sale
 from marketplace.payouts.operations import UnableToRefund, allocate_royalties
 from marketplace.payouts.queries import balances_of, check_books, trial_balance
@@ -228,6 +230,73 @@ def test_the_gateways_lines_say_the_same_at_each_step(line: OrderLine, monkeypat
     assert (made.problems, sets()) == ([], ([], [], []))
     assert [(one.balance_minor, one.unexplained_minor) for one in made.equations.all()] == [(2_701, 0)]
     assert check_books() == []
+
+
+def refunded_and_disputed(order: Order, told_of: tuple[str, ...], ends: str) -> RefundIntent:
+    """20.00 of the last line are on their way when the bank takes all of the charge; then they come back."""
+    intent = checkout.refund_line(line=order.lines.last(), amount_minor=2_000, reason="unhappy", now=NOW)  # type: ignore[arg-type]
+    for what in told_of:
+        if what == "failed":
+            told(intent, "failed")
+        else:
+            dispute(order, ends if what == "end" else "opened", order.total_minor)
+        assert check_books() == []
+    return intent
+
+
+@pytest.mark.parametrize("model", ["one-off", "yearly"])
+@pytest.mark.parametrize("ends", ["lost", "won"])
+@pytest.mark.parametrize(
+    "told_of",
+    [
+        ("opened", "failed", "end", "failed"),
+        ("opened", "end", "failed", "end"),
+        ("end", "failed"),
+        ("failed", "opened", "end"),
+    ],
+)
+def test_what_comes_back_meets_what_the_house_lost_by_the_same_dispute(
+    shop: Shop, model: str, ends: str, told_of: tuple[str, ...]
+) -> None:
+    order = shop.buy(shop.offer(price_minor=5_000), shop.offer("enterprise", 12_000, model=model))
+    allocate_royalties(now=later(hours=3))
+    intent = refunded_and_disputed(order, told_of, ends)
+    lines = list(order.lines.all())
+    kept = [0, 0] if ends == "lost" else [5_000, 12_000]
+    assert [left_of_sale(line.source) for line in lines] == kept
+    assert "dispute_loss" not in accounts()
+    assert {status_of(grant) for grant in Grant.objects.all()} == {"revoked" if ends == "lost" else "active"}
+    assert asking_back.owed_of(fresh(intent)) == (0 if ends == "lost" else 2_000)
+    assert way_of(order).sums.off_minor == 0
+
+    gateway = Told()
+    gateway.line("charge", order.outcome.reference, 17_000, 500)
+    gateway.line("refund", intent.steps.order_by("id")[0].reference, -2_000)
+    gateway.line("refund_failure", intent.steps.order_by("id")[0].reference, 2_000)
+    gateway.line("dispute", "du_1", -17_000)
+    if ends == "won":
+        gateway.line("dispute_reversal", "du_1", 17_000)
+    made = prove(port=gateway, now=NOW)
+    assert (made.problems, sets()) == ([], ([], [], []))
+    assert [(one.balance_minor, one.clearing_minor) for one in made.equations.all()] == [(sum(kept) - 500, 0)]
+    while issue_papers(now=NOW):
+        pass
+    notes = order.papers.exclude(corrects=None)
+    signed = [note.gross_minor if note.kind == "credit-note" else -note.gross_minor for note in notes]
+    assert sum(signed) == 17_000 - sum(kept)
+    assert check_books() == []
+
+
+def test_a_loss_is_met_only_as_far_as_it_is_one(shop: Shop) -> None:
+    """The bank takes 10.00 less than all of the charge: of the 20.00 that come back, 10.00 stay paid."""
+    line = shop.line(shop.offer(price_minor=5_000))
+    intent = checkout.refund_line(line=line, amount_minor=2_000, reason="unhappy", now=NOW)
+    dispute(line.order, "lost", 4_000)
+    assert (left_of_sale(line.source), accounts()["dispute_loss"]) == (0, 1_000)
+    told(intent, "failed")
+    assert (left_of_sale(line.source), "dispute_loss" in accounts()) == (1_000, False)
+    assert asking_back.owed_of(fresh(intent)) == 1_000
+    assert (way_of(line.order).sums.off_minor, check_books()) == (0, [])
 
 
 def test_what_was_paid_ahead_follows_as_well(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -162,6 +162,8 @@ def of_dispute(dispute: Dispute, now: datetime) -> Drafted | None:
 
 def of_failed_refund(intent: RefundIntent, now: datetime) -> Drafted | None:
     """This will draft what takes a credit note back, because its money came back to us; None where there is none."""
+    if amount_taken(intent.met_key) == intent.amount_minor:
+        return None  # the bank took the same money: what was credited stays so
     note = Paper.objects.filter(source=intent.key).select_related("seller", "order").first()
     if note is None:
         return None

@@ -10,29 +10,34 @@ from marketplace.checkout.reconciling import rules
 from marketplace.checkout.reconciling.finding import LINE, OURS, movements_of
 from marketplace.checkout.reconciling.rules import Line, Movement
 
-# A refund that went another way took of our balance in the books what the bank put there: no line says either, and
-# together they moved nothing. Where they do not add up, they stay in sight.
+# A refund that went another way took of our balance in the books what the bank put there, and one that met a loss of
+# the house what the house put there: no line says either, and together they moved nothing. Where they do not add up,
+# they stay in sight.
 _OTHERWISE = f"""
 WITH mended AS MATERIALIZED (
-    SELECT refund_id, concat('refund:', refund_id, ':otherwise') AS key FROM checkout_refundmended WHERE note <> ''
+    SELECT concat('refund:', refund_id, ':otherwise') AS key FROM checkout_refundmended WHERE note <> ''
+     UNION
+    SELECT concat('refund:', intent_id, ':met') FROM checkout_refundstep WHERE state = 'failed'
 ), booked AS MATERIALIZED (
-    SELECT m.refund_id, r.transaction_id FROM mended m JOIN payouts_reversal r ON r.key = m.key
+    SELECT m.key, r.transaction_id FROM mended m JOIN payouts_reversal r ON r.key = m.key
      UNION
-    SELECT m.refund_id, r.transaction_id FROM mended m JOIN payouts_deferral_reversal r ON r.key = m.key
+    SELECT m.key, r.transaction_id FROM mended m JOIN payouts_deferral_reversal r ON r.key = m.key
      UNION
-    SELECT m.refund_id, r.transaction_id
+    SELECT m.key, r.transaction_id
       FROM mended m JOIN payouts_deferral_reversal d ON d.key = m.key
       JOIN payouts_deferral_reversal_sale x ON x.reversal_id = d.id JOIN payouts_reversal r ON r.id = x.of_sale_id
      UNION
-    SELECT m.refund_id, t.id FROM mended m JOIN payouts_transaction t ON t.idem_key = 'bank-transfer:' || m.key
+    SELECT m.key, t.id FROM mended m JOIN payouts_transaction t ON t.idem_key = 'bank-transfer:' || m.key
      UNION
-    SELECT m.refund_id, t.id FROM mended m JOIN payouts_transaction t ON t.idem_key = 'collected:' || m.key
+    SELECT m.key, t.id FROM mended m JOIN payouts_transaction t ON t.idem_key = 'suspended:' || m.key
+     UNION
+    SELECT m.key, t.id FROM mended m JOIN payouts_transaction t ON t.idem_key = 'collected:' || m.key
 ), even AS (
-    SELECT b.refund_id FROM booked b JOIN payouts_posting p ON p.transaction_id = b.transaction_id
+    SELECT b.key FROM booked b JOIN payouts_posting p ON p.transaction_id = b.transaction_id
       JOIN payouts_account a ON a.id = p.account_id AND a.kind IN {OURS} AND a.owner_id IS NULL
-     GROUP BY b.refund_id HAVING sum(p.amount_minor) = 0
+     GROUP BY b.key HAVING sum(p.amount_minor) = 0
 )
-SELECT b.transaction_id::text FROM booked b JOIN even e ON e.refund_id = b.refund_id
+SELECT b.transaction_id::text FROM booked b JOIN even e ON e.key = b.key
 """
 # What waits in the queue, and what came after the books were read for it.
 _ONLY_OURS = f"""

@@ -13,7 +13,7 @@ from marketplace.checkout.models import OrderLine
 from marketplace.checkout.ways.shapes import PayoutWay, Posted, RoyaltyWay, SaleWay, Step
 from marketplace.payouts.attempts import BankWord, PayoutAttempt
 from marketplace.payouts.bookkeeping.remaining import REMAINING_OF_LINES, REMAINING_OF_SALES
-from marketplace.payouts.deferral_models import Deferral
+from marketplace.payouts.deferral_models import Deferral, DeferralReversal
 from marketplace.payouts.models import (
     AwaitingAllocation,
     Payout,
@@ -163,11 +163,18 @@ def rests_of(sales: Sequence[SaleWay]) -> dict[str, Rest]:
     return {str(key): Rest(tax, fee, creators.get(str(key), 0), pot) for key, tax, fee, pot in rows}
 
 
-def losses_of(sales: Sequence[SaleWay]) -> int:
-    """This will tell what the house bore of reversals that stand, beyond what was left of sales."""
-    stands = Reversal.objects.filter(sale__in=[sale.id for sale in sales])
-    stands = stands.exclude(outcome__outcome__in=["won", "failed"])
-    return int(stands.aggregate(all=Sum("loss_minor"))["all"] or 0)
+def losses_of(lines: Sequence[OrderLine]) -> int:
+    """This will tell what the house bore of reversals that stand, beyond what was left of lines, less what met it."""
+    sources, found = [line.source for line in lines], 0
+    met = Q(key__startswith="refund:", key__endswith=":met")
+    for rows in (
+        Reversal.objects.filter(sale__source__in=sources),
+        DeferralReversal.objects.filter(deferral__source__in=sources),
+    ):
+        stands = rows.exclude(outcome__outcome__in=["won", "failed"])
+        said = stands.aggregate(lost=Sum("loss_minor"), met=Sum("amount_minor", filter=met))
+        found += (said["lost"] or 0) - (said["met"] or 0)
+    return found
 
 
 def lefts_of(

@@ -53,7 +53,7 @@ def way_of(order: Order) -> Way:
         papers=_papers(order),
         balance_lines=_balance(references),
         postings=money.postings_of(lines),
-        sums=_sums(order, told, rests, sum(_gone(row) for row in given), disputes),
+        sums=_sums(order, told, rests, sum(_gone(row) for row in given), disputes, money.losses_of(lines)),
     )
 
 
@@ -231,8 +231,8 @@ def _sums(
     rests: Mapping[str, money.Rest],
     refunded_minor: int,
     disputes: Sequence[DisputeWay],
+    loss_minor: int,
 ) -> Sums:
-    sales = [sale for line in told for sale in line.sales]
     paid = PaymentOutcome.objects.filter(order=order, outcome=PaymentOutcome.SUCCEEDED).exists()
     left_minor = sum(one.left_minor or 0 for one in told)
     return Sums(
@@ -242,7 +242,7 @@ def _sums(
             one.amount_minor - sum(step.amount_minor for step in one.steps if step.what == "dispute-won")
             for one in disputes
         ),
-        loss_minor=money.losses_of(sales),
+        loss_minor=loss_minor,
         tax_minor=sum(one.tax_minor for one in rests.values()),
         fee_minor=sum(one.fee_minor for one in rests.values()),
         creators_minor=sum(one.creators_minor for one in rests.values()),

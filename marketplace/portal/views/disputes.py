@@ -79,6 +79,11 @@ def _told(one: Standing, now: Any) -> dict[str, Any]:
     }
 
 
+def _heard(found: Dispute, step: DisputeStep) -> str:
+    in_part = step.state == DisputeStep.WON and step.amount_minor < found.amount_minor
+    return "dispute-part-won" if in_part else f"dispute-{step.state}"
+
+
 def _left(seconds: float) -> str:
     """Says how long is left, in days or hours, toward zero."""
     if seconds <= 0:
@@ -112,7 +117,7 @@ def dispute(request: HttpRequest, dispute: UUID) -> HttpResponse:
         "order": found.order,
         "reason": say(words_told.DISPUTE_REASONS, found.reason),
         "parts": found.parts.select_related("line__offer__release__pack__creator", "line__offer__terms"),
-        "steps": [(say(words_orders.STEPS, f"dispute-{one.state}"), one) for one in found.steps.all()],
+        "steps": [(say(words_orders.STEPS, _heard(found, one)), one) for one in found.steps.all()],
         "bundles": found.bundles.select_related("by").order_by("-number"),
         "submissions": found.submissions.select_related("by", "outcome", "bundle").order_by("-number"),
         "texts": texts,
