@@ -23,6 +23,9 @@ from marketplace.intake.operations import publish_folder
 from marketplace.people.models import Creator
 from tests import packs
 from tests.cast import NOON, Cast, later, on_stage
+from tests.catalog.staged import cast as cast
+from tests.catalog.staged import release as release
+from tests.catalog.staged import staged as staged
 from tests.catalog.tokens import (
     anchored,
     asks,
@@ -39,17 +42,6 @@ from tests.ledger.keyholders import Browser, findings, makes_own_key, said
 from tests.portal.sending import signed_in
 
 State = TransferProposal.State
-
-
-@pytest.fixture
-def cast(db: None, settings: Any) -> Cast:
-    record_suite(settings.DATA_FOLDER)
-    return on_stage()
-
-
-@pytest.fixture
-def release(cast: Cast, tmp_path: Path) -> Release:
-    return published(cast.alice, tmp_path / "one")
 
 
 def published(creator: Creator, folder: Path, **given: Any) -> Release:

@@ -22,7 +22,10 @@ from marketplace.catalog.token_models import TokenAsk, TokenEvent, TokenSigning,
 from marketplace.catalog.tokens import UnableToAskForToken, UnableToMaterialize, checked_wallet
 from marketplace.intake.operations import publish_folder
 from tests import packs
-from tests.cast import NOON, Cast, later, on_stage
+from tests.cast import NOON, Cast, later
+from tests.catalog.staged import cast as cast
+from tests.catalog.staged import release as release
+from tests.catalog.staged import staged as staged
 from tests.catalog.tokens import (
     ZERO,
     anchored,
@@ -31,24 +34,12 @@ from tests.catalog.tokens import (
     is_paid_to,
     makes,
     moves,
-    record_suite,
     says,
     signs,
     wallet_key,
     wallet_of,
 )
 from tests.ledger.keyholders import findings, said
-
-
-@pytest.fixture
-def cast(db: None, settings: Any) -> Cast:
-    record_suite(settings.DATA_FOLDER)
-    return on_stage()
-
-
-@pytest.fixture
-def release(cast: Cast, tmp_path: Path) -> Release:
-    return publish_folder(folder=packs.write(tmp_path / "pack", handle="yunhai"), creator=cast.alice, now=NOON)
 
 
 def test_the_log_says_what_she_asks_for_once(cast: Cast, release: Release) -> None:

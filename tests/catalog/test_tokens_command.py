@@ -13,23 +13,13 @@ from marketplace.catalog import token_queries
 from marketplace.catalog.management.commands import tokens as command
 from marketplace.catalog.models import Release
 from marketplace.catalog.token_models import TokenAsk, TokenSigning
-from marketplace.intake.operations import publish_folder
-from tests import packs
-from tests.cast import NOON, Cast, later, on_stage
-from tests.catalog.tokens import anchored, has_token, moves, record_suite, wallet_key, wallet_of
+from tests.cast import Cast, later
+from tests.catalog.staged import cast as cast
+from tests.catalog.staged import release as release
+from tests.catalog.staged import staged as staged
+from tests.catalog.tokens import anchored, has_token, moves, wallet_key, wallet_of
 
 NAME = "alice/yunhai@1.0.0"
-
-
-@pytest.fixture
-def cast(db: None, settings: Any) -> Cast:
-    record_suite(settings.DATA_FOLDER)
-    return on_stage()
-
-
-@pytest.fixture
-def release(cast: Cast, tmp_path: Path) -> Release:
-    return publish_folder(folder=packs.write(tmp_path / "pack", handle="yunhai"), creator=cast.alice, now=NOON)
 
 
 def run(*words: Any) -> str:

@@ -2,7 +2,6 @@
 
 import json
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,25 +17,15 @@ from marketplace.catalog import token_queries
 from marketplace.catalog.models import Pack, Release, TransferProposal
 from marketplace.catalog.token_models import Handover, TokenAsk, TokenSigning
 from marketplace.catalog.token_words import token_id
-from marketplace.intake.operations import publish_folder
 from marketplace.portal.views import tokens as views
-from tests import packs
-from tests.cast import NOON, Cast, later, on_stage
-from tests.catalog.tokens import anchored, asks, has_token, makes, moves, record_suite, task, wallet_key, wallet_of
+from tests.cast import Cast, later
+from tests.catalog.staged import cast as cast
+from tests.catalog.staged import release as release
+from tests.catalog.staged import staged as staged
+from tests.catalog.tokens import anchored, asks, has_token, makes, moves, task, wallet_key, wallet_of
 from tests.ledger.keyholders import Browser, findings, makes_own_key
 from tests.portal.sending import signed_in
 from tests.portal.test_signing_keys import page, signs
-
-
-@pytest.fixture
-def cast(db: None, settings: Any) -> Cast:
-    record_suite(settings.DATA_FOLDER)
-    return on_stage()
-
-
-@pytest.fixture
-def release(cast: Cast, tmp_path: Path) -> Release:
-    return publish_folder(folder=packs.write(tmp_path / "pack", handle="yunhai"), creator=cast.alice, now=NOON)
 
 
 def where(release: Release, verb: str = "") -> str:
