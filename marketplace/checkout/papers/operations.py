@@ -54,14 +54,28 @@ def issue_paper(*, source: str, now: datetime) -> Paper | None:
     order_id = _order_of(source)
     # One at a time an order: what a note takes off depends on the notes before it.
     order = Order.objects.select_for_update(no_key=True).get(pk=order_id)
-    if not source.startswith("order:") and PaperDue.objects.filter(source=f"order:{order_id}").exists():
-        return None  # the paper that it corrects comes first
-    if source.startswith("refund-failed:") and PaperDue.objects.filter(source=source.replace("-failed", "")).exists():
-        return None  # so does the note that it takes back
+    if _comes_later(source, order_id):
+        return None
     drafted = _drafted(source, order, now)
     paper = _written(drafted, source, now) if drafted is not None else None
     PaperDue.objects.filter(source=source).delete()
     return paper
+
+
+def _comes_later(source: str, order_id: UUID) -> bool:
+    """Tells whether a paper waits for others of its order, whatever order their list has: for the one that it corrects,
+    for the note that it takes back, and a note for what takes back one that counts no more."""
+    kind, _colon, key = source.partition(":")
+    if kind == "order":
+        return False
+    first = {f"order:{order_id}"}
+    if kind == "refund-failed":
+        first.add(f"refund:{key}")
+    else:
+        refunds = RefundIntent.objects.filter(line__order=order_id).values_list("pk", flat=True)
+        noted = Paper.objects.filter(source__in=[f"refund:{one}" for one in refunds]).values_list("source", flat=True)
+        first |= {one.replace("refund:", "refund-failed:") for one in noted}
+    return PaperDue.objects.filter(source__in=first).exists()
 
 
 def _order_of(source: str) -> UUID:

@@ -301,3 +301,27 @@ def test_a_note_that_waits_while_its_refund_fails_is_written_and_taken_back(shop
     assert told == [("WL-C-2026-000001", 50_00), ("WL-D-2026-000001", 50_00), ("WL-R-2026-000001", 50_00)]
     assert newest("debit-note").corrects.number == "WL-C-2026-000001"
     assert not PaperDue.objects.exists()
+
+
+def test_a_note_waits_for_what_takes_back_one_that_counts_no_more(shop):
+    """A refund that failed and a lost dispute are heard in one round: both are credited, and one is taken back."""
+    order = shop.buy(shop.offer())
+    line = order.lines.get()
+    refund = checkout.refund_line(line=line, amount_minor=40_00, reason="a broken file", now=later(hours=4))
+    assert len(written(now=later(hours=4))) == 2
+    failed = {"refund_reference": refund.outcome.reference, "charge_reference": order.outcome.reference}
+    hearing.hear_refund(amount_minor=40_00, state="failed", key=refund.key, now=NOW, **failed)
+    for state in ("opened", "lost"):
+        hearing.hear_dispute(
+            charge_reference=order.outcome.reference,
+            dispute_reference="dp_lost",
+            state=state,
+            amount_minor=50_00,
+            now=NOW,
+        )
+    assert sorted(PaperDue.objects.values_list("source", flat=True))[0].startswith("dispute:")
+    for _round in range(3):
+        written()
+    notes = {(paper.kind, paper.gross_minor) for paper in Paper.objects.exclude(corrects=None)}
+    assert notes == {("credit-note", 40_00), ("debit-note", 40_00), ("credit-note", 50_00)}
+    assert not PaperDue.objects.exists()

@@ -13,6 +13,7 @@ from marketplace.checkout.papers.model import (
     Corrected,
     PaperDocument,
     PaperLine,
+    Replaced,
     SoldBy,
     SoldTo,
     UnreadablePaper,
@@ -109,6 +110,39 @@ def test_the_document_is_what_the_page_about_the_format_says():
         {"jurisdiction": "DE", "name": "VAT", "rate_ppb": 190_000_000, "base_minor": 50_00, "tax_minor": 9_50}
         | {"reason": ""}
     ]
+
+
+RECEIPT = Replaced("WL-R-2026-000001", "0" * 64)
+
+
+def test_an_invoice_that_takes_the_place_of_a_receipt_is_of_the_second_version():
+    written = paper(replaces=RECEIPT, supplied_at=NOON)
+    shape = json.loads(written.to_bytes())
+    assert read_paper(written.to_bytes()) == written
+    assert sorted(set(shape) - set(json.loads(paper().to_bytes()))) == ["replaces", "supplied_at"]
+    assert (shape["format"], shape["supplied_at"]) == ("worldloom/invoice/2", "2026-11-22T12:00:00Z")
+    assert shape["replaces"] == {"number": "WL-R-2026-000001", "sha256": "0" * 64}
+    for language in ("en", "zh-hans"):
+        assert paper_pdf(written.to_bytes(), language=language) != paper_pdf(paper().to_bytes(), language=language)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"format": "worldloom/invoice/1"},
+        {"format": "worldloom/invoice/3"},
+        {"kind": "receipt"},
+        {"replaces": None},
+        {"replaces": {"number": "WL-R-2026-000001"}},
+        {"replaces": {"number": 1, "sha256": "0" * 64}},
+        {"supplied_at": None},
+        {"supplied_at": "2026-11-22"},
+    ],
+)
+def test_what_is_no_second_version_is_not_read(more):
+    shape = json.loads(paper(replaces=RECEIPT, supplied_at=NOON).to_bytes()) | more
+    with pytest.raises(UnreadablePaper):
+        read_paper(json.dumps(shape, separators=(",", ":"), sort_keys=True).encode())
 
 
 def changed(**more):
