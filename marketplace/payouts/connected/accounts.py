@@ -123,12 +123,20 @@ def _no_way(error: Exception) -> UnableToConnect:
     return UnableToConnect(_("Stripe wants its questions answered first"))
 
 
+def is_gone(error: Exception) -> bool:
+    """Whether an error of the provider's client says that an account, or what was asked of it, is not there for us."""
+    said = getattr(error, "json_body", None)
+    body = said.get("error") if isinstance(said, dict) else None
+    code = body.get("code") if isinstance(body, dict) else getattr(error, "code", None)
+    return code in GONE
+
+
 def fetch(reference: str) -> Body | None:
     """Return an account as the provider has it now; None for one that was closed or left us. Raises its errors."""
     try:
         found = plain(client().v1.accounts.retrieve(reference))
     except Exception as error:
-        if getattr(error, "code", None) in GONE:
+        if is_gone(error):
             return None
         raise
     return None if found is None or found.get("deleted") else found

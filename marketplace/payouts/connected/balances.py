@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
-from marketplace.payouts.connected.accounts import GONE, record_state
+from marketplace.payouts.connected.accounts import is_gone, record_state
 from marketplace.payouts.connected.tables import ConnectedAccount, ConnectedBalance
 from marketplace.payouts.currencies import from_stripe
 from marketplace.payouts.models import Payout
@@ -65,7 +65,7 @@ def ask_balances(accounts: dict[int, str], *, currency: str, now: datetime) -> d
                     account_id=account, currency=currency, available_minor=minor[0], pending_minor=minor[1], at=now
                 )
             )
-        elif getattr(said, "code", None) in GONE:
+        elif isinstance(said, Exception) and is_gone(said):
             record_state(account=ConnectedAccount.objects.get(pk=account), body=None, now=now)
     ConnectedBalance.objects.bulk_create(made)
     return {one.account_id: one.available_minor + min(one.pending_minor, 0) for one in made}

@@ -13,7 +13,7 @@ from marketplace.payouts.attempts import BankWord, PayoutAttempt, PayoutAttemptE
 from marketplace.payouts.bookkeeping.attempting import record_done
 from marketplace.payouts.bookkeeping.coming_back import end_returned, record_reversal
 from marketplace.payouts.bookkeeping.outcomes import MAX_REFERENCE, record_paid
-from marketplace.payouts.connected.accounts import GONE, fetch, record_state, state_of
+from marketplace.payouts.connected.accounts import fetch, is_gone, record_state, state_of
 from marketplace.payouts.connected.tables import ConnectedAccount
 from marketplace.payouts.currencies import from_stripe
 from marketplace.payouts.models import Payout, PayoutOutcome, PayoutState
@@ -105,7 +105,7 @@ def fetch_payout(about: About) -> tuple[PayoutAttempt, Body] | None:
     try:
         body = plain(client().v1.payouts.retrieve(about.object_id, None, {"stripe_account": about.account})) or {}
     except Exception as error:
-        if getattr(error, "code", None) in GONE and fetch(about.account) is None:
+        if is_gone(error) and fetch(about.account) is None:
             return None
         raise
     key = _key_in(body)
