@@ -18,6 +18,7 @@ from marketplace.payouts.bookkeeping import (
     refunds,
     releasing,
     reversing,
+    risking,
     royalties,
     settlement,
     takedown_sql,
@@ -30,7 +31,7 @@ from marketplace.payouts.numbers import taken_of
 from marketplace.payouts.rules import largest_remainder
 from marketplace.payouts.terms import Schedule
 from tests.payouts.fakes import FaultyRail
-from tests.payouts.machine.beginnings import as_usual, owing, paid_weekly
+from tests.payouts.machine.beginnings import as_usual, owing, paid_weekly, risky
 from tests.payouts.machine.play import Play
 from tests.payouts.machine.playing import play_among
 
@@ -168,6 +169,26 @@ def reserve_before_debts(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(releasing, "debts_met", lambda *, currency, amounts: dict.fromkeys(amounts, 0))
 
 
+def risk_forgotten(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(releasing, "risks_of", lambda **_asked: {})
+
+
+def riskiest_level_alone(patch: pytest.MonkeyPatch) -> None:
+    """A riskier level keeps what it says, and not what those below it keep as well."""
+    every = risking.kept_by
+    patch.setattr(risking, "kept_by", lambda levels: every(list(levels)[:1]))
+
+
+def checks_ignored(patch: pytest.MonkeyPatch) -> None:
+    said(patch, due, "_DUE", "c.state NOT IN ('passed', 'lifted')", "false")
+
+
+def unchecked_payouts_sent(patch: pytest.MonkeyPatch) -> None:
+    """A check that fails after a payout was reserved does not hold it."""
+    for name in ("_OPEN", "_MAY_BE_SENT"):
+        said(patch, settlement, name, "c.state NOT IN ('passed', 'lifted')", "false")
+
+
 def weekly_pays_daily(patch: pytest.MonkeyPatch) -> None:
     slot = Schedule.slot
 
@@ -201,6 +222,10 @@ FOUND: dict[Plant, tuple[str | None, tuple[str, ...]]] = {
     frozen_money_returned_as_available: (None, ("settle", "freeze", "come_back")),
     holds_ignored: ("payouts_held_creator_waits", ("settle", "hold_payouts")),
     held_payouts_sent: (None, ("settle", "hold_payouts")),
+    checks_ignored: ("payouts_unchecked_creator_waits", ("settle", "want_checks")),
+    unchecked_payouts_sent: (None, ("settle", "decide_check")),
+    risk_forgotten: (None, EARN),
+    riskiest_level_alone: (None, EARN),
     threshold_ignored: (None, ("settle", "set_policy")),
     weekly_pays_daily: (None, ("settle", "time_passes", "come_back")),
     a_new_key_for_each_attempt: (None, ("settle",)),
@@ -218,7 +243,12 @@ FOUND: dict[Plant, tuple[str | None, tuple[str, ...]]] = {
     months_by_the_clock: (None, (*EARN, "close_months")),
 }
 """Bug → the guard that refuses it by name, or nothing where the machine sees it; and what its histories consist of."""
-BEGINS = {reserve_before_debts: owing, weekly_pays_daily: paid_weekly}
+BEGINS = {
+    reserve_before_debts: owing,
+    weekly_pays_daily: paid_weekly,
+    risk_forgotten: risky,
+    riskiest_level_alone: risky,
+}
 """Bug → what was before its histories, where they do not begin as usual."""
 QUICK = {
     truncated_reversal,

@@ -24,4 +24,10 @@ def paid_weekly(play):
     play.settle(faults=[])
 
 
-BEGINNINGS = (as_usual, paid, owing, paid_weekly)
+def risky(play):
+    """Everybody is at the second level of risk; the first holds longer, the second keeps a third for longer still."""
+    play.set_risk_level(number=1, below=400, hold=25, reserve=(0, 0))
+    play.set_risk_level(number=2, below=400, hold=5, reserve=(333_333_333, 30))
+
+
+BEGINNINGS = (as_usual, paid, owing, paid_weekly, risky)

@@ -36,12 +36,13 @@ class Stage(RuleBasedStateMachine):
             (split, list(split.shares.values_list("payee_id", "share_ppb"))) for split in (own, shared, derived)
         ]
         FaultyRail.plan, FaultyRail.calls = [], []
-        self.settings = override_settings(CHECK_AGAIN_DAYS=AGAIN_DAYS)
-        self.settings.enable()
-        self.want(())
+        self.settings = None
 
     def want(self, kinds):
-        """Has the house want checks of these kinds."""
+        """Has the house want checks of these kinds, until the history is over."""
+        if self.settings is None:
+            self.settings = override_settings(CHECK_AGAIN_DAYS=AGAIN_DAYS)
+            self.settings.enable()
         house.CHECK_IDENTITY_ABOVE_MINOR, house.CHECK_SANCTIONS = 0 if "identity" in kinds else -1, "sanctions" in kinds
         self.model.wanted = set(kinds)
 
@@ -51,7 +52,8 @@ class Stage(RuleBasedStateMachine):
                 self.everything_is_given_back()
             connection.check_constraints()
         finally:
-            self.settings.disable()
+            if self.settings is not None:
+                self.settings.disable()
             transaction.savepoint_rollback(self.savepoint)
 
     def everything_is_given_back(self):
