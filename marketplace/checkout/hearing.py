@@ -20,7 +20,7 @@ from marketplace.checkout.gateways.base import Charge, Returned
 from marketplace.checkout.models import Order, OrderLine, PaymentOutcome
 from marketplace.checkout.paying import note
 from marketplace.checkout.refunds import RefundIntent, RefundStep
-from marketplace.checkout.taking_back import held, mark, revoke
+from marketplace.checkout.taking_back import held, mark, take_back
 from marketplace.licensing import pricing
 from marketplace.licensing.models import GrantStatus
 from marketplace.payouts.models import AccountKind, Posting
@@ -231,9 +231,7 @@ def _follow(order: Order, step: DisputeStep, now: datetime) -> None:
             continue
         if state == DisputeStep.OPENED:
             mark(grant, GrantStatus.SUSPENDED, DISPUTED, now)
-        elif lost and not line_money.left_of_line(part.line):
-            revoke(grant, TAKEN, now)
-        else:
+        elif not (lost and not line_money.left_of_line(part.line) and take_back(part.line, TAKEN, now)):
             mark(grant, GrantStatus.ACTIVE, WON if is_won else PART_TAKEN, now)
 
 

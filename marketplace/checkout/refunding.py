@@ -14,7 +14,7 @@ from marketplace.checkout.gateways.base import FAILED, GatewayUnavailable, Retur
 from marketplace.checkout.models import Order, OrderLine, PaymentOutcome
 from marketplace.checkout.placing import gateway_of
 from marketplace.checkout.refunds import RefundIntent, RefundOutcome, RefundStep
-from marketplace.checkout.taking_back import held, revoke
+from marketplace.checkout.taking_back import take_back
 from marketplace.database.paging import each
 from marketplace.payouts.left_queries import amount_taken, loss_of
 from marketplace.payouts.operations import UnableToRefund
@@ -41,8 +41,8 @@ def refund_line(*, line: OrderLine, amount_minor: int | None = None, reason: str
     """This will give a buyer an amount of an order line back, or all that is left of it.
 
     The intent is committed before the gateway is called, so that a crash loses nothing: `finish_refunds` goes on with
-    the same key. When all of a line is given back, the license that it stands behind now is revoked (taking_back.held),
-    and a subscription that began with it ends.
+    the same key. When all of a line is given back, the license that it stands behind now is taken (taking_back.py), and
+    unless its time is over a subscription that began with it ends.
     Raises UnableToRefundLine, also while a bank decides about the payment: what it takes would go back twice; and
     GatewayUnavailable when nobody knows yet whether money moved.
     """
@@ -130,9 +130,9 @@ def record(*, intent: RefundIntent, returned: Returned, now: datetime) -> Refund
             intent=intent, outcome=kind, reference=returned.reference, reason=returned.reason[:300], at=now
         )
         # A bill that is given back leaves the license that it was for.
-        grant = held(intent.line) if intent.line.kind != OrderLine.USAGE else None
-        if kind != RefundOutcome.REFUSED and grant is not None and not line_money.left_of_line(intent.line):
-            revoke(grant, REFUNDED, now)
+        line, is_bill = intent.line, intent.line.kind == OrderLine.USAGE
+        if kind != RefundOutcome.REFUSED and not is_bill and not line_money.left_of_line(line):
+            take_back(line, REFUNDED, now, leaves_later=True)
         return outcome
 
 

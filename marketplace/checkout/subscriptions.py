@@ -10,6 +10,7 @@ from django.utils.translation import gettext_noop
 
 from marketplace.checkout.models import OrderLine, PaymentOutcome, Subscription, SubscriptionEnd, SubscriptionSeats
 from marketplace.checkout.subscription_models import SubscriptionCancelled, SubscriptionMethod, TrialLine
+from marketplace.checkout.worth import RESTORED
 from marketplace.licensing import operations as licensing
 from marketplace.licensing import pricing
 from marketplace.licensing import queries as licensing_queries
@@ -85,14 +86,20 @@ def end(subscription: Subscription, cause: str, *, now: datetime, reason: str = 
 
 def of_grants(grants: Iterable[Grant]) -> QuerySet[Subscription]:
     """This will find the subscriptions that licenses were bought or renewed under, or go on under for a time."""
-    keys = [key for kind, _, key in (one.source.partition(":") for one in grants) if kind in ("order-line", "grace")]
+    keys = [
+        key
+        for kind, _, key in (one.source.partition(":") for one in grants)
+        if kind in ("order-line", "grace", "restored")
+    ]
     return Subscription.objects.filter(Q(line__in=keys) | Q(lines__in=keys)).distinct()
 
 
 def current_grant(subscription: Subscription) -> Grant | None:
     """This will find the newest license of a subscription."""
     newest = subscription.lines.filter(PAID).order_by("-order__placed_at", "-order_id").first()
-    return Grant.objects.filter(source=(newest or subscription.line).source).first()
+    line = newest or subscription.line
+    # What was added goes back at times, and what was there before is there again.
+    return Grant.objects.filter(source__in=[line.source, f"{RESTORED}{line.pk}"]).order_by("-granted_at", "-id").first()
 
 
 def seats_of(subscription: Subscription) -> int:

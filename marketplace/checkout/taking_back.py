@@ -1,14 +1,18 @@
 """What becomes of a license when the money for it went back."""
 
+import logging
 from datetime import datetime
 
+from django.db import transaction
 from django.utils.translation import gettext as _
 
-from marketplace.checkout import line_money, subscriptions, worth
-from marketplace.checkout.models import OrderLine, SubscriptionEnd
+from marketplace.checkout import subscriptions, worth
+from marketplace.checkout.models import OrderLine, SubscriptionEnd, SubscriptionSeats
 from marketplace.licensing import operations as licensing
 from marketplace.licensing import queries as licensing_queries
 from marketplace.licensing.models import Grant, GrantStatus
+
+log = logging.getLogger(__name__)
 
 
 def held(line: OrderLine) -> Grant | None:
@@ -24,15 +28,69 @@ def held(line: OrderLine) -> Grant | None:
     return None
 
 
-def is_given_back(line: OrderLine) -> bool:
-    """This will tell whether nothing stays paid for what a line licensed: neither its price, nor credit that it took
-    over. Until then a license goes on: what came back was a part of it, such as seats that were added."""
-    return not line_money.left_of_line(line) and not worth.credit_left(line)
+def take_back(line: OrderLine, reason: str, now: datetime, *, leaves_later: bool = False) -> bool:
+    """This will take the license that a line stands behind, once its price has gone back; tells whether it did.
+
+    Where credit that the line took over still stands, what stays paid is not taken: the license that was upgraded, or
+    had fewer seats, is there again, to its own end. One that took its place since goes on, and so does one whose former
+    cannot be granted any more. The subscription that the license came of ends; with `leaves_later` it goes on where the
+    license's own time is over.
+    """
+    grant = held(line)
+    if grant is None:
+        return False
+    former = line.replaces if worth.credit_left(line) else None
+    if former is not None and grant.source != line.source:
+        return False
+    if former is not None and (former.ends_at is None or former.ends_at > now):
+        return _restored(line, grant, former, now)
+    is_over = grant.ends_at is not None and grant.ends_at <= now
+    revoke(grant, reason, now, with_renewals=not (leaves_later and is_over))
+    return True
+
+
+def _restored(line: OrderLine, taken: Grant, former: Grant, now: datetime) -> bool:
+    """Grants what was there before an upgrade, in its place and for nothing; tells whether that could be."""
+    ended = [] if line.subscription_id else list(subscriptions.of_grants([taken]))
+    try:
+        with transaction.atomic():
+            licensing.grant(
+                offer=former.offer,
+                studio=former.studio,
+                source=f"{worth.RESTORED}{line.pk}",
+                now=now,
+                ordered_at=former.ordered_at or former.granted_at,
+                seats=former.seats,
+                project=former.project,
+                starts_at=max(former.starts_at, now),
+                ends_at=former.ends_at,
+                kind=Grant.UPGRADE,
+                replaces=taken,
+                price_minor=0,
+                currency=former.currency,
+            )
+    except (licensing.UnableToGrant, licensing.UnableToGrantExclusively) as error:
+        log.error("%s is given back, and its license goes on: %s", line.source, error)
+        return False
+    for subscription in ended:
+        subscriptions.end(subscription, SubscriptionEnd.REVOKED, now=now)
+    if line.subscription is not None:
+        by = line.order.buyer
+        SubscriptionSeats.objects.create(subscription=line.subscription, seats=former.seats, by=by, at=now)
+    return True
+
+
+def comes_back(line: OrderLine, now: datetime) -> bool:
+    """This will tell whether the license that was there before is there again when all of a line is given back."""
+    former, there = line.replaces, held(line)
+    is_over = former is None or (former.ends_at is not None and former.ends_at <= now)
+    return not is_over and there is not None and there.source == line.source and worth.credit_left(line) > 0
 
 
 def goes_on(line: OrderLine) -> bool:
-    """This will tell whether a license goes on when all of a line's price is given back."""
-    return worth.credit_left(line) > 0
+    """This will tell whether what took a license's place goes on when all of the line is given back."""
+    there = held(line)
+    return there is not None and there.source != line.source and worth.credit_left(line) > 0
 
 
 def ends_along(line: OrderLine) -> str:

@@ -8,6 +8,9 @@ from marketplace.checkout.refunds import RefundIntent
 from marketplace.licensing import pricing
 from marketplace.licensing.models import Grant
 
+RESTORED = "restored:"
+"""How the source of a license begins that is there again since the price of its upgrade went back; its line follows."""
+
 
 def worth_of(grant: Grant, *, at: datetime) -> int:
     """This will tell what a license is worth at a moment, in minor units of its currency: for the time that is left of
@@ -17,8 +20,9 @@ def worth_of(grant: Grant, *, at: datetime) -> int:
     before it whose credit it took. One that was passed on is worth what it was where it was paid, for its whole time.
     """
     paid = grant
-    while paid.kind == Grant.TRANSFER and paid.replaces is not None:
-        paid = paid.replaces
+    while paid.replaces is not None and (paid.kind == Grant.TRANSFER or paid.source.startswith(RESTORED)):
+        # What was restored stands in the place of its upgrade, for what was paid for the one before that.
+        paid = paid.replaces.replaces if paid.source.startswith(RESTORED) else paid.replaces  # type: ignore[assignment]
     line = line_of(paid)
     left_minor = paid.price_minor if line is None else _price_left(line) + credit_left(line)
     return pricing.credit_of(left_minor, starts_at=paid.starts_at, ends_at=paid.ends_at, at=at)

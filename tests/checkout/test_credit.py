@@ -171,13 +171,26 @@ def test_a_renewal_waits_for_an_order_that_takes_its_place(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("how", ["refunded", "lost"])
-def test_what_was_added_goes_back_and_the_license_goes_on_for_what_it_took_over(shop: Shop, how: str) -> None:
+def test_what_was_added_goes_back_and_what_was_there_before_is_there_again(shop: Shop, how: str) -> None:
     line = shop.line(shop.offer("cc-by-nc-4.0", 5_000))
     up = upgraded(shop, line, 8_000)
     gone(up, how, later(hours=5))
-    assert (status_of(grant_of(up)), worth.worth_of(grant_of(up), at=later(hours=5))) == ("active", 5_000)
+    again = Grant.objects.get(source=f"restored:{up.pk}")
+    assert (again.offer, again.price_minor, status_of(again)) == (line.offer, 0, "active")
+    assert [status_of(grant_of(one)) for one in (line, up)] == ["superseded", "superseded"]
+    assert worth.worth_of(again, at=later(hours=5)) == 5_000
     gone(line, how, later(hours=6))
-    assert [status_of(grant_of(one)) for one in (line, up)] == ["superseded", "revoked"]
+    assert (status_of(again), check_books()) == ("revoked", [])
+
+
+def test_what_is_there_again_is_upgraded_by_what_is_left_of_it(shop: Shop) -> None:
+    line = shop.line(shop.offer("cc-by-nc-4.0", 5_000))
+    up = upgraded(shop, line, 8_000)
+    back(up, hours=5)
+    again = Grant.objects.get(source=f"restored:{up.pk}")
+    third = shop.line(Ask(shop.offer("cc-by-4.0", 9_000), kind="upgrade", replaces=again), now=later(hours=6))
+    assert (third.price_minor, third.credit_minor, paid()) == (4_000, 5_000, 9_000)
+    assert worth.worth_of(grant_of(third), at=later(hours=6)) == 9_000
     assert check_books() == []
 
 
@@ -187,9 +200,33 @@ def test_seats_that_were_added_go_back_and_the_subscription_goes_on(shop: Shop, 
     added = renewing.change_seats(subscription=subscription, seats=3, by=carol, idempotency_key="k", now=half)
     assert added is not None
     gone(added.lines.get(), how, half + HOUR)
-    assert [status_of(one) for one in Grant.objects.order_by("granted_at")] == ["superseded", "active"]
+    rows = Grant.objects.order_by("granted_at")
+    assert [(one.seats, status_of(one)) for one in rows] == [(2, "superseded"), (3, "superseded"), (2, "active")]
     assert not SubscriptionEnd.objects.exists()
     assert renewing.renew_subscriptions(now=SECOND - MINUTE) == 1
+    newest = Grant.objects.order_by("-starts_at")[0]
+    assert (newest.kind, newest.seats, newest.starts_at, newest.price_minor) == ("renewal", 2, SECOND, 2_000)
+    assert check_books() == []
+
+
+def test_a_year_that_goes_back_leaves_the_rest_of_the_month_before_it(shop: Shop) -> None:
+    subscription, first = subscribed(shop), Grant.objects.get()
+    year = shop.offer("enterprise", 10_000, model="yearly")
+    up = shop.line(Ask(year, kind="upgrade", replaces=first, seats=2), now=FIRST + HOUR)
+    checkout.refund_line(line=up, reason="wrong", now=FIRST + 2 * HOUR)
+    again = Grant.objects.get(source=f"restored:{up.pk}")
+    assert (again.offer, again.starts_at, again.ends_at) == (subscription.offer, FIRST + 2 * HOUR, SECOND)
+    assert sorted(SubscriptionEnd.objects.values_list("cause", flat=True)) == ["replaced", "revoked"]
+    assert (renewing.renew_subscriptions(now=SECOND), check_books()) == (0, [])
+
+
+def test_what_took_over_the_credit_of_an_upgrade_goes_on_when_that_goes_back(shop: Shop) -> None:
+    line = shop.line(shop.offer("cc-by-nc-4.0", 5_000))
+    up = upgraded(shop, line, 8_000)
+    third = shop.line(Ask(shop.offer("cc-by-4.0", 9_000), kind="upgrade", replaces=grant_of(up)), now=later(hours=5))
+    gone(up, "lost", later(hours=6))
+    assert (status_of(grant_of(third)), worth.worth_of(grant_of(third), at=later(hours=6))) == ("active", 6_000)
+    assert check_books() == []
 
 
 def test_a_month_that_is_over_is_given_back_and_the_subscription_goes_on(shop: Shop) -> None:

@@ -17,7 +17,7 @@ from marketplace.checkout.gateways.base import GatewayUnavailable
 from marketplace.checkout.models import OrderLine
 from marketplace.checkout.refund_requests import RefundRequest
 from marketplace.checkout.refunds import RefundIntent
-from marketplace.checkout.taking_back import ends_along, goes_on
+from marketplace.checkout.taking_back import comes_back, ends_along, goes_on
 from marketplace.checkout.ways.reading import refund_state
 from marketplace.database.locks import alone
 from marketplace.payouts.rules import format_amount
@@ -102,6 +102,7 @@ def _page(request: HttpRequest, line: OrderLine, form: RefundForm, left_minor: i
         "form": form,
         "left_minor": left_minor,
         "along": ends_along(line),
+        "comes_back": comes_back(line, timezone.now()),
         "goes_on": goes_on(line),
         "refunds": [_refund(one) for one in refund_rows.refunds_of(line)],
         **more,

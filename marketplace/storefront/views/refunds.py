@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from marketplace.checkout import asking_back
-from marketplace.checkout.taking_back import ends_along, goes_on
+from marketplace.checkout.taking_back import comes_back, ends_along, goes_on
 from marketplace.people.models import Person
 from marketplace.storefront import refund_rows, words
 from marketplace.storefront.forms_checkout import AmountField
@@ -88,6 +88,7 @@ def ask(request: HttpRequest, line: UUID) -> HttpResponse:
         "currency": currency,
         "left_minor": left_minor,
         "along": ends_along(found),
+        "comes_back": comes_back(found, now),
         "goes_on": goes_on(found),
         "until": asking_back.open_until(found.order),
         "form": form,
