@@ -299,3 +299,5 @@ def test_an_upgrade_says_before_its_first_price_goes_back_that_it_ends(desk, sho
         f"The license was upgraded: when all of its price is given back, the license {grant_of(up).pk} ends too."
         in text
     )
+    answer = looked(desk, up, amount="30.00")
+    assert "the license that was there before is there again in its place, to its own end." in page(answer)

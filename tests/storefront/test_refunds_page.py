@@ -8,6 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from marketplace.checkout import asking_back
+from marketplace.checkout.asking import Ask
 from marketplace.checkout.refund_requests import RefundAnswer, RefundRequest
 from marketplace.checkout.refunds import RefundIntent
 from marketplace.licensing import holding
@@ -161,3 +162,12 @@ def test_before_she_asks_she_reads_that_the_license_she_passed_on_ends_too(carol
     holding.transfer(grant=grant_of(passed), to=cast.daves_studio, by=cast.carol, now=later(hours=3))
     said = page(carol.get(reverse("refund-ask", args=[passed.pk])))
     assert "when all of its price is given back, the one that Quill has ends." in said
+
+
+def test_before_she_asks_she_reads_that_what_she_had_before_an_upgrade_comes_back(carol, shop, line):  # noqa: F811
+    bigger = shop.offer("enterprise", 80_00)
+    up = shop.line(Ask(bigger, kind="upgrade", replaces=grant_of(line)), now=later(hours=3))
+    said = page(carol.get(reverse("refund-ask", args=[up.pk])))
+    assert "the license that you had before is there again in its place." in said
+    assert "its license ends" not in said
+    assert "its license ends" in page(carol.get(reverse("refund-ask", args=[line.pk])))
