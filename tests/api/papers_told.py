@@ -12,8 +12,9 @@ NAMES = ["orders_list", "orders_paper", "studio_billing", "studio_billing_read"]
 def paper_paths(order: dict[str, Any]) -> dict[str, str]:
     """Where each is read, once the order's paper is written."""
     issue_papers(now=later(hours=4))
+    first = Paper.objects.filter(order=order["id"]).earliest("issued_at")
     return {
         "orders_list": "/orders",
-        "orders_paper": f"/orders/{order['id']}/papers/{Paper.objects.filter(order=order['id']).earliest('issued_at').name}",
+        "orders_paper": f"/orders/{order['id']}/papers/{first.name}",
         "studio_billing_read": "/studio/billing-details",
     }

@@ -122,9 +122,7 @@ def test_a_refund(given: dict[str, Any], read: Returned) -> None:
 
 def test_a_dispute() -> None:
     due = datetime.fromtimestamp(1_723_679_999, UTC)
-    read = Disputed(
-        "dp_published", "ch_published", "", "warning_needs_response", 1000, 0, "USD", "general", due
-    )
+    read = Disputed("dp_published", "ch_published", "", "warning_needs_response", 1000, 0, "USD", "general", due)
     assert disputed_of(DISPUTE) == read
     nothing_said = DISPUTE | {"evidence_details": None, "reason": None, "status": "lost", "charge": published("charge")}
     assert disputed_of(nothing_said) == Disputed(
