@@ -1,6 +1,6 @@
 """What lines of the gateway, sets and movements are called at the operator's desk."""
 
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from marketplace.checkout.reconciling import rules
 from marketplace.ui.formats import Names
@@ -9,7 +9,7 @@ CATEGORIES: Names = {name: gettext_lazy(text) for name, text in rules.WORDS.item
 """Category of a line → what it is called; what is not here nobody understands."""
 
 KINDS: Names = {
-    "sale": gettext_lazy("Sale"),
+    "sale": pgettext_lazy("money", "Sale"),
     "subscription_paid": gettext_lazy("Paid for periods to come"),
     "psp_settled": gettext_lazy("Settled"),
     "collected": gettext_lazy("Settled"),
