@@ -143,6 +143,8 @@ def fetch_invoice(about: About) -> Paid | None:
     if not key or invoice["status"] == "draft":
         return None
     invoice_row, intent = invoices.seen_with_intent(about.object_id)
+    if invoice_row["status"] == "open" and intent is None:
+        return None  # nobody has tried to be paid by it yet: the try that wrote it goes on, or writes it off
     charge = reading.charge_of_invoice(invoice_row, intent)
     if charge.state == DECLINED and is_to_confirm((intent or {}).get("last_payment_error") or {}):
         return None
