@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from marketplace.checkout.gateways.base import ACTION, DECLINED, PENDING, SUCCEEDED, AskedLine, GatewayUnavailable
-from marketplace.checkout.gateways.stripe import invoices, words
+from marketplace.checkout.gateways.stripe import inbox, invoices, words
+from marketplace.provider.inbox import About
 from tests.checkout.stripe.shop import Till
 from tests.stripe.faults import Fault
 
@@ -156,3 +157,15 @@ def test_a_payment_whose_draft_was_removed_is_called_off(till: Till) -> None:
     till.forward(minutes=3)
     ended = till.cancel(asked, "")
     assert (ended.state, till.count("invoice"), till.count("charge")) == (DECLINED, 0, 1)
+
+
+def test_a_message_about_an_invoice_that_nobody_has_tried_to_pay_changes_nothing(till: Till, monkeypatch: Any) -> None:
+    asked = till.asked(*USED, method=till.kept_card(), off_session=True)
+    with monkeypatch.context() as died:
+        died.setattr(invoices, "_paid", lambda *_given: pytest.fail("died"))
+        with pytest.raises(pytest.fail.Exception):
+            till.charge(asked)
+    [row] = till.fake.world.all("invoice")
+    assert row["status"] == "open"
+    assert inbox.fetch_invoice(About("invoice", row["id"], "", frozenset(), till.now)) is None
+    assert till.charge(asked).state == SUCCEEDED
