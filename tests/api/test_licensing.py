@@ -44,7 +44,7 @@ def test_an_order_is_answered_with_its_grants_in_order(market: Market, carol: St
     assert {name: value for name, value in body.items() if name not in ("grants", "lines")} == {
         "id": str(order.pk),
         "status": "paid",
-        "payment": {"state": "paid", "url": None, "reason": None},
+        "payment": {"state": "paid", "url": None, "reason": None, "tries": 1},
         "total_minor": 20_002,
         "tax_minor": 0,
         "tax_included": False,

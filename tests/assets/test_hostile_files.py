@@ -34,6 +34,7 @@ def test_a_hostile_file_is_refused_for_its_trick(hostile: Hostile, tmp_path: Pat
     assert finding.message.isprintable()
 
 
+@pytest.mark.deep
 def test_all_of_them_are_refused_by_children_with_little_memory_and_time(tmp_path: Path) -> None:
     paths = list(write_all(tmp_path / "folder"))
     candidates = [Candidate(path, hostile.name) for path, hostile in zip(paths, HOSTILE, strict=True)]

@@ -96,6 +96,7 @@ def test_a_filter_that_is_chosen_shows_at_once_and_stands_in_the_address(
     assert page.locator(".pack-card").count() == 1
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     "kind",
     [

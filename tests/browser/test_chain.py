@@ -27,6 +27,7 @@ def suite(contracts: Contracts, settings: Any, tmp_path: Path) -> Contracts:  # 
     return contracts
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("language", ["en-US", "zh-CN"])
 def test_the_page_of_the_contracts_reads_well_everywhere(
     market: Market, suite: Contracts, open_page: Callable[..., Any], language: str

@@ -56,6 +56,7 @@ def look(page: Any, name: str) -> None:
         page.screenshot(path=str(Path(folder) / f"{name}.png"), full_page=True)
 
 
+@pytest.mark.deep
 def test_alice_claims_what_she_earned(market: Market, clocked: Chain, open_page: Callable[..., Any]) -> None:
     wallet = Wallet(clocked.contracts.wallet(), clocked.contracts.place.url)
     clocked.bind(market.cast.alice, wallet.key)

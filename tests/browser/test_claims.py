@@ -68,6 +68,7 @@ def page_of(open_page: Callable[..., Any], live_server: Any) -> Callable[..., An
     return page_of
 
 
+@pytest.mark.deep
 def test_a_copied_picture_is_held_answered_and_maintained(
     cast: Cast, copied: Submission, page_of: Callable[..., Any]
 ) -> None:
@@ -113,6 +114,7 @@ def test_a_copied_picture_is_held_answered_and_maintained(
     assert sorted(names.all_inner_texts()) == ["prompts.txt", "style.safetensors"]
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     "kind",
     [

@@ -91,6 +91,7 @@ def test_a_recipe_is_checked_completed_and_mended_while_it_is_typed(
     assert Recipe.objects.count() == 0
 
 
+@pytest.mark.deep
 def test_a_mask_is_chosen_and_the_recipe_saved(
     scene: Stage, open_page: Callable[..., Any], client: Any, live_server: Any
 ) -> None:

@@ -138,6 +138,7 @@ def test_a_seat_is_assigned_without_scripts(market: Market, open_page: Callable[
 WIDE = {"width": 1360, "height": 900}
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     "kind",
     [

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.browser
 NEW = "/portal/packs/alice/yunhai/offers/new"
 
 
+@pytest.mark.deep
 def test_she_reads_her_terms_as_she_writes_them_and_her_own_key_signs(
     emptied: None, open_page: Callable[..., Any], tmp_path: Path
 ) -> None:

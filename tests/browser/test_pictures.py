@@ -18,6 +18,7 @@ SHIFT = """() => new Promise(resolve => new PerformanceObserver(list => {
 }).observe({type: "layout-shift", buffered: true}) || setTimeout(() => resolve(0), 300))"""
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pictures_are_avif_stand_still_and_are_described(
     market: Market, open_page: Callable[..., Any], scheme: str

@@ -29,7 +29,13 @@ def as_carol(page: Any, market: Market | Gallery, client: Any, live_server: Any)
     page.context.add_cookies([cookie])
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+@pytest.mark.parametrize(
+    "scripts",
+    [
+        pytest.param(True, id="with scripts"),
+        pytest.param(False, id="without scripts", marks=pytest.mark.deep),
+    ],
+)
 def test_carol_quotes_pays_locks_and_downloads(
     market: Market, open_page: Callable[..., Any], client: Any, live_server: Any, tmp_path: Path, scripts: bool
 ) -> None:
@@ -86,6 +92,7 @@ def test_axe_finds_nothing_and_no_page_scrolls_sideways(
             assert width <= screen["viewport"]["width"], address  # type: ignore[index]
 
 
+@pytest.mark.deep
 def test_a_run_is_watched_until_its_picture_is_there(
     emptied: None, open_page: Callable[..., Any], client: Any, live_server: Any, tmp_path: Path, settings: Any
 ) -> None:

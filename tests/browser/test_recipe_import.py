@@ -38,6 +38,7 @@ def _fits(page: Any, screen: dict[str, Any]) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= screen["viewport"]["width"]
 
 
+@pytest.mark.deep
 def test_a_picture_is_chosen_dropped_and_counted_once(
     scene: Stage, open_page: Callable[..., Any], client: Any, live_server: Any
 ) -> None:
@@ -70,6 +71,7 @@ def test_a_picture_is_chosen_dropped_and_counted_once(
     assert UsageEvent.objects.count() == 1
 
 
+@pytest.mark.deep
 def test_foreign_and_broken_files_are_told_without_scripts_and_to_anybody(
     scene: Stage, open_page: Callable[..., Any]
 ) -> None:

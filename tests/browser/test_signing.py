@@ -64,6 +64,7 @@ def verified(key: CreatorKey) -> None:
     assert findings() == []
 
 
+@pytest.mark.deep
 def test_a_key_made_in_the_browser_signs_a_release_there(
     emptied: None, open_page: Callable[..., Any], tmp_path: Path
 ) -> None:

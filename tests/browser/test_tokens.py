@@ -75,6 +75,7 @@ def holder(reader: Reader, release: Release) -> Any:
     return reader.view("AssetToken", "ownerOf", int(release.digest, 16))
 
 
+@pytest.mark.deep
 def test_her_wallet_makes_the_token_and_gives_it_away(
     market: Market, contracts: Contracts, open_page: Callable[..., Any]
 ) -> None:

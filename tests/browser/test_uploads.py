@@ -151,6 +151,7 @@ def test_a_broken_line_is_tried_again(alice: Any, files: dict[str, Path]) -> Non
     assert Upload.objects.count() == 1
 
 
+@pytest.mark.deep
 def test_a_refused_file_is_named_while_the_others_pass(alice: Any, files: dict[str, Path]) -> None:
     names = ("broken.safetensors", "empty.txt", "style.safetensors")
     alice.locator("#id_content").set_input_files([files[name] for name in names])
@@ -192,6 +193,7 @@ def test_a_name_is_taken_once(alice: Any, files: dict[str, Path], tmp_path: Path
     assert alice.evaluate("document.activeElement.id") == "id_previews"
 
 
+@pytest.mark.deep
 def test_who_is_signed_out_signs_in_elsewhere_and_goes_on(alice: Any, files: dict[str, Path]) -> None:
     describe(alice)
     alice.locator("#id_cover").set_input_files(files["cover.png"])
@@ -230,6 +232,7 @@ def test_a_browser_that_may_not_store_sends_all_the_same(alice: Any, files: dict
     assert Upload.objects.count() == 0
 
 
+@pytest.mark.deep
 def test_a_folder_goes_by_uploads_and_leaves_out_what_is_not_named(alice: Any, tmp_path: Path) -> None:
     folder = packs.write(tmp_path / "pack", handle="yunhai")
     (folder / "notes.md").write_text("not for anybody", encoding="utf-8")

@@ -123,6 +123,7 @@ def test_transactions_are_sent_one_after_the_other(wallet: Wallet, shown: Callab
     assert wallet.rpc.number("eth_getTransactionCount", wallet.address, "latest") == 3
 
 
+@pytest.mark.deep
 def test_a_wallet_of_before_and_a_choice_of_two(wallet: Wallet, shown: Callable[..., Any], place: Place) -> None:
     old = shown(wallet, legacy=True)
     assert old.locator("#wallet fieldset").is_hidden()
@@ -169,6 +170,7 @@ REFUSALS: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.deep
 def test_what_a_wallet_refuses_is_said_and_nothing_is_handed_in(wallet: Wallet, shown: Callable[..., Any]) -> None:
     page = shown(wallet)
     page.evaluate(
@@ -221,6 +223,7 @@ def test_without_javascript_it_is_pasted(shown: Callable[..., Any], open_page: C
     page.wait_for_url("**signature=0x3434*")
 
 
+@pytest.mark.deep
 def test_what_would_fail_is_not_sent(wallet: Wallet, shown: Callable[..., Any]) -> None:
     poor = shown(wallet, steps=[{"to": NOBODY, "data": "0x", "value": 10**24}])
     press(poor, "Claim")

@@ -28,6 +28,7 @@ def wallet(chain: Chain, name: str) -> Wallet:
     return Wallet(key, chain.contracts.place.url, name=name)
 
 
+@pytest.mark.deep
 def test_both_wallets_sign_in_the_browser(
     market: Market, chain: Chain, open_page: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,7 +35,7 @@ from tests.faults.way import Way
 from tests.stripe import backwards, sessions
 
 DEEP = pytest.mark.deep
-CARD, INVOICE = pytest.param(False, id="card"), pytest.param(True, id="invoice")
+CARD, INVOICE = pytest.param(False, id="card"), pytest.param(True, id="invoice", marks=pytest.mark.deep)
 
 
 def steps(some: int) -> Any:

@@ -162,7 +162,7 @@ def test_where_the_gateway_has_a_page_she_is_led_there_from_one_of_ours(cast, ca
     text = page(carol.get(PAGE))
     assert "Card number" not in text
     answer = carol.post(reverse("payment-method-add", args=[cast.studio.pk]))
-    assert 'content="1; url=https://pay.example/setup/1"' in page(answer)
+    assert 'content="0; url=https://pay.example/setup/1"' in page(answer)
     assert asked[0]["studio"] == cast.studio.pk
     assert asked[0]["return_url"] == "http://testserver/payment-methods?added=1"
     assert asked[0]["key"].startswith("method:")

@@ -95,7 +95,7 @@ POINTS: dict[str, tuple[Any, str]] = {
 }
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("moment", [pytest.param("before", marks=pytest.mark.deep), "after"])
 def test_killed_between_the_writes(
     scene: Gallery, painter: Painter, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
