@@ -25,6 +25,7 @@ from marketplace.payouts.operations import (
     settle,
     thaw,
 )
+from marketplace.payouts.queries import check_books
 from tests.payouts.cast import NOON
 from tests.payouts.machine import asking
 from tests.payouts.policing import DAY, has, policy, transfers
@@ -253,3 +254,15 @@ def test_whatever_happens_all_that_is_available_is_somebodys(
     for _step in range(45):
         chance.happen()
         assert_all_is_somebodys((alice, bob))
+
+
+@pytest.mark.xfail(strict=True, reason="known and open: docs/decisions/0028-reversals.md")
+def test_a_reserve_that_a_refund_takes_leaves_nothing_of_a_claimed_work_available(alice, earns, half, noon):
+    """X is claimed; Y's refund takes the whole reserve, and what then is available was X's share of it."""
+    earns(X, 10_00)
+    earns(Y, 10_00)
+    claim(X, noon)
+    give(Y, 10_00, noon)
+
+    assert has(alice) == {"frozen": 1000}
+    assert check_books() == []
