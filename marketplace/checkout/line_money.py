@@ -1,18 +1,26 @@
 """What the books say and do about the money of one order line: the one place that knows where a line was booked."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from marketplace.checkout.models import OrderLine
 from marketplace.payouts import operations as payouts
 from marketplace.payouts.deferral_models import Deferral
 from marketplace.payouts.kinds import AccountKind
-from marketplace.payouts.left_queries import left_of_sale
+from marketplace.payouts.left_queries import left_of_sale, left_of_sales
 
 
 def left_of_line(line: OrderLine) -> int | None:
     """This will tell how many minor units of a line can still go back to its buyer; None where nothing was sold."""
     return left_of_sale(line.source)
+
+
+def left_of_lines(lines: Iterable[OrderLine]) -> dict[UUID, int]:
+    """This will tell the same of many lines by their ids, in one query; where nothing was sold a line is not there."""
+    keys = {line.source: line.pk for line in lines}
+    return {keys[source]: left_minor for source, left_minor in left_of_sales(keys).items()}
 
 
 def refund_money(
