@@ -6,10 +6,11 @@ from itertools import count
 from random import Random
 
 import pytest
+from django.db.models import Sum
 
 from marketplace.payouts.bookkeeping import unnamed
 from marketplace.payouts.bookkeeping.standing import available_lines
-from marketplace.payouts.freezes import ClaimHoldLine
+from marketplace.payouts.freezes import ClaimHoldLine, SubjectFreeze
 from marketplace.payouts.models import Payout, RoyaltyLine
 from marketplace.payouts.operations import (
     UnableToDispute,
@@ -23,9 +24,9 @@ from marketplace.payouts.operations import (
     refund,
     release_reserves,
     settle,
+    take_down,
     thaw,
 )
-from marketplace.payouts.queries import check_books
 from tests.payouts.cast import NOON
 from tests.payouts.machine import asking
 from tests.payouts.policing import DAY, has, policy, transfers
@@ -181,11 +182,14 @@ def remain():
 
 
 def assert_all_is_somebodys(creators):
-    """All that is available is of lines of which so much remains: so a freeze holds at least what nobody else's is."""
+    """All that is available is of lines of which so much remains, and that nobody claims: a freeze holds at least what
+    nobody else's is."""
+    frozen = set(SubjectFreeze.objects.filter(thaw=None).values_list("subject", flat=True))
     for creator in creators:
         parts = Counter()
         for stands in available_lines(currency="USD", owner_ids=[creator.pk]):
             parts[stands.line_id] += stands.amount_minor
+            assert stands.subject not in frozen
         left = remain()
         assert all(0 < part <= left[line_id] for line_id, part in parts.items())
         assert sum(parts.values()) == asking.accounts()[0]["available", creator.pk, "USD"]
@@ -256,13 +260,100 @@ def test_whatever_happens_all_that_is_available_is_somebodys(
         assert_all_is_somebodys((alice, bob))
 
 
-@pytest.mark.xfail(strict=True, reason="known and open: docs/decisions/0028-reversals.md")
-def test_a_reserve_that_a_refund_takes_leaves_nothing_of_a_claimed_work_available(alice, earns, half, noon):
-    """X is claimed; Y's refund takes the whole reserve, and what then is available was X's share of it."""
+@pytest.fixture
+def two(alice, earns, half, noon):
+    """Half of each of two works is in Alice's reserve, and X is claimed."""
     earns(X, 10_00)
     earns(Y, 10_00)
     claim(X, noon)
-    give(Y, 10_00, noon)
+    assert has(alice) == {"reserved": 1000, "available": 500, "frozen": 500}
+
+
+def disputed(noon):
+    open_dispute(source=f"sale-of:{Y}", now=noon)
+
+
+@pytest.mark.parametrize(
+    "reverse",
+    [
+        lambda noon: give(Y, 10_00, noon),
+        disputed,
+        lambda noon: take_down(subject=Y, reason="claim:2", now=noon),
+    ],
+    ids=["a refund", "a dispute", "a takedown"],
+)
+def test_a_reserve_that_a_reversal_takes_leaves_nothing_of_a_claimed_work_available(alice, two, noon, reverse, right):
+    """All of the reserve goes for Y; what then is available was X's share of it, and nobody can be paid it."""
+    reverse(noon)
 
     assert has(alice) == {"frozen": 1000}
-    assert check_books() == []
+    settle(now=noon)
+    assert transfers() == []
+    thaw(subject=X, reason="claim:1", now=noon)
+    settle(now=noon)
+    assert (has(alice), transfers()) == ({"paid": 1000}, [1000])
+
+
+def test_a_part_of_a_reserve_leaves_what_of_the_claimed_work_stood_in_it(alice, two, noon, right):
+    """Y's refund leaves 3.00 in the reserve, X's, and of the 5.00 available 3.00 are Y's."""
+    give(Y, 7_00, noon)
+    assert has(alice) == {"reserved": 300, "available": 300, "frozen": 700}
+
+    give(Y, 3_00, noon, "refund:2")
+    assert has(alice) == {"frozen": 1000}
+
+
+def test_what_is_held_so_returns_once_when_the_dispute_is_won(alice, two, noon, right):
+    disputed(noon)
+    close_dispute(source=f"sale-of:{Y}", outcome="won", now=noon)
+    assert has(alice) == {"available": 1000, "frozen": 1000}
+
+    thaw(subject=X, reason="claim:1", now=noon)
+
+    assert has(alice) == {"available": 2000}
+    thaw(subject=X, reason="claim:1", now=noon)
+    assert has(alice) == {"available": 2000}
+
+
+def test_several_claims_hold_each_its_own(alice, earns, half, noon, right):
+    """What was kept first is out of the reserve first: Z's refund leaves X's half available, W's a part of Y's."""
+    for subject in (X, Y, Z):
+        earns(subject, 10_00)
+    claim(X, noon)
+    claim(Y, noon, "claim:2")
+    earns(W, 4_00)
+    give(Z, 10_00, noon)
+    assert has(alice) == {"reserved": 700, "available": 200, "frozen": 1500}
+    give(W, 4_00, noon, "refund:2")
+    assert has(alice) == {"reserved": 300, "frozen": 1700}
+    claims = ClaimHoldLine.objects.filter(end=None).values_list("freeze__reason")
+    assert dict(claims.annotate(Sum("amount_minor"))) == {"claim:1": 1000, "claim:2": 700}
+
+
+def test_a_second_claim_on_the_same_work_holds_nothing_of_others(alice, earns, half, noon, right):
+    """X and Z were half paid. Y's refund leaves 2.50 of Z's in the reserve, and 2.50 of it available with X's 5.00."""
+    earns(X, 10_00)
+    earns(Z, 10_00)
+    settle(now=noon)
+    earns(Y, 15_00, days=1)
+    give(Y, 15_00, noon + DAY)
+    assert has(alice) == {"reserved": 250, "available": 750, "paid": 1000}
+
+    for reason in ("claim:1", "claim:2"):
+        claim(Z, noon + DAY, reason)
+        assert has(alice) == {"reserved": 250, "available": 500, "frozen": 250, "paid": 1000}
+    claim(X, noon + DAY, "claim:3")
+    assert has(alice) == {"reserved": 250, "frozen": 750, "paid": 1000}
+
+
+def test_where_nothing_is_claimed_nothing_is_held(alice, earns, half, noon, right):
+    earns(X, 10_00)
+    earns(Y, 10_00)
+    claim(X, noon)
+    thaw(subject=X, reason="claim:1", now=noon)
+    claim("release:of-somebody-else", noon)
+
+    give(Y, 10_00, noon)
+
+    assert has(alice) == {"available": 1000}
+    assert ClaimHoldLine.objects.filter(end=None).count() == 0

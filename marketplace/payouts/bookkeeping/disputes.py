@@ -12,7 +12,7 @@ from marketplace.payouts.bookkeeping.remaining import Parts, Remaining
 from marketplace.payouts.bookkeeping.reversing import (
     Given,
     backs_of,
-    end_taken_holds,
+    change_holds,
     give_back,
     hold_given,
     provider_of,
@@ -92,7 +92,7 @@ def open_dispute(*, source: str, now: datetime, amount_minor: int | None = None,
         now=now,
         transaction_id=dispute.transaction_id,
     )
-    end_taken_holds(sale, dispute, taken, AccountKind.CREATOR_DISPUTE_HOLD)
+    change_holds(sale=sale, reversal=dispute, taken=taken, bucket=AccountKind.CREATOR_DISPUTE_HOLD, now=now)
     return dispute
 
 

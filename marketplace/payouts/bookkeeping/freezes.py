@@ -1,7 +1,7 @@
 """When a claim freezes what a subject earned, and when it lets go of it."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -66,15 +66,7 @@ def freeze(*, subject: str, reason: str, now: datetime) -> SubjectFreeze:
         subject=subject, reason=reason, frozen_at=now, allocated_through=RoyaltyRun.objects.order_by("pk").last()
     )
     for currency, parts in _to_hold(frozen).items():
-        transaction_id = post(
-            kind=TransactionKind.CLAIM_HELD,
-            source=f"freeze:{frozen.pk}",
-            idem_key=f"claim-held:{frozen.pk}:{currency}",
-            currency=currency,
-            legs=[*(debit(part.bucket, part.amount_minor, part.payee_id) for part in parts), *held_legs(parts)],
-            now=now,
-        )
-        write_holds(parts=parts, transaction_id=transaction_id)
+        _hold(currency=currency, freeze_id=frozen.pk, parts=parts, why=currency, now=now)
     return frozen
 
 
@@ -121,12 +113,47 @@ def hold_allocated(*, sale: Sale, now: datetime) -> None:
     lines = RoyaltyLine.objects.filter(sale=sale).order_by("pk")
     bucket = AccountKind.CREATOR_PENDING
     parts = [Part(frozen.pk, line.pk, line.payee_id, line.amount_minor, bucket) for line in lines]
+    _hold(currency=sale.currency, freeze_id=frozen.pk, parts=parts, why=f"sale:{sale.pk}", now=now)
+
+
+# The oldest freeze of each subject that is frozen and of which creators (%(owners)s) have lines.
+_FREEZES_OF = """
+SELECT f.subject, min(f.id)
+  FROM payouts_subject_freeze f
+ WHERE NOT EXISTS (SELECT FROM payouts_subject_thaw t WHERE t.freeze_id = f.id)
+   AND EXISTS (SELECT FROM payouts_sale s JOIN payouts_royalty_line l ON l.sale_id = s.id
+                WHERE s.subject = f.subject AND l.payee_id = ANY (%(owners)s::uuid[]))
+ GROUP BY f.subject
+"""
+
+
+def hold_left_by(*, reversal_id: UUID, currency: str, owner_ids: Collection[UUID], now: datetime) -> None:
+    """Hold what of frozen subjects is available to creators since a posted reversal took money of their reserves.
+
+    A reserve is of many lines: what it took for one of them leaves so much of that line's own money available, which
+    stands from then on for the lines whose reserve it took (`unnamed_lots`). `reversal_id` is the transaction that did.
+    The currency must be locked.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_FREEZES_OF, {"owners": list(owner_ids)})
+        freezes: dict[str, int] = dict(cursor.fetchall())
+    parts: dict[int, list[Part]] = defaultdict(list)
+    for stands in available_lines(currency=currency, owner_ids=owner_ids) if freezes else ():
+        if (freeze_id := freezes.get(stands.subject)) is not None:
+            part = (stands.line_id, stands.payee_id, stands.amount_minor)
+            parts[freeze_id].append(Part(freeze_id, *part, AccountKind.CREATOR_AVAILABLE))
+    for freeze_id, some in sorted(parts.items()):
+        _hold(currency=currency, freeze_id=freeze_id, parts=some, why=f"after:{reversal_id}", now=now)
+
+
+def _hold(*, currency: str, freeze_id: int, parts: Sequence[Part], why: str, now: datetime) -> None:
+    """Post that parts of one freeze are held, once for why they are, and write them."""
     transaction_id = post(
         kind=TransactionKind.CLAIM_HELD,
-        source=f"freeze:{frozen.pk}",
-        idem_key=f"claim-held:{frozen.pk}:sale:{sale.pk}",
-        currency=sale.currency,
-        legs=[*(debit(bucket, part.amount_minor, part.payee_id) for part in parts), *held_legs(parts)],
+        source=f"freeze:{freeze_id}",
+        idem_key=f"claim-held:{freeze_id}:{why}",
+        currency=currency,
+        legs=[*(debit(part.bucket, part.amount_minor, part.payee_id) for part in parts), *held_legs(parts)],
         now=now,
     )
     write_holds(parts=parts, transaction_id=transaction_id)

@@ -9,7 +9,7 @@ from marketplace.payouts.bookkeeping.books import credit, debit, lock_currency, 
 from marketplace.payouts.bookkeeping.pots import home_of
 from marketplace.payouts.bookkeeping.reversing import (
     backs_of,
-    end_taken_holds,
+    change_holds,
     give_back,
     hold_given,
     money_of,
@@ -89,7 +89,7 @@ def refund(*, source: str, amount_minor: int, key: str, reason: str, now: dateti
         now=now,
         transaction_id=refunded.transaction_id,
     )
-    end_taken_holds(sale, refunded, taken, money)
+    change_holds(sale=sale, reversal=refunded, taken=taken, bucket=money, now=now)
     return refunded
 
 

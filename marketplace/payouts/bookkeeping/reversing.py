@@ -11,6 +11,7 @@ from marketplace.payouts.bookkeeping.freezes import (
     Part,
     held_legs,
     hold_allocated,
+    hold_left_by,
     standing_freeze,
     take_from_holds,
     write_holds,
@@ -93,10 +94,15 @@ def taken_legs(taken: Iterable[ReversalLine]) -> list[Leg]:
     return [debit(AccountKind(part.bucket), part.amount_minor, part.line.payee_id) for part in taken]
 
 
-def end_taken_holds(sale: Sale, reversal: Reversal, taken: Iterable[ReversalLine], bucket: AccountKind) -> None:
-    """Write that the posted reversal took what it took of the holds of its lines."""
+def change_holds(
+    *, sale: Sale, reversal: Reversal, taken: Sequence[ReversalLine], bucket: AccountKind, now: datetime
+) -> None:
+    """Write that the posted reversal took what it took of the holds of its lines, to which kind of account, and hold
+    what its taking of reserves leaves of frozen subjects; the lines must be loaded."""
     held = {part.line_id: part.amount_minor for part in taken if part.bucket == AccountKind.CREATOR_CLAIM_HOLD}
     take_from_holds(subject=sale.subject, amounts=held, bucket=bucket, transaction_id=reversal.transaction_id)
+    if owner_ids := {part.line.payee_id for part in taken if part.bucket == AccountKind.CREATOR_RESERVE}:
+        hold_left_by(reversal_id=reversal.transaction_id, currency=sale.currency, owner_ids=owner_ids, now=now)
 
 
 def _taken(sale: Sale, lines: Sequence[LineLeft], amounts: Sequence[int]) -> list[ReversalLine]:

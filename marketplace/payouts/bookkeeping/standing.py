@@ -53,9 +53,9 @@ WITH payout AS MATERIALIZED (
 )"""
 
 
-# Each event says what came of which line (in), what was kept of that as a reserve (kept), what of a line left (out)
-# and how much of it there can be at most (most), what was set aside by a payout and returned with it (aside, again),
-# and what moved.
+# Each event says what came of which line (in), what was kept of that as a reserve (kept), what of a line left (out, or
+# held where a freeze found it there) and how much of it there can be at most (most), what was set aside by a payout and
+# returned with it (aside, again), and what moved.
 _EVENTS = f"""{_payouts()}, event AS (
     SELECT l.payee_id, h.number, 'in' AS what, l.id AS line_id, l.sale_id, NULL::uuid AS payout_id,
            l.amount_minor - {taken_of("l.id", "h.number")} - {held_of("l.id", "h.number")} AS amount_minor
@@ -88,9 +88,10 @@ _EVENTS = f"""{_payouts()}, event AS (
               JOIN payouts_royalty_line l ON l.id = v.line_id JOIN since ON since.owner_id = l.payee_id
              WHERE v.bucket <> 'creator_pending') of
      UNION ALL
-    SELECT l.payee_id, {number_of("k.transaction_id")}, 'out', l.id, l.sale_id, NULL, k.amount_minor
+    SELECT l.payee_id, {number_of("k.transaction_id")}, CASE WHEN t.source LIKE 'freeze:%%' THEN 'held' ELSE 'out' END,
+           l.id, l.sale_id, NULL, k.amount_minor
       FROM payouts_claim_hold_line k JOIN payouts_royalty_line l ON l.id = k.line_id
-      JOIN since ON since.owner_id = l.payee_id
+      JOIN payouts_transaction t ON t.id = k.transaction_id JOIN since ON since.owner_id = l.payee_id
      WHERE k.bucket = 'creator_available'
      UNION ALL
     SELECT creator_id, number, 'aside', NULL, NULL, id, 0 FROM payout WHERE back IS NOT NULL
@@ -111,7 +112,7 @@ SELECT v.payee_id, v.number, v.what, v.line_id, s.subject, v.payout_id, v.amount
   LEFT JOIN payouts_sale s ON s.id = v.sale_id
  WHERE s.id IS NULL OR s.currency = %(currency)s
  ORDER BY v.payee_id, v.number,
-          array_position(ARRAY['again', 'in', 'kept', 'out', 'most', 'aside', 'moved'], v.what), v.line_id
+          array_position(ARRAY['again', 'in', 'kept', 'out', 'held', 'most', 'aside', 'moved'], v.what), v.line_id
 """
 
 
@@ -141,24 +142,26 @@ def _told(currency: str, owner_ids: Collection[UUID], payout: Payout | None) -> 
         events = cursor.fetchall()
     found = []
     for payee_id, story in groupby(events, key=lambda event: event[0]):
-        lots, aside, there_minor = _replay(story)
+        lots, aside, gone, there_minor = _replay(story)
         known = [*lots, *(lot for parts in aside.values() for lot in parts)]
         unnamed_minor, later_minor = there_minor - _sum(lots), 0
         if payout is not None:
             lots = aside.get(payout.pk, [])
             unnamed_minor, later_minor = payout.amount_minor - _sum(lots), unnamed_minor
-        unnamed = unnamed_lots(payee_id, currency, known, unnamed_minor, later_minor) if unnamed_minor else []
+        unnamed = unnamed_lots(payee_id, currency, known, gone, unnamed_minor, later_minor) if unnamed_minor else []
         for (line_id, subject), amount_minor in [*unnamed, *lots]:
             found.append(Standing(line_id, payee_id, subject, amount_minor))
     return found
 
 
-def _replay(story: Iterable[tuple[Any, ...]]) -> tuple[Lots, dict[UUID, Lots], int]:
-    """Return what is available, longest there first, what each payout set aside, and how much is available.
+def _replay(story: Iterable[tuple[Any, ...]]) -> tuple[Lots, dict[UUID, Lots], Counter[int], int]:
+    """Return what is available, longest there first, what each payout set aside, what of which line a freeze held that
+    the story does not name there, and how much is available.
 
     Lots are ((line, subject), amount). They may be less than what is available: see `unnamed_lots`.
     """
     lots: Lots = []
+    gone: Counter[int] = Counter()
     aside: dict[UUID, Lots] = {}
     missing: Counter[UUID] = Counter()
     there_minor = 0
@@ -171,6 +174,10 @@ def _replay(story: Iterable[tuple[Any, ...]]) -> tuple[Lots, dict[UUID, Lots], i
                 lots[before:] = _less(lots[before:], amount_minor)
             elif what == "out":
                 lots = _less(lots, amount_minor, line_id)
+            elif what == "held":
+                left = _less(lots, amount_minor, line_id)
+                gone[line_id] += amount_minor - (_sum(lots) - _sum(left))
+                lots = left
             elif what == "most":
                 lots = _at_most(lots, aside, missing, line_id, amount_minor)
             elif what == "aside":
@@ -185,7 +192,7 @@ def _replay(story: Iterable[tuple[Any, ...]]) -> tuple[Lots, dict[UUID, Lots], i
         used_minor = max(0, _sum(lots) - there_minor)
         _replace(aside, missing, _first(lots, used_minor))
         lots = _less(lots, used_minor)
-    return lots, aside, there_minor
+    return lots, aside, gone, there_minor
 
 
 def _less(lots: Lots, amount_minor: int, line_id: int | None = None) -> Lots:

@@ -18,7 +18,7 @@ from marketplace.payouts.bookkeeping.books import (
     lock_every_currency,
     post,
 )
-from marketplace.payouts.bookkeeping.freezes import standing_freeze
+from marketplace.payouts.bookkeeping.freezes import hold_left_by, standing_freeze
 from marketplace.payouts.bookkeeping.royalties import allocate_subject
 from marketplace.payouts.bookkeeping.sales import MAX_NAME, record_sale
 from marketplace.payouts.models import AccountKind, Sale, Split, TransactionKind
@@ -133,10 +133,9 @@ def _take(subject: str, currency: str, reason: str, now: datetime, sale_id: UUID
     if sale_id is None:  # what came back to a sale came back to its lines; others of the subject may wait
         allocate_subject(subject=subject, currency=currency, now=now)
     _run(sql.TAKE, params)
-    legs, total_minor = [], 0
-    for payee_id, bucket, amount_minor in _rows(sql.TAKEN, params):
-        legs.append(debit(AccountKind(bucket), amount_minor, payee_id))
-        total_minor += amount_minor
+    taken = _rows(sql.TAKEN, params)
+    total_minor = sum(amount_minor for _payee_id, _bucket, amount_minor in taken)
+    legs = [debit(AccountKind(bucket), amount_minor, payee_id) for payee_id, bucket, amount_minor in taken]
     post(
         kind=TransactionKind.TAKEDOWN,
         source=reason,
@@ -147,6 +146,8 @@ def _take(subject: str, currency: str, reason: str, now: datetime, sale_id: UUID
         transaction_id=transaction_id,
     )
     _run(sql.END_HOLDS, params)
+    if owner_ids := {payee_id for payee_id, bucket, _minor in taken if bucket == AccountKind.CREATOR_RESERVE}:
+        hold_left_by(reversal_id=transaction_id, currency=currency, owner_ids=owner_ids, now=now)
     return total_minor
 
 

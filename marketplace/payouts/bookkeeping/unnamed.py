@@ -1,7 +1,7 @@
 """Whose money is available where the story of a creator's account names no line for it."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -53,13 +53,16 @@ class Candidate(NamedTuple):
     remains_minor: int
 
 
-def unnamed_lots(payee_id: UUID, currency: str, known: Lots, amount_minor: int, later_minor: int = 0) -> Lots:
+def unnamed_lots(
+    payee_id: UUID, currency: str, known: Lots, gone: Mapping[int, int], amount_minor: int, later_minor: int = 0
+) -> Lots:
     """Return of which lines that much money is, where so much came after it; the currency must be locked.
 
     It came out of a reserve, or it stands there because a reversal took its line's part out of the reserve instead. A
     reserve is of the lines of which it was kept. What is in it is what is kept for longest, so what is out of it is
-    what was kept before that. What this does not explain is of the lines that were released last. No line gets more
-    than what remains of it beside what is `known` to be of it; the sum is less only where all lines have all of that.
+    what was kept before that, without what of it was found before and is `gone` into a hold. What this does not explain
+    is of the lines that were released last. No line gets more than what remains of it beside what is `known` to be of
+    it; the sum is less only where all lines have all of that.
     """
     named: Counter[int] = Counter()
     for (line_id, _subject), lot_minor in known:
@@ -67,7 +70,7 @@ def unnamed_lots(payee_id: UUID, currency: str, known: Lots, amount_minor: int, 
     reserve = Account.objects.filter(kind=AccountKind.CREATOR_RESERVE, currency=currency, owner=payee_id)
     later_minor += sum(reserve.values_list("balance_minor", flat=True))
     who = {"payee": payee_id, "currency": currency}
-    found = _found(_kept(who), named, later_minor, amount_minor)
+    found = _found(_kept(who, gone), named, later_minor, amount_minor)
     rest_minor = amount_minor - sum(lot_minor for _, lot_minor in found)
     return [*_found(_released(who), named, 0, rest_minor), *found]
 
@@ -92,7 +95,7 @@ def _found(candidates: Iterable[Candidate], named: Counter[int], later_minor: in
     return found[::-1]
 
 
-def _kept(who: dict[str, Any]) -> Iterator[Candidate]:
+def _kept(who: dict[str, Any], gone: Mapping[int, int]) -> Iterator[Candidate]:
     """Yield the lines of which a reserve was kept, with how much of each: the first of a release were used first."""
     for _release, rows in groupby(_lines(_KEPT, who), key=lambda row: row[0]):
         lines = list(rows)
@@ -100,7 +103,7 @@ def _kept(who: dict[str, Any]) -> Iterator[Candidate]:
         for _id, _kept_minor, line_id, subject, came_minor, remains_minor in lines:
             free_minor = min(came_minor, given_minor)
             given_minor -= free_minor
-            yield Candidate(line_id, subject, came_minor - free_minor, remains_minor)
+            yield Candidate(line_id, subject, came_minor - free_minor - gone.get(line_id, 0), remains_minor)
 
 
 def _released(who: dict[str, Any]) -> Iterator[Candidate]:

@@ -41,6 +41,7 @@ class Claiming(Reversing):
             sale.pot += reversal.amount
             self.credit("taken_down", sale.currency, reversal.amount)
             self.reversals[f"takedown:{source}:{before}:{reason}"] = reversal
+        self.hold_left_by(made.values(), sales[0].currency)
 
     def _allocate_together(self, sales, now):
         run = self.runs
@@ -122,11 +123,15 @@ class Claiming(Reversing):
                     self.put("pending", creator, sale.currency, -rest)
                     self.hold(creator, sale.source, rest)
         for creator, currency in sorted(theirs):
-            lots = [lot for lot in self.standing(creator, currency) if self.sales[lot[0]].subject == subject]
-            for source, part in lots:
-                self.put("available", creator, currency, -part)
-                self.hold(creator, source, part)
-            self.tell(creator, currency, *(("out", source, part) for source, part in lots))
+            self.hold_available(creator, currency, lambda source: self.sales[source].subject == subject)
+
+    def hold_available(self, creator, currency, which):
+        """Holds what is available of some sales."""
+        lots = [lot for lot in self.standing(creator, currency) if which(lot[0])]
+        for source, part in lots:
+            self.put("available", creator, currency, -part)
+            self.hold(creator, source, part)
+        self.tell(creator, currency, *(("held", source, part) for source, part in lots))
 
     def thaw(self, subject, reason):
         """Gives back what is held, once nothing freezes the subject any more."""

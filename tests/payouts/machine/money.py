@@ -21,7 +21,7 @@ KINDS = {
 """The same as the books call it."""
 
 
-WHAT = ("again", "in", "kept", "out", "most", "aside", "moved")
+WHAT = ("again", "in", "kept", "out", "held", "most", "aside", "moved")
 """What a chapter tells, in this order."""
 
 
@@ -162,7 +162,7 @@ class Money:
         A payout that came back gives its sales' money back; one that did not took all that there was. What no chapter
         names came out of a reserve.
         """
-        lots, aside, missing = [], {}, Counter()
+        lots, aside, missing, gone = [], {}, Counter(), Counter()
         for events, there in self.story[creator, currency]:
             before = len(lots)
             for what, which, amount in events:
@@ -171,6 +171,9 @@ class Money:
                 elif what == "kept":  # a reserve is kept of what was just released
                     lots[before:] = less(lots[before:], amount)
                 elif what == "out":
+                    lots = less(lots, amount, which)
+                elif what == "held":  # a freeze found it there: what the story does not name was kept in reserve
+                    gone[which] += max(0, amount - sum(part for source, part in lots if source == which))
                     lots = less(lots, amount, which)
                 elif what == "most":
                     lots = self._at_most(lots, aside, missing, which, amount)
@@ -185,10 +188,11 @@ class Money:
         unnamed = self.has["available", creator, currency] - total(lots)
         known = lots + [lot for parts in aside.values() for lot in parts]
         if asked is None:
-            found = self._unnamed(creator, currency, known, unnamed) + lots
+            found = self._unnamed(creator, currency, known, gone, unnamed) + lots
             self._is_somebodys(creator, currency, found)
             return found
-        return self._unnamed(creator, currency, known, asked.amount - total(aside[asked]), unnamed) + aside[asked]
+        missed = asked.amount - total(aside[asked])
+        return self._unnamed(creator, currency, known, gone, missed, unnamed) + aside[asked]
 
     def _at_most(self, lots, aside, missing, source, most):
         """Takes away what is more of a sale than remains of it: what payouts took first, and it is missing there."""
@@ -208,13 +212,15 @@ class Money:
             aside[name] = aside[name] + first(used, part)
             used = less(used, part)
 
-    def _unnamed(self, creator, currency, known, amount, later=0):
-        """Returns of which sales that much is: kept in reserve before what is there still, else released last."""
+    def _unnamed(self, creator, currency, known, gone, amount, later=0):
+        """Returns of which sales that much is: kept in reserve before what is there still and not gone into a hold
+        since, else released last."""
         named, found = Counter(), []
         for source, part in known:
             named[source] += part
         skip = later + self.has["reserve", creator, currency]
-        for candidates in (self.kept_of(creator, currency), self.released_of(creator, currency)):
+        kept = [(source, most - gone[source]) for source, most in self.kept_of(creator, currency)]
+        for candidates in (kept, self.released_of(creator, currency)):
             for source, most in reversed(candidates):
                 there = max(0, min(most, self.free(source, creator) - named[source]))
                 passed = min(there, skip)

@@ -17,13 +17,6 @@ def play(histories, steps, proven_every=1):
         _play(type("Play", (Play,), {"proven_every": proven_every}), steps)
 
 
-def play_the_same(histories, steps, seed):
-    """Lets Hypothesis play all that may happen, in the same histories each time, and raises the first that breaks."""
-    machine = type("Play", (Play,), {"proven_every": 1})
-    for number in range(histories):
-        _play(with_seed(seed + number)(machine), steps, database=None, phases=(Phase.generate,))
-
-
 def play_among(rules, seed, histories, steps, begins=as_usual):
     """Lets only some things happen, in the same histories each time, and raises the first that breaks as it is.
 

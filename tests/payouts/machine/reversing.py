@@ -137,7 +137,14 @@ class Reversing(Earning):
                 reversal.lines[creator] = self._take_line(sale, creator, parts[creator])
         self._tell_all()
         self.reversals[key] = reversal
+        self.hold_left_by([reversal], sale.currency)
         return reversal
+
+    def hold_left_by(self, reversals, currency):
+        """Holds what is available of frozen subjects since somebody's reserve was taken for another."""
+        reserves = {who for one in reversals for who, buckets in one.lines.items() if "reserve" in buckets}
+        for creator in sorted(reserves):
+            self.hold_available(creator, currency, self.is_frozen)
 
     def _take_line(self, sale, creator, amount):
         """Takes of one line and returns from which buckets: the line's own hold, pending, reserve, available, debt."""
