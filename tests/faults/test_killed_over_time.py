@@ -30,7 +30,8 @@ from marketplace.payouts.rules import Money
 from marketplace.people.operations import name_operator
 from tests.cast import NOON, later, person
 from tests.checkout.evidence.case import seal
-from tests.faults.killing import at_each_point
+from tests.faults import killing
+from tests.faults.killing import at_each_point, points_of
 from tests.faults.way import Way
 from tests.stripe import backwards, sessions
 
@@ -41,6 +42,14 @@ CARD, INVOICE = pytest.param(False, id="card"), pytest.param(True, id="invoice",
 def steps(some: int) -> Any:
     """Every point in the deep tests, every so manieth otherwise."""
     return pytest.mark.parametrize("step", [pytest.param(1, marks=DEEP), some], ids=["every", "some"])
+
+
+def test_who_never_lives_through_it_is_not_killed_for_ever(monkeypatch: Any) -> None:
+    lives: list[int] = []
+    monkeypatch.setattr(killing, "killed", lambda act, number: lives.append(number) is None)
+    with pytest.raises(AssertionError, match="killed at point 200: does it grow"):
+        at_each_point(lambda: None, lambda: None, step=1)
+    assert len(lives) == killing.MOST == 200
 
 
 def offered(way: Way, minor: int, model: str = "monthly", terms: str = "enterprise", unit: str = "") -> Offer:
@@ -253,11 +262,16 @@ def test_more_seats_for_the_rest_of_a_period(way: Way, step: int) -> None:
         wanted += 1
         way.forward(minutes=1)  # two orders of one moment have no order
 
+    way.forward(minutes=1)
+    points = points_of(added)
+    after()
     died = at_each_point(added, after, step)
-    assert died * step >= 10
+    assert 10 <= points <= died * step < points + step
+    assert points_of(added) == points  # each time the same, however many seats were added before
+    after()
     way.goes_on()
     orders = Order.objects.filter(idempotency_key__startswith="seats-")
-    assert [way.outcome(order) for order in orders] == ["succeeded"] * (died + 1)
+    assert [way.outcome(order) for order in orders] == ["succeeded"] * (died + 3)
     assert all(90_00 < order.total_minor <= 100_00 for order in orders)
     way.proved()
 
