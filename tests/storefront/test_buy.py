@@ -174,7 +174,12 @@ def test_a_license_of_others_does_not_exist(market: Market, grant: Grant) -> Non
 def test_a_download_waits_for_its_proof_and_then_is_a_zip(market: Market, carol: Client, grant: Grant) -> None:
     waiting = carol.get(f"/licenses/{grant.pk}/download")
     assert (waiting.status_code, waiting["Retry-After"]) == (503, "2")
-    assert '<meta http-equiv="refresh" content="2">' in waiting.content.decode()
+    again = f"/licenses/{grant.pk}/download?looks="
+    assert f'<meta http-equiv="refresh" content="2; url={again}1">' in waiting.content.decode()
+    for looks, goes_on in (("9", True), ("10", False), ("-1", True), ("x", True), ("9" * 4000, True)):
+        page = carol.get(f"{again}{looks}").content.decode()
+        assert ('http-equiv="refresh"' in page, "looks no more by itself" in page) == (goes_on, not goes_on), looks[:9]
+        assert f'href="/licenses/{grant.pk}/download"' in page
     assert Download.objects.count() == 0
 
     ledger.operations.seal(now=later(hours=3))

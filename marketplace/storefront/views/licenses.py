@@ -1,5 +1,6 @@
 """What my studios hold: licenses, their papers and their proof."""
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -31,6 +32,8 @@ from marketplace.storefront.license_rows import license_rows
 from marketplace.ui.sheets import sheet
 
 RETRY_SECONDS = 2
+MOST_LOOKS = 10
+"""How often the page that waits for a proof looks again by itself: nobody is to be interrupted by it for ever."""
 SOON = timedelta(days=30)
 FINAL = (GrantStatus.REVOKED, GrantStatus.SUPERSEDED)
 OVER = (*FINAL, licensing.EXPIRED)
@@ -233,7 +236,10 @@ def download(request: HttpRequest, grant: object) -> HttpResponseBase:
     try:
         chunks = bundles.stream(found, site=site_of(request))
     except bundles.ProofPending as error:
+        looks = request.GET.get("looks", "")
+        looked = int(looks) if re.fullmatch("[0-9]{1,3}", looks) else 0
         context = {"grant": found, "sentence": str(error), "retry_seconds": RETRY_SECONDS}
+        context["next"] = looked + 1 if looked < MOST_LOOKS else None
         response = render(request, "storefront/download_pending.html", context, status=503)
         response["Retry-After"] = str(RETRY_SECONDS)
         response["Cache-Control"] = "no-store"
