@@ -24,6 +24,7 @@ from marketplace.licensing.terms.model import Terms
 from marketplace.licensing.terms.ready import READY
 from marketplace.payouts.rules import Money
 from marketplace.people.models import Studio
+from marketplace.ui import formats
 from tests.cast import CARD
 from tests.storefront.market import Market, browser_of
 
@@ -224,6 +225,10 @@ def test_a_renewal_that_is_not_paid_says_until_when_the_license_goes_on(
     assert f'href="/orders/{order.pk}/pay"' in page
     grace = Grant.objects.get(source__startswith="grace:")
     assert "Pay it now" in shown(carol, f"/licenses/{grace.pk}")
+    assert grace.ends_at is not None
+    said = shown(carol, f"/orders/{order.pk}/pay")
+    assert f"We try it again until {formats.date_text(grace.ends_at)}; with another card it is paid at once." in said
+    assert "for a day" not in said
 
     assert carol.post(f"/licenses/{grace.pk}/subscription/cancel").status_code == 302
     assert SubscriptionEnd.objects.get().cause == "cancelled"

@@ -113,7 +113,10 @@ def test_what_is_with_the_bank_comes_by_itself(market: Market, carol: Client) ->
 def test_carol_cancels(market: Market, carol: Client) -> None:
     page = waiting(carol, market)
     assert carol.post(page, {"cancel": "1"})["Location"] == page
-    assert "The order was cancelled" in carol.get(page).content.decode()
+    said = carol.get(page).content.decode()
+    assert "The order was cancelled" in said
+    assert f'href="/checkout?offer={market.offer("studio").pk}"' in said
+    assert "Order it again" in said
     assert bank_is_over()
     refused = carol.post(page, {"card": CARD})
     assert (refused.status_code, "The order is over: place a new one." in refused.content.decode()) == (422, True)

@@ -1,7 +1,9 @@
 """The page of an order that is not paid yet: what it waits for, and what its buyer can do."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
@@ -14,15 +16,17 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from marketplace.checkout import methods, order_queries, order_states, paying, queries
+from marketplace.checkout import methods, order_queries, order_states, past_due, paying, queries
 from marketplace.checkout.attempts import PaymentStep, StrayPayment
 from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod
 from marketplace.checkout.gateways.sandbox import TEST_CARDS, SandboxGateway, answer_bank
-from marketplace.checkout.models import Order, PaymentOutcome
+from marketplace.checkout.models import Order, OrderLine, PaymentOutcome
+from marketplace.checkout.money_asked import is_off_session
 from marketplace.checkout.operations import UnableToPay, gateway
 from marketplace.checkout.placing import SAVED
 from marketplace.checkout.sandbox_models import SandboxCharge
 from marketplace.licensing import queries as licensing
+from marketplace.storefront.baskets import MOST_OFFERS
 from marketplace.storefront.held import buying_studios
 from marketplace.storefront.words_orders import tax_rows
 
@@ -117,6 +121,8 @@ def _page(request: HttpRequest, order: Order, *, error: str = "", status: int = 
         "is_refused": outcome is not None and outcome.cause == PaymentOutcome.REFUSED,
         "strays": _strays(order) if outcome is not None else [],
         "may_try": may_try,
+        "tried_until": _tried_until(order, lines) if may_try else None,
+        "order_again": _order_again(order, lines, outcome),
         "may_cancel": outcome is None and (may_try or bool(url)),
         "hosted": port.hosted,
         "kept": [(f"{SAVED}{one.pk}", one.label) for one in methods.saved(order.studio)] if may_try else [],  # type: ignore[attr-defined]
@@ -126,6 +132,21 @@ def _page(request: HttpRequest, order: Order, *, error: str = "", status: int = 
         "look_again_seconds": LOOK_AGAIN_SECONDS if outcome is None and not may_try else 0,
     }
     return render(request, "storefront/order_pay.html", context, status=status)
+
+
+def _tried_until(order: Order, lines: Sequence[OrderLine]) -> datetime | None:
+    """Tells until when a renewal or a bill for use is tried again by itself; None for what a buyer ordered."""
+    renewal = next((line for line in lines if line.kind == OrderLine.RENEWAL), None)
+    return past_due.ends_on(order, renewal) if is_off_session(order) else None
+
+
+def _order_again(order: Order, lines: Sequence[OrderLine], outcome: PaymentOutcome | None) -> str:
+    """Gives where what was not paid can be ordered anew; "" where it was of another license, or of an agreement."""
+    if outcome is None or outcome.cause == PaymentOutcome.REFUSED or ":" in order.idempotency_key:
+        return ""
+    named = [("offer", str(line.offer_id)) for line in lines]
+    is_plain = all(line.kind == OrderLine.BUY and not line.quote_id and not line.collection_id for line in lines)
+    return f"{reverse('checkout')}?{urlencode(named)}" if is_plain and len(named) <= MOST_OFFERS else ""
 
 
 def _strays(order: Order) -> list[dict[str, Any]]:
