@@ -1,7 +1,7 @@
 """How payouts are spoken of: when the next one is, what waits and why, and which schedules there are."""
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 from marketplace.payouts.terms import LAST_DAYS, Schedule
 from marketplace.payouts.when_queries import Kept, NextPayout, Ripening
@@ -68,7 +68,8 @@ def next_payout(row: NextPayout) -> str:
     """This will say in a sentence when a creator is paid next in a currency, or why not."""
     available = formats.money_text(row.available_minor, row.currency)
     if row.held_for:
-        return _("No payout is made to you for now: %(reason)s.") % {"reason": "; ".join(row.held_for).rstrip(".")}
+        reason = pgettext("between reasons", "; ").join(row.held_for).rstrip(".")
+        return _("No payout is made to you for now: %(reason)s.") % {"reason": reason}
     if row.on_the_way_minor:
         moving = formats.money_text(row.on_the_way_minor, row.currency)
         return _("%(amount)s is being sent to you; the next payout follows when it has been.") % {"amount": moving}

@@ -1,13 +1,16 @@
 """How risk and checks are spoken of: to creators, and at the operator's desk."""
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 from marketplace.payouts.risk import RiskAssessment, RiskLevel
 from marketplace.payouts.risk_rules import share_ppb
 from marketplace.payouts.when_queries import NextPayout
 from marketplace.ui import formats
 from marketplace.ui.formats import Names
+
+SHOWN_PPB = 100_000
+"""Shares are shown to a hundredth of a percent, rounded down as they are when a level is found."""
 
 KINDS: Names = {"identity": gettext_lazy("Identity"), "sanctions": gettext_lazy("Lists of sanctions")}
 STATES: Names = {
@@ -56,7 +59,8 @@ def numbers_of(one: RiskAssessment) -> list[tuple[str, str]]:
 
     def share(part_minor: int) -> str:
         amount = formats.money_text(part_minor, one.currency)
-        return f"{amount} · {formats.percent_text(share_ppb(part_minor, one.earned_minor))}"
+        part_ppb = share_ppb(part_minor, one.earned_minor)
+        return f"{amount} · {formats.percent_text(part_ppb - part_ppb % SHOWN_PPB)}"
 
     return [
         (_("Days since the first sale"), formats.number_text(one.days_selling)),
@@ -80,7 +84,7 @@ def kept_text(one: RiskAssessment | RiskLevel) -> str:
     kept = ngettext(
         "then %(share)s for %(days)s day more", "then %(share)s for %(days)s days more", one.reserve_days
     ) % {"share": formats.percent_text(one.reserve_ppb), "days": one.reserve_days}
-    return f"{held}, {kept}"
+    return _("%(held)s, %(kept)s") % {"held": held, "kept": kept}
 
 
 def conditions_text(one: RiskLevel) -> str:
@@ -98,4 +102,4 @@ def conditions_text(one: RiskLevel) -> str:
     ):
         if share is not None:
             said.append(words % {"share": formats.percent_text(share)})
-    return "; ".join(said) or _("nobody")
+    return pgettext("between conditions", "; ").join(said) or _("nobody")

@@ -1,12 +1,17 @@
 """What banks, gateways and other parts of the house call things, in words for the operator's desk."""
 
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from marketplace.checkout import order_states
 from marketplace.checkout.asking_back import GRANTED
+from marketplace.checkout.hearing import OUTSIDE
 from marketplace.ui.formats import Names
 
-ORDER_STATES: Names = {state: gettext_lazy(said) for state, said in order_states.WORDS.items()}
+ORDER_STATES: Names = {
+    **{state: gettext_lazy(said) for state, said in order_states.WORDS.items()},
+    order_states.ACTION: gettext_lazy("Waits for the buyer"),
+    order_states.DECLINED: pgettext_lazy("order", "Declined"),
+}
 
 LICENSE_STATES: Names = {
     "active": gettext_lazy("Active"),
@@ -15,7 +20,10 @@ LICENSE_STATES: Names = {
     "superseded": gettext_lazy("Replaced"),
 }
 
-REFUND_REASONS: Names = {GRANTED: gettext_lazy("The buyer asked for it")}
+REFUND_REASONS: Names = {
+    GRANTED: gettext_lazy("The buyer asked for it"),
+    OUTSIDE: gettext_lazy("Given back at the payment service itself"),
+}
 """Reasons of refunds that nobody typed."""
 
 # As Stripe names them (docs.stripe.com/disputes/categories); what is not here is shown as it was told.

@@ -7,13 +7,17 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from marketplace.checkout import order_states
 from marketplace.checkout.asking_back import GRANTED
+from marketplace.checkout.hearing import OUTSIDE
 from marketplace.checkout.papers.words import REASONS
 from marketplace.checkout.taxes.rules import TaxSum
-from marketplace.ui.formats import Names, percent_text, say
+from marketplace.ui.formats import Names, percent_text, place_text, say
 
 LINES_SHOWN = 200
 
-STATES: Names = {state: gettext_lazy(said) for state, said in order_states.WORDS.items()}
+STATES: Names = {
+    **{state: gettext_lazy(said) for state, said in order_states.WORDS.items()},
+    order_states.DECLINED: pgettext_lazy("order", "Declined"),
+}
 TONES = {
     order_states.DECLINED: "bad",
     order_states.EXPIRED: "bad",
@@ -33,7 +37,10 @@ BACK: Names = {
     "failed": pgettext_lazy("refund", "Refused by the bank: the money comes another way"),
 }
 
-REASONS_BACK: Names = {GRANTED: gettext_lazy("The buyer asked for it")}
+REASONS_BACK: Names = {
+    GRANTED: gettext_lazy("The buyer asked for it"),
+    OUTSIDE: gettext_lazy("Given back at the payment service itself"),
+}
 """Reasons of refunds that nobody typed."""
 
 DISPUTES: Names = {
@@ -45,8 +52,13 @@ DISPUTES: Names = {
 
 
 def tax_rows(taxes: Iterable[TaxSum]) -> list[dict[str, Any]]:
-    """This will say each tax of an order as pages show it: what it is called, why it is zero, and how much it is."""
+    """This will say each tax of an order as pages show it: whose it is, why it is zero, and which part of the price."""
     return [
-        {"tax": one, "reason": say(REASONS, one.reason) if one.reason else "", "rate": percent_text(one.rate_ppb)}
+        {
+            "tax": one,
+            "place": place_text(one.jurisdiction),
+            "reason": say(REASONS, one.reason) if one.reason else "",
+            "rate": percent_text(one.rate_ppb),
+        }
         for one in taxes
     ]

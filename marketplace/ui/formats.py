@@ -130,6 +130,13 @@ def country_text(code: str) -> str:
     return str(_locale(language_tag()).territories.get(code, code))
 
 
+def place_text(place: str) -> str:
+    """This will name a country, or a region of one as ISO 3166-2 codes it: `Germany`, `Canada (QC)`."""
+    country, dash, region = place.partition("-")
+    is_region = bool(dash) and len(country) == 2
+    return f"{country_text(country)} ({region})" if is_region else country_text(place)
+
+
 def sentence(words: Sayable) -> str:
     """This will say a finding's words in the visitor's language; what is in them is said first."""
     said = {name: _spoken(value) for name, value in words.values.items()}

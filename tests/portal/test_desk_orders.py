@@ -184,3 +184,10 @@ def test_what_the_gateway_told_otherwise_is_read_there(desk, order):
     assert (step.reference, step.said) == ("dp_1", "dispute-lost: the other end")
     shown = page(desk.get(reverse("desk-order", args=[order.pk])))
     assert "The gateway told what does not fit: compare it there" in shown
+
+
+def test_what_waits_for_the_buyer_does_not_wait_for_her(desk, shop):  # noqa: F811
+    shop.buy(shop.offer(), method="4000 0027 6000 3184")
+    text = page(desk.get(reverse("desk-orders")))
+    assert "Waits for the buyer" in text
+    assert "Waiting for you" not in text

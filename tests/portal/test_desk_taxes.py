@@ -64,6 +64,7 @@ def test_she_adds_a_rate_and_a_newer_one_takes_its_place(desk, settings):
 
     desk.post(f"{RATES}/add", VAT | {"rate-rate_ppb": "20.5", "rate-valid_from": "2020-01-01"})
     text = page(desk.get(RATES))
+    assert '">Germany</a> VAT' in text
     assert "20.5%" in text
     assert "19%" not in text
     text = page(desk.get(RATES, {"all": "", "country": "de"}))
@@ -116,6 +117,8 @@ def test_she_names_sellers_and_says_where_they_sell(desk):
     assert seller_for("FR", timezone.now()).name == "Worldloom DE"
 
     text = page(desk.get(SELLERS, {"code": "uk"}))
+    assert 'United Kingdom <span class="mono small muted">GB' in text
+    assert "London<br>United Kingdom" in text
     assert 'value="Worldloom Ltd"' in text
     moved = UK | {"seller-address": "2 High Street", "seller-valid_from": "2999-01-01"}
     desk.post(f"{SELLERS}/name", moved)

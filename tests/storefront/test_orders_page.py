@@ -52,7 +52,7 @@ def bought(market: Market, client: Client, offer: str = "studio") -> Order:
 def test_the_checkout_tells_the_tax_and_the_order_has_it(market, carol, german):
     at(market.cast, "DE", **{name: text for name, text in WHOLE.items() if name != "country"})
     page = shown(carol, "/checkout", offer=market.offer("studio").pk)
-    assert "VAT DE, 19%" in page
+    assert "VAT Germany, 19%" in page
     assert "Pay $119.01 and license" in page
     assert "No taxes are calculated" not in page
     order = bought(market, carol)
@@ -62,7 +62,7 @@ def test_the_checkout_tells_the_tax_and_the_order_has_it(market, carol, german):
     issue_papers(now=timezone.now())
     page = shown(carol, f"/orders/{order.pk}")
     assert re.search(r"Invoice <span class=\"mono small\">WL-I-\d{4}-000001", page)
-    assert "VAT DE, 19%" in page
+    assert "VAT Germany, 19%" in page
     assert "Invoice" in shown(carol, "/orders")
     paper = Paper.objects.get()
     stem = f"/orders/{order.pk}/papers/{paper.name}"

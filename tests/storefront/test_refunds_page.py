@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from marketplace.checkout import asking_back
+from marketplace.checkout import asking_back, hearing
 from marketplace.checkout.asking import Ask
 from marketplace.checkout.refund_requests import RefundAnswer, RefundRequest
 from marketplace.checkout.refunds import RefundIntent
@@ -171,3 +171,16 @@ def test_before_she_asks_she_reads_that_what_she_had_before_an_upgrade_comes_bac
     assert "the license that you had before is there again in its place." in said
     assert "its license ends" not in said
     assert "its license ends" in page(carol.get(reverse("refund-ask", args=[line.pk])))
+
+
+def test_what_the_house_gave_back_elsewhere_and_what_a_bank_takes_is_said_in_words(carol, line, olga):
+    told = {"charge_reference": line.order.outcome.reference, "now": later(days=1)}
+    hearing.hear_refund(refund_reference="re_there", amount_minor=5_00, state="succeeded", **told)
+    hearing.hear_dispute(dispute_reference="du_1", state="opened", amount_minor=10_00, **told)
+    at = reverse("order", args=[line.order_id])
+    text = page(carol.get(at))
+    assert "Given back at the payment service itself" in text
+    assert "Its licenses rest while the bank decides" in text
+    assert "Given back at the payment service itself" in page(signed_in(olga).get(reverse("desk-refunds")))
+    hearing.hear_dispute(dispute_reference="du_1", state="won", **told)
+    assert "Its licenses rest" not in page(carol.get(at))

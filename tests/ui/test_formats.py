@@ -65,6 +65,23 @@ def test_sizes_are_short_and_never_rounded_up(size: int, text: str) -> None:
         assert formats.bytes_text(size) == text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
+@pytest.mark.parametrize(
+    ("place", "english", "chinese"),
+    [
+        ("DE", "Germany", "德国"),
+        ("CA-QC", "Canada (QC)", "加拿大 (QC)"),
+        ("XX", "XX", "XX"),
+        ("Baden-Baden", "Baden-Baden", "Baden-Baden"),
+        ("", "", ""),
+    ],
+)
+def test_a_place_is_named_by_its_country(place: str, english: str, chinese: str) -> None:
+    with translation.override("en"):
+        assert formats.place_text(place) == english
+    with translation.override("zh-hans"):
+        assert formats.place_text(place) == chinese
+
+
 def test_days_and_moments_say_utc() -> None:
     said = datetime(2026, 11, 22, 2, 5, 56, tzinfo=UTC)
 

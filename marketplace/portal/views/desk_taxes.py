@@ -25,7 +25,7 @@ from marketplace.checkout.taxes.rates import (
 from marketplace.checkout.taxes.sellers import UnableToNameSeller, place_seller, set_seller
 from marketplace.portal.forms.desk_rules import PlaceForm, RateForm, SellerForm
 from marketplace.portal.views.access import operators_only
-from marketplace.ui.formats import percent_text
+from marketplace.ui.formats import country_text, percent_text, place_text
 
 FORMER, COUNTS, COMES, ENDS = "former", "counts", "comes", "ends"
 """How a row stands: another one took its place, it counts, its day comes, or it says that there is none any more."""
@@ -46,6 +46,7 @@ def _rates(request: HttpRequest, form: RateForm) -> HttpResponse:
     rows = [
         {
             "row": row,
+            "place": place_text(row.jurisdiction),
             "rate": percent_text(row.rate_ppb),
             "state": ENDS if state == COUNTS and not row.rate_ppb else state,
         }
@@ -135,8 +136,8 @@ def _sellers(request: HttpRequest, **forms: Any) -> HttpResponse:
     shown = newest.get(request.GET.get("code", SellerOfRecord.DEFAULT))
     context = {
         "here": "desk",
-        "sellers": [{"row": row, "state": state} for row, state in rows],
-        "places": [{"row": row, "state": state} for row, state in places],
+        "sellers": [{"row": row, "country": country_text(row.country), "state": state} for row, state in rows],
+        "places": [{"row": row, "country": country_text(row.country), "state": state} for row, state in places],
         "codes": codes,
         "form": forms.get("seller") or SellerForm(seller=shown),
         "place_form": forms.get("place") or PlaceForm(codes=codes),

@@ -14,6 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from marketplace.checkout import billing_details, order_queries, order_states, queries
+from marketplace.checkout.disputes import DisputeStep
 from marketplace.checkout.models import Order
 from marketplace.checkout.paper_models import Paper
 from marketplace.checkout.papers import asking
@@ -75,7 +76,7 @@ def order(request: HttpRequest, order: UUID) -> HttpResponse:
     state = order_states.state_of(found)
     lines = list(found.lines.select_related("offer__release__pack__creator", "offer__terms", "project"))
     grants = {grant.source: grant for grant in licensing.grants_from(line.source for line in lines)}
-    written = papers.papers_of(found)
+    written, disputes = papers.papers_of(found), order_queries.disputes_of(found)
     context = {
         "here": "licenses",
         "order": found,
@@ -99,8 +100,9 @@ def order(request: HttpRequest, order: UUID) -> HttpResponse:
         ],
         "disputes": [
             {"dispute": one, "state": say(words.DISPUTES, one.newest)}  # type: ignore[attr-defined]
-            for one in order_queries.disputes_of(found)
+            for one in disputes
         ],
+        "is_disputed": any(one.newest == DisputeStep.OPENED for one in disputes),  # type: ignore[attr-defined]
     }
     return render(request, "storefront/order.html", context)
 
