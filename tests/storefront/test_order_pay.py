@@ -171,3 +171,15 @@ def test_a_code_that_leaves_nothing_to_pay(market: Market, carol: Client) -> Non
     response: Any = carol.post("/checkout", form_of(carol, market) | {"code": "gift", "card": ""})
     assert response["Location"] == f"/licenses/{Grant.objects.get().pk}"
     assert (PaymentOutcome.objects.get().outcome, SandboxCharge.objects.count()) == ("free", 0)
+
+
+def test_what_was_left_at_a_former_provider_is_not_led_there(
+    market: Market, carol: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = waiting(carol, market)
+    monkeypatch.setattr(SandboxGateway, "name", "another")
+    said = carol.get(page).content.decode()
+    assert "The payment is looked into" in said
+    for words in ("/sandbox/bank/", "Go on to confirm", "Cancel the order", "That could not be done"):
+        assert words not in said, words
+    assert not PaymentOutcome.objects.exists()

@@ -20,6 +20,7 @@ from marketplace.checkout import methods, order_queries, order_states, past_due,
 from marketplace.checkout.attempts import PaymentStep, StrayPayment
 from marketplace.checkout.gateways.base import GatewayUnavailable, UnableToUseMethod
 from marketplace.checkout.gateways.sandbox import TEST_CARDS, SandboxGateway, answer_bank
+from marketplace.checkout.left_behind import left_behind
 from marketplace.checkout.models import Order, OrderLine, PaymentOutcome
 from marketplace.checkout.money_asked import is_off_session
 from marketplace.checkout.operations import UnableToPay, gateway
@@ -105,7 +106,8 @@ def _page(request: HttpRequest, order: Order, *, error: str = "", status: int = 
     may_try = outcome is None and declined is not None
     lines = list(order.lines.select_related("offer__release__pack__creator", "offer__terms"))
     port = gateway()
-    url = step.url if step is not None and state == order_states.ACTION else ""
+    is_left = outcome is None and left_behind([order]).exists()
+    url = step.url if step is not None and state == order_states.ACTION and not is_left else ""
     goes = bool(url) and "go" in request.GET and status == 200
     context: dict[str, Any] = {
         "order": order,
@@ -120,6 +122,7 @@ def _page(request: HttpRequest, order: Order, *, error: str = "", status: int = 
         "is_over": outcome is not None,
         "is_refused": outcome is not None and outcome.cause == PaymentOutcome.REFUSED,
         "strays": _strays(order) if outcome is not None else [],
+        "is_left": is_left,
         "may_try": may_try,
         "tried_until": _tried_until(order, lines) if may_try else None,
         "order_again": _order_again(order, lines, outcome),
