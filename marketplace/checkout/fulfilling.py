@@ -32,6 +32,7 @@ def fulfill(order: Order, lines: Sequence[OrderLine], now: datetime, *, method: 
     Reported use is billed under the license that there is. `method` is what the gateway says to charge next time.
     """
     sales = []
+    worth.lock_credit(lines)
     for line in lines:
         _check_goes_on(line)
         if line.kind != OrderLine.USAGE:
@@ -91,7 +92,6 @@ def _former(line: OrderLine) -> str:
     a part of that has gone back since."""
     if line.replaces is None or not line.credit_minor:
         return ""
-    worth.lock_credit(line)
     status = licensing_queries.status_of(line.replaces)
     if status not in _REASONS and worth.credit_left(line) < line.credit_minor:
         why = _("What was paid for the license %s went back in part since this was ordered: order it again.")

@@ -4,7 +4,7 @@ Each upgrade takes over what was left of the one before as credit, and each adde
 thousands of them. They are found in one query and weighed from the first to the last, in a loop.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -67,15 +67,16 @@ def credit_left(line: OrderLine) -> int:
     return min(line.credit_minor, _worth(_links(line.replaces_id), line.order.placed_at))
 
 
-def lock_credit(line: OrderLine) -> None:
-    """This will let nothing of what a line's credit came of go back, until the transaction ends."""
-    if not line.credit_minor or line.replaces_id is None:
+def lock_credit(lines: Iterable[OrderLine]) -> None:
+    """This will let nothing of what the credit of an order's lines came of go back, until the transaction ends."""
+    before = [line.replaces_id for line in lines if line.credit_minor and line.replaces_id is not None]
+    paid = [line_id for grant_id in before for _grant, line_id, _counts in _chain(grant_id)]
+    if not paid:
         return
-    lines = [line_id for _grant, line_id, _counts in _chain(line.replaces_id)]
     # All at once, in the order of their ids, so that two who lock some of the same wait for one another in one line.
     # Refunds and disputes lock one order and no second. A payment has locked its own order before, which nobody waits
     # for here: nothing is granted for it yet, so that it is in no chain.
-    orders = OrderLine.objects.filter(pk__in=lines).values("order")
+    orders = OrderLine.objects.filter(pk__in=paid).values("order")
     list(Order.objects.filter(pk__in=orders).order_by("pk").select_for_update(no_key=True).values_list("pk"))
 
 

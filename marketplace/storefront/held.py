@@ -32,14 +32,16 @@ REFUSALS = (UnableToBuy, UnableToGrant, UnableToGrantExclusively, UnableToPrice)
 """Why an order is not possible, whoever says so."""
 
 _CHAIN = """
-WITH RECURSIVE former(id, replaces_id) AS (
-  SELECT id, replaces_id FROM licensing_grant WHERE id = %(grant)s
-  UNION SELECT one.id, one.replaces_id FROM licensing_grant one JOIN former ON former.replaces_id = one.id
-), later(id) AS (
-  SELECT id FROM licensing_grant WHERE id = %(grant)s
-  UNION SELECT one.id FROM licensing_grant one JOIN later ON one.replaces_id = later.id
+WITH RECURSIVE former(id, replaces_id, steps) AS (
+  SELECT id, replaces_id, 0 FROM licensing_grant WHERE id = %(grant)s
+  UNION ALL
+  SELECT one.id, one.replaces_id, steps + 1 FROM licensing_grant one JOIN former ON former.replaces_id = one.id
+), later(id, steps) AS (
+  SELECT id, 0 FROM licensing_grant WHERE id = %(grant)s
+  UNION ALL
+  SELECT one.id, steps + 1 FROM licensing_grant one JOIN later ON one.replaces_id = later.id
 )
-SELECT id FROM former UNION SELECT id FROM later LIMIT %(limit)s
+SELECT id FROM (SELECT id, steps FROM former UNION SELECT id, steps FROM later) near ORDER BY steps, id LIMIT %(limit)s
 """
 
 
@@ -60,7 +62,8 @@ def buying_studios(person: Person) -> list[Studio]:
 def history_of(grant: Grant, now: datetime) -> list[Grant]:
     """This will list the licenses that led to this one and followed it, this one among them, the oldest first.
 
-    Each has its `.state`. A license may be renewed for years: it is two queries however many there are.
+    Each has its `.state`. A license may be renewed for years: it is two queries however many there are, and those that
+    are told are the 200 next to it.
     """
     if grant.replaces_id is None and not Grant.objects.filter(replaces=grant).exists():
         return []

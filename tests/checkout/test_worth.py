@@ -202,7 +202,7 @@ def test_a_thousand_upgrades_before_it(shop: Shop) -> None:
     with CaptureQueriesContext(connection) as many, transaction.atomic():
         assert worth.worth_of(grant_of(newest), at=later(hours=5)) == 6_000
         assert worth.credit_left(newest) == newest.credit_minor == 5_999
-        worth.lock_credit(newest)
+        worth.lock_credit([newest])
     locks = [one["sql"] for one in many if "FOR NO KEY UPDATE" in one["sql"]]
     assert len(locks) == 1
     assert len(many) < 3 * len(few)

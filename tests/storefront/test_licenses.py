@@ -24,6 +24,7 @@ from marketplace.licensing.terms.model import Terms
 from marketplace.licensing.terms.ready import READY
 from marketplace.payouts.rules import Money
 from marketplace.people.models import Studio
+from marketplace.storefront import held
 from marketplace.ui import formats
 from tests.cast import CARD
 from tests.storefront.market import Market, browser_of
@@ -209,6 +210,23 @@ def test_a_subscription_is_shown_and_cancelled(market: Market, carol: Client, mo
 
     assert carol.post(f"/licenses/{monthly.pk}/subscription/resume").status_code == 302
     assert "with 2 seats, by the card of the order." in shown(carol, f"/licenses/{monthly.pk}")
+
+
+def test_of_a_long_history_the_licenses_next_to_it_are_told(
+    market: Market, monthly: Grant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain = [monthly]
+    for _month in range(4):
+        assert chain[-1].ends_at is not None
+        assert renewing.renew_subscriptions(now=chain[-1].ends_at) == 1
+        chain.append(Grant.objects.get(replaces=chain[-1]))
+    now = chain[-1].starts_at
+    assert held.history_of(chain[2], now) == chain
+
+    monkeypatch.setattr(held, "CHAIN_LIMIT", 3)
+    assert held.history_of(chain[2], now) == chain[1:4]
+    assert held.history_of(chain[4], now) == chain[2:]
+    assert held.history_of(chain[0], now) == chain[:3]
 
 
 def test_a_renewal_that_is_not_paid_says_until_when_the_license_goes_on(

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Q, Sum
 
-from marketplace.checkout.line_money import left_of_line
+from marketplace.checkout.line_money import left_of_lines
 from marketplace.checkout.models import OrderLine
 from marketplace.checkout.ways.shapes import PayoutWay, Posted, RoyaltyWay, SaleWay, Step
 from marketplace.payouts.attempts import BankWord, PayoutAttempt
@@ -182,11 +182,9 @@ def lefts_of(
 ) -> dict[UUID, int | None]:
     """This will tell what of each line can still be given back, None where nothing was sold."""
     ahead = set(Deferral.objects.filter(source__in=[line.source for line in lines]).values_list("source", flat=True))
-    found: dict[UUID, int | None] = {}
+    found: dict[UUID, int | None] = {**left_of_lines(line for line in lines if line.source in ahead)}
     for line in lines:
-        if line.source in ahead:
-            found[line.pk] = left_of_line(line)
-        else:
+        if line.source not in ahead:
             own = sales.get(line.pk)
             found[line.pk] = sum(rests[sale.id].total_minor for sale in own) if own else None
     return found
