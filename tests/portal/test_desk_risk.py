@@ -5,10 +5,12 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, InternalError, transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 
 from marketplace.payouts.bookkeeping.risking import UnableToSayRisk, newest_assessments, say_risk
 from marketplace.payouts.risk import RiskAssessment, RiskLevel, RiskSaid
 from marketplace.people import operations as people
+from marketplace.portal.words_risk import numbers_of
 from tests.payouts.cast import NOON, add_creator
 from tests.portal.test_desk_payouts import earn, page
 
@@ -139,3 +141,11 @@ def test_dave_neither_sets_nor_looks(desk):
     given = {"risk-level": "0", "risk-reason": "I am fine"}
     assert other.post(reverse("desk-payouts-risk", args=["dave"]), given).status_code == 404
     assert (RiskLevel.objects.count(), RiskAssessment.objects.count(), RiskSaid.objects.count()) == (0, 0, 0)
+
+
+def test_shares_are_shown_to_a_hundredth_of_a_percent_rounded_down():
+    numbers = {"days_selling": 1, "days_here": 1, "window_days": 90, "sales": 3, "earned_minor": 9_99}
+    one = RiskAssessment(currency="USD", disputed_minor=6_66, refunded_minor=0, **numbers)
+    with translation.override("en"):
+        said = dict(numbers_of(one))
+    assert (said["Of it disputed"], said["Of it refunded"]) == ("$6.66 · 66.66%", "$0.00 · 0%")

@@ -103,6 +103,7 @@ def test_what_is_with_the_bank_comes_by_itself(market: Market, carol: Client) ->
     page = waiting(carol, market, LATE)
     said = carol.get(page).content.decode()
     assert "The payment is on its way" in said
+    assert 'http-equiv="refresh"' not in said, "a bank takes days"
     assert "Cancel the order" not in said
     refused = carol.post(page, {"cancel": "1"})
     assert (refused.status_code, "it cannot be called off now" in refused.content.decode()) == (422, True)
