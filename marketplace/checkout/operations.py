@@ -91,7 +91,7 @@ def finish_orders(*, now: datetime) -> int:
         try:
             finished += _finished(order, now)
         except GatewayUnavailable as error:
-            log.warning("order %s stays open: %s", order.pk, error)
+            log.log(error.level(str(order)), "order %s stays open: %s", order.pk, error)
         except Exception:
             # One order that cannot be finished must not hold up those behind it.
             log.exception("order %s stays open", order.pk)

@@ -45,7 +45,7 @@ def chase_payments(*, now: datetime) -> int:
         try:
             ended += chase(order=order, now=now)
         except GatewayUnavailable as error:
-            log.warning("order %s stays open: %s", order.pk, error)
+            log.log(error.level(str(order)), "order %s stays open: %s", order.pk, error)
         except Exception:
             # One that cannot be tried again must not hold up those behind it.
             log.exception("order %s stays open", order.pk)
@@ -181,7 +181,7 @@ def call_off(*, subscription: Subscription, now: datetime) -> None:
     try:
         _give_up(order, now)
     except GatewayUnavailable as error:
-        log.warning("order %s stays open: %s", order.pk, error)
+        log.log(error.level(str(order)), "order %s stays open: %s", order.pk, error)
 
 
 def waits_at(order: Order) -> str:

@@ -367,7 +367,7 @@ def call_off_spares(*, now: datetime) -> int:
         try:
             ended += _spared(attempt, now)
         except GatewayUnavailable as error:
-            log.warning("%s still runs: %s", attempt.key, error)
+            log.log(error.level(attempt.key), "%s still runs: %s", attempt.key, error)
         except Exception:
             log.exception("%s still runs", attempt.key)
     return ended

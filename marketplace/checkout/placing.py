@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from marketplace.checkout import rules, trying
 from marketplace.checkout.asking import Ask, Quoted, QuotedLine, UnableToBuy, UnableToBuySoLittle, asks_in
 from marketplace.checkout.charges import UsageChargeLine
-from marketplace.checkout.gateways.base import HOSTED, Gateway, GatewayUnavailable, UnableToUseMethod
+from marketplace.checkout.gateways.base import HOSTED, AskedOfFormer, Gateway, UnableToUseMethod
 from marketplace.checkout.lines import lock, quoted
 from marketplace.checkout.method_models import PaymentMethod
 from marketplace.checkout.models import Order, OrderLine, PaymentAttempt
@@ -54,11 +54,11 @@ def gateway() -> Gateway:
 
 
 def gateway_of(name: str) -> Gateway:
-    """This will load the payment adapter for what was asked of a gateway; raises GatewayUnavailable where payments go
+    """This will load the payment adapter for what was asked of a gateway; raises AskedOfFormer where payments go
     through another one by now: that one knows nothing of it."""
     port = gateway()
     if name != port.name:
-        raise GatewayUnavailable(f"it was asked of {name}, and payments go through {port.name} now")
+        raise AskedOfFormer(f"it was asked of {name}, and payments go through {port.name} now")
     return port
 
 

@@ -129,11 +129,16 @@ def record(*, intent: RefundIntent, returned: Returned, now: datetime) -> Refund
         outcome = RefundOutcome.objects.create(
             intent=intent, outcome=kind, reference=returned.reference, reason=returned.reason[:300], at=now
         )
-        # A bill that is given back leaves the license that it was for.
-        line, is_bill = intent.line, intent.line.kind == OrderLine.USAGE
-        if kind != RefundOutcome.REFUSED and not is_bill and not line_money.left_of_line(line):
-            take_back(line, REFUNDED, now, leaves_later=True)
+        if kind != RefundOutcome.REFUSED:
+            take_where_all_went_back(line=intent.line, now=now)
         return outcome
+
+
+def take_where_all_went_back(*, line: OrderLine, now: datetime) -> None:
+    """This will take the license that a line stands behind where nothing is left of its price, within the caller's
+    transaction; a bill that is given back leaves the license that it was for."""
+    if line.kind != OrderLine.USAGE and not line_money.left_of_line(line):
+        take_back(line, REFUNDED, now, leaves_later=True)
 
 
 def _lock(intent: RefundIntent) -> None:
@@ -225,7 +230,9 @@ def finish_refunds(*, now: datetime) -> int:
         try:
             pay_back(intent=intent, now=now)
             finished += 1
-        except (GatewayUnavailable, UnableToRefund) as error:
+        except GatewayUnavailable as error:
+            log.log(error.level(intent.key), "%s stays open: %s", intent.key, error)
+        except UnableToRefund as error:
             # Given back while a dispute took the rest: it is booked when the dispute is decided.
             log.warning("%s stays open: %s", intent.key, error)
         except Exception:
@@ -248,6 +255,6 @@ def _look_after(now: datetime) -> None:
             if not arrived(intent=intent, returned=returned, now=now) and returned.state == RefundStep.PENDING:
                 _step(intent, returned, now)
         except GatewayUnavailable as error:
-            log.warning("%s: %s", intent.key, error)
+            log.log(error.level(intent.key), "%s: %s", intent.key, error)
         except Exception:
             log.exception("%s is not looked after", intent.key)

@@ -29,7 +29,7 @@ def return_strays(*, now: datetime) -> int:
         try:
             gone += _returned(stray, now)
         except GatewayUnavailable as error:
-            log.warning("%s stays here: %s", stray.key, error)
+            log.log(error.level(stray.reference), "%s stays here: %s", stray.key, error)
         except Exception:
             log.exception("%s stays here", stray.key)
     _look_after(now)
@@ -50,6 +50,11 @@ def _returned(stray: StrayPayment, now: datetime) -> bool:
     if returned.passes:
         _put_off(stray, key, now)
         return False
+    return note_return(stray=stray, returned=returned, now=now)
+
+
+def note_return(*, stray: StrayPayment, returned: Returned, now: datetime) -> bool:
+    """This will write that stray money went back, or that it cannot; tells whether it is news that it went."""
     outcome = StrayReturn.SUCCEEDED if returned.succeeded else StrayReturn.REFUSED
     said = {"outcome": outcome, "reference": returned.reference, "reason": returned.reason[:300], "at": now}
     with transaction.atomic():
@@ -120,6 +125,6 @@ def _look_after(now: datetime) -> None:
             if not arrived(stray=stray, returned=returned, now=now) and returned.state == StrayReturnStep.PENDING:
                 _step(stray, returned, now)
         except GatewayUnavailable as error:
-            log.warning("%s: %s", stray.key, error)
+            log.log(error.level(stray.reference), "%s: %s", stray.key, error)
         except Exception:
             log.exception("%s is not looked after", stray.key)

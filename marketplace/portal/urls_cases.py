@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from marketplace.portal.views import creator_payouts, disputes, left_tries, orders, refund_requests
+from marketplace.portal.views import creator_payouts, disputes, left_returns, left_tries, orders, refund_requests
 
 urlpatterns = [
     path("refunds/asked", refund_requests.asked, name="desk-asked"),
@@ -19,6 +19,8 @@ urlpatterns = [
     path("orders", orders.orders, name="desk-orders"),
     path("orders/left", left_tries.tries, name="desk-left"),
     path("orders/left/<int:attempt>", left_tries.one, name="desk-left-one"),
+    path("orders/left/refunds/<uuid:refund>", left_returns.refund, name="desk-left-refund"),
+    path("orders/left/money/<int:stray>", left_returns.stray, name="desk-left-stray"),
     path("orders/<uuid:order>", orders.order, name="desk-order"),
     path("orders/<uuid:order>/way.json", orders.way_json, name="desk-order-json"),
     path("disputes", disputes.disputes, name="desk-disputes"),

@@ -1,9 +1,10 @@
 """What a payment gateway must do for us."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import ClassVar, Protocol
 from uuid import UUID
 
 SUCCEEDED, DECLINED, PENDING, ACTION = "succeeded", "declined", "pending", "action"
@@ -135,6 +136,22 @@ class GatewayUnavailable(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+    def level(self, what: str) -> int:
+        """This will tell how loud to say in a log that something waits for it."""
+        return logging.WARNING
+
+
+class AskedOfFormer(GatewayUnavailable):
+    """It was asked of a gateway that payments do not go through any more: nobody here can ask what came of it."""
+
+    _said: ClassVar[set[str]] = set()
+
+    def level(self, what: str) -> int:
+        """This will say so of each thing once a run: it is met in every round, until an operator ends it."""
+        is_new = what not in self._said
+        self._said.add(what)
+        return logging.WARNING if is_new else logging.DEBUG
 
 
 class UnableToUseMethod(Exception):

@@ -67,8 +67,11 @@ def _payment(order: Order) -> Iterator[Step]:
             yield Step(found.at, f"found-{found.found}", order.total_minor, found.reference, found.reason)
         if declined := getattr(attempt, "declined", None):
             yield Step(declined.at, "declined", order.total_minor, declined.reference, declined.reason)
-    for stray in StrayPayment.objects.filter(attempt__order=order).select_related("returned").prefetch_related("steps"):
+    strays = StrayPayment.objects.filter(attempt__order=order).select_related("returned", "found")
+    for stray in strays.prefetch_related("steps"):
         yield Step(stray.at, "stray", stray.amount_minor, stray.reference)
+        if found := getattr(stray, "found", None):
+            yield Step(found.at, f"found-{found.found}", stray.amount_minor, found.reference, found.reason)
         steps = list(stray.steps.all())
         returned = getattr(stray, "returned", None)
         if returned is not None and not any(step.state != step.LATER for step in steps):
@@ -119,7 +122,7 @@ def _line(line: OrderLine, grant: Grant | None, left_minor: int | None, sales: S
 
 
 def _refunds(order: Order) -> list[RefundIntent]:
-    rows = RefundIntent.objects.filter(line__order=order).select_related("outcome", "mended__again", "line")
+    rows = RefundIntent.objects.filter(line__order=order).select_related("outcome", "found", "mended__again", "line")
     return list(rows.prefetch_related("steps").order_by("intended_at", "id"))
 
 
@@ -142,6 +145,8 @@ def refund_state(refund: RefundIntent) -> str:
 
 def _refund(row: RefundIntent) -> RefundWay:
     steps = [Step(row.intended_at, "refund-asked", row.amount_minor, row.key)]
+    if found := getattr(row, "found", None):
+        steps.append(Step(found.at, f"found-{found.found}", row.amount_minor, found.reference, found.reason))
     if outcome := getattr(row, "outcome", None):
         steps.append(Step(outcome.at, f"refund-{outcome.outcome}", row.amount_minor, outcome.reference, outcome.reason))
     steps += [Step(one.at, f"bank-{one.state}", row.amount_minor, one.reference) for one in row.steps.all()]

@@ -1,4 +1,5 @@
-"""The operator's desk: orders that wait for a payment provider which is not used here any more, and their end."""
+"""The operator's desk: what waits for a payment provider which is not used here any more, and the end of tries there;
+that of refunds is in left_returns.py."""
 
 from typing import Any
 
@@ -12,10 +13,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from marketplace.checkout.attempts import PaymentAttempt
 from marketplace.checkout.left_behind import UnableToEndTry, end_try, left_behind
+from marketplace.checkout.left_returns import left_refunds, left_strays
 from marketplace.checkout.paying import step_of
 from marketplace.people.models import Person
 from marketplace.portal.forms.left_tries import FoundForm
 from marketplace.portal.views.access import operators_only
+from marketplace.portal.views.left_returns import told_refund, told_stray
 
 SHOWN = 100
 
@@ -24,9 +27,17 @@ SHOWN = 100
 @require_safe
 @operators_only
 def tries(request: HttpRequest) -> HttpResponse:
-    """This will list the tries that nobody can ask about here, the oldest first."""
+    """This will list the tries, and what is on its way back, that nobody can ask about here, the oldest first."""
     found = list(left_behind()[: SHOWN + 1])
-    context = {"here": "desk", "rows": [_told(one) for one in found[:SHOWN]], "more": len(found) > SHOWN}
+    returns = [told_refund(one) for one in left_refunds()[: SHOWN + 1]]
+    strays = [told_stray(one) for one in left_strays()[: SHOWN + 1]]
+    context = {
+        "here": "desk",
+        "rows": [_told(one) for one in found[:SHOWN]],
+        "more": len(found) > SHOWN,
+        "returns": returns[:SHOWN] + strays[:SHOWN],
+        "more_returns": len(returns) > SHOWN or len(strays) > SHOWN,
+    }
     return render(request, "portal/desk_left.html", context)
 
 

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from marketplace.checkout import asking_back
 from marketplace.checkout.left_behind import left_behind
+from marketplace.checkout.left_returns import left_refunds, left_strays
 from marketplace.checkout.models import Order
 from marketplace.checkout.order_states import states_of
 from marketplace.checkout.papers.words import KINDS as PAPERS
@@ -61,7 +62,7 @@ def orders(request: HttpRequest) -> HttpResponse:
         "form": form,
         "rows": rows,
         "searched": bool(text) and form.is_valid(),
-        "left": left_behind().exists(),
+        "left": left_behind().exists() or left_refunds().exists() or left_strays().exists(),
     }
     return render(request, "portal/desk_orders.html", context, status=422 if text and form.errors else 200)
 
@@ -91,6 +92,8 @@ def order(request: HttpRequest, order: UUID) -> HttpResponse:
         **_state(way.state),
         "payment": _steps(way.payment),
         "left": left_behind([found]),
+        "left_refunds": set(map(str, left_refunds(found).values_list("pk", flat=True))),
+        "left_strays": left_strays(found),
         "lines": [_line(one) for one in way.lines[:LINES_SHOWN]],
         "more_lines": max(0, len(way.lines) - LINES_SHOWN),
         "refunds": [

@@ -24,6 +24,7 @@ from marketplace.people.models import Person
 from marketplace.portal import words
 from marketplace.portal.forms.rows import unreadable_price
 from marketplace.portal.views.access import operators_only
+from marketplace.portal.views.refunds import unanswered
 from marketplace.ui import formats
 
 SHOWN = 200
@@ -144,10 +145,8 @@ def _answered(request: HttpRequest, found: RefundRequest, form: AnswerForm) -> b
     except (UnableToRefundLine, UnableToRefund) as error:
         messages.error(request, str(error))
         return False
-    except GatewayUnavailable:
-        messages.warning(
-            request, _("The payment provider gave no answer: the worker asks again, and gives it back once.")
-        )
+    except GatewayUnavailable as error:
+        messages.warning(request, unanswered(error))
     return True
 
 
@@ -173,10 +172,8 @@ def mend(request: HttpRequest, refund: UUID) -> HttpResponse:
             messages.success(request, _("It is kept that the money was given another way."))
     except REFUSALS as error:
         messages.error(request, str(error))
-    except GatewayUnavailable:
-        messages.warning(
-            request, _("The payment provider gave no answer: the worker asks again, and gives it back once.")
-        )
+    except GatewayUnavailable as error:
+        messages.warning(request, unanswered(error))
     return redirect("desk-asked")
 
 

@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from marketplace.checkout import operations as checkout
-from marketplace.checkout.gateways.base import GatewayUnavailable
+from marketplace.checkout.gateways.base import AskedOfFormer, GatewayUnavailable
 from marketplace.checkout.models import OrderLine
 from marketplace.checkout.refund_requests import RefundRequest
 from marketplace.checkout.refunds import RefundIntent
@@ -142,15 +142,23 @@ def _confirmed(request: HttpRequest, line: OrderLine) -> HttpResponse:
     return redirect("desk-refund", line=line.pk)
 
 
+def unanswered(error: GatewayUnavailable) -> str:
+    """This will say what follows where a payment provider gave no answer about a refund, or is not used any more."""
+    if isinstance(error, AskedOfFormer):
+        return _(
+            "It was paid at a payment provider that is not used here any more: give it back there, then say so in the"
+            " list of what is left there."
+        )
+    return _("The payment provider gave no answer: the worker asks again, and gives it back once.")
+
+
 def _give_back(request: HttpRequest, line: OrderLine, amount_minor: int, reason: str) -> None:
     try:
         made = checkout.refund_line(line=line, amount_minor=amount_minor, reason=reason, now=timezone.now())
     except (checkout.UnableToRefundLine, checkout.UnableToRefund) as error:
         messages.error(request, str(error))
-    except GatewayUnavailable:
-        messages.warning(
-            request, _("The payment provider gave no answer: the worker asks again, and gives it back once.")
-        )
+    except GatewayUnavailable as error:
+        messages.warning(request, unanswered(error))
     else:
         log.info("%s was confirmed by person %s", made.key, request.user.pk)
         said = {"amount": formats.money_text(amount_minor, line.order.currency), "name": line.order.studio.name}

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from marketplace.checkout import operations
-from marketplace.checkout.gateways.base import GatewayUnavailable
+from marketplace.checkout.gateways.base import AskedOfFormer, GatewayUnavailable
 from marketplace.checkout.models import OrderLine
 from marketplace.payouts.rules import Money, UnreadableAmount, parse_amount
 
@@ -36,6 +36,10 @@ class Command(BaseCommand):
             )
         except (operations.UnableToRefundLine, operations.UnableToRefund, UnreadableAmount) as error:
             raise CommandError(str(error)) from error
+        except AskedOfFormer as error:
+            raise CommandError(
+                f"Nothing moved: {error}. Give it back there, and say so at /desk/orders/left."
+            ) from error
         except GatewayUnavailable as error:
             raise CommandError(
                 f"The gateway gave no answer ({error}); the worker goes on with the same key."
