@@ -53,7 +53,8 @@ def renew_subscriptions(*, now: datetime) -> int:
         try:
             renewed += _renew(subscription, now)
         except GatewayUnavailable as error:
-            log.warning("subscription %s waits for the gateway: %s", subscription.pk, error)
+            level = error.level(f"subscription {subscription}")
+            log.log(level, "subscription %s waits for the gateway: %s", subscription.pk, error)
         except Exception:
             # One that cannot be renewed must not hold up those behind it.
             log.exception("subscription %s is not renewed", subscription.pk)
