@@ -69,7 +69,7 @@ def _paid(dues: Sequence[Due], first: Order, token: str, month: datetime, now: d
         outcome = operations.pay(order=order, now=now) if order is not None else None
         return outcome is not None and outcome.outcome != PaymentOutcome.DECLINED
     except GatewayUnavailable as error:
-        log.warning("a bill waits for the gateway: %s", error)
+        log.log(error.level(f"bill {dues[0].key}"), "a bill waits for the gateway: %s", error)
     except UnableToBuySoLittle as error:
         log.info("a bill waits for more to come: %s", error)
     except TaxUnavailable as error:
