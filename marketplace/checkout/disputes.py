@@ -3,7 +3,7 @@
 import uuid
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import OuterRef, Q, Subquery, Sum
 
 
 class Dispute(models.Model):
@@ -53,35 +53,52 @@ class DisputePart(models.Model):
         """What the books know it by."""
         return f"dispute:{self.dispute.reference}:{self.line_id}"
 
-    @property
-    def rest_key(self) -> str:
-        """What the books know that by which did not come back of it; reconciling/finding.py says it in SQL."""
-        return f"{self.key}:rest"
+    def rest_key(self, number: int) -> str:
+        """What the books know that by which had not come back of it after so many parts of the dispute had, from 1;
+        reconciling/finding.py says it in SQL."""
+        return f"{self.key}:rest" if number == 1 else f"{self.key}:rest:{number}"
 
 
 class DisputeStep(models.Model):
-    """What was heard of a dispute: that it was opened, and how it ended; each once, and one end only.
+    """What was heard of a dispute: that it was opened, and how it ended; each once, and one end only. After it was won
+    in part, further parts may have come back, each once.
 
-    `amount_minor` is what it is about; of one that was won, what came back: less than that where it was won in part.
-    `fee_currency` is of the fee, where that is another than the dispute's.
+    `amount_minor` is what it is about; of one that was won, what came back first: less than that where it was won in
+    part; of a further part, that part. `reference` is the gateway's name for how money came back, empty where it has
+    none. `fee_currency` is of the fee, where that is another than the dispute's.
     """
 
-    OPENED, WON, LOST = "opened", "won", "lost"
+    OPENED, WON, LOST, RETURNED = "opened", "won", "lost", "returned"
+    CAME_BACK = (WON, RETURNED)
 
     dispute = models.ForeignKey(Dispute, on_delete=models.PROTECT, related_name="steps")
     state = models.CharField(max_length=10)
     amount_minor = models.BigIntegerField()
     fee_minor = models.BigIntegerField(default=0)
     fee_currency = models.CharField(max_length=3, blank=True, default="", db_default="")
+    reference = models.CharField(max_length=120, blank=True, default="", db_default="")
     due_by = models.DateTimeField(null=True)
     at = models.DateTimeField()
 
     class Meta:
         ordering = ["id"]
         constraints = [
-            models.CheckConstraint(condition=Q(state__in=["opened", "won", "lost"]), name="checkout_dispute_is_known"),
+            models.CheckConstraint(
+                condition=Q(state__in=["opened", "won", "lost", "returned"]), name="checkout_dispute_is_known"
+            ),
             models.CheckConstraint(condition=Q(fee_minor__gte=0), name="checkout_dispute_fee_is_not_negative"),
-            models.UniqueConstraint(fields=["dispute", "state"], name="checkout_dispute_is_told_once"),
+            models.CheckConstraint(
+                condition=~Q(state="returned") | Q(amount_minor__gt=0) & ~Q(reference=""),
+                name="checkout_further_part_has_its_name",
+            ),
+            models.UniqueConstraint(
+                fields=["dispute", "state"], condition=~Q(state="returned"), name="checkout_dispute_is_told_once"
+            ),
+            models.UniqueConstraint(
+                fields=["dispute", "reference"],
+                condition=~Q(reference=""),
+                name="checkout_part_of_dispute_comes_back_once",
+            ),
             models.UniqueConstraint(
                 fields=["dispute"], condition=Q(state__in=["won", "lost"]), name="checkout_dispute_ends_once"
             ),
@@ -91,8 +108,11 @@ class DisputeStep(models.Model):
         return f"{self.dispute_id} {self.state}"
 
 
-TOOK_FOR_GOOD = Q(state=DisputeStep.LOST) | Q(state=DisputeStep.WON, amount_minor__lt=F("dispute__amount_minor"))
-"""Ends of disputes by which a buyer's bank has taken money for good: all of it, or a part."""
+def took_for_good() -> Q:
+    """This will find the ends of disputes by which a buyer's bank has taken money for good: all of it, or a part."""
+    back = DisputeStep.objects.filter(dispute=OuterRef("dispute"), state__in=DisputeStep.CAME_BACK).order_by()
+    sums = back.values("dispute").annotate(all=Sum("amount_minor")).values("all")
+    return Q(state=DisputeStep.LOST) | Q(state=DisputeStep.WON, dispute__amount_minor__gt=Subquery(sums))
 
 
 class DisputeRevocation(models.Model):

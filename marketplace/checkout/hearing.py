@@ -4,7 +4,7 @@ Who hears it calls one verb with what the gateway knows now. Each verb is one tr
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,14 +13,15 @@ from django.db.models import Sum
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from marketplace.checkout import line_money, refunding, strays
+from marketplace.checkout import line_money, refunding, strays, won_in_parts
 from marketplace.checkout.attempts import PaymentAttempt, StrayPayment
-from marketplace.checkout.disputes import TOOK_FOR_GOOD, Contradiction, Dispute, DisputePart, DisputeStep
+from marketplace.checkout.disputes import Contradiction, Dispute, DisputePart, DisputeStep, took_for_good
 from marketplace.checkout.gateways.base import Charge, Returned
-from marketplace.checkout.models import Order, OrderLine, PaymentOutcome
+from marketplace.checkout.models import Order, PaymentOutcome
 from marketplace.checkout.paying import note
 from marketplace.checkout.refunds import RefundIntent, RefundStep
 from marketplace.checkout.taking_back import held, mark, take_back
+from marketplace.checkout.won_in_parts import divided
 from marketplace.licensing import pricing
 from marketplace.licensing.models import GrantStatus
 from marketplace.payouts.models import AccountKind, Posting
@@ -70,6 +71,7 @@ def hear_dispute(
     state: str,
     amount_minor: int | None = None,
     returned_minor: int | None = None,
+    returned: Sequence[tuple[str, int]] = (),
     fee_minor: int = 0,
     fee_currency: str = "",
     due_by: datetime | None = None,
@@ -81,16 +83,18 @@ def hear_dispute(
     `amount_minor` is what it took, all that is left of the order without it; it is divided over the order's lines by
     what is left of each, largest remainder first, and what is more than is left is the house's loss. Of one that is won
     `returned_minor` is what came back, all without it: where it is less, the rest is taken again as if the dispute had
-    been of that alone, and lost. Licenses are suspended while it is open, and revoked where money is lost and nothing
-    stays paid. `fee_minor` is what the gateway asks of the house for it, in `fee_currency` where that is not the
-    order's, booked when it is first heard; another one afterwards is kept as a contradiction, and what it moves is
-    booked with the gateway's line. An end implies the beginning; the other end afterwards changes nothing, and is kept
-    as a contradiction. Tells what the effect was: the state, "", or what it contradicts.
-    Raises UnableToHear for a charge that paid no order.
+    been of that alone. A gateway that names how money comes back says it in `returned` instead, each part by its name,
+    in the order in which they came: each is booked once, also long after the others. Licenses are suspended while it is
+    open, and revoked where money is lost and nothing stays paid. `fee_minor` is what the gateway asks of the house for
+    it, in `fee_currency` where that is not the order's, booked when it is first heard; another one afterwards is kept
+    as a contradiction, and what it moves is booked with the gateway's line. An end implies the beginning; the other end
+    afterwards changes nothing, and is kept as a contradiction. Tells what the effect was: the state, "", or what it
+    contradicts. Raises UnableToHear for a charge that paid no order.
     """
     if state not in (DisputeStep.OPENED, DisputeStep.WON, DisputeStep.LOST):
         raise ValueError(f"A dispute is opened, won or lost: {state!r} is none of these.")
-    if returned_minor is not None and (state != DisputeStep.WON or returned_minor <= 0):
+    amounts = [minor for _name, minor in returned] if returned_minor is None else [returned_minor]
+    if amounts and (state != DisputeStep.WON or min(amounts) <= 0):
         raise ValueError("Money comes back of what is won, and of nothing else.")
     with transaction.atomic():
         stray = StrayPayment.objects.filter(reference=charge_reference).select_related("attempt__order").first()
@@ -107,9 +111,10 @@ def hear_dispute(
             _contradicts(order, f"dispute-{state}", dispute_reference, amount_minor, "another amount", now)
         fee_currency = "" if fee_currency == dispute.currency else fee_currency
         fee_minor = _fee(order, dispute, fee_minor, fee_currency, now)
-        returned_minor = _returned(order, dispute, returned_minor, now) if state == DisputeStep.WON else 0
+        if state == DisputeStep.WON and not returned:
+            returned = [("", _returned(order, dispute, returned_minor, now))]
         fee = {"fee_minor": fee_minor, "fee_currency": fee_currency if fee_minor else ""}
-        return _told(order, dispute, state, returned_minor, {**fee, "due_by": due_by, "at": now})
+        return _told(order, dispute, state, returned, {**fee, "due_by": due_by, "at": now})
 
 
 def _returned(order: Order, dispute: Dispute, returned_minor: int | None, now: datetime) -> int:
@@ -120,6 +125,34 @@ def _returned(order: Order, dispute: Dispute, returned_minor: int | None, now: d
     if returned_minor not in (None, counts_minor):
         _contradicts(order, "dispute-won", dispute.reference, told_minor, f"came back: {told_minor}", now)
     return counts_minor
+
+
+def _hear_parts(order: Order, dispute: Dispute, returned: Sequence[tuple[str, int]], now: datetime) -> Iterator[str]:
+    """Books the parts that are news, each by its name, and yields a state for each; never more than the dispute took.
+
+    What was heard without a name stands for the first of as much. What is more than was taken, another amount of the
+    same name, and what comes after a rest that was lost for good is kept as a contradiction.
+    """
+    steps = won_in_parts.came_back(dispute)
+    heard = {step.reference: step.amount_minor for step in steps}
+    unnamed_minor, rest_minor = heard.pop("", 0), dispute.amount_minor - sum(step.amount_minor for step in steps)
+    for name, told_minor in returned:
+        if name not in heard and told_minor <= unnamed_minor:
+            unnamed_minor -= told_minor
+            continue
+        counts_minor = heard[name] if name in heard else min(told_minor, rest_minor)
+        if name not in heard and counts_minor and won_in_parts.is_final(dispute):
+            counts_minor = 0
+        if told_minor != counts_minor:
+            said = f"came back: {told_minor} by {name}"
+            _contradicts(order, "dispute-won", dispute.reference, told_minor, said, now)
+        if name not in heard and counts_minor:
+            rest_minor -= counts_minor
+            step = DisputeStep.objects.create(
+                dispute=dispute, state=DisputeStep.RETURNED, amount_minor=counts_minor, reference=name, at=now
+            )
+            won_in_parts.take_in(step, now)
+            yield step.state
 
 
 def _fee(order: Order, dispute: Dispute, fee_minor: int, fee_currency: str, now: datetime) -> int:
@@ -171,60 +204,54 @@ def _opened(order: Order, amount_minor: int | None, now: datetime, more: dict[st
     return dispute
 
 
-def divided(lines: Sequence[OrderLine], amount_minor: int | None) -> list[int]:
-    """This will divide an amount over lines by what is left of each, largest remainder first, ties by position.
-
-    None is all that is left. What is more than is left goes to the first line.
-    """
-    left = [line_money.left_of_line(line) or 0 for line in lines]
-    if amount_minor is None or not lines:
-        return left
-    there_minor = min(amount_minor, sum(left))
-    parts = pricing.shared_out(there_minor, left) if there_minor else [0] * len(lines)
-    parts[0] += amount_minor - there_minor
-    return parts
-
-
-def _told(order: Order, dispute: Dispute, state: str, returned_minor: int, more: dict[str, Any]) -> str:
+def _told(order: Order, dispute: Dispute, state: str, returned: Sequence[tuple[str, int]], more: dict[str, Any]) -> str:
     """Gives one message its effect; the first row of a dispute says that it was opened, whatever was told first.
 
-    `returned_minor` is what came back, of one that is won; `more` says the fee, the day and the moment, and the fee
-    stands in the first row that is written.
+    `returned` is what came back of one that is won; `more` says the fee, the day and the moment, and the fee stands in
+    the first row that is written. Rights follow when all of it is in the books: a license that was revoked meanwhile
+    could not come back.
     """
-    now = more["at"]
+    now, news = more["at"], []
     said = set(dispute.steps.values_list("state", flat=True))
     ends = said & {DisputeStep.WON, DisputeStep.LOST}
     if state != DisputeStep.OPENED and ends and state not in ends:
         return _contradicts(order, f"dispute-{state}", dispute.reference, dispute.amount_minor, "the other end", now)
     for one in (DisputeStep.OPENED, state):
         if one not in said:
-            amount_minor = returned_minor if one == DisputeStep.WON else dispute.amount_minor
-            step = DisputeStep.objects.create(dispute=dispute, state=one, amount_minor=amount_minor, **more)
+            name, amount_minor = returned[0] if one == DisputeStep.WON else ("", dispute.amount_minor)
+            more |= {"reference": name, "amount_minor": min(amount_minor, dispute.amount_minor)}
+            step = DisputeStep.objects.create(dispute=dispute, state=one, **more)
             said.add(one)
+            news.append(one)
             more |= {"fee_minor": 0, "fee_currency": ""}
-            _follow(order, step, now)
+            _book(step, now)
+    if state == DisputeStep.WON and returned[0][0]:
+        news.extend(_hear_parts(order, dispute, returned, now))
+    if set(news) - {DisputeStep.OPENED}:
+        refunding.meet_losses(order_id=order.pk, now=now)
+    for one in news:
+        _follow(order, dispute, one, now)
     return f"dispute-{state}"
 
 
-def _follow(order: Order, step: DisputeStep, now: datetime) -> None:
-    """Moves books and rights with what became of a dispute."""
-    dispute, state = step.dispute, step.state
+def _book(step: DisputeStep, now: datetime) -> None:
+    """Moves the books with how a dispute ended; what it took was booked with it."""
+    if step.state == DisputeStep.OPENED:
+        return
+    parts = list(step.dispute.parts.select_related("line__order", "dispute"))
+    for part in parts:
+        line_money.close_dispute_money(line=part.line, outcome=step.state, key=part.key, now=now)
+    if step.state == DisputeStep.WON:
+        won_in_parts.take_rest(step.dispute, parts, now)
+
+
+def _follow(order: Order, dispute: Dispute, state: str, now: datetime) -> None:
+    """Moves rights with what became of a dispute."""
     parts = list(dispute.parts.select_related("line__replaces", "dispute"))
-    if state != DisputeStep.OPENED:
-        for part in parts:
-            line_money.close_dispute_money(line=part.line, outcome=state, key=part.key, now=now)
-    if state == DisputeStep.WON:
-        for part, lost_minor in zip(parts, _rests(dispute, parts, step.amount_minor), strict=True):
-            if lost_minor:
-                asked: dict[str, Any] = {"line": part.line, "key": part.rest_key, "now": now}
-                line_money.dispute_money(amount_minor=lost_minor, **asked)
-                line_money.close_dispute_money(outcome=DisputeStep.LOST, **asked)
-    if state != DisputeStep.OPENED:
-        refunding.meet_losses(order_id=order.pk, now=now)
     # While another dispute is open, what it holds may still come back: it decides about the license when it ends.
     others = refunding.open_disputes(order.pk).exclude(pk=dispute.pk).exists()
-    lost = DisputeStep.objects.filter(TOOK_FOR_GOOD, dispute__order=order).exists()
-    is_won = state == DisputeStep.WON and step.amount_minor == dispute.amount_minor
+    lost = DisputeStep.objects.filter(took_for_good(), dispute__order=order).exists()
+    is_won = won_in_parts.missing_minor(dispute) == 0
     for part in parts:
         grant = held(part.line)
         if grant is None or (others and state != DisputeStep.OPENED):
@@ -233,12 +260,6 @@ def _follow(order: Order, step: DisputeStep, now: datetime) -> None:
             mark(grant, GrantStatus.SUSPENDED, DISPUTED, now)
         elif not (lost and not line_money.left_of_line(part.line) and take_back(part.line, TAKEN, now)):
             mark(grant, GrantStatus.ACTIVE, WON if is_won else PART_TAKEN, now)
-
-
-def _rests(dispute: Dispute, parts: Sequence[DisputePart], returned_minor: int) -> list[int]:
-    """Divides what did not come back of a dispute over its lines, once all that it took is there again."""
-    rest_minor = dispute.amount_minor - returned_minor
-    return divided([part.line for part in parts], rest_minor) if rest_minor else [0] * len(parts)
 
 
 def _contradicts(

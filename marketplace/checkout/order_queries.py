@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import Count
 
-from marketplace.checkout.disputes import Dispute
+from marketplace.checkout.disputes import Dispute, DisputeStep
 from marketplace.checkout.models import Order, OrderLine
 from marketplace.checkout.refunds import RefundIntent, RefundOutcome
 from marketplace.checkout.tax_models import OrderTax
@@ -96,7 +96,8 @@ def disputes_of(order: Order) -> list[Dispute]:
     found = list(Dispute.objects.filter(order=order).prefetch_related("steps").order_by("opened_at", "id"))
     for dispute in found:
         steps = list(dispute.steps.all())
-        newest = steps[-1].state if steps else "opened"
-        in_part = newest == "won" and steps[-1].amount_minor < dispute.amount_minor
+        newest = next((one.state for one in reversed(steps) if one.state != DisputeStep.RETURNED), "opened")
+        back_minor = sum(one.amount_minor for one in steps if one.state in DisputeStep.CAME_BACK)
+        in_part = newest == "won" and back_minor < dispute.amount_minor
         dispute.newest = "part-won" if in_part else newest  # type: ignore[attr-defined]
     return found

@@ -89,7 +89,7 @@ def _taken_back(orders: Sequence[Order]) -> dict[UUID, str]:
     for key, amount_minor in gone.items():
         states[key] = REFUNDED if amount_minor >= totals[key] else PART_REFUNDED
     for dispute in Dispute.objects.filter(order__in=list(totals)).prefetch_related("steps"):
-        won = (step.amount_minor for step in dispute.steps.all() if step.state == DisputeStep.WON)
-        if next(won, 0) < dispute.amount_minor:
+        back = (step.amount_minor for step in dispute.steps.all() if step.state in DisputeStep.CAME_BACK)
+        if sum(back) < dispute.amount_minor:
             states[dispute.order_id] = DISPUTED
     return states

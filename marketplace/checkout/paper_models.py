@@ -12,8 +12,9 @@ class Paper(models.Model):
     """An invoice, a receipt, or what corrects one, as it was written: `document` is RFC 8785 JSON and never changes.
 
     Numbers run from 1 for each seller's code, kind and year (UTC), and `name` is the printed one. `source` is what it
-    is about: "order:<id>", "refund:<id>", "dispute:<id>", "refund-failed:<id>", or "invoice:<order's id>" of an invoice
-    that takes the place of the order's receipt. The database refuses gaps.
+    is about: "order:<id>", "refund:<id>", "dispute:<id>", "refund-failed:<id>", "dispute-back:<id of the step>" of a
+    further part that came back, or "invoice:<order's id>" of an invoice that takes the place of the order's receipt.
+    The database refuses gaps.
     """
 
     INVOICE, RECEIPT, CREDIT_NOTE, DEBIT_NOTE = "invoice", "receipt", "credit-note", "debit-note"

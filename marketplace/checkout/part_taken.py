@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from marketplace.checkout import line_money
-from marketplace.checkout.disputes import TOOK_FOR_GOOD, Dispute, DisputePart, DisputeRevocation
+from marketplace.checkout.disputes import Dispute, DisputePart, DisputeRevocation, took_for_good
 from marketplace.checkout.models import Order
 from marketplace.checkout.taking_back import held, revoke
 from marketplace.licensing.models import Grant, GrantStatus
@@ -49,7 +49,7 @@ class Licensed:
 
 def licenses_of(dispute: Dispute) -> Iterator[Licensed]:
     """This will list the licenses of a dispute by which a bank has taken money for good; nothing while it is open."""
-    if not dispute.steps.filter(TOOK_FOR_GOOD).exists():
+    if not dispute.steps.filter(took_for_good()).exists():
         return
     for part in dispute.parts.select_related("line__replaces", "line__offer__release__pack__creator"):
         if (grant := held(part.line)) is not None:
@@ -69,7 +69,7 @@ def revoke_license(*, part: DisputePart, words: str, by: Person, now: datetime) 
     if not 0 < len(words) <= MOST_WORDS:
         raise UnableToRevokeLicense(part, _("Say why, in at most %d characters.") % MOST_WORDS)
     Order.objects.select_for_update(no_key=True).values_list("pk").get(pk=part.line.order_id)
-    if not part.dispute.steps.filter(TOOK_FOR_GOOD).exists():
+    if not part.dispute.steps.filter(took_for_good()).exists():
         raise UnableToRevokeLicense(part, _("No money was taken for good: the license stands as it did."))
     grant = held(part.line)
     if grant is None or status_of(grant) == GrantStatus.REVOKED:

@@ -42,6 +42,7 @@ STEPS: Names = {
     "dispute-fee": gettext_lazy("Fee for the dispute"),
     "dispute-won": gettext_lazy("Decided for the seller"),
     "dispute-part-won": gettext_lazy("Decided for the seller in part"),
+    "dispute-returned": gettext_lazy("A further part came back"),
     "dispute-lost": gettext_lazy("Decided for the buyer"),
     "evidence-made": gettext_lazy("Evidence made"),
     "evidence-sent": gettext_lazy("Evidence on its way"),

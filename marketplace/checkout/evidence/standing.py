@@ -79,7 +79,7 @@ def _standing(
     due = next((step.due_by for step in reversed(steps) if step.due_by), dispute.due_by)
     fee_minor, fee_currency = max(((step.fee_minor, step.fee_currency) for step in steps), default=(0, ""))
     state = end.state if end else OPEN
-    returned_minor = end.amount_minor if end and state == WON else 0
+    returned_minor = sum(step.amount_minor for step in steps if step.state in DisputeStep.CAME_BACK)
     if state == WON and returned_minor < dispute.amount_minor:
         state = PART
     ended_at = end.at if end else None

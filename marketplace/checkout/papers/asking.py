@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from marketplace.checkout.disputes import Dispute
+from marketplace.checkout.disputes import Dispute, DisputeStep
 from marketplace.checkout.models import Order, PaymentOutcome
 from marketplace.checkout.paper_models import InvoiceAsked, Paper, PaperDue
 from marketplace.checkout.papers.operations import issue_paper
@@ -54,12 +54,14 @@ def _check_buyer(order: Order, by: Person) -> None:
 def _sources(order: Order) -> list[str]:
     refunds = RefundIntent.objects.filter(line__order=order).values_list("pk", flat=True)
     disputes = Dispute.objects.filter(order=order).values_list("pk", flat=True)
+    steps = DisputeStep.objects.filter(dispute__order=order, state=DisputeStep.RETURNED).values_list("pk", flat=True)
     failed = [f"refund-failed:{key}" for key in refunds]
     return [
         f"order:{order.pk}",
         *failed,
         *(f"refund:{key}" for key in refunds),
         *(f"dispute:{key}" for key in disputes),
+        *(f"dispute-back:{key}" for key in steps),
     ]
 
 

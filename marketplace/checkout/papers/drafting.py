@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.utils import translation
 
-from marketplace.checkout.disputes import Dispute
+from marketplace.checkout.disputes import Dispute, DisputeStep
 from marketplace.checkout.models import Order, OrderLine, PaymentOutcome
 from marketplace.checkout.paper_models import InvoiceAsked, Paper
 from marketplace.checkout.papers.model import (
@@ -153,7 +153,7 @@ def of_dispute(dispute: Dispute, now: datetime) -> Drafted | None:
     """This will draft the credit note of what a dispute took for good; None where nothing is left to credit."""
     end = dispute.steps.get(state__in=["won", "lost"])
     if end.state == "won":
-        keys = {part.rest_key: part.line for part in dispute.parts.select_related("line")}
+        keys = {part.rest_key(1): part.line for part in dispute.parts.select_related("line")}
         parts = [(line, lost, tax_taken(key)) for key, line in keys.items() if (lost := amount_taken(key))]
     else:
         parts = [(part.line, part.amount_minor, tax_taken(part.key)) for part in dispute.parts.select_related("line")]
@@ -175,6 +175,52 @@ def of_failed_refund(intent: RefundIntent, now: datetime) -> Drafted | None:
         corrects=Corrected(note.name, note.sha256, intent.reason),
     )
     return Drafted(document, note.seller, note.order, note)
+
+
+def of_returned(step: DisputeStep, now: datetime) -> Drafted | None:
+    """This will draft what puts back what a further part of a dispute brought; None where nothing was credited."""
+    dispute = step.dispute
+    note = Paper.objects.filter(source=f"dispute:{dispute.pk}").select_related("seller", "order").first()
+    if note is None:
+        return None
+    number = dispute.steps.filter(state__in=DisputeStep.CAME_BACK, pk__lte=step.pk).count()
+    keys = [(part.rest_key(number - 1), part.rest_key(number)) for part in dispute.parts.all()]
+    back = [amount_taken(before) - amount_taken(after) for before, after in keys]
+    # Divided anew, a line may owe a unit more of a rest that is less: it is left out of the largest.
+    over = sum(min(0, one) for one in back)
+    back[back.index(max(back))] += over
+    first, put_back = read_paper(note.document.encode()), _put_back(note)
+    by_line = {line.line: line for line in first.lines}
+    made = [
+        _part(
+            by_line[str(part.line_id)],
+            put_back.get(str(part.line_id), []),
+            amount_minor,
+            max(0, tax_taken(before) - tax_taken(after)),
+        )
+        for part, amount_minor, (before, after) in zip(dispute.parts.all(), back, keys, strict=True)
+        if str(part.line_id) in by_line
+    ]
+    if not (lines := tuple(line for line in made if line is not None)):
+        return None
+    document = replace(
+        first,
+        kind=Paper.DEBIT_NOTE,
+        lines=lines,
+        state="returned",
+        paid_at=step.at,
+        corrects=Corrected(note.name, note.sha256, dispute.reason),
+    )
+    return Drafted(document, note.seller, note.order, note)
+
+
+def _put_back(note: Paper) -> dict[str, list[tuple[int, PaperLine]]]:
+    """Collects what earlier notes put back of each line of a credit note."""
+    found: dict[str, list[tuple[int, PaperLine]]] = {}
+    for one in Paper.objects.filter(corrects=note).order_by("issued_at", "id"):
+        for line in read_paper(one.document.encode()).lines:
+            found.setdefault(line.line, []).append((1, line))
+    return found
 
 
 def _credit(

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import Q
 
-from marketplace.checkout.disputes import Dispute
+from marketplace.checkout.disputes import Dispute, DisputeStep
 from marketplace.checkout.models import Order
 from marketplace.checkout.paper_models import InvoiceAsked, Paper, PaperDue
 from marketplace.checkout.papers import drafting
@@ -71,10 +71,16 @@ def _comes_later(source: str, order_id: UUID) -> bool:
     first = {f"order:{order_id}"}
     if kind == "refund-failed":
         first.add(f"refund:{key}")
+    elif kind == "dispute-back":
+        step = DisputeStep.objects.get(pk=key)
+        earlier = step.dispute.steps.filter(state=DisputeStep.RETURNED, pk__lt=step.pk)
+        first |= {f"dispute:{step.dispute_id}", *(f"dispute-back:{one.pk}" for one in earlier)}
     else:
         refunds = RefundIntent.objects.filter(line__order=order_id).values_list("pk", flat=True)
         noted = Paper.objects.filter(source__in=[f"refund:{one}" for one in refunds]).values_list("source", flat=True)
         first |= {one.replace("refund:", "refund-failed:") for one in noted}
+        returned = DisputeStep.objects.filter(dispute__order=order_id, state=DisputeStep.RETURNED)
+        first |= {f"dispute-back:{one.pk}" for one in returned if source != f"dispute:{one.dispute_id}"}
     return PaperDue.objects.filter(source__in=first).exists()
 
 
@@ -84,6 +90,8 @@ def _order_of(source: str) -> UUID:
         return UUID(key)
     if kind == "dispute":
         return Dispute.objects.get(pk=key).order_id
+    if kind == "dispute-back":
+        return DisputeStep.objects.select_related("dispute").get(pk=key).dispute.order_id
     return RefundIntent.objects.select_related("line").get(pk=key).line.order_id
 
 
@@ -95,6 +103,8 @@ def _drafted(source: str, order: Order, now: datetime) -> Drafted | None:
         return drafting.of_asked(InvoiceAsked.objects.select_related(*_ASKED).get(pk=key), now)
     if kind == "dispute":
         return drafting.of_dispute(Dispute.objects.select_related("order").get(pk=key), now)
+    if kind == "dispute-back":
+        return drafting.of_returned(DisputeStep.objects.select_related("dispute").get(pk=key), now)
     intent = RefundIntent.objects.select_related("line__order", "outcome").get(pk=key)
     return drafting.of_refund(intent, now) if kind == "refund" else drafting.of_failed_refund(intent, now)
 

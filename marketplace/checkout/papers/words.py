@@ -33,7 +33,7 @@ STATES: Names = {
     "free": gettext_lazy("Nothing was to be paid."),
     "given-back": gettext_lazy("Given back on %(day)s."),
     "taken-back": gettext_lazy("Taken back by the buyer’s bank; decided on %(day)s."),
-    "returned": gettext_lazy("The refund failed at the buyer’s bank, and its money came back on %(day)s."),
+    "returned": gettext_lazy("Its money came back from the buyer’s bank on %(day)s."),
 }
 
 LINE_KINDS: Names = {

@@ -16,10 +16,20 @@ LINE = """l.id, l.line_id, l.category, l.amount_minor, l.fee_minor, l.currency, 
 # Each way in which a line names a transaction: by the gateway's reference, which our facts keep, then by the key that
 # the books know the fact by. What was paid ahead goes back under the same key, with the sales that were made of it.
 # What of a sale is still collected moves with its settlement; the rest (`by_itself`) is moved when its line comes.
-# Of a dispute that was won in part, all came back in the books, and the rest was taken again: together its line.
+# Of a dispute that was won in part, all came back in the books, and the rest was taken again: together its line. With a
+# further part that rest came back, and less was taken again: together that part's line (checkout/won_in_parts.py).
 _FOUND = """
 WITH l AS MATERIALIZED (
-    SELECT id, category, source FROM checkout_provider_line WHERE id = ANY (%s) AND source <> ''
+    SELECT id, line_id, category, source FROM checkout_provider_line WHERE id = ANY (%s) AND source <> ''
+), part AS MATERIALIZED (
+    SELECT l.id, s.number, 'dispute:' || d.reference || ':' || p.line_id AS key
+      FROM l JOIN checkout_dispute d ON d.reference = l.source JOIN checkout_disputepart p ON p.dispute_id = d.id
+     CROSS JOIN LATERAL (
+         SELECT b.number
+           FROM (SELECT reference, row_number() OVER (ORDER BY id) AS number FROM checkout_disputestep
+                  WHERE dispute_id = d.id AND state IN ('won', 'returned')) b
+          WHERE b.reference IN ('', l.line_id) ORDER BY b.number DESC LIMIT 1) s
+     WHERE l.category = 'dispute_reversal'
 ), keys AS MATERIALIZED (
     SELECT l.id, l.category,
            concat('refund:', o.intent_id, CASE WHEN o.outcome = 'overtaken' THEN ':overtaken' END) AS key
@@ -28,11 +38,14 @@ WITH l AS MATERIALIZED (
      UNION ALL
     SELECT l.id, l.category, 'dispute:' || d.reference || ':' || p.line_id
       FROM l JOIN checkout_dispute d ON d.reference = l.source JOIN checkout_disputepart p ON p.dispute_id = d.id
-     WHERE l.category IN ('dispute', 'dispute_reversal')
+     WHERE l.category = 'dispute'
      UNION ALL
-    SELECT l.id, 'dispute_rest', 'dispute:' || d.reference || ':' || p.line_id || ':rest'
-      FROM l JOIN checkout_dispute d ON d.reference = l.source JOIN checkout_disputepart p ON p.dispute_id = d.id
-     WHERE l.category = 'dispute_reversal'
+    SELECT id, 'dispute_reversal', key FROM part WHERE number = 1
+     UNION ALL
+    SELECT id, 'dispute_rest', concat(key, ':rest', CASE WHEN number > 1 THEN ':' || number END) FROM part
+     UNION ALL
+    SELECT id, 'dispute_again', concat(key, ':rest', CASE WHEN number > 2 THEN ':' || number - 1 END)
+      FROM part WHERE number > 1
 ), ahead AS MATERIALIZED (
     SELECT k.id, k.category, r.id AS reversal_id, r.transaction_id
       FROM keys k JOIN payouts_deferral_reversal r ON r.key = k.key
@@ -69,7 +82,8 @@ WITH l AS MATERIALIZED (
      WHERE g.category IN ('refund', 'dispute', 'dispute_rest')
      UNION ALL
     SELECT g.id, g.back_id, 'amount', g.by_itself, '' FROM given g
-     WHERE (g.category, g.outcome) IN (('refund_failure', 'failed'), ('dispute_reversal', 'won'))
+     WHERE (g.category, g.outcome) IN (('refund_failure', 'failed'), ('dispute_reversal', 'won'),
+                                       ('dispute_again', 'failed'))
      UNION ALL
     SELECT l.id, t.id, 'fee', true, ''
       FROM l JOIN payouts_transaction t ON t.idem_key = 'dispute-fee:' || l.source WHERE l.category = 'dispute'

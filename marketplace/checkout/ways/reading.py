@@ -22,6 +22,8 @@ from marketplace.licensing.queries import with_status
 from marketplace.people.models import Person, Studio
 from marketplace.ui.formats import choose_title, money_text
 
+_BACK = [f"dispute-{state}" for state in DisputeStep.CAME_BACK]
+
 
 def way_of(order: Order) -> Way:
     """This will tell all of an order's way: tries to be paid, lines with sales, royalties and payouts, refunds,
@@ -244,8 +246,7 @@ def _sums(
         paid_minor=order.total_minor if paid else 0,
         refunded_minor=refunded_minor,
         disputed_minor=sum(
-            one.amount_minor - sum(step.amount_minor for step in one.steps if step.what == "dispute-won")
-            for one in disputes
+            one.amount_minor - sum(step.amount_minor for step in one.steps if step.what in _BACK) for one in disputes
         ),
         loss_minor=loss_minor,
         tax_minor=sum(one.tax_minor for one in rests.values()),

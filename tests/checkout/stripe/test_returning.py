@@ -180,9 +180,11 @@ def test_what_came_back_says_how_a_dispute_ended() -> None:
     took = {"currency": "usd", "amount": -500, "fee": 1_500}
 
     def read(status: str, *back: int) -> tuple[str, int, int | None]:
-        lines = [took, *({"currency": "usd", "amount": amount, "fee": 0} for amount in back)]
+        lines = [took, *({"id": f"txn_{n}", "currency": "usd", "amount": m, "fee": 0} for n, m in enumerate(back))]
         found = disputed_of(base | {"status": status, "balance_transactions": lines})
         assert (found.fee_minor, found.fee_currency) == (1_500, "")
+        parts = [(f"txn_{n}", minor) for n, minor in enumerate(back)]
+        assert list(found.returned) == (parts if found.state == "won" else [])
         return found.state, found.amount_minor, found.returned_minor
 
     for status in ("won", "lost", "prevented", "warning_closed"):
@@ -195,11 +197,11 @@ def test_what_came_back_says_how_a_dispute_ended() -> None:
 def test_a_dispute_of_a_charge_that_settles_in_another_currency() -> None:
     base = {"id": "du_1", "charge": "ch_1", "currency": "eur", "amount": 10_000, "reason": "general"}
     took = {"currency": "usd", "amount": -11_213, "fee": 1_500, "exchange_rate": 1.12127}
-    back = {"currency": "usd", "amount": 4_404, "fee": 0, "exchange_rate": "1.101"}
+    back = {"id": "txn_1", "currency": "usd", "amount": 4_404, "fee": 0, "exchange_rate": "1.101"}
     row = base | {"status": "won", "balance_transactions": [took, back], "evidence_details": None}
     read = disputed_of(row)
     assert (read.amount_minor, read.currency, read.fee_minor, read.fee_currency) == (10_000, "EUR", 1_500, "USD")
-    assert (read.state, read.returned_minor) == ("won", 4_000)
+    assert (read.state, read.returned_minor, read.returned) == ("won", 4_000, (("txn_1", 4_000),))
     whole = back | {"amount": 11_010}
     assert disputed_of(row | {"balance_transactions": [took, whole]}).returned_minor is None
     assert disputed_of(row | {"balance_transactions": [took | {"exchange_rate": None}]}).amount_minor == 10_000

@@ -28,7 +28,8 @@ _NEARLY = 10_000
 class Disputed:
     """A dispute as hearing takes it: `state` is opened, won or lost; empty where no money moved. Amounts are ISO minor
     units of `currency`, the charge's; the fee's of `fee_currency`, where our balance is kept in another.
-    `returned_minor` is what came back of one that is won; None where all did."""
+    `returned_minor` is what came back of one that is won; None where all did. `returned` are its parts, by the names of
+    the lines of our balance."""
 
     reference: str
     charge_reference: str
@@ -40,6 +41,7 @@ class Disputed:
     reason: str
     due_by: datetime | None
     returned_minor: int | None = None
+    returned: tuple[tuple[str, int], ...] = ()
     fee_currency: str = ""
 
 
@@ -84,6 +86,11 @@ def disputed_of(dispute: Row) -> Disputed:
         reason=str(dispute.get("reason") or "")[:60],
         due_by=datetime.fromtimestamp(due, UTC) if due else None,
         returned_minor=from_stripe(back, currency.upper()) if in_part else None,
+        returned=tuple(
+            (str(line["id"]), from_stripe(_in_charge(line, dispute), currency.upper()))
+            for line in (lines if state == "won" else ())
+            if line["amount"] > 0
+        ),
         fee_currency="" if kept_in == currency else kept_in.upper(),
     )
 

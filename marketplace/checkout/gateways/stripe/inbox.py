@@ -243,7 +243,7 @@ def hear_dispute(found: tuple[Row, Disputed], about: About, *, now: datetime) ->
         dispute_reference=disputed.reference,
         state=disputed.state,
         amount_minor=disputed.amount_minor,
-        returned_minor=disputed.returned_minor,
+        returned=disputed.returned,
         fee_minor=disputed.fee_minor,
         fee_currency=disputed.fee_currency,
         due_by=disputed.due_by,
