@@ -55,8 +55,8 @@ class DisputePart(models.Model):
 
     def rest_key(self, number: int) -> str:
         """What the books know that by which had not come back of it after so many parts of the dispute had, from 1;
-        reconciling/finding.py says it in SQL."""
-        return f"{self.key}:rest" if number == 1 else f"{self.key}:rest:{number}"
+        reconciling/finding.py says it in SQL. The sales of what was paid ahead have ":" and a number behind it."""
+        return f"{self.key}:rest" if number == 1 else f"{self.key}:rest-{number}"
 
 
 class DisputeStep(models.Model):

@@ -215,6 +215,10 @@ def _told(order: Order, dispute: Dispute, state: str, returned: Sequence[tuple[s
     said = set(dispute.steps.values_list("state", flat=True))
     ends = said & {DisputeStep.WON, DisputeStep.LOST}
     if state != DisputeStep.OPENED and ends and state not in ends:
+        for name, minor in returned:
+            if name:
+                said_so = f"came back after it was lost: {minor} by {name}"
+                _contradicts(order, f"dispute-{state}", dispute.reference, minor, said_so, now)
         return _contradicts(order, f"dispute-{state}", dispute.reference, dispute.amount_minor, "the other end", now)
     for one in (DisputeStep.OPENED, state):
         if one not in said:
@@ -229,6 +233,9 @@ def _told(order: Order, dispute: Dispute, state: str, returned: Sequence[tuple[s
         news.extend(_hear_parts(order, dispute, returned, now))
     if set(news) - {DisputeStep.OPENED}:
         refunding.meet_losses(order_id=order.pk, now=now)
+    if DisputeStep.RETURNED in news and (gained_minor := won_in_parts.gained_minor(order.pk)):
+        said_so = f"a refund that came back met {gained_minor} more than was lost"
+        _contradicts(order, "dispute-won", dispute.reference, gained_minor, said_so, now)
     for one in news:
         _follow(order, dispute, one, now)
     return f"dispute-{state}"

@@ -11,8 +11,9 @@ from datetime import datetime
 from marketplace.checkout import line_money
 from marketplace.checkout.disputes import Dispute, DisputePart, DisputeStep
 from marketplace.checkout.models import OrderLine
+from marketplace.checkout.refunds import RefundIntent, RefundStep
 from marketplace.licensing import pricing
-from marketplace.payouts.left_queries import amount_taken
+from marketplace.payouts.left_queries import amount_taken, loss_of
 from marketplace.payouts.operations import dispute_state
 
 
@@ -62,6 +63,14 @@ def is_final(dispute: Dispute) -> bool:
     were known."""
     parts = dispute.parts.select_related("line")
     return any(dispute_state(source=part.line.source, key=part.rest_key(1)) for part in parts)
+
+
+def gained_minor(order_id: object) -> int:
+    """This will tell how much more refunds of an order that came back have met than the house has lost by it: a further
+    part brought what they met before. An operator owes it to the creators."""
+    rows = RefundIntent.objects.filter(line__order=order_id, steps__state=RefundStep.FAILED).distinct()
+    met_minor = sum(amount_taken(intent.met_key) for intent in rows)
+    return max(0, met_minor - sum(loss_of(line.source) for line in OrderLine.objects.filter(order=order_id)))
 
 
 def take_in(step: DisputeStep, now: datetime) -> None:

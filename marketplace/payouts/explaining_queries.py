@@ -121,7 +121,10 @@ def shares_in(sale: Sale) -> list[Share]:
 def _taken_of(line_id: int) -> list[Taken]:
     rows = rows_of(
         """
-        SELECT v.key, v.kind, v.reason, v.opened_at, coalesce(o.outcome, '') AS outcome, o.closed_at,
+        SELECT v.key, CASE WHEN v.key LIKE 'dispute:%%' THEN 'dispute' ELSE v.kind END AS kind, v.reason, v.opened_at,
+               CASE WHEN v.kind = 'refund' AND v.key LIKE 'dispute:%%'
+                    THEN CASE WHEN o.id IS NULL THEN 'lost' ELSE 'won' END
+                    ELSE coalesce(o.outcome, '') END AS outcome, o.closed_at,
                (SELECT sum(t.amount_minor) FROM payouts_reversal_line t
                  WHERE t.reversal_id = v.id AND t.line_id = %(line)s)::bigint AS taken_minor,
                coalesce((SELECT sum(g.amount_minor) FROM payouts_returned_line g

@@ -18,7 +18,7 @@ class Reversal(models.Model):
     fee that are given up, of what its royalty lines give (`net_minor`), of what an earlier takedown had put aside of
     the sale (`pot_minor`), and of what nobody has any more and the house bears (`loss_minor`). A dispute's tax, fee
     and loss are posted when it is lost. `key` names it once ("refund:<uuid>", "dispute:<source>"); `reason` says why
-    ("claim:<uuid>").
+    ("claim:<uuid>"). A refund whose key is a dispute's is what a bank keeps of it for now: some of it may come back.
     """
 
     REFUND, DISPUTE, TAKEDOWN = "refund", "dispute", "takedown"

@@ -168,6 +168,12 @@ def test_after_the_other_end_no_part_has_an_effect(order: Order) -> None:
     hear(order, "lost")
     before = accounts()
     assert hear(order, "won", ("txn_a", 4_001), ("txn_b", 2_500)) == "contradicts: dispute-won"
+    said = [(row.amount_minor, row.said) for row in Contradiction.objects.order_by("id")]
+    assert said == [
+        (4_001, "came back after it was lost: 4001 by txn_a"),
+        (2_500, "came back after it was lost: 2500 by txn_b"),
+        (15_000, "the other end"),
+    ]
     assert (accounts(), statuses(), back()) == (before, {"revoked"}, [("lost", "", 15_000)])
 
 
@@ -204,16 +210,18 @@ def test_what_was_paid_out_meanwhile_is_owed_and_met(order: Order) -> None:
     assert (left(order), check_books()) == ([10_001, 4_999], [])
 
 
-def test_what_was_paid_ahead_comes_back_in_parts_as_well(shop: Shop) -> None:
+@pytest.mark.parametrize("parts", [PARTS, (("txn_a", 500), ("txn_b", 1), ("txn_c", 1_000))])
+def test_what_was_paid_ahead_comes_back_in_parts_as_well(shop: Shop, parts: tuple[tuple[str, int], ...]) -> None:
+    """What is missing is of periods to come at first, and of months that were earned as well where it is more."""
     order = shop.buy(shop.offer("enterprise", 12_000, model="yearly"))
     recognize_periods(now=later(days=100))
     allocate_royalties(now=later(days=100))
     before, asked = accounts(), {"amount_minor": 12_000, "now": later(days=100)}
     hear(order, "opened", **asked)
-    for parts in ((PARTS[0],), PARTS[:2], PARTS):
-        hear(order, "won", *parts, **asked)
-        assert (left(order), check_books()) == ([sum(minor for _name, minor in parts)], [])
-    hear(order, "won", *PARTS, ("txn_d", 2_499), **asked)
+    for count in (1, 2, 3):
+        hear(order, "won", *parts[:count], **asked)
+        assert (left(order), check_books()) == ([sum(minor for _name, minor in parts[:count])], [])
+    hear(order, "won", *parts, ("txn_d", 12_000 - sum(minor for _name, minor in parts)), **asked)
     assert (left(order), accounts(), statuses(), check_books()) == ([12_000], before, {"active"}, [])
 
 
@@ -224,6 +232,28 @@ def test_beyond_the_order_the_house_has_its_loss_back_first(order: Order) -> Non
     assert (left(order), accounts()["dispute_loss", ""]) == ([0, 0], 300)
     hear(order, "won", ("txn_a", 200), ("txn_b", 800), **asked)
     assert (left(order), ("dispute_loss", "") in accounts(), check_books()) == ([333, 167], False, [])
+
+
+def test_what_met_a_loss_that_is_none_any_more_is_said_to_the_desk(order: Order) -> None:
+    """The bank takes what 100.01 had gone back of before; then that comes back, and meets what the house had lost."""
+    line = order.lines.all()[0]
+    refund = checkout.refund_line(line=line, amount_minor=10_001, reason="unhappy", now=NOW)
+    hear(order, "won", ("txn_a", 1_000))
+    hearing.hear_refund(
+        refund_reference=refund.outcome.reference,
+        charge_reference=order.outcome.reference,
+        amount_minor=10_001,
+        state="failed",
+        key=refund.key,
+        now=NOW,
+    )
+    assert not Contradiction.objects.exists()
+    hear(order, "won", ("txn_a", 1_000), ("txn_b", 14_000))
+    said = [(row.amount_minor, row.said) for row in Contradiction.objects.all()]
+    assert said == [(9_001, "a refund that came back met 9001 more than was lost")]
+    there = accounts()
+    assert (there["psp_clearing", ""] + there["psp_balance", ""], check_books()) == (15_000, [])
+    assert there["dispute_loss", ""] == -9_001
 
 
 def test_papers_say_what_was_taken_and_what_came_back(order: Order) -> None:

@@ -42,9 +42,9 @@ WITH l AS MATERIALIZED (
      UNION ALL
     SELECT id, 'dispute_reversal', key FROM part WHERE number = 1
      UNION ALL
-    SELECT id, 'dispute_rest', concat(key, ':rest', CASE WHEN number > 1 THEN ':' || number END) FROM part
+    SELECT id, 'dispute_rest', concat(key, ':rest', CASE WHEN number > 1 THEN '-' || number END) FROM part
      UNION ALL
-    SELECT id, 'dispute_again', concat(key, ':rest', CASE WHEN number > 2 THEN ':' || number - 1 END)
+    SELECT id, 'dispute_again', concat(key, ':rest', CASE WHEN number > 2 THEN '-' || number - 1 END)
       FROM part WHERE number > 1
 ), ahead AS MATERIALIZED (
     SELECT k.id, k.category, r.id AS reversal_id, r.transaction_id

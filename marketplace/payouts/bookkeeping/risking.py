@@ -31,8 +31,9 @@ WITH who AS (
 ), earned AS (
     SELECT payee_id, count(*) AS sales, sum(amount_minor)::bigint AS minor FROM lines GROUP BY payee_id
 ), taken AS (
-    SELECT l.payee_id, sum(v.amount_minor) FILTER (WHERE r.kind = 'dispute')::bigint AS disputed,
-           sum(v.amount_minor) FILTER (WHERE r.kind = 'refund')::bigint AS refunded
+    SELECT l.payee_id,
+           sum(v.amount_minor) FILTER (WHERE r.kind = 'dispute' OR r.key LIKE 'dispute:%%')::bigint AS disputed,
+           sum(v.amount_minor) FILTER (WHERE r.kind = 'refund' AND r.key NOT LIKE 'dispute:%%')::bigint AS refunded
       FROM lines l JOIN payouts_reversal_line v ON v.line_id = l.id JOIN payouts_reversal r ON r.id = v.reversal_id
      WHERE NOT EXISTS (SELECT FROM payouts_reversal_outcome o
                         WHERE o.reversal_id = r.id AND o.outcome IN ('won', 'failed'))

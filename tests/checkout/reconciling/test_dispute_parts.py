@@ -67,11 +67,11 @@ def test_each_part_is_matched_with_its_line(pay, shop, fake, time, port, settled
         agree(port, time)
     dispute = backwards.disputed(fake.world, charge)["id"]
     hears(seen(fake, dispute), time)
-    backwards.decided(fake.world, dispute, "won", back=20_00)
+    backwards.decided(fake.world, dispute, "won", back=5_00)
     hears(seen(fake, dispute), time)
     if settled:
         agree(port, time)
-    for minor in (7_77, 1, 22_22):
+    for minor in (7_77, 1, 37_22):
         time.forward(3 * DAY)
         backwards.reinstated(fake.world, dispute, minor)
         for _twice in range(2):
@@ -81,7 +81,7 @@ def test_each_part_is_matched_with_its_line(pay, shop, fake, time, port, settled
     agree(port, time)
     assert (left_of_sale(line.source), order_states.state_of(line.order)) == (50_00, "paid")
     lines = ProviderLine.objects.filter(category="dispute_reversal").order_by("id")
-    assert list(lines.values_list("amount_minor", flat=True)) == [20_00, 7_77, 1, 22_22]
+    assert list(lines.values_list("amount_minor", flat=True)) == [5_00, 7_77, 1, 37_22]
     assert {one.matched.way for one in lines} == {"known"}
 
 
