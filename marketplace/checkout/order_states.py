@@ -9,6 +9,7 @@ from django.db.models.functions import Coalesce
 from marketplace.checkout.attempts import AttemptDeclined, PaymentStep
 from marketplace.checkout.disputes import Dispute, DisputeStep
 from marketplace.checkout.models import Order, PaymentOutcome
+from marketplace.checkout.placing import gateway
 from marketplace.checkout.refund_requests import RefundMended
 from marketplace.checkout.refunds import RefundIntent, RefundOutcome, RefundStep
 from marketplace.ui.words import gettext_noop
@@ -40,8 +41,9 @@ def state_of(order: Order) -> str:
 def states_of(orders: Sequence[Order]) -> dict[UUID, str]:
     """This will tell how each order stands, in six queries at most.
 
-    "waiting": the bank decides, or the gateway has not answered. "action": the buyer goes on at the gateway. "declined"
-    also where another card may still be tried. "disputed": a bank is deciding, or decided for the buyer, be it in part.
+    "waiting": the bank decides, or the gateway has not answered, or is none that payments go through any more.
+    "action": the buyer goes on at the gateway. "declined" also where another card may still be tried. "disputed": a
+    bank is deciding, or decided for the buyer, be it in part.
     """
     keys = [order.pk for order in orders]
     outcomes = {row.order_id: row for row in PaymentOutcome.objects.filter(order__in=keys)}
@@ -63,9 +65,12 @@ def _open(keys: Iterable[UUID]) -> dict[UUID, str]:
     rows = Order.objects.filter(pk__in=list(keys)).annotate(newest=Max("attempts__number"))
     newest = {row.pk: row.newest for row in rows}
     states = dict.fromkeys(newest, WAITING)
+    asks = gateway().name
     for step in PaymentStep.objects.filter(attempt__order__in=list(newest)).select_related("attempt").order_by("id"):
         if step.attempt.number == newest[step.attempt.order_id]:
-            states[step.attempt.order_id] = ACTION if step.state == PaymentStep.ACTION else WAITING
+            # Nobody can go on at a gateway that payments do not go through any more: an operator looks there.
+            can_go_on = step.state == PaymentStep.ACTION and step.attempt.gateway == asks
+            states[step.attempt.order_id] = ACTION if can_go_on else WAITING
     for row in AttemptDeclined.objects.filter(attempt__order__in=list(newest)).select_related("attempt"):
         if row.attempt.number == newest[row.attempt.order_id]:
             states[row.attempt.order_id] = DECLINED

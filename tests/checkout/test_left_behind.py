@@ -34,9 +34,10 @@ def olga(shop: Shop) -> Person:
 @pytest.fixture
 def waits(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> PaymentAttempt:
     """Carol's order waits for her at a gateway that is not used any more since."""
-    shop.buy(shop.offer(), method=ASKS)
-    assert not left_behind().exists()
+    order = shop.buy(shop.offer(), method=ASKS)
+    assert (left_behind().count(), order_states.state_of(order)) == (0, "action")
     monkeypatch.setattr(SandboxGateway, "name", "another")
+    assert order_states.state_of(order) == "waiting"  # nobody sends her there any more
     return left_behind().get()
 
 
