@@ -16,8 +16,10 @@ from marketplace.checkout.papers.operations import issue_papers
 from marketplace.checkout.ways.reading import way_of
 from marketplace.licensing.models import Grant
 from marketplace.licensing.queries import status_of
+from marketplace.payouts.bookkeeping.risking import facts_of
+from marketplace.payouts.explaining_queries import explained
 from marketplace.payouts.left_queries import left_of_sale
-from marketplace.payouts.models import Posting, Sale
+from marketplace.payouts.models import Posting, RoyaltyLine, Sale
 from marketplace.payouts.operations import (
     allocate_royalties,
     lift_takedown,
@@ -276,3 +278,26 @@ def test_while_another_dispute_is_open_licenses_wait(order: Order) -> None:
     assert statuses() == {"suspended"}
     hear(order, "won", reference="du_2", amount_minor=1_000)
     assert (statuses(), left(order), check_books()) == ({"active"}, [10_001, 4_999], [])
+
+
+def test_creators_read_what_a_bank_keeps_as_a_dispute_and_risk_weighs_it_as_one(order: Order, shop: Shop) -> None:
+    allocate_royalties(now=NOW)
+    alice = shop.market.cast.alice
+    line = RoyaltyLine.objects.get(sale__source=order.lines.all()[0].source)
+
+    def told() -> list[tuple[str, str]]:
+        found = explained(alice, line.pk)
+        assert found is not None
+        return [(one.kind, one.outcome) for one in found.reversals]
+
+    def weighed() -> tuple[int, int]:
+        facts = facts_of(currency="USD", window_days=30, owner_ids=[alice.pk], now=NOW)[alice.pk]
+        return facts.disputed_minor, facts.refunded_minor
+
+    hear(order, "won", PARTS[0])
+    assert told() == [("dispute", "won"), ("dispute", "lost")]
+    assert weighed() == (13_501 + accounts()["creator_pending", "alice"], 0)
+    hear(order, "won", *PARTS[:2])
+    assert told() == [("dispute", "won"), ("dispute", "won"), ("dispute", "lost")]
+    hear(order, "won", *PARTS, ("txn_d", 5_499))
+    assert (told(), weighed()) == ([("dispute", "won")] * 4, (0, 0))
