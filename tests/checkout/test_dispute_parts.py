@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from django.db.models import Sum
 
-from marketplace.checkout import hearing, order_queries, order_states, part_taken
+from marketplace.checkout import hearing, line_money, order_queries, order_states, part_taken, won_in_parts
 from marketplace.checkout import operations as checkout
-from marketplace.checkout.disputes import Contradiction, Dispute, DisputeStep
+from marketplace.checkout.disputes import Contradiction, Dispute, DisputePart, DisputeStep
 from marketplace.checkout.evidence.standing import standing_of
 from marketplace.checkout.models import Order
 from marketplace.checkout.paper_models import Paper, PaperDue
@@ -301,3 +301,24 @@ def test_creators_read_what_a_bank_keeps_as_a_dispute_and_risk_weighs_it_as_one(
     assert told() == [("dispute", "won"), ("dispute", "won"), ("dispute", "lost")]
     hear(order, "won", *PARTS, ("txn_d", 5_499))
     assert (told(), weighed()) == ([("dispute", "won")] * 4, (0, 0))
+
+
+def test_what_was_lost_for_good_before_parts_were_known_stays_so(order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(dispute: Dispute, parts: list[DisputePart], now: Any) -> None:
+        for part, minor in zip(parts, won_in_parts.divided([part.line for part in parts], 10_999), strict=True):
+            asked: dict[str, Any] = {"line": part.line, "key": part.rest_key(1), "now": now}
+            line_money.dispute_money(amount_minor=minor, **asked)
+            line_money.close_dispute_money(outcome="lost", **asked)
+
+    with monkeypatch.context() as before_that:
+        before_that.setattr(won_in_parts, "take_rest", lost)
+        hear(order, "won", returned_minor=4_001)
+    before = accounts()
+    hear(order, "won", PARTS[0])
+    assert not Contradiction.objects.exists()
+    for _twice in range(2):
+        hear(order, "won", *PARTS[:2])
+    assert [(row.amount_minor, row.said) for row in Contradiction.objects.all()] == [
+        (2_500, "came back: 2500 by txn_b")
+    ]
+    assert (accounts(), back(), check_books()) == (before, [("won", "", 4_001)], [])
