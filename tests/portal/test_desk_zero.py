@@ -16,10 +16,11 @@ from marketplace.checkout.operations import refund_line
 from marketplace.people import operations as people
 from marketplace.portal import urls_desk
 from marketplace.portal.forms import desk_payouts, desk_rules, left_tries
-from tests.cast import NOON, later, person
+from tests.cast import CARD, NOON, later, person
 from tests.checkout.conftest import _english, _quick, market, shop  # noqa: F401
 from tests.checkout.evidence.case import disputed
 from tests.checkout.test_payment_states import ASKS
+from tests.checkout.test_strays import strayed
 
 TYPED = (
     "after all amount currency code country cursor form forward key level note of old person q reason reference seen "
@@ -35,7 +36,7 @@ FORMS = {
     "identity": desk_payouts.CheckForm,
     "policy-USD": desk_payouts.PolicyForm,
 }
-NAMES = [*TYPED.split(), *left_tries.FoundForm.base_fields]
+NAMES = [*TYPED.split(), *left_tries.FoundForm.base_fields, *left_tries.ReturnFoundForm.base_fields]
 NAMES += [f"{prefix}-{name}" for prefix, form in FORMS.items() for name in form.base_fields]
 ZERO, NONSENSE = "a\x00b", ("NaN", "9" * 30, "x" * 5_000, "٣", "'; --")
 
@@ -66,12 +67,14 @@ def addresses(shop, monkeypatch):  # noqa: F811
     refund = refund_line(line=first, amount_minor=1_00, reason="x", now=later(hours=3))
     dispute = disputed(shop.buy(shop.offer(), idempotency_key="disputed"))
     shop.buy(shop.offer(), method=ASKS, idempotency_key="left")
+    stray = strayed(shop, CARD)
     monkeypatch.setattr(SandboxGateway, "name", "another")
     values = {
         "order": order.pk,
         "line": first.pk,
         "asked": asked.pk,
         "refund": refund.pk,
+        "stray": stray.pk,
         "dispute": dispute.pk,
         "attempt": left_behind().get(number=1, steps__isnull=False).pk,
         "handle": "alice",
