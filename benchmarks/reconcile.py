@@ -40,6 +40,10 @@ SELECT md5('dispute ' || n)::uuid, md5('order ' || n)::uuid, 'told', 'du_' || n,
   FROM generate_series(1, %(disputes)s) n;
 INSERT INTO checkout_disputepart (dispute_id, line_id, amount_minor)
 SELECT md5('dispute ' || n)::uuid, md5('line ' || n)::uuid, 400 FROM generate_series(1, %(disputes)s) n;
+INSERT INTO checkout_disputestep (dispute_id, state, amount_minor, fee_minor, at)
+SELECT md5('dispute ' || n)::uuid, 'opened', 400, 0, %(now)s FROM generate_series(1, %(disputes)s) n;
+INSERT INTO checkout_disputestep (dispute_id, state, amount_minor, fee_minor, at)
+SELECT md5('dispute ' || n)::uuid, 'won', 400, 0, %(now)s FROM generate_series(1, %(won)s) n;
 INSERT INTO payouts_reversal (id, sale_id, kind, key, reason, amount_minor, tax_minor, fee_minor, net_minor, pot_minor,
                               loss_minor, opened_at, transaction_id)
 SELECT md5('disputed ' || n)::uuid, s.id, 'dispute', 'dispute:du_' || n || ':' || md5('line ' || n)::uuid, '', 400, 0,
